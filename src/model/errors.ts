@@ -1,0 +1,78 @@
+/** Every error code of the product, in two tables: why a line was refused, and what went wrong in operation. */
+
+/**
+ * Why one event (a line, an array element, a msgpack value) was not accepted. The rest of its batch is.
+ * Codes are part of the HTTP contract and of the dead letters: rename none.
+ */
+export const REJECTION = {
+  invalid_json: 'the line is not valid JSON',
+  invalid_utf8: 'the line is not valid UTF-8',
+  invalid_msgpack: 'the value is not valid MessagePack',
+  not_an_object: 'an event must be an object',
+  missing_type: '"type" is required: a non-empty string',
+  invalid_type: '"type" must be a non-empty string within the limit',
+  invalid_id: '"id" must be a non-empty string within the limit',
+  invalid_key: '"key" must be a string within the limit',
+  invalid_ts: '"ts" must be epoch milliseconds or an RFC 3339 date-time',
+  ts_out_of_range: '"ts" must lie between 1970 and 9999',
+  number_out_of_range: 'a number must be finite in double precision',
+  line_too_long: 'the line is longer than the limit',
+  too_many_fields: 'the event has more fields than the limit',
+  too_many_columns: 'the stream has reached its limit of distinct field names in one batch',
+  field_name_too_long: 'a field name is longer than the limit',
+  value_too_long: 'a string value is longer than the limit',
+  too_deep: 'the event is nested deeper than the limit',
+} as const;
+export type RejectionCode = keyof typeof REJECTION;
+
+/** `line` counts from 0 in the order of the request body. */
+export interface Rejection {
+  readonly code: RejectionCode;
+  readonly line: number;
+  readonly message: string;
+}
+
+/** Operating faults. `retryable` tells a supervisor or a client whether the same call may succeed later. */
+export const FAULT = {
+  log_full: { retryable: true, meaning: 'the log has reached its size bound or the disk its reserve' },
+  log_backpressure: { retryable: true, meaning: 'more bytes wait for the disk than the bound allows' },
+  log_closed: { retryable: false, meaning: 'the log is closed or closing' },
+  log_io: { retryable: true, meaning: 'the disk refused a read, write or sync of the log' },
+  log_truncated: { retryable: false, meaning: 'the offset lies before the oldest kept log file' },
+  block_corrupt: { retryable: false, meaning: 'a block fails its checksum or its own structure' },
+  block_version: { retryable: false, meaning: 'a block was written by another format version' },
+  state_io: { retryable: true, meaning: 'RocksDB refused a read or write' },
+  state_corrupt: { retryable: false, meaning: 'a stored state row cannot be decoded' },
+  state_version: { retryable: false, meaning: 'the data directory has another layout version' },
+  config_invalid: { retryable: false, meaning: 'the configuration is not usable' },
+  mailbox_full: { retryable: true, meaning: 'an actor has as many messages waiting as its bound allows' },
+  actor_stopped: { retryable: true, meaning: 'the actor has stopped or is restarting' },
+  restart_limit: { retryable: false, meaning: 'an actor crashed more often than its limit allows' },
+  query_invalid: { retryable: false, meaning: 'the query cannot be answered as asked' },
+  query_timeout: { retryable: true, meaning: 'the query took longer than its limit' },
+} as const;
+export type FaultCode = keyof typeof FAULT;
+
+/** Where a fault lies; a corruption names the file and the byte, so that a person can look. */
+export interface FaultLocation {
+  readonly path?: string;
+  readonly byteOffset?: number;
+  readonly partition?: number;
+}
+
+export class AppError extends Error {
+  readonly code: FaultCode;
+  readonly retryable: boolean;
+  readonly location: FaultLocation;
+
+  constructor(code: FaultCode, message: string, location: FaultLocation = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.retryable = FAULT[code].retryable;
+    this.location = location;
+  }
+}
+
+export const isFault = (error: unknown, code: FaultCode): error is AppError =>
+  error instanceof AppError && error.code === code;

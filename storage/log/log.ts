@@ -1,0 +1,47 @@
+/** The durable, partitioned log of event blocks: what every log (embedded journal, Kafka) offers. */
+import type { Offset } from '../../src/model/units.ts';
+
+/** A block as the log holds it. `bytes` is immutable, 8-byte aligned and stays valid. */
+export interface LoggedBlock {
+  readonly partition: number;
+  readonly offset: Offset;
+  readonly nextOffset: Offset;
+  readonly bytes: Uint8Array;
+}
+
+/** The writing side; lives where events arrive. */
+export interface LogWriter {
+  /**
+   * Appends sealed blocks in order, all or none, and resolves once they survive a power cut. Answers the offset of each.
+   * Rejects with `log_backpressure`, `log_full`, `log_closed` (nothing was taken) or `log_io`
+   * (unknown whether the blocks will be read: the sender sends again and dedup drops the copy).
+   */
+  append(blocks: readonly Uint8Array[]): Promise<readonly Offset[]>;
+  /** Bytes accepted and not yet durable. Admission refuses requests before this reaches its bound. */
+  readonly pendingBytes: number;
+  /** Undefined while appends are taken, else why the next one would be refused. */
+  readonly refusal: 'log_backpressure' | 'log_full' | 'log_closed' | undefined;
+  /** Deletes whole files that end at or before `offset`; answers the oldest offset that is still kept. */
+  deleteBefore(offset: Offset): Promise<Offset>;
+  close(): Promise<void>;
+}
+
+/** What one read found. `readTo`: every block of the reader's partitions before it has been delivered. */
+export interface LogRead {
+  readonly blocks: readonly LoggedBlock[];
+  readonly readTo: Offset;
+}
+
+/** The reading side: a cursor over the blocks of some partitions. Only durable blocks are seen. */
+export interface LogReader {
+  /**
+   * The next blocks, at most about `bytesMax` of them but at least one if there is one. Waits while there is
+   * nothing, without polling; resolves with no blocks when `close` is called meanwhile, or when
+   * other partitions' blocks alone moved `readTo`. Never called again before it has answered.
+   * Rejects with `log_truncated`, `block_corrupt` (with path and byte offset) or `log_io`.
+   */
+  read(bytesMax: number): Promise<LogRead>;
+  /** Continues from `offset`, a block boundary. Takes effect for the next `read`; wakes a waiting one. */
+  seek(offset: Offset): void;
+  close(): void;
+}
