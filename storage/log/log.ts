@@ -26,10 +26,18 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
-/** What one read found. `readTo`: every block of the reader's partitions before it has been delivered. */
+/** What one read found; blocks of one partition are in offset order. */
 export interface LogRead {
   readonly blocks: readonly LoggedBlock[];
-  readonly readTo: Offset;
+  /** Every block of `partition` before this offset has now been delivered. */
+  readTo(partition: number): Offset;
+}
+
+/** A durable log of event blocks, one order per partition. */
+export interface EventLog {
+  readonly writer: LogWriter;
+  /** `from` holds the first wanted offset of each partition to read. */
+  openReader(from: ReadonlyMap<number, Offset>): LogReader;
 }
 
 /** The reading side: a cursor over the blocks of some partitions. Only durable blocks are seen. */
@@ -41,7 +49,10 @@ export interface LogReader {
    * Rejects with `log_truncated`, `block_corrupt` (with path and byte offset) or `log_io`.
    */
   read(bytesMax: number): Promise<LogRead>;
-  /** Continues from `offset`, a block boundary. Takes effect for the next `read`; wakes a waiting one. */
-  seek(offset: Offset): void;
+  /**
+   * Delivers `partition` again from `offset`, a block boundary. Takes effect with the next `read` and wakes a waiting
+   * one. Blocks of other partitions may be delivered again with it: consumers skip offsets they have passed.
+   */
+  seek(partition: number, offset: Offset): void;
   close(): void;
 }
