@@ -62,17 +62,28 @@ export function sealBlock(block: Uint8Array): void {
 }
 
 /** Throws `block_corrupt` or `block_version` with what was expected and received. */
-export function checkBlock(block: Uint8Array, where: { path?: string; byteOffset?: number } = {}): void {
+export function checkBlock(
+  block: Uint8Array,
+  where: { path?: string; byteOffset?: number } = {},
+): void {
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
   const length = blockLengthAt(view, 0);
   if (length !== block.byteLength) {
-    throw new AppError('block_corrupt', `expected a block of ${block.byteLength} bytes, its header says ${length ?? 'that it is none'}`, where);
+    throw new AppError(
+      'block_corrupt',
+      `expected a block of ${block.byteLength} bytes, its header says ${length ?? 'that it is none'}`,
+      where,
+    );
   }
   if (!blockChecksumHolds(block, 0, length)) {
     throw new AppError('block_corrupt', 'the checksum of the block does not hold', where);
   }
   const version = view.getUint8(AT.version);
   if (version !== BLOCK_VERSION) {
-    throw new AppError('block_version', `expected block version ${BLOCK_VERSION}, received ${version}: run the release that wrote it, or a newer one`, where);
+    throw new AppError(
+      'block_version',
+      `expected block version ${BLOCK_VERSION}, received ${version}: run the release that wrote it, or a newer one`,
+      where,
+    );
   }
 }

@@ -34,8 +34,14 @@ export interface Rejection {
 
 /** Operating faults. `retryable` tells a supervisor or a client whether the same call may succeed later. */
 export const FAULT = {
-  log_full: { retryable: true, meaning: 'the log has reached its size bound or the disk its reserve' },
-  log_backpressure: { retryable: true, meaning: 'more bytes wait for the disk than the bound allows' },
+  log_full: {
+    retryable: true,
+    meaning: 'the log has reached its size bound or the disk its reserve',
+  },
+  log_backpressure: {
+    retryable: true,
+    meaning: 'more bytes wait for the disk than the bound allows',
+  },
   log_closed: { retryable: false, meaning: 'the log is closed or closing' },
   log_io: { retryable: true, meaning: 'the disk refused a read, write or sync of the log' },
   log_truncated: { retryable: false, meaning: 'the offset lies before the oldest kept log file' },
@@ -45,7 +51,10 @@ export const FAULT = {
   state_corrupt: { retryable: false, meaning: 'a stored state row cannot be decoded' },
   state_version: { retryable: false, meaning: 'the data directory has another layout version' },
   config_invalid: { retryable: false, meaning: 'the configuration is not usable' },
-  mailbox_full: { retryable: true, meaning: 'an actor has as many messages waiting as its bound allows' },
+  mailbox_full: {
+    retryable: true,
+    meaning: 'an actor has as many messages waiting as its bound allows',
+  },
   actor_stopped: { retryable: true, meaning: 'the actor has stopped or is restarting' },
   restart_limit: { retryable: false, meaning: 'an actor crashed more often than its limit allows' },
   query_invalid: { retryable: false, meaning: 'the query cannot be answered as asked' },

@@ -35,8 +35,10 @@ export function durationMs(value: number): DurationMs {
   return value as DurationMs;
 }
 
-export const bytes = (value: number): Bytes => nonNegativeInteger(value, 'a size in bytes') as Bytes;
-export const offset = (value: number): Offset => nonNegativeInteger(value, 'a log offset') as Offset;
+export const bytes = (value: number): Bytes =>
+  nonNegativeInteger(value, 'a size in bytes') as Bytes;
+export const offset = (value: number): Offset =>
+  nonNegativeInteger(value, 'a log offset') as Offset;
 export const count = (value: number): Count => nonNegativeInteger(value, 'a count') as Count;
 
 function nonNegativeInteger(value: number, what: string): number {

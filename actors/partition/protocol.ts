@@ -1,0 +1,83 @@
+/** What a partition actor is told and answers. Plain data: the same messages cross threads. */
+import type { LoggedBlock } from '../../storage/log/log.ts';
+
+/** Identifies one stored row of a rollup: all series of one bucket, one column group. */
+export interface RollupRowKey {
+  readonly tenant: string;
+  readonly rollup: string;
+  readonly stepMs: number;
+  /** 0 = scalars; 1.. = the sketch measures in the order of the definition. */
+  readonly group: number;
+  readonly bucketMs: number;
+}
+
+/** A row's absolute content, encoded as it is stored (src/aggregate/bucket-row.ts). */
+export interface RollupRow extends RollupRowKey {
+  readonly bytes: Uint8Array;
+}
+
+/** A series as allocated by its partition. A label is null where the event had no such field. */
+export interface SeriesLabels {
+  readonly id: number;
+  readonly labels: readonly (string | null)[];
+}
+
+/** Asks for everything of a rollup that RocksDB may not hold yet. */
+export interface CollectRequest {
+  readonly tenant: string;
+  readonly rollup: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly steps: readonly number[];
+  readonly groups: readonly number[];
+}
+
+export interface CollectReply {
+  /** Events at or before it are complete; -Infinity before the first event or heartbeat. */
+  readonly watermarkMs: number;
+  /** Every block before it has been applied to this answer. */
+  readonly appliedOffset: number;
+  /** Per requested step: buckets that end at or before it are closed and answered at that step. */
+  readonly closedToMs: readonly number[];
+  /** Rows that changed since the last commit and open buckets: they replace stored rows of the same key. */
+  readonly rows: readonly RollupRow[];
+  /** Series allocated since the last commit. */
+  readonly series: readonly SeriesLabels[];
+}
+
+/** One line of the ledger: what became of the events of a tenant's stream that arrived in one hour. */
+export interface LedgerEntry {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly arrivalHourMs: number;
+  readonly received: number;
+  readonly applied: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+  /** Of the applied: aggregated at arrival time because `ts` lay too far ahead. */
+  readonly clamped: number;
+  /** Of the applied: older than every kept tier of every rollup. */
+  readonly expired: number;
+}
+
+/** How many rows in `[rowFrom, rowTo)` of the block at `offset` were dropped as duplicates. */
+export interface VerdictRequest {
+  readonly offset: number;
+  readonly rowFrom: number;
+  readonly rowTo: number;
+}
+
+export type PartitionCommand =
+  | { readonly type: 'apply'; readonly block: LoggedBlock }
+  | { readonly type: 'commit' }
+  | { readonly type: 'collect'; readonly request: CollectRequest; readonly replyTo: Reply<CollectReply> }
+  | { readonly type: 'ledger'; readonly tenant: string; readonly replyTo: Reply<LedgerReply> }
+  | { readonly type: 'verdict'; readonly request: VerdictRequest; readonly replyTo: Reply<number> };
+
+export interface LedgerReply {
+  readonly entries: readonly LedgerEntry[];
+  readonly appliedOffset: number;
+}
+
+/** Called once with the answer; a partition that is restarting answers with the error. */
+export type Reply<T> = (answer: T | Error) => void;

@@ -1,0 +1,350 @@
+/**
+ * Packs columns into an event block (byte drawing: storage/FORMAT.md). One pass per column; dictionaries shrink to
+ * the entries that the chosen rows use, numbers to the narrowest integers that hold them exactly.
+ */
+import { AT, BLOCK_HEADER_BYTES, type BlockKind, sealBlock } from './block-format.ts';
+import { COLUMN_KIND, type Column, type NumberColumn, ROLE, type StringColumn } from './columns.ts';
+
+export interface BlockHeader {
+  readonly kind: BlockKind;
+  readonly partition: number;
+  readonly tenant: string;
+  readonly stream: string;
+  readonly arrivalMs: number;
+  /** Which writer sealed the block, in which of its lives, as its how-manieth for this partition. */
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly sequence: number;
+  /** Events that arrived for this block, and how many of them were refused. */
+  readonly received: number;
+  readonly rejected: number;
+}
+
+/** The rows to pack: `count` indices in `index`, or rows 0..count-1 when `index` is undefined. */
+export interface RowSelection {
+  readonly count: number;
+  readonly index: Uint32Array | undefined;
+}
+
+export const DIRECTORY_ENTRY_BYTES = 24;
+/** Bits of a string column's encoding byte: 0-1 code width (0 = identity: row i uses entry i), 2 = one length for all. */
+export const STRING_ENCODING = { widthMask: 3, fixedLength: 4 } as const;
+/** Values of a number column's encoding byte; `nullable` is or-ed in: a presence bitmap precedes the values. */
+export const NUMBER_ENCODING = {
+  float64: 0,
+  delta8: 1,
+  delta16: 2,
+  delta32: 3,
+  nullable: 4,
+} as const;
+
+const CODE_WIDTH_BYTES = [0, 1, 2, 4] as const;
+const encoder = new TextEncoder();
+
+/** Grows to the largest block that was packed and is reused: a block is copied out of it once. */
+let scratch = new Uint8Array(1 << 20);
+let scratchView = new DataView(scratch.buffer);
+let at = 0;
+
+/** Per call: the selected rows' values of one column, gathered. */
+let gatheredCodes = new Uint32Array(1 << 13);
+let gatheredNumbers = new Float64Array(1 << 13);
+/** Entry index -> code in the block; valid where `stamps` holds the current stamp, so it never needs clearing. */
+let remap = new Uint32Array(1 << 13);
+let stamps = new Uint32Array(1 << 13);
+let stamp = 0;
+let usedEntries = new Uint32Array(1 << 13);
+
+/** Answers a sealed, immutable block of its own memory. */
+export function packBlock(
+  header: BlockHeader,
+  columns: readonly Column[],
+  rows: RowSelection,
+): Uint8Array<ArrayBuffer> {
+  reserveRows(rows.count);
+  const tenant = encoder.encode(header.tenant);
+  const stream = encoder.encode(header.stream);
+  at = 0;
+  reserve(BLOCK_HEADER_BYTES + tenant.length + stream.length);
+  scratch.fill(0, 0, BLOCK_HEADER_BYTES);
+  scratch.set(tenant, BLOCK_HEADER_BYTES);
+  scratch.set(stream, BLOCK_HEADER_BYTES + tenant.length);
+  at = BLOCK_HEADER_BYTES + tenant.length + stream.length;
+  align(8);
+  const directory = at;
+  writeDirectory(columns);
+  for (let i = 0; i < columns.length; i++) {
+    align(8);
+    writeColumn(columns[i] as Column, directory + i * DIRECTORY_ENTRY_BYTES, rows);
+  }
+  align(8);
+  writeHeader(header, tenant.length, stream.length, directory, columns, rows);
+  const block = scratch.slice(0, at);
+  sealBlock(block);
+  return block;
+}
+
+function writeHeader(
+  header: BlockHeader,
+  tenantLength: number,
+  streamLength: number,
+  directory: number,
+  columns: readonly Column[],
+  rows: RowSelection,
+): void {
+  const view = scratchView;
+  view.setUint8(AT.kind, header.kind);
+  view.setUint16(AT.partition, header.partition, true);
+  view.setFloat64(AT.arrivalMs, header.arrivalMs, true);
+  view.setUint32(AT.producerEpoch, header.producerEpoch, true);
+  view.setUint32(AT.producerId, header.producerId, true);
+  view.setFloat64(AT.sequence, header.sequence, true);
+  view.setUint32(AT.rows, rows.count, true);
+  view.setUint32(AT.received, header.received, true);
+  view.setUint32(AT.rejected, header.rejected, true);
+  view.setUint32(AT.columns, columns.length, true);
+  view.setUint16(AT.tenantLength, tenantLength, true);
+  view.setUint16(AT.streamLength, streamLength, true);
+  view.setUint32(AT.directory, directory, true);
+  const ts = columns.find((column) => column.role === ROLE.ts) as NumberColumn | undefined;
+  let min = header.arrivalMs;
+  let max = header.arrivalMs;
+  if (ts !== undefined && rows.count > 0) {
+    min = Number.POSITIVE_INFINITY;
+    max = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < rows.count; i++) {
+      const value = ts.values[rows.index === undefined ? i : (rows.index[i] as number)] as number;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+  }
+  view.setFloat64(AT.tsMinMs, min, true);
+  view.setFloat64(AT.tsMaxMs, max, true);
+}
+
+/** Directory entries (data offset and length are filled in by `writeColumn`), then the names. */
+function writeDirectory(columns: readonly Column[]): void {
+  const directory = at;
+  reserve(columns.length * DIRECTORY_ENTRY_BYTES);
+  scratch.fill(0, at, at + columns.length * DIRECTORY_ENTRY_BYTES);
+  at += columns.length * DIRECTORY_ENTRY_BYTES;
+  for (let i = 0; i < columns.length; i++) {
+    const { kind, role, name } = columns[i] as Column;
+    const entry = directory + i * DIRECTORY_ENTRY_BYTES;
+    reserve(name.length * 3);
+    const { written } = encoder.encodeInto(name, scratch.subarray(at));
+    scratchView.setUint8(entry, kind);
+    scratchView.setUint8(entry + 2, role);
+    scratchView.setUint16(entry + 4, written, true);
+    scratchView.setUint32(entry + 20, at, true);
+    at += written;
+  }
+}
+
+function writeColumn(column: Column, entry: number, rows: RowSelection): void {
+  const start = at;
+  switch (column.kind) {
+    case COLUMN_KIND.string:
+      writeStrings(column, entry, rows);
+      break;
+    case COLUMN_KIND.number:
+      writeNumbers(column, entry, rows);
+      break;
+    case COLUMN_KIND.boolean: {
+      reserve(rows.count);
+      for (let i = 0; i < rows.count; i++) {
+        const row = rows.index === undefined ? i : (rows.index[i] as number);
+        scratch[at++] = column.values[row] as number;
+      }
+      break;
+    }
+  }
+  scratchView.setUint32(entry + 8, start, true);
+  scratchView.setUint32(entry + 12, at - start, true);
+}
+
+function writeStrings(column: StringColumn, entry: number, rows: RowSelection): void {
+  const { offsets, count } = column.entries;
+  reserveEntries(count + 1);
+  stamp++;
+  let used = 0;
+  let identity = true;
+  let bytesTotal = 0;
+  const first = { length: -1 };
+  let fixed = true;
+  for (let i = 0; i < rows.count; i++) {
+    const code = column.codes[rows.index === undefined ? i : (rows.index[i] as number)] as number;
+    let local = 0;
+    if (code !== 0) {
+      if (stamps[code] === stamp) {
+        local = remap[code] as number;
+      } else {
+        const length = (offsets[code] as number) - (offsets[code - 1] as number);
+        if (first.length === -1) first.length = length;
+        else if (length !== first.length) fixed = false;
+        bytesTotal += length;
+        stamps[code] = stamp;
+        usedEntries[used++] = code - 1;
+        local = used;
+        remap[code] = local;
+      }
+    }
+    if (local !== i + 1) identity = false;
+    gatheredCodes[i] = local;
+  }
+  const width = identity ? 0 : used < 256 ? 1 : used < 65_536 ? 2 : 3;
+  scratchView.setUint8(entry + 1, width | (fixed ? STRING_ENCODING.fixedLength : 0));
+  scratchView.setUint32(entry + 16, used, true);
+  writeCodes(rows.count, CODE_WIDTH_BYTES[width] as number);
+  align(4);
+  writeEntryLengths(offsets, used, fixed ? Math.max(first.length, 0) : -1);
+  reserve(bytesTotal);
+  copyEntries(column.entries, used);
+}
+
+function writeCodes(count: number, widthBytes: number): void {
+  reserve(count * widthBytes);
+  if (widthBytes === 0) return;
+  if (widthBytes === 1) {
+    for (let i = 0; i < count; i++) scratch[at + i] = gatheredCodes[i] as number;
+  } else if (widthBytes === 2) {
+    new Uint16Array(scratch.buffer, at, count).set(gatheredCodes.subarray(0, count));
+  } else {
+    new Uint32Array(scratch.buffer, at, count).set(gatheredCodes.subarray(0, count));
+  }
+  at += count * widthBytes;
+}
+
+/** One u32 length if all entries have it, else `used + 1` u32 offsets. */
+function writeEntryLengths(offsets: Uint32Array, used: number, fixedLength: number): void {
+  if (fixedLength >= 0) {
+    reserve(4);
+    scratchView.setUint32(at, fixedLength, true);
+    at += 4;
+    return;
+  }
+  reserve((used + 1) * 4);
+  const out = new Uint32Array(scratch.buffer, at, used + 1);
+  let end = 0;
+  for (let i = 0; i < used; i++) {
+    out[i] = end;
+    const index = usedEntries[i] as number;
+    end += (offsets[index + 1] as number) - (offsets[index] as number);
+  }
+  out[used] = end;
+  at += (used + 1) * 4;
+}
+
+/** Copies the used entries; runs that lie side by side in the source go in one move. */
+function copyEntries({ offsets, bytes }: StringColumn['entries'], used: number): void {
+  let i = 0;
+  while (i < used) {
+    const firstIndex = usedEntries[i] as number;
+    let last = firstIndex;
+    i++;
+    while (i < used && usedEntries[i] === last + 1) {
+      last++;
+      i++;
+    }
+    const from = offsets[firstIndex] as number;
+    const to = offsets[last + 1] as number;
+    if (to - from > 64) {
+      scratch.set(bytes.subarray(from, to), at);
+      at += to - from;
+    } else {
+      for (let j = from; j < to; j++) scratch[at++] = bytes[j] as number;
+    }
+  }
+}
+
+function writeNumbers(column: NumberColumn, entry: number, rows: RowSelection): void {
+  const { count, index } = rows;
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let integers = true;
+  let absent = 0;
+  for (let i = 0; i < count; i++) {
+    const value = column.values[index === undefined ? i : (index[i] as number)] as number;
+    gatheredNumbers[i] = value;
+    if (Number.isNaN(value)) {
+      absent++;
+      continue;
+    }
+    if (value < min) min = value;
+    if (value > max) max = value;
+    if (integers && (value % 1 !== 0 || (value === 0 && 1 / value < 0))) integers = false;
+  }
+  const span = max - min;
+  const exact =
+    integers && span >= 0 && max <= Number.MAX_SAFE_INTEGER && min >= -Number.MAX_SAFE_INTEGER;
+  const encoding =
+    !exact || span >= 2 ** 32
+      ? NUMBER_ENCODING.float64
+      : span < 256
+        ? NUMBER_ENCODING.delta8
+        : span < 65_536
+          ? NUMBER_ENCODING.delta16
+          : NUMBER_ENCODING.delta32;
+  scratchView.setUint8(entry + 1, encoding | (absent > 0 ? NUMBER_ENCODING.nullable : 0));
+  if (absent > 0) writePresence(count);
+  if (encoding === NUMBER_ENCODING.float64) {
+    reserve(count * 8);
+    new Float64Array(scratch.buffer, at, count).set(gatheredNumbers.subarray(0, count));
+    at += count * 8;
+    return;
+  }
+  reserve(8 + count * 4);
+  scratchView.setFloat64(at, min, true);
+  at += 8;
+  const out =
+    encoding === NUMBER_ENCODING.delta8
+      ? new Uint8Array(scratch.buffer, at, count)
+      : encoding === NUMBER_ENCODING.delta16
+        ? new Uint16Array(scratch.buffer, at, count)
+        : new Uint32Array(scratch.buffer, at, count);
+  for (let i = 0; i < count; i++) out[i] = (gatheredNumbers[i] as number) - min; // NaN becomes 0
+  at += out.byteLength;
+}
+
+/** A bit per row, least significant first, 1 = present; padded to 8 bytes. */
+function writePresence(count: number): void {
+  const length = Math.ceil(count / 64) * 8;
+  reserve(length);
+  scratch.fill(0, at, at + length);
+  for (let i = 0; i < count; i++) {
+    const value = gatheredNumbers[i] as number;
+    if (!Number.isNaN(value))
+      scratch[at + (i >> 3)] = (scratch[at + (i >> 3)] as number) | (1 << (i & 7));
+  }
+  at += length;
+}
+
+function align(boundary: number): void {
+  reserve(boundary);
+  while (at % boundary !== 0) scratch[at++] = 0;
+}
+
+/** Makes room for `more` bytes, and for the padding that may follow. */
+function reserve(more: number): void {
+  if (at + more + 16 <= scratch.length) return;
+  const grown = new Uint8Array(Math.max(scratch.length * 2, at + more + 16));
+  grown.set(scratch.subarray(0, at));
+  scratch = grown;
+  scratchView = new DataView(scratch.buffer);
+}
+
+function reserveRows(count: number): void {
+  if (count <= gatheredCodes.length) return;
+  gatheredCodes = new Uint32Array(count * 2);
+  gatheredNumbers = new Float64Array(count * 2);
+}
+
+function reserveEntries(count: number): void {
+  if (stamp >= 0xffff_fff0 || count > remap.length) {
+    const size = Math.max(remap.length, count * 2);
+    remap = new Uint32Array(size);
+    stamps = new Uint32Array(size);
+    usedEntries = new Uint32Array(size);
+    stamp = 0;
+  }
+}
