@@ -70,7 +70,11 @@ export interface VerdictRequest {
 export type PartitionCommand =
   | { readonly type: 'apply'; readonly block: LoggedBlock }
   | { readonly type: 'commit' }
-  | { readonly type: 'collect'; readonly request: CollectRequest; readonly replyTo: Reply<CollectReply> }
+  | {
+      readonly type: 'collect';
+      readonly request: CollectRequest;
+      readonly replyTo: Reply<CollectReply>;
+    }
   | { readonly type: 'ledger'; readonly tenant: string; readonly replyTo: Reply<LedgerReply> }
   | { readonly type: 'verdict'; readonly request: VerdictRequest; readonly replyTo: Reply<number> };
 
