@@ -9,18 +9,21 @@ export interface LoggedBlock {
   readonly bytes: Uint8Array;
 }
 
+/** Why a log takes no blocks: too many bytes wait, no room, the disk failed and the log must be reopened, or closed. */
+export type LogRefusal = 'log_backpressure' | 'log_full' | 'log_io' | 'log_closed';
+
 /** The writing side; lives where events arrive. */
 export interface LogWriter {
   /**
    * Appends sealed blocks in order, all or none, and resolves once they survive a power cut. Answers the offset of each.
-   * Rejects with `log_backpressure`, `log_full`, `log_closed` (nothing was taken) or `log_io`
-   * (unknown whether the blocks will be read: the sender sends again and dedup drops the copy).
+   * The log owns them from the call on. Rejects with `log_backpressure`, `log_full`, `log_closed` (nothing was
+   * taken) or `log_io` (unknown whether the blocks will be read: the sender sends again and dedup drops the copy).
    */
   append(blocks: readonly Uint8Array[]): Promise<readonly Offset[]>;
   /** Bytes accepted and not yet durable. Admission refuses requests before this reaches its bound. */
   readonly pendingBytes: number;
   /** Undefined while appends are taken, else why the next one would be refused. */
-  readonly refusal: 'log_backpressure' | 'log_full' | 'log_closed' | undefined;
+  readonly refusal: LogRefusal | undefined;
   /** Deletes whole files that end at or before `offset`; answers the oldest offset that is still kept. */
   deleteBefore(offset: Offset): Promise<Offset>;
   close(): Promise<void>;
