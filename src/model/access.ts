@@ -8,6 +8,9 @@ export type Scope = (typeof SCOPES)[number];
 /** Every secret starts with this, so that scanners for leaked secrets can recognise one. */
 export const SECRET_PREFIX = 'sg_';
 
+/** A secret as we make them: the prefix and 32 random bytes in base64url. */
+export const isSecret = (text: string): boolean => /^sg_[\w-]{43}$/.test(text);
+
 export interface AccessKey {
   /** Names the key in logs and metrics; never secret. */
   readonly id: string;

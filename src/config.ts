@@ -1,0 +1,115 @@
+/**
+ * The configuration: a file, the environment and flags, checked as a whole before anything starts. This is
+ * the only module that reads the environment; everything else gets what it needs as plain values.
+ *
+ * Way: sources (who says what, where) → schema (each value) → checks (values together) → `Config`.
+ */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { conflictsIn } from './config/checks.ts';
+import { effectiveValues, effectiveYaml } from './config/effective.ts';
+import { type ConfigProblem, problemAt, problemsOf } from './config/problems.ts';
+import { DEFAULT_ROLLUP, type Settings, schema } from './config/schema.ts';
+import { type Path, settingsOf } from './config/settings.ts';
+import {
+  CONFIG_FILE_ENV,
+  envSource,
+  type Flag,
+  fileSource,
+  flagSource,
+  mergeSources,
+  type Source,
+  sourceOf,
+  valueAt,
+  writtenIn,
+} from './config/sources.ts';
+import { err, ok, type Result } from './model/result.ts';
+
+export { type ConfigProblem, formatProblem } from './config/problems.ts';
+export type { Flag } from './config/sources.ts';
+
+/**
+ * Everything that can be set, with defaults filled in, paths absolute, sizes in bytes and times in
+ * milliseconds. Plain data: it can be posted to a thread.
+ */
+export type Config = DeepReadonly<Settings>;
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** As a commented file, and as data. Secrets are masked in both. */
+  readonly asYaml: string;
+  readonly asValues: Readonly<Record<string, unknown>>;
+  /** The file that was read, if any. */
+  readonly file: string | undefined;
+}
+
+export interface ConfigInput {
+  /** Must exist if given; without it `streamgauge.yaml` in the working folder is read if it is there. */
+  readonly file?: string | undefined;
+  readonly flags?: readonly Flag[];
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+}
+
+export const CONFIG_FILE_DEFAULT = 'streamgauge.yaml';
+
+/** All problems at once, or the configuration. Reads files, starts nothing. */
+export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, ConfigProblem[]> {
+  const { env = process.env, cwd = process.cwd(), flags = [] } = input;
+  const file = input.file ?? env[CONFIG_FILE_ENV] ?? defaultFile(cwd);
+  const fromFile = file === undefined ? undefined : fileSource(file, cwd);
+  if (fromFile?.ok === false) return fromFile;
+  const fromEnv = envSource(env, settingsOf(schema), cwd);
+
+  const sources = [flagSource(flags, cwd), fromEnv.source, ...(fromFile ? [fromFile.value] : [])];
+  const written = writtenIn(sources);
+  const parsed = schema.safeParse(mergeSources(sources));
+  if (!parsed.success) {
+    return err([...fromEnv.problems, ...problemsOf(parsed.error.issues, schema, written)]);
+  }
+  const settings = withDefaultRollup(withAbsolutePaths(parsed.data, sources, cwd));
+  const conflicts = conflictsIn(settings).map(({ path, message }) =>
+    problemAt(path, message, written, valueAt(settings, path)),
+  );
+  const problems = [...fromEnv.problems, ...conflicts];
+  if (problems.length > 0) return err(problems);
+
+  const whereIs = (path: Path) => sourceOf(sources, path)?.whereIs(path) ?? '';
+  return ok({
+    config: settings,
+    asYaml: effectiveYaml(settings, whereIs),
+    asValues: effectiveValues(settings),
+    file: file === undefined ? undefined : resolve(cwd, file),
+  });
+}
+
+function defaultFile(cwd: string): string | undefined {
+  return existsSync(resolve(cwd, CONFIG_FILE_DEFAULT)) ? CONFIG_FILE_DEFAULT : undefined;
+}
+
+/** A path in a file starts at the file, so that a unit file or a container need not set a working folder. */
+function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: string): Settings {
+  const absolute = (path: Path, value: string) =>
+    resolve(sourceOf(sources, path)?.folder ?? cwd, value);
+  const { tls, dataDir } = settings;
+  return {
+    ...settings,
+    dataDir: absolute(['dataDir'], dataDir),
+    ...(tls && {
+      tls: {
+        certFile: absolute(['tls', 'certFile'], tls.certFile),
+        keyFile: absolute(['tls', 'keyFile'], tls.keyFile),
+      },
+    }),
+  };
+}
+
+/** The stream that events go to unless they name another answers "how many of which type" from the start. */
+function withDefaultRollup(settings: Settings): Settings {
+  const declared = settings.rollups.some(({ stream }) => stream === DEFAULT_ROLLUP.stream);
+  return declared ? settings : { ...settings, rollups: [...settings.rollups, DEFAULT_ROLLUP] };
+}
+
+type DeepReadonly<T> = T extends string | number | boolean | undefined
+  ? T
+  : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };

@@ -1,0 +1,60 @@
+/** The configuration that is in force, written as a configuration file: a fine start for one's own. */
+import { Document, isCollection, isScalar } from 'yaml';
+import { masked } from './problems.ts';
+import { formatBytes, formatDuration } from './scalars.ts';
+import { HASH_PREFIX, type Settings, schema } from './schema.ts';
+import { type Path, settingsOf } from './settings.ts';
+
+/** Secrets masked. A comment names the source of every value that is no default. */
+export function effectiveYaml(settings: Settings, whereIs: (path: Path) => string): string {
+  const document = new Document(effectiveValues(settings), { aliasDuplicateObjects: false });
+  for (const { path } of settingsOf(schema)) {
+    const node = document.getIn(path, true);
+    const where = whereIs(path);
+    if (isScalar(node) && where !== '') node.comment = ` ${where}`;
+    if (!isCollection(node)) continue;
+    node.flow = node.items.length === 0;
+    if (where !== '') node.commentBefore = ` ${where}`;
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
+/** The same as plain data, in the form that a file has. */
+export function effectiveValues(settings: Settings): Record<string, unknown> {
+  const readable = {
+    ...settings,
+    limits: withSizes(settings.limits),
+    journal: withSizes(settings.journal),
+    dedup: withSizes(settings.dedup),
+    keys: settings.keys.map(({ publicSecret, hash, ...key }) =>
+      publicSecret === undefined
+        ? { ...key, hash: HASH_PREFIX + hash }
+        : { ...key, public: publicSecret },
+    ),
+    rollups: settings.rollups.map(
+      ({ latenessMs, seriesMax, resolutions, measures, ...rollup }) => ({
+        ...rollup,
+        measures: measures.map((m) => (m.op === 'count' ? m.op : `${m.op}(${m.field})`)),
+        resolutions: resolutions.map(({ stepMs, retentionMs }) => ({
+          step: formatDuration(stepMs),
+          retention: formatDuration(retentionMs),
+        })),
+        lateness: formatDuration(latenessMs),
+        seriesMax,
+      }),
+    ),
+  };
+  return Object.fromEntries(
+    Object.entries(readable)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, masked([key], value)]),
+  );
+}
+
+function withSizes(group: Readonly<Record<string, number | undefined>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(group)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, /Bytes/i.test(key) ? formatBytes(value ?? 0) : value]),
+  );
+}
