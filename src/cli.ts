@@ -1,0 +1,104 @@
+/** The command line: parses, runs one command, answers with an exit code. `bin/streamgauge.js` calls it. */
+import { inspect } from 'node:util';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { checkConfig } from './cli/check-config.ts';
+import { addConfigOptions } from './cli/config-options.ts';
+import { EXIT, EXIT_CODES_HELP, type ExitCode } from './cli/exit-codes.ts';
+import { createKey, hashKey, type NewKey } from './cli/keys.ts';
+import { type StartServer, start } from './cli/start.ts';
+import { processTerminal, type Terminal } from './cli/terminal.ts';
+import { SCOPES } from './model/access.ts';
+import { AppError } from './model/errors.ts';
+
+/** Loaded only by `start`: `config check` and `keys` must work where native modules do not. */
+const startRealServer: StartServer = async (config) =>
+  (await import('./main.ts')).startServer(config);
+
+export async function runCli(
+  args: readonly string[] = process.argv.slice(2),
+  terminal: Terminal = processTerminal,
+  startServer: StartServer = startRealServer,
+): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  const program = createProgram(terminal, startServer, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    terminal.err(faultText(error, args.includes('--verbose')));
+    return error instanceof AppError && error.code === 'config_invalid' ? EXIT.config : EXIT.failed;
+  }
+}
+
+function createProgram(
+  terminal: Terminal,
+  startServer: StartServer,
+  finish: (code: ExitCode) => void,
+): Command {
+  const program = new Command('streamgauge')
+    .description('Event analytics: takes events in, keeps live aggregates, answers over GraphQL.')
+    .version(manifest.version)
+    .option('--verbose', 'show where an error comes from')
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .addHelpText('after', EXIT_CODES_HELP);
+
+  addConfigOptions(program.command('start'))
+    .description('run the server until SIGTERM or SIGINT')
+    .addHelpText('after', example('streamgauge start --data-dir /var/lib/streamgauge'))
+    .action(async (options) => finish(await start(options, terminal, startServer)));
+
+  const config = program.command('config').description('look at the configuration');
+  addConfigOptions(config.command('check'))
+    .description('print the effective configuration, or every error in it')
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge config check --config streamgauge.yaml'))
+    .action((options) => finish(checkConfig(options, terminal)));
+
+  const keys = program.command('keys').description('make access keys');
+  keys
+    .command('create')
+    .description('make a key and print it once, with the lines for the configuration file')
+    .requiredOption('--tenant <name>', 'whose events it writes or reads', nameArgument)
+    .addOption(scopeOption())
+    .option('--id <name>', 'its name in logs and metrics', nameArgument)
+    .option('--public', 'a write key that web pages may show')
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge keys create --tenant acme --scope write'))
+    .action((wanted: NewKey, command: Command) => {
+      if (wanted.public && wanted.scope.some((scope) => scope !== 'write')) {
+        command.error('error: a public key may only have --scope write');
+      }
+      finish(createKey(wanted, terminal));
+    });
+  keys
+    .command('hash')
+    .description('read a key from standard input and print what the configuration keeps of it')
+    .addHelpText('after', example('streamgauge keys hash < key.txt'))
+    .action(async () => finish(await hashKey(terminal)));
+  return program;
+}
+
+const example = (command: string): string => `\nExample:\n  ${command}`;
+
+const scopeOption = (): Option =>
+  new Option('--scope <scope...>', 'what it may do').choices(SCOPES).makeOptionMandatory();
+
+function nameArgument(value: string): string {
+  if (/^[\w-]{1,64}$/.test(value)) return value;
+  throw new InvalidArgumentError('expected 1 to 64 letters, digits, "_" or "-".');
+}
+
+/** Without --verbose no stack: most readers of this line operate the server and did not write it. */
+function faultText(error: unknown, isVerbose: boolean): string {
+  if (!(error instanceof Error)) return `streamgauge: ${String(error)}\n`;
+  const code = error instanceof AppError ? ` (${error.code})` : '';
+  const hint = error instanceof AppError ? '' : '; --verbose shows where';
+  return isVerbose
+    ? `streamgauge: ${inspect(error)}\n`
+    : `streamgauge: ${error.message}${code}${hint}\n`;
+}

@@ -1,0 +1,56 @@
+/** `streamgauge start`: the server from its configuration to its last commit. */
+import { type Config, loadConfig } from '../config.ts';
+import { configErrorText, readConfigOptions } from './config-options.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface RunningServer {
+  /** `http://host:port`, with the ports that were really taken. */
+  readonly ingestUrl: string;
+  readonly queryUrl: string;
+  /** Stops accepting, flushes, commits. */
+  close(): Promise<void>;
+}
+export type StartServer = (config: Config) => Promise<RunningServer>;
+
+/**
+ * The first signal stops in order, also when it comes during the start; a second one ends the process at
+ * once, which loses nothing that was acknowledged and costs the next start a longer replay.
+ */
+export async function start(
+  options: Readonly<Record<string, unknown>>,
+  terminal: Terminal,
+  startServer: StartServer,
+): Promise<ExitCode> {
+  const loaded = loadConfig(readConfigOptions(options));
+  if (!loaded.ok) {
+    terminal.err(configErrorText(loaded.error));
+    return EXIT.config;
+  }
+  const stop = Promise.withResolvers<void>();
+  let isStopping = false;
+  const stopListening = terminal.onStopSignal(() => {
+    if (isStopping) terminal.abort(EXIT.failed);
+    isStopping = true;
+    stop.resolve();
+  });
+  try {
+    const server = await startServer(loaded.value.config);
+    if (terminal.isInteractive) terminal.out(welcome(server));
+    await stop.promise;
+    await server.close();
+    return EXIT.ok;
+  } finally {
+    stopListening();
+  }
+}
+
+const welcome = ({ ingestUrl, queryUrl }: RunningServer): string => `
+  Streamgauge is ready.
+
+  Send events   ${ingestUrl}/v1/events
+  Ask           ${queryUrl}/graphql
+
+  Stop with Ctrl+C.
+
+`;
