@@ -1,0 +1,305 @@
+/**
+ * The growing columns of one tenant's stream: decoders append rows of many requests, `packBlock` reads them, `reset`
+ * makes room for the next batch and keeps what is worth keeping (buffers, names, dictionaries).
+ */
+import {
+  BOOLEAN,
+  type BooleanColumn,
+  COLUMN_KIND,
+  type Column,
+  type NumberColumn,
+  ROLE,
+  type Role,
+  type StringColumn,
+} from '../../model/columns.ts';
+import { Dictionary } from './dictionary.ts';
+import { type DecodeLimits, DICTIONARY_BYTES_MAX } from './limits.ts';
+
+const ROWS_AT_FIRST = 64;
+/** Columns that no row of the last batch used are dropped once there are more than this share of the limit. */
+const COLUMNS_KEPT_SHARE = 1 / 4;
+
+/** What a top-level name means to the decoder; every other name is a `field`. `user` only stands in for `key`. */
+export const SLOT = { field: 0, ts: 1, id: 2, type: 3, key: 4, user: 5 } as const;
+export type SlotRole = (typeof SLOT)[keyof typeof SLOT];
+
+export class StringSink implements StringColumn {
+  readonly kind = COLUMN_KIND.string;
+  readonly role: Role;
+  readonly name: string;
+  codes: Uint32Array;
+  readonly entries: Dictionary;
+  /** The last row that holds a value, -1 if none does. */
+  lastRow = -1;
+
+  constructor(role: Role, name: string, capacity: number) {
+    this.role = role;
+    this.name = name;
+    this.codes = new Uint32Array(capacity);
+    this.entries = new Dictionary(role === ROLE.id);
+  }
+}
+
+export class NumberSink implements NumberColumn {
+  readonly kind = COLUMN_KIND.number;
+  readonly role: Role;
+  readonly name: string;
+  values: Float64Array;
+  lastRow = -1;
+
+  constructor(role: Role, name: string, capacity: number) {
+    this.role = role;
+    this.name = name;
+    this.values = new Float64Array(capacity).fill(Number.NaN);
+  }
+}
+
+export class BooleanSink implements BooleanColumn {
+  readonly kind = COLUMN_KIND.boolean;
+  readonly role: Role = ROLE.field;
+  readonly name: string;
+  values: Uint8Array;
+  lastRow = -1;
+
+  constructor(name: string, capacity: number) {
+    this.name = name;
+    this.values = new Uint8Array(capacity);
+  }
+}
+
+type Sink = StringSink | NumberSink | BooleanSink;
+
+/** One name and its columns, one per kind of value that was seen; each is made when it is first needed. */
+export class Slot {
+  readonly name: string;
+  readonly role: SlotRole;
+  strings: StringSink | undefined;
+  numbers: NumberSink | undefined;
+  booleans: BooleanSink | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+    this.role = slotRole(name);
+  }
+}
+
+/** Flattened names contain a dot, so these are top-level names. */
+export function slotRole(name: string): SlotRole {
+  switch (name) {
+    case 'ts':
+      return SLOT.ts;
+    case 'id':
+      return SLOT.id;
+    case 'type':
+      return SLOT.type;
+    case 'key':
+      return SLOT.key;
+    case 'user':
+      return SLOT.user;
+    default:
+      return SLOT.field;
+  }
+}
+
+export class ColumnBatch {
+  readonly limits: DecodeLimits;
+  /** Rows so far, and the index of the row in the making. */
+  rows = 0;
+  /** Per row: where it belongs (`hashBytes` of key, else user, else id), or `NO_PARTITION_HASH`. */
+  partitionHash = new Uint32Array(ROWS_AT_FIRST);
+  /** Grows by one whenever slots are dropped: what was learned about columns before is void. */
+  generation = 0;
+  readonly #onFull: (batch: ColumnBatch) => void;
+  #slots = new Map<string, Slot>();
+  readonly #ts = new NumberSink(ROLE.ts, 'ts', ROWS_AT_FIRST);
+  #columns: Sink[] = [this.#ts];
+  /** Rows that every column has memory for. */
+  #capacity = ROWS_AT_FIRST;
+  #bytes = 0;
+
+  /**
+   * `onFull` is called between two rows when the next one may not fit: it packs the batch and resets it, or the
+   * decoder fails. A body may so end up in several batches.
+   */
+  constructor(limits: DecodeLimits, onFull: (batch: ColumnBatch) => void) {
+    this.limits = limits;
+    this.#onFull = onFull;
+  }
+
+  /** The columns that hold at least one value, `ts` first; valid until the next row or reset. */
+  columns(): Column[] {
+    return this.#columns.filter((column) => column.lastRow >= 0);
+  }
+
+  /** String bytes of the rows so far, as an upper bound. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The slot of a flattened name, made if it is new; it costs nothing until it gets a column. */
+  slot(name: string): Slot {
+    let slot = this.#slots.get(name);
+    if (slot === undefined) {
+      slot = new Slot(name);
+      this.#slots.set(name, slot);
+    }
+    return slot;
+  }
+
+  /** The slot of that name if there is one. */
+  find(name: string): Slot | undefined {
+    return this.#slots.get(name);
+  }
+
+  /** True if one more row with that many new columns stays within the bounds of a batch. */
+  fits(newColumns: number): boolean {
+    const limits = this.limits;
+    const columns = this.#columns.length + newColumns;
+    return (
+      this.rows < limits.batchRowsMax &&
+      this.#bytes + limits.lineBytesMax <= limits.batchBytesMax &&
+      (this.rows + 1) * columns <= limits.batchCellsMax &&
+      columns <= limits.batchColumnsMax
+    );
+  }
+
+  /** Lets the owner pack and reset the batch, unless it is empty. Slots may be dropped. */
+  seal(): void {
+    if (this.rows === 0) return;
+    this.#onFull(this);
+    if (this.rows > 0) throw new Error('the owner of a full batch must reset it');
+  }
+
+  /** Takes memory for the row in the making; false if the batch may not have that many columns. */
+  reserve(newColumns: number): boolean {
+    const columns = this.#columns.length + newColumns;
+    if (columns > this.limits.batchColumnsMax) return false;
+    if (newColumns > 0) this.#shrink(columns);
+    if (this.rows === this.#capacity) this.#resize(this.#capacity * 2);
+    return true;
+  }
+
+  /** The string column of a slot, made if it is new. Memory for it must have been reserved. */
+  strings(slot: Slot): StringSink {
+    if (slot.strings === undefined) {
+      const role =
+        slot.role === SLOT.id ? ROLE.id : slot.role === SLOT.type ? ROLE.type : ROLE.field;
+      slot.strings = this.#add(new StringSink(role, slot.name, this.#capacity));
+    }
+    return slot.strings;
+  }
+
+  numbers(slot: Slot): NumberSink {
+    slot.numbers ??= this.#add(new NumberSink(ROLE.field, slot.name, this.#capacity));
+    return slot.numbers;
+  }
+
+  booleans(slot: Slot): BooleanSink {
+    slot.booleans ??= this.#add(new BooleanSink(slot.name, this.#capacity));
+    return slot.booleans;
+  }
+
+  /** Takes back what the row in the making wrote into this slot. */
+  clearCell({ strings, numbers, booleans }: Slot): void {
+    const row = this.rows;
+    if (strings !== undefined) {
+      strings.entries.retract(strings.codes[row] as number);
+      strings.codes[row] = 0;
+    }
+    if (numbers !== undefined) numbers.values[row] = Number.NaN;
+    if (booleans !== undefined) booleans.values[row] = BOOLEAN.absent;
+  }
+
+  /** Ends the row in the making; `bytes` is an upper bound of its string bytes. */
+  commitRow(tsMs: number, partitionHash: number, bytes: number): void {
+    const row = this.rows++;
+    this.#ts.values[row] = tsMs;
+    this.#ts.lastRow = row;
+    this.partitionHash[row] = partitionHash;
+    this.#bytes += bytes;
+  }
+
+  /** Empties the batch. Costs a fill of the cells that were used, at memory speed. */
+  reset(): void {
+    for (const column of this.#columns) {
+      const used = column.lastRow + 1;
+      if (column.kind === COLUMN_KIND.string) {
+        column.codes.fill(0, 0, used);
+        column.entries.reset();
+      } else {
+        column.values.fill(
+          column.kind === COLUMN_KIND.number ? Number.NaN : BOOLEAN.absent,
+          0,
+          used,
+        );
+      }
+    }
+    this.#dropUnused();
+    this.#boundDictionaries();
+    for (const column of this.#columns) column.lastRow = -1;
+    this.rows = 0;
+    this.#bytes = 0;
+  }
+
+  /** Keeps yesterday's names from using up the limit of today's. */
+  #dropUnused(): void {
+    const { batchColumnsMax } = this.limits;
+    const crowded = this.#columns.length > batchColumnsMax * COLUMNS_KEPT_SHARE;
+    if (!crowded && this.#slots.size <= batchColumnsMax) return;
+    const used = (column: Sink | undefined) => column !== undefined && column.lastRow >= 0;
+    this.#columns = this.#columns.filter((column) => column === this.#ts || used(column));
+    const slots = new Map<string, Slot>();
+    for (const slot of this.#slots.values()) {
+      if (!used(slot.strings)) slot.strings = undefined;
+      if (!used(slot.numbers)) slot.numbers = undefined;
+      if (!used(slot.booleans)) slot.booleans = undefined;
+      if (slot.strings ?? slot.numbers ?? slot.booleans) slots.set(slot.name, slot);
+    }
+    this.#slots = slots;
+    this.generation++;
+  }
+
+  /** A batch of many rows, then one of many columns, must not take memory for many of both. */
+  #shrink(columns: number): void {
+    let capacity = this.#capacity;
+    while (capacity / 2 > this.rows && capacity * columns > this.limits.batchCellsMax * 2) {
+      capacity /= 2;
+    }
+    if (capacity < this.#capacity) this.#resize(Math.max(capacity, ROWS_AT_FIRST));
+  }
+
+  #boundDictionaries(): void {
+    const dictionaries = this.#columns.filter((column) => column.kind === COLUMN_KIND.string);
+    const bytes = dictionaries.reduce((sum, { entries }) => sum + entries.byteLength, 0);
+    if (bytes > DICTIONARY_BYTES_MAX) for (const { entries } of dictionaries) entries.clear();
+  }
+
+  #add<S extends Sink>(column: S): S {
+    this.#columns.push(column);
+    return column;
+  }
+
+  /** Gives every column memory for `capacity` rows; what is beyond them is lost. */
+  #resize(capacity: number): void {
+    for (const column of this.#columns) {
+      if (column.kind === COLUMN_KIND.string) {
+        const codes = new Uint32Array(capacity);
+        codes.set(column.codes.subarray(0, capacity));
+        column.codes = codes;
+      } else if (column.kind === COLUMN_KIND.number) {
+        const values = new Float64Array(capacity);
+        values.set(column.values.subarray(0, capacity));
+        values.fill(Number.NaN, column.values.length);
+        column.values = values;
+      } else {
+        const values = new Uint8Array(capacity);
+        values.set(column.values.subarray(0, capacity));
+        column.values = values;
+      }
+    }
+    const hashes = new Uint32Array(capacity);
+    hashes.set(this.partitionHash.subarray(0, capacity));
+    this.partitionHash = hashes;
+    this.#capacity = capacity;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The path that takes every line: `JSON.parse`, flattened into an `EventDraft`. It defines what a line means; the
+ * shape path must agree with it wherever it takes a line at all.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type EventDraft, type Fault, nestedRoleFault } from './event-draft.ts';
+import type { DecodeLimits } from './limits.ts';
+
+/** Characters of V8's own words about broken JSON that are passed on. */
+const SYNTAX_DETAIL_MAX = 120;
+
+/** Reads the JSON text `[from, to)` into `draft`; what stands in the way, if anything. */
+export function readJson(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  draft: EventDraft,
+  limits: DecodeLimits,
+): Fault | undefined {
+  if (!isUtf8(bytes.subarray(from, to))) return { code: 'invalid_utf8' };
+  let value: unknown;
+  try {
+    // V8 keeps its own stack while it parses, so that no nesting overflows the machine's.
+    value = JSON.parse(bytes.toString('utf8', from, to));
+  } catch (error) {
+    return {
+      code: 'invalid_json',
+      detail: (error as SyntaxError).message.slice(0, SYNTAX_DETAIL_MAX),
+    };
+  }
+  if (!isObject(value)) return { code: 'not_an_object' };
+  draft.start();
+  return flatten(value, '', 1, draft, limits);
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** `JSON.parse` makes own properties of all names, `__proto__` too, and they are read as such. */
+function flatten(
+  object: JsonObject,
+  prefix: string,
+  depth: number,
+  draft: EventDraft,
+  limits: DecodeLimits,
+): Fault | undefined {
+  if (depth > limits.depthMax) return { code: 'too_deep' };
+  for (const key of Object.keys(object)) {
+    const name = depth === 1 ? key : `${prefix}.${key}`;
+    const fault = addValue(name, object[key], depth, draft, limits);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+function addValue(
+  name: string,
+  value: unknown,
+  depth: number,
+  draft: EventDraft,
+  limits: DecodeLimits,
+): Fault | undefined {
+  switch (typeof value) {
+    case 'string':
+      return draft.addString(name, value);
+    case 'number':
+      return draft.addNumber(name, value);
+    case 'boolean':
+      return draft.addBoolean(name, value);
+    default:
+      break;
+  }
+  if (value === null) return draft.addNull(name);
+  const fault = nestedRoleFault(name);
+  if (fault !== undefined) return fault;
+  if (isObject(value)) return flatten(value, name, depth + 1, draft, limits);
+  const faultInside = judgeArray(value, depth + 1, limits, name);
+  return faultInside ?? draft.addString(name, JSON.stringify(value));
+}
+
+/** `JSON.stringify` recurses and writes infinities as null: neither may be met. */
+function judgeArray(
+  value: unknown,
+  depth: number,
+  limits: DecodeLimits,
+  name: string,
+): Fault | undefined {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return { code: 'number_out_of_range', detail: name };
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth > limits.depthMax) return { code: 'too_deep' };
+  for (const element of Object.values(value)) {
+    const fault = judgeArray(element, depth + 1, limits, name);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
