@@ -5,33 +5,38 @@ import type { LogWriter } from './log.ts';
 
 export interface HeartbeatsOptions {
   readonly shared: JournalShared;
-  readonly writer: LogWriter;
+  readonly writer: Pick<LogWriter, 'append'>;
   /** Makes a sealed heartbeat block. */
   readonly block: (partition: number) => Uint8Array;
 }
 
 /**
  * Answers a function to be called every second. It appends a heartbeat to each partition that wants its watermark to
- * move and has had no block since the last call. One that the log refuses for now is left out: the next call comes soon.
+ * move and has had no other block since the last call. A heartbeat that the log refuses for now is left out: the next
+ * call comes soon.
  */
 export function createHeartbeats({
   shared,
   writer,
   block,
 }: HeartbeatsOptions): () => Promise<void> {
+  /** Per partition its end at the last call, that call's heartbeat included. */
   const seen = Float64Array.from(shared.partitionEnds);
   return async () => {
-    const blocks: Uint8Array[] = [];
-    for (let partition = 0; partition < shared.partitions; partition += 1) {
-      const end = shared.partitionEnds[partition] as number;
-      const idle = end === seen[partition];
+    const idle: number[] = [];
+    for (const [partition, end] of shared.partitionEnds.entries()) {
+      const wanted = Atomics.load(shared.watermarkWanted, partition) !== 0;
+      if (wanted && end === seen[partition]) idle.push(partition);
       seen[partition] = end;
-      if (idle && Atomics.load(shared.watermarkWanted, partition) !== 0)
-        blocks.push(block(partition));
     }
-    if (blocks.length === 0) return;
+    if (idle.length === 0) return;
+    const blocks = idle.map(block);
+    const lengths = blocks.map((bytes) => bytes.length);
     try {
-      await writer.append(blocks);
+      const offsets = await writer.append(blocks);
+      for (const [index, partition] of idle.entries()) {
+        seen[partition] = (offsets[index] as number) + (lengths[index] as number);
+      }
     } catch (error) {
       if (!isFault(error, 'log_backpressure') && !isFault(error, 'log_full')) throw error;
     }
