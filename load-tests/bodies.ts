@@ -169,12 +169,12 @@ const text = Buffer.alloc(Math.max(ID_BATCH_DIGITS, TS_DIGITS));
 const lagWords = new Uint32Array(LAGS_MS.length * 4);
 
 function batchWords(batch: number): [number, number, number] {
-  text.latin1Write(batch.toString(16).padStart(ID_BATCH_DIGITS, '0'), 0);
+  text.write(batch.toString(16).padStart(ID_BATCH_DIGITS, '0'), 0, 'latin1');
   return [text.readUInt32LE(0), text.readUInt32LE(4), text.readUInt32LE(8)];
 }
 
 function digitWords(ms: number, word: number): void {
-  text.latin1Write(String(ms), 0);
+  text.write(String(ms), 0, 'latin1');
   lagWords[word] = text.readUInt32LE(0);
   lagWords[word + 1] = text.readUInt32LE(4);
   lagWords[word + 2] = text.readUInt32LE(8);

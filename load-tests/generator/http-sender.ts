@@ -57,7 +57,7 @@ export function openHttpSender(options: LoadOptions, source: BodySource): Sender
   };
 
   const onBytes = (length: number, buffer: Uint8Array): boolean => {
-    const arrived = (buffer as Buffer).latin1Slice(0, length);
+    const arrived = (buffer as Buffer).toString('latin1', 0, length);
     partial = partial === '' ? arrived : partial + arrived;
     const reply = parseReply(partial);
     if (reply !== undefined) {

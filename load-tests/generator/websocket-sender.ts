@@ -53,7 +53,7 @@ export function openWebSocketSender(options: LoadOptions, source: BodySource): S
   let reconnect: NodeJS.Timeout | undefined;
   let closed = false;
   let upgraded = false;
-  let received = Buffer.alloc(0);
+  let received: Buffer = Buffer.alloc(0);
   let credit = { frames: 0, bytes: 0 };
   /** Frames are answered in the order in which they were sent. */
   let inFlight: InFlight[] = [];
@@ -96,7 +96,7 @@ export function openWebSocketSender(options: LoadOptions, source: BodySource): S
     if (!upgraded) {
       const end = received.indexOf('\r\n\r\n');
       if (end < 0) return;
-      upgraded = received.latin1Slice(0, 12) === 'HTTP/1.1 101';
+      upgraded = received.toString('latin1', 0, 12) === 'HTTP/1.1 101';
       if (!upgraded) socket?.destroy();
       received = received.subarray(end + 4);
     }

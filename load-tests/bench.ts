@@ -1,0 +1,193 @@
+/**
+ * `npm run bench`: how many events a second become durable and applied, on a machine that the generator shares.
+ *
+ *   node load-tests/bench.ts [--seconds 10] [--case NAME]... [--partitions 1,12] [--runs 3] [--profile] [--save]
+ *
+ * Each run has a server and a data folder of its own, is warmed up, measured, drained and then checked:
+ * counts and sums per type and minute, quantiles, distinct users and the ledger must be what was sent.
+ */
+import { ok as assert } from 'node:assert';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Generator } from './generator.ts';
+import { LOAD_CASES, type LoadCase, loadOptions, MAIN_CASE } from './load-case.ts';
+import { bytesOnDisk } from './process-usage.ts';
+import { PROFILE_ARGS, summariseProfiles } from './profile.ts';
+import { describeMachine, grouped, median, megabytes, saveResult, table } from './results.ts';
+import { Server } from './server.ts';
+import { exactDistribution } from './truth.ts';
+import { assertNone, differences, sketchDifferences } from './verify.ts';
+
+const WARM_UP_MS = 3_000;
+/** After this long without a request a server counts as idle. */
+const IDLE_MS = 1_000;
+const SECONDS_MAX = 120;
+const RUNS_MAX = 9;
+
+interface Run {
+  readonly case: string;
+  readonly partitions: number;
+  readonly acknowledgedPerSecond: number;
+  /** From the start of measuring until the last acknowledged event is applied. */
+  readonly appliedPerSecond: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly serverCpuPerMillion: number;
+  readonly generatorCpuPerMillion: number;
+  readonly idleRssBytes: number;
+  readonly peakRssBytes: number;
+  readonly diskBytesPerEvent: number;
+  readonly refused: number;
+}
+
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    case: { type: 'string', multiple: true, default: LOAD_CASES.map(({ name }) => name) },
+    partitions: { type: 'string', default: '1,12' },
+    /** Of the main case; the others run once. */
+    runs: { type: 'string', default: '3' },
+    profile: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+  },
+});
+
+const seconds = Math.min(Number(options.seconds), SECONDS_MAX);
+const partitionCounts = options.partitions.split(',').map(Number);
+const cases = options.case.map((name) => {
+  const found = LOAD_CASES.find((load) => load.name === name);
+  assert(
+    found !== undefined,
+    `expected a case of ${LOAD_CASES.map((load) => load.name)}, received "${name}"`,
+  );
+  return found;
+});
+
+const rows: Run[] = [];
+const profiles: string[] = [];
+for (const load of cases) {
+  for (const partitions of partitionCounts) {
+    const runs: Run[] = [];
+    const runCount = load === MAIN_CASE ? Math.min(Number(options.runs), RUNS_MAX) : 1;
+    for (let i = 0; i < runCount; i++) {
+      const run = await measure(load, partitions);
+      process.stderr.write(
+        `${load.name}, ${partitions} partitions: ${grouped(run.acknowledgedPerSecond)} acknowledged/s, ` +
+          `${grouped(run.appliedPerSecond)} applied/s\n`,
+      );
+      runs.push(run);
+    }
+    rows.push(medianRun(runs));
+  }
+}
+
+const report = [
+  table(
+    [
+      { title: 'case', cell: (run: Run) => `${run.case}, ${run.partitions} p` },
+      { title: 'durable/s', cell: (run) => grouped(run.acknowledgedPerSecond) },
+      { title: 'applied/s', cell: (run) => grouped(run.appliedPerSecond) },
+      { title: 'requests/s', cell: (run) => grouped(run.requestsPerSecond) },
+      { title: 'p50 ms', cell: (run) => run.p50Ms.toFixed(2) },
+      { title: 'p99 ms', cell: (run) => run.p99Ms.toFixed(2) },
+      { title: 'server CPU s/M', cell: (run) => run.serverCpuPerMillion.toFixed(2) },
+      { title: 'generator CPU s/M', cell: (run) => run.generatorCpuPerMillion.toFixed(2) },
+      { title: 'idle RSS', cell: (run) => megabytes(run.idleRssBytes) },
+      { title: 'peak RSS', cell: (run) => megabytes(run.peakRssBytes) },
+      { title: 'disk B/event', cell: (run) => run.diskBytesPerEvent.toFixed(0) },
+      { title: 'refused', cell: (run) => grouped(run.refused) },
+    ],
+    rows,
+  ),
+  '',
+  `${seconds} s a run, medians of ${options.runs} runs for ${MAIN_CASE.name}. p = partitions; disk bytes are journal and state.`,
+  ...profiles,
+].join('\n');
+process.stdout.write(`${report}\n`);
+if (options.save) {
+  process.stdout.write(`${saveResult('bench', report, { seconds, rows })}\n`);
+} else {
+  process.stdout.write(`${JSON.stringify({ machine: describeMachine(), seconds, rows })}\n`);
+}
+process.exit(0);
+
+async function measure(load: LoadCase, partitions: number): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'streamgauge-bench-'));
+  const nodeArgs = options.profile ? PROFILE_ARGS(folder) : [];
+  const server = await Server.prepare({ folder, partitions, nodeArgs });
+  const generator = new Generator();
+  try {
+    await server.start();
+    await sleep(IDLE_MS);
+    const idleRssBytes = server.usage().rssBytes;
+    const run = await underLoad(server, generator, load, partitions);
+    await server.stop();
+    if (options.profile) {
+      profiles.push(
+        `\n${load.name}, ${partitions} partitions: self time\n\n${summariseProfiles(folder)}`,
+      );
+    }
+    return { ...run, idleRssBytes };
+  } finally {
+    generator.close();
+    await server.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function underLoad(
+  server: Server,
+  generator: Generator,
+  load: LoadCase,
+  partitions: number,
+): Promise<Omit<Run, 'idleRssBytes'>> {
+  const loading = loadOptions(load, server);
+  await generator.ask({ type: 'prepare', options: loading });
+  await generator.ask({ type: 'resume' });
+  await sleep(WARM_UP_MS);
+
+  await generator.ask({ type: 'measure' });
+  const appliedBefore = (await server.ledger()).applied;
+  const cpuBefore = server.usage().cpuSeconds;
+  const startedAt = performance.now();
+  await sleep(seconds * 1_000);
+  const measured = await generator.ask({ type: 'measure' });
+  const { events } = await generator.ask({ type: 'drain' });
+  const ledger = await server.caughtUp();
+  const appliedSeconds = (performance.now() - startedAt) / 1_000;
+  const applied = ledger.applied - appliedBefore;
+  const { cpuSeconds, peakRssBytes } = server.usage();
+
+  assertNone('answers that this load should not get', measured.unexpected);
+  const truth = await generator.ask({ type: 'truth' });
+  const exact = exactDistribution(truth, loading.workload);
+  const found = [
+    ...(await differences(server, truth)),
+    ...(await sketchDifferences(server, truth, exact)),
+  ];
+  assertNone('differences between what was sent and what is answered', found);
+  return {
+    case: load.name,
+    partitions,
+    acknowledgedPerSecond: measured.events / measured.seconds,
+    appliedPerSecond: applied / appliedSeconds,
+    requestsPerSecond: measured.requests / measured.seconds,
+    p50Ms: measured.latencyMs.p50,
+    p99Ms: measured.latencyMs.p99,
+    serverCpuPerMillion: ((cpuSeconds - cpuBefore) / applied) * 1e6,
+    generatorCpuPerMillion: (measured.cpuSeconds / measured.events) * 1e6,
+    peakRssBytes,
+    diskBytesPerEvent: bytesOnDisk(server.dataDir) / events,
+    refused: measured.refused,
+  };
+}
+
+/** The run whose applied rate is the median, whole: mixing figures of several runs would describe none. */
+function medianRun(runs: readonly Run[]): Run {
+  const middle = median(runs.map((run) => run.appliedPerSecond));
+  return runs.find((run) => run.appliedPerSecond === middle) as Run;
+}

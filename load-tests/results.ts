@@ -1,0 +1,83 @@
+/** Results with what they were measured on: a figure without its machine and commit says nothing. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const FOLDER = fileURLToPath(new URL('./results/', import.meta.url));
+
+export interface Machine {
+  readonly date: string;
+  readonly commit: string;
+  readonly node: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+}
+
+export function describeMachine(): Machine {
+  const cores = cpus();
+  return {
+    date: new Date().toISOString(),
+    commit: git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') ? '+' : ''),
+    node: process.version,
+    cpu: cores[0]?.model ?? 'unknown',
+    cores: cores.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+  };
+}
+
+/** Writes `results/DATE-NAME.md` and `.json`; answers the path of the first. */
+export function saveResult(name: string, text: string, data: unknown): string {
+  mkdirSync(FOLDER, { recursive: true });
+  const machine = describeMachine();
+  const path = join(FOLDER, `${machine.date.slice(0, 10)}-${name}`);
+  const facts = Object.entries(machine).map(([key, value]) => `- ${key}: ${value}`);
+  writeFileSync(`${path}.md`, [`# ${name}`, '', ...facts, '', text, ''].join('\n'));
+  writeFileSync(`${path}.json`, `${JSON.stringify({ machine, ...Object(data) }, undefined, 2)}\n`);
+  return `${path}.md`;
+}
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => string;
+}
+
+/** A Markdown table whose columns are also aligned as plain text. */
+export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const cells = [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => columns.map(({ cell }) => cell(row))),
+  ];
+  const widths = columns.map((_, i) =>
+    Math.max(...cells.map((line) => (line[i] as string).length)),
+  );
+  const lines = cells.map(
+    (line) => `| ${line.map((cell, i) => pad(cell, widths[i] as number, i)).join(' | ')} |`,
+  );
+  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  return [lines[0], rule, ...lines.slice(1)].join('\n');
+}
+
+export const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
+export const megabytes = (value: number): string => `${Math.round(value / 1e6)} MB`;
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+/** Names to the left, figures to the right. */
+const pad = (cell: string, width: number, column: number): string =>
+  column === 0 ? cell.padEnd(width) : cell.padStart(width);
+
+function git(...args: string[]): string {
+  try {
+    return execFileSync('git', args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return '';
+  }
+}
