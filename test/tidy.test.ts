@@ -102,6 +102,23 @@ test('a link between documents leads somewhere', (t) => {
   t.deepEqual(broken, []);
 });
 
+// A lock file written where the registry lacks some platform's build has holes, and npm ci then refuses it
+// everywhere. Add the missing entries by hand: version, os, cpu, libc, "optional": true.
+test('the lock file has the optional packages of every platform', (t) => {
+  const lock: { packages: Record<string, Locked> } = JSON.parse(read('package-lock.json'));
+  const wanted = Object.values(lock.packages).flatMap(({ optionalDependencies }) =>
+    Object.keys(optionalDependencies ?? {}),
+  );
+  t.deepEqual(
+    wanted.filter((name) => !(`node_modules/${name}` in lock.packages)),
+    [],
+  );
+});
+
+interface Locked {
+  readonly optionalDependencies?: Record<string, string>;
+}
+
 /** Files that this one names by a relative path: static, dynamic and `new URL` for a thread alike. */
 function pathsNamedIn(path: string): string[] {
   const folder = dirname(resolve(ROOT, path));
