@@ -61,6 +61,10 @@ export const FAULT = {
   restart_limit: { retryable: false, meaning: 'an actor crashed more often than its limit allows' },
   query_invalid: { retryable: false, meaning: 'the query cannot be answered as asked' },
   query_timeout: { retryable: true, meaning: 'the query took longer than its limit' },
+  query_overload: {
+    retryable: true,
+    meaning: 'as many queries or subscriptions run or wait as the bound allows',
+  },
 } as const;
 export type FaultCode = keyof typeof FAULT;
 

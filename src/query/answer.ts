@@ -1,0 +1,48 @@
+/** What a timeseries query answers. Plain data, as the API shows it. */
+
+export interface Label {
+  readonly name: string;
+  /** Null where the events had no such field. */
+  readonly value: string | null;
+}
+
+export interface MeasuredValue {
+  /** Null where no event had the field. */
+  readonly value: number | null;
+  /** The true value lies within value ± errorBound (`distinct`: in 95 % of cases); 0 = exact. */
+  readonly errorBound: number;
+}
+
+export interface Point {
+  /** Start of the step, epoch ms. */
+  readonly t: number;
+  /** In the order of the asked measures. */
+  readonly values: readonly MeasuredValue[];
+}
+
+export interface Series {
+  readonly labels: readonly Label[];
+  /** Ascending; a step without events has no point. */
+  readonly points: readonly Point[];
+}
+
+export interface TimeseriesAnswer {
+  /** The range that was answered, `toMs` exclusive: the asked one, rounded outward to the buckets that answered. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly stepMs: number;
+  /** Which rollup answered, and the step of its buckets. */
+  readonly rollup: string;
+  readonly resolutionMs: number;
+  /** Events at or before it are all in; null if no partition has said anything yet. */
+  readonly watermarkMs: number | null;
+  /** The watermark has passed the range and every partition has answered. */
+  readonly complete: boolean;
+  /** A closed bucket was amended by late events. */
+  readonly restated: boolean;
+  /** Partitions that did not answer: of them only what was committed is in. */
+  readonly missingPartitions: readonly number[];
+  /** Series that matched, of which `limit` are given. */
+  readonly seriesFound: number;
+  readonly series: readonly Series[];
+}

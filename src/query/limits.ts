@@ -1,0 +1,72 @@
+/** Every bound of the query side, with the reason for its value. */
+
+/** Points of one series. A screen has no more columns; Prometheus allows 11,000. */
+export const POINTS_MAX = 11_000;
+
+/**
+ * Numbers that one answer may carry (series x points x measures): about 20 MB of JSON. A browser that gets more
+ * freezes, and the answer of one reader must not take the memory of all.
+ */
+export const ANSWER_VALUES_MAX = 400_000;
+
+/** Accumulators that one query may hold while it merges, before `limit` cuts: some 100 MB at worst. */
+export const CELLS_MAX = 1_000_000;
+
+/**
+ * Points that are merged at the same time, without and with sketches: accumulators of a sketch measure are up to
+ * kilobytes per series and point, scalars tens of bytes. More points mean fewer RocksDB iterators.
+ */
+export const CHUNK_POINTS = 512;
+export const CHUNK_POINTS_SKETCH = 32;
+
+/** Stored rows that one query may read: about a second of work. */
+export const ROWS_MAX = 200_000;
+
+export const SERIES_LIMIT_DEFAULT = 100;
+export const SERIES_LIMIT_MAX = 10_000;
+export const MEASURES_MAX = 16;
+export const GROUP_BY_MAX = 8;
+
+/** A condition is compiled to closures: deeper ones would recurse deep, wider ones cost each series. */
+export const WHERE_DEPTH_MAX = 8;
+export const WHERE_TERMS_MAX = 256;
+
+/** Points that a query gets which names no step: a chart's worth. */
+export const POINTS_WANTED = 240;
+/** Range of a query that names none. */
+export const RANGE_DEFAULT_MS = 3_600_000;
+
+/** A partition that has not answered by then is named as missing; its committed rows still count. */
+export const COLLECT_TIMEOUT_MS = 2_000;
+/** How long `after` waits. A partition lags by milliseconds, or by minutes while it replays: no use in between. */
+export const AFTER_TIMEOUT_MS = 10_000;
+
+/** Queries that work at the same time; each holds its accumulators. Further ones wait. */
+export const QUERIES_RUNNING_MAX = 4;
+/** Queries that may wait for that; past it `query_overload`. */
+export const QUERIES_WAITING_MAX = 256;
+
+/** Series whose labels are kept in memory (some 200 bytes each); the least recently asked rollups go first. */
+export const SERIES_CACHED_MAX = 250_000;
+
+/** Live queries that run at the same time; equal ones run once for all their subscribers. */
+export const LIVE_QUERIES_MAX = 64;
+export const LIVE_SUBSCRIBERS_MAX = 1_000;
+/** A live query answers again at most this often, however much is applied... */
+export const LIVE_TICK_MS = 200;
+/** ...and this often although nothing is, because watermark and sliding window move with the clock. */
+export const LIVE_IDLE_TICK_MS = 1_000;
+/** A live query rests this many times as long as it worked, so that all together leave the thread free. */
+export const LIVE_REST_FACTOR = 4;
+/**
+ * Messages of a live query that are kept for subscribers that lag; it is all that they cost, whatever their number.
+ * More messages bridge longer stalls without a gap (32 x 200 ms is 6.4 s) and hold more memory per query.
+ */
+export const LIVE_HISTORY_MESSAGES = 32;
+/** Of those, how many points they may hold in sum: history shrinks for queries with large changes. */
+export const LIVE_HISTORY_POINTS = 200_000;
+/** Failures in a row after which a live query ends with the error. */
+export const LIVE_FAILURES_MAX = 10;
+
+/** Dead letters on one page. */
+export const DEAD_LETTERS_PAGE_MAX = 200;

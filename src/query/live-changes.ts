@@ -1,0 +1,58 @@
+/** What differs between two answers of the same live query. */
+import type { Label, MeasuredValue, Point, Series, TimeseriesAnswer } from './answer.ts';
+
+export interface Changes {
+  /** Series with new or different points, holding only those. */
+  readonly series: readonly Series[];
+  /** Series that are no longer among the answer's: out of the range, or past `limit`. */
+  readonly removedSeries: readonly (readonly Label[])[];
+  /** Points in `series`. */
+  readonly points: number;
+}
+
+export function changesBetween(before: TimeseriesAnswer, after: TimeseriesAnswer): Changes {
+  const known = new Map(before.series.map((series) => [keyOf(series), series]));
+  const changed: Series[] = [];
+  let points = 0;
+  for (const series of after.series) {
+    const key = keyOf(series);
+    const old = known.get(key);
+    known.delete(key);
+    const news = old === undefined ? series.points : changedPoints(old.points, series.points);
+    points += news.length;
+    if (news.length > 0) changed.push({ labels: series.labels, points: news });
+  }
+  const removedSeries = [...known.values()].map(({ labels }) => labels);
+  return { series: changed, removedSeries, points };
+}
+
+/** False if a subscriber would learn nothing: no point, no series, no quality of the answer differs. */
+export function isWorthSending(
+  changes: Changes,
+  before: TimeseriesAnswer,
+  after: TimeseriesAnswer,
+): boolean {
+  return (
+    changes.points > 0 ||
+    changes.removedSeries.length > 0 ||
+    before.watermarkMs !== after.watermarkMs ||
+    before.complete !== after.complete ||
+    before.restated !== after.restated ||
+    before.missingPartitions.join() !== after.missingPartitions.join()
+  );
+}
+
+const keyOf = ({ labels }: Series): string => JSON.stringify(labels.map(({ value }) => value));
+
+/** Both ascending in time. */
+function changedPoints(before: readonly Point[], after: readonly Point[]): Point[] {
+  let at = 0;
+  return after.filter((point) => {
+    while (at < before.length && (before[at] as Point).t < point.t) at++;
+    const old = before[at];
+    return old === undefined || old.t !== point.t || !equalValues(old.values, point.values);
+  });
+}
+
+const equalValues = (a: readonly MeasuredValue[], b: readonly MeasuredValue[]): boolean =>
+  a.every(({ value, errorBound }, i) => value === b[i]?.value && errorBound === b[i]?.errorBound);

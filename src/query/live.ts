@@ -1,0 +1,140 @@
+/** All live queries of the server: equal queries of a tenant run once, however many subscribe. */
+import type { Clock } from '../model/clock.ts';
+import { AppError } from '../model/errors.ts';
+import type { TimeseriesAnswer } from './answer.ts';
+import { LIVE_QUERIES_MAX, LIVE_SUBSCRIBERS_MAX } from './limits.ts';
+import { type LiveMessage, LiveQuery, type Scheduler } from './live-query.ts';
+import type { PartitionClient } from './ports.ts';
+import type { TimeseriesRequest } from './request.ts';
+
+export interface LiveOptions {
+  /** Makes the function that answers one live query again and again; throws if it can never be answered. */
+  readonly answererFor: (request: TimeseriesRequest) => () => Promise<TimeseriesAnswer>;
+  readonly partitions: Pick<PartitionClient, 'onApplied'>;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  /** Makes an id that no earlier life of the server has used. */
+  readonly newId: () => string;
+}
+
+interface Running {
+  readonly query: LiveQuery;
+  subscribers: number;
+}
+
+export class LiveQueries {
+  readonly #options: LiveOptions;
+  readonly #running = new Map<string, Running>();
+  #subscribers = 0;
+  #stopListening: (() => void) | undefined;
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+  }
+
+  get subscribers(): number {
+    return this.#subscribers;
+  }
+
+  get queries(): number {
+    return this.#running.size;
+  }
+
+  /** Throws `query_invalid` at once if no rollup can answer, `query_overload` if a bound is reached. */
+  subscribe(request: TimeseriesRequest, cursor?: string): AsyncIterableIterator<LiveMessage> {
+    if (this.#subscribers >= LIVE_SUBSCRIBERS_MAX) {
+      throw new AppError(
+        'query_overload',
+        `${LIVE_SUBSCRIBERS_MAX} subscriptions are open already`,
+      );
+    }
+    // The key order of a request is the same for all: they are built in one place.
+    const key = JSON.stringify(request);
+    const known = this.#running.get(key);
+    const running = known?.query.hasEnded === false ? known : this.#start(key, request);
+    running.subscribers++;
+    this.#subscribers++;
+    return this.#cursorInto(running.query, cursor, () => this.#leave(key, running));
+  }
+
+  /** Ends every subscription. */
+  close(): void {
+    for (const { query } of this.#running.values()) query.close();
+    this.#running.clear();
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+  }
+
+  #start(key: string, request: TimeseriesRequest): Running {
+    if (this.#running.size >= LIVE_QUERIES_MAX) {
+      throw new AppError(
+        'query_overload',
+        `${LIVE_QUERIES_MAX} different live queries run already: end one, or subscribe to an equal query`,
+      );
+    }
+    const { answererFor, partitions, clock, scheduler, newId } = this.#options;
+    const query = new LiveQuery({ answer: answererFor(request), clock, scheduler, id: newId() });
+    const running = { query, subscribers: 0 };
+    this.#running.set(key, running);
+    this.#stopListening ??= partitions.onApplied(() => {
+      for (const each of this.#running.values()) each.query.touch();
+    });
+    return running;
+  }
+
+  #leave(key: string, running: Running): void {
+    this.#subscribers--;
+    running.subscribers--;
+    const isOver = running.subscribers === 0 || running.query.hasEnded;
+    if (!isOver || this.#running.get(key) !== running) return;
+    running.query.close();
+    this.#running.delete(key);
+    if (this.#running.size > 0) return;
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+  }
+
+  /** Unlike a generator, its `return` takes effect while a `next` is still waiting. */
+  #cursorInto(
+    query: LiveQuery,
+    cursor: string | undefined,
+    onEnd: () => void,
+  ): AsyncIterableIterator<LiveMessage> {
+    let seen = cursor === undefined ? undefined : query.resume(cursor);
+    let isStopped = false;
+    const stop = () => {
+      if (isStopped) return;
+      isStopped = true;
+      onEnd();
+      query.wake();
+    };
+    const done = { done: true, value: undefined } as const;
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      async next() {
+        try {
+          while (!isStopped) {
+            const delivery = query.deliver(seen);
+            if (delivery === 'closed') break;
+            if (delivery !== undefined) {
+              seen = delivery.seen;
+              return { done: false, value: delivery.message };
+            }
+            await query.moved();
+          }
+        } catch (error) {
+          stop();
+          throw error;
+        }
+        stop();
+        return done;
+      },
+      async return() {
+        stop();
+        return done;
+      },
+    };
+  }
+}

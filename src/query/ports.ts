@@ -1,0 +1,55 @@
+/** What the query side is given by the composition root: the partitions, the stored rows, the definitions. */
+import type {
+  CollectReply,
+  CollectRequest,
+  LedgerReply,
+  SeriesLabels,
+} from '../../actors/partition/protocol.ts';
+import type { RollupDefinition } from '../model/rollup.ts';
+
+export type { CollectReply, CollectRequest, LedgerReply, SeriesLabels };
+
+/** The partitions of this server, wherever their threads are. Partitions count from 0. */
+export interface PartitionClient {
+  readonly partitions: number;
+  /** Rejects with `query_timeout`, or with the actor's fault while it restarts. */
+  collect(partition: number, request: CollectRequest, timeoutMs: number): Promise<CollectReply>;
+  ledger(partition: number, tenant: string, timeoutMs: number): Promise<LedgerReply>;
+  /** Every block before it is applied and seen by the next `collect`. */
+  appliedOffset(partition: number): number;
+  /** The offset behind the newest durable block of the partition; 0 if there is none since the start. */
+  endOffset(partition: number): number;
+  /** Calls back soon after applied offsets moved, once for many; answers what ends that. Costs nothing unused. */
+  onApplied(listener: () => void): () => void;
+}
+
+export interface RowScan {
+  readonly partition: number;
+  readonly tenant: string;
+  readonly rollup: string;
+  readonly stepMs: number;
+  readonly group: number;
+  /** Buckets that start in `[fromMs, toMs)`. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The committed state of all partitions. */
+export interface StoredRollups {
+  /** Visits rows in ascending time. `row` is only valid during the call. */
+  scanRows(scan: RowScan, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void>;
+  /** Series with an id above `afterId`, ascending. */
+  series(
+    partition: number,
+    tenant: string,
+    rollup: string,
+    afterId: number,
+  ): Promise<readonly SeriesLabels[]>;
+  /** The partition's committed watermark, lateness not subtracted; -Infinity before the first commit. */
+  watermarkMs(partition: number): Promise<number>;
+}
+
+/** The rollups in effect; a change makes new definition objects. */
+export interface RollupCatalog {
+  rollups(tenant: string): readonly RollupDefinition[];
+}
