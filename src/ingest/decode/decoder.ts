@@ -7,6 +7,7 @@ import { EventDraft, type Fault } from './event-draft.ts';
 import { readJson } from './fallback.ts';
 import { elementEnd, isWholeArray, skipSpace, skipSpaceBack } from './json-body.ts';
 import type { DecodeLimits } from './limits.ts';
+import { MsgpackReader, NOT_WHOLE } from './msgpack.ts';
 import { DecodeOutcome } from './outcome.ts';
 
 export type BodyForm = 'ndjson' | 'json' | 'msgpack';
@@ -19,12 +20,14 @@ export class StreamDecoder {
   readonly batch: ColumnBatch;
   readonly #limits: DecodeLimits;
   readonly #draft: EventDraft;
+  readonly #msgpack: MsgpackReader;
 
   /** For `onFull` see `ColumnBatch`: it may be called while a body is being decoded, between two of its rows. */
   constructor(limits: DecodeLimits, onFull: (batch: ColumnBatch) => void) {
     this.batch = new ColumnBatch(limits, onFull);
     this.#limits = limits;
     this.#draft = new EventDraft(limits);
+    this.#msgpack = new MsgpackReader(limits);
   }
 
   /**
@@ -46,6 +49,7 @@ export class StreamDecoder {
         this.#document(bytes, arrivalMs, outcome);
         break;
       case 'msgpack':
+        this.#values(bytes, arrivalMs, outcome);
         break;
     }
     return outcome;
@@ -83,6 +87,40 @@ export class StreamDecoder {
       this.#event(bytes, at, to, element, arrivalMs, outcome);
       at = skipSpace(bytes, comma + 1, end);
     }
+  }
+
+  #values(bytes: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
+    this.#msgpack.start(bytes);
+    let at = 0;
+    /** Elements that are still to come of the array that was entered. */
+    let elements = 0;
+    for (let line = 0; at < bytes.length || elements > 0; line++) {
+      if (elements > 0) {
+        elements--;
+      } else {
+        const array = this.#msgpack.arrayAt(at);
+        if (array !== undefined) {
+          elements = array.length;
+          at = array.first;
+          line--;
+          continue;
+        }
+      }
+      const end = this.#msgpack.valueEnd(at);
+      if (end === -1) {
+        outcome.reject(NOT_WHOLE, line, bytes, at, bytes.length, this.#limits);
+        return;
+      }
+      const fault = this.#judgeValue(at, end, arrivalMs);
+      if (fault === undefined) outcome.accepted++;
+      else outcome.reject(fault, line, bytes, at, end, this.#limits);
+      at = end;
+    }
+  }
+
+  #judgeValue(at: number, end: number, arrivalMs: number): Fault | undefined {
+    if (end - at > this.#limits.lineBytesMax) return { code: 'line_too_long' };
+    return this.#msgpack.readEvent(at, this.#draft) ?? this.#draft.commit(this.batch, arrivalMs);
   }
 
   /** One JSON text. */
