@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -290,6 +290,16 @@ test('what is in force, written as a file, is the same configuration again', (t)
   t.deepEqual(again.config, first.config);
   t.true(first.asYaml.includes('partitions: 7 # streamgauge.yaml:1:1'));
   t.deepEqual(parse(first.asYaml), first.asValues);
+});
+
+test('the example file has every setting, each at its default', (t) => {
+  const text = readFileSync(new URL('../deploy/streamgauge.example.yaml', import.meta.url), 'utf8');
+  const { dataDir: _, rollups, ...example } = usable(t, { file: text }).config;
+  t.like(usable(t, {}).config, example);
+  t.is(rollups.length, 1);
+  for (const { path } of settingsOf(schema)) {
+    t.regex(text, new RegExp(`^[ #]*${path.at(-1)}:`, 'm'), path.join('.'));
+  }
 });
 
 test('every setting has its own variable', (t) => {

@@ -11,10 +11,11 @@ export function effectiveYaml(settings: Settings, whereIs: (path: Path) => strin
   for (const { path } of settingsOf(schema)) {
     const node = document.getIn(path, true);
     const where = whereIs(path);
-    if (isScalar(node) && where !== '') node.comment = ` ${where}`;
-    if (!isCollection(node)) continue;
-    node.flow = node.items.length === 0;
-    if (where !== '') node.commentBefore = ` ${where}`;
+    const comment = where === '' ? null : ` ${where}`;
+    const isEmpty = isCollection(node) && node.items.length === 0;
+    if (isEmpty) node.flow = true;
+    if (isScalar(node) || isEmpty) node.comment = comment;
+    else if (isCollection(node)) node.commentBefore = comment;
   }
   return document.toString({ lineWidth: 0 });
 }

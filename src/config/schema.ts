@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { type AccessKey, hashSecret, isSecret, SCOPES, SECRET_PREFIX } from '../model/access.ts';
+import { BLOCK_BYTES_MAX } from '../model/block-format.ts';
 import {
   DEFAULT_LATENESS_MS,
   DEFAULT_RESOLUTIONS,
@@ -81,14 +82,14 @@ const limits = group({
 });
 
 const journal = group({
-  /** One file. Whole files are deleted, so smaller ones free space sooner; larger ones mean fewer. */
-  fileBytes: size(1 * MiB, 4 * GiB).default(bytes(64 * MiB)),
+  /** One file. Whole files are deleted, so smaller ones free space sooner; each new one costs extra syncs. */
+  fileBytes: size(1 * MiB, 4 * GiB).default(bytes(256 * MiB)),
   /** All files together. Past it senders get 503 until old files can go. */
-  bytesMax: size(16 * MiB, 64 * TiB).default(bytes(16 * GiB)),
-  /** Free space that is never used, so that the state can still be committed on a full disk. */
-  diskReserveBytes: size(0, 1 * TiB).default(bytes(512 * MiB)),
+  bytesMax: size(16 * MiB, 64 * TiB).default(bytes(32 * GiB)),
+  /** Free space that the journal leaves, so that the state can still be committed on a full disk. */
+  diskReserveBytes: size(0, 1 * TiB).default(bytes(1 * GiB)),
   /** Bytes that wait for the disk. Past it senders get 503: memory never grows instead. */
-  pendingBytesMax: size(1 * MiB, 1 * GiB).default(bytes(64 * MiB)),
+  pendingBytesMax: size(BLOCK_BYTES_MAX, 1 * GiB).default(bytes(4 * BLOCK_BYTES_MAX)),
 });
 
 const commit = group({
