@@ -137,6 +137,23 @@ test("seeking one partition back does not repeat another's blocks", async (t) =>
   );
 });
 
+test('a seek goes back to an older file', async (t) => {
+  const dir = await scratchDir(t);
+  const { journal, shared } = await scratchJournal(t, { dir, fileBytes: 1024 });
+  for (const sequence of [1, 2, 3]) {
+    await journal.writer.append([testBlock({ sequence, bodyBytes: 800 })]);
+  }
+  const end = durableEnd(shared) ?? START;
+  const reader = journal.openReader(new Map([[0, START]]));
+  t.teardown(() => reader.close());
+  await readUntil(reader, 0, end);
+  reader.seek(0, START);
+  t.deepEqual(
+    (await readUntil(reader, 0, end)).map((block) => sequenceOf(block.bytes)),
+    [1, 2, 3],
+  );
+});
+
 test('small reads go on across files to the same end', async (t) => {
   const dir = await scratchDir(t);
   const { journal, shared } = await scratchJournal(t, { dir, fileBytes: 2048 });

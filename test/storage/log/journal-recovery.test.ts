@@ -83,6 +83,15 @@ test('garbage behind the last block is cut', async (t) => {
   t.deepEqual(report.cut, { path, byteOffset: size, bytesCut: 31 });
 });
 
+test('what a cut removed does not come back behind the blocks that took its place', async (t) => {
+  const { dir, path, size } = await threeBlocks(t);
+  await flipBit(path, size - BLOCK_BYTES - 10);
+  const { journal } = await reopened(t, dir);
+  await journal.writer.append([testBlock({ sequence: 8 })]);
+  await journal.writer.close();
+  t.deepEqual((await reopened(t, dir)).found, [1, 8]);
+});
+
 test('an intact journal reports its extent and cuts nothing', async (t) => {
   const { dir } = await threeBlocks(t);
   const { report } = await reopened(t, dir);
