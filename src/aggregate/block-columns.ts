@@ -1,25 +1,275 @@
 /**
- * What folds and dedup read of one block, each thing once: codes, numbers, entry hashes. One instance per partition
- * thread is reused; everything it hands out is valid until the next `load`.
+ * What folds and dedup read of one block, each thing once, however many rollups ask. One instance per partition thread
+ * is reused: everything it hands out is valid until the next `load`.
  */
-import type { Block } from '../model/block.ts';
-import type { Entries } from '../model/columns.ts';
+import type { Block, BlockColumn } from '../model/block.ts';
+import { BOOLEAN, COLUMN_KIND, type ColumnKind, type Entries, ROLE } from '../model/columns.ts';
+import { packRegister } from './distinct-sketch.ts';
+import { hashEntries } from './hash.ts';
+import { packBins } from './quantile-sketch.ts';
 
 /** A column as strings: per row 0 = absent, else 1 + index of the entry. Several entries may hold equal bytes. */
 export interface LabelColumn {
   readonly codes: Uint32Array;
   readonly entries: Entries;
+  /** Hash of each entry, both lanes, seeds 0. */
+  readonly low: Uint32Array;
+  readonly high: Uint32Array;
 }
 
-export declare class BlockColumns {
-  readonly block: Block;
-  readonly rows: number;
-  load(block: Block): this;
-  /** Event times; undefined if no row has one (then it is the arrival time). NaN = absent. */
-  times(): Float64Array | undefined;
-  ids(): LabelColumn | undefined;
-  /** A field of any kinds as text: strings win, then numbers, then booleans. Undefined if no row has it. */
-  labels(field: string): LabelColumn | undefined;
-  /** Only numbers count; NaN = absent. */
-  numbers(field: string): Float64Array | undefined;
+/** When each row counts. `minMs` and `maxMs` enclose the times, perhaps not tightly. */
+export interface EventTimes {
+  readonly values: Float64Array;
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** True if some time lay in the future beyond tolerance and was replaced by the arrival time. */
+  readonly clamped: boolean;
+}
+
+/** How far a client's clock may be ahead before its events count at their arrival instead. */
+export const FUTURE_TOLERANCE_MS = 60_000;
+
+const encoder = new TextEncoder();
+
+export class BlockColumns {
+  #block: Block | undefined;
+  readonly #words = new ArrayPool((length) => new Uint32Array(length));
+  readonly #doubles = new ArrayPool((length) => new Float64Array(length));
+  /** Everything derived from this block so far, by field. */
+  readonly #labels = new Map<string, LabelColumn | undefined>();
+  readonly #numbers = new Map<string, Float64Array | undefined>();
+  readonly #bins = new Map<string, Uint32Array | undefined>();
+  readonly #registers = new Map<string, Uint32Array | undefined>();
+  #times: EventTimes | undefined;
+  #timesNowMs = 0;
+
+  load(block: Block): this {
+    this.#block = block;
+    this.#words.reclaim();
+    this.#doubles.reclaim();
+    this.#labels.clear();
+    this.#numbers.clear();
+    this.#bins.clear();
+    this.#registers.clear();
+    this.#times = undefined;
+    return this;
+  }
+
+  get block(): Block {
+    if (this.#block === undefined) throw new Error('no block has been loaded');
+    return this.#block;
+  }
+  get rows(): number {
+    return this.block.rows;
+  }
+
+  /** `ts`, or the arrival `nowMs` where it is absent or more than the tolerance ahead. */
+  eventTimes(nowMs: number): EventTimes {
+    if (this.#times === undefined || this.#timesNowMs !== nowMs) {
+      this.#times = this.#readTimes(nowMs);
+      this.#timesNowMs = nowMs;
+    }
+    return this.#times;
+  }
+
+  /** The event ids; undefined if no row has one. */
+  ids(): LabelColumn | undefined {
+    return this.labels('id');
+  }
+
+  /** A field of any kind as text: a row's string, number or boolean. Undefined if no row has it. */
+  labels(field: string): LabelColumn | undefined {
+    return cached(this.#labels, field, () => this.#readLabels(field));
+  }
+
+  /** Numbers of a field, NaN = absent; strings are not numbers. Undefined if no row has one. */
+  numbers(field: string): Float64Array | undefined {
+    return cached(this.#numbers, field, () => {
+      const column = this.#column(field, COLUMN_KIND.number);
+      return column === undefined ? undefined : this.#readNumbers(column);
+    });
+  }
+
+  /** Per row the quantile bin of its number, packed by `packBins`; 0 = absent. */
+  bins(field: string): Uint32Array | undefined {
+    return cached(this.#bins, field, () => {
+      const values = this.numbers(field);
+      if (values === undefined) return undefined;
+      const out = this.#words.take(this.rows);
+      packBins(values, this.rows, out);
+      return out;
+    });
+  }
+
+  /** Per row the HyperLogLog register of its text, packed by `packRegister`; 0 = absent. */
+  registers(field: string): Uint32Array | undefined {
+    return cached(this.#registers, field, () => {
+      const labels = this.labels(field);
+      if (labels === undefined) return undefined;
+      const { codes, low, high } = labels;
+      const count = labels.entries.count;
+      const ofCode = this.#words.take(count + 1);
+      ofCode[0] = 0;
+      for (let i = 0; i < count; i++) {
+        ofCode[i + 1] = packRegister(low[i] as number, high[i] as number);
+      }
+      const out = this.#words.take(this.rows);
+      for (let row = 0; row < this.rows; row++) {
+        out[row] = ofCode[codes[row] as number] as number;
+      }
+      return out;
+    });
+  }
+
+  #column(field: string, kind: ColumnKind): BlockColumn | undefined {
+    const { block } = this;
+    if (field === 'id' && kind === COLUMN_KIND.string) return block.byRole(ROLE.id);
+    if (field === 'ts' && kind === COLUMN_KIND.number) return block.byRole(ROLE.ts);
+    return block.field(field, kind);
+  }
+
+  #readNumbers(column: BlockColumn): Float64Array {
+    const out = this.#doubles.take(this.rows);
+    this.block.readNumbers(column, out);
+    return out;
+  }
+
+  #readTimes(nowMs: number): EventTimes {
+    const { block, rows } = this;
+    const source = this.numbers('ts');
+    if (source === undefined) {
+      const values = this.#doubles.take(rows).fill(nowMs, 0, rows);
+      return { values, minMs: nowMs, maxMs: nowMs, clamped: false };
+    }
+    const limit = nowMs + FUTURE_TOLERANCE_MS;
+    // The header's bounds do not know of absent times: NaN makes no bound.
+    const values = source;
+    let absent = false;
+    let clamped = false;
+    if (block.tsMaxMs > limit || !(block.tsMinMs <= block.tsMaxMs) || hasNaN(source, rows)) {
+      const out = this.#doubles.take(rows);
+      let minMs = nowMs;
+      let maxMs = nowMs;
+      for (let i = 0; i < rows; i++) {
+        let t = source[i] as number;
+        if (t > limit) {
+          t = nowMs;
+          clamped = true;
+        } else if (Number.isNaN(t)) {
+          t = nowMs;
+          absent = true;
+        }
+        out[i] = t;
+        if (t < minMs) minMs = t;
+        if (t > maxMs) maxMs = t;
+      }
+      if (clamped || absent) return { values: out, minMs, maxMs, clamped };
+    }
+    return { values, minMs: block.tsMinMs, maxMs: block.tsMaxMs, clamped: false };
+  }
+
+  #readLabels(field: string): LabelColumn | undefined {
+    const strings = this.#column(field, COLUMN_KIND.string);
+    const numbers = this.numbers(field);
+    const booleans = this.#column(field, COLUMN_KIND.boolean);
+    if (strings === undefined && numbers === undefined && booleans === undefined) return undefined;
+    const codes = this.#words.take(this.rows);
+    let entries: Entries = { count: 0, offsets: new Uint32Array(1), bytes: new Uint8Array(0) };
+    if (strings === undefined) {
+      codes.fill(0, 0, this.rows);
+    } else {
+      this.block.readCodes(strings, codes);
+      entries = this.block.entries(strings);
+    }
+    if (numbers !== undefined || booleans !== undefined) {
+      entries = appendTexts(
+        codes,
+        entries,
+        this.rows,
+        numbers,
+        booleans === undefined ? undefined : this.block.booleans(booleans),
+      );
+    }
+    const low = this.#words.take(entries.count);
+    const high = this.#words.take(entries.count);
+    hashEntries(entries, 0, 0, low, high);
+    return { codes, entries, low, high };
+  }
+}
+
+/** Gives rows without a string the text of their number or boolean: one entry per different value. */
+function appendTexts(
+  codes: Uint32Array,
+  strings: Entries,
+  rows: number,
+  numbers: Float64Array | undefined,
+  booleans: Uint8Array | undefined,
+): Entries {
+  const texts: string[] = [];
+  const codeOf = new Map<number | boolean, number>();
+  for (let i = 0; i < rows; i++) {
+    if (codes[i] !== 0) continue;
+    const number = numbers?.[i] ?? Number.NaN;
+    const boolean = booleans?.[i] ?? BOOLEAN.absent;
+    if (Number.isNaN(number) && boolean === BOOLEAN.absent) continue;
+    const value = Number.isNaN(number) ? boolean === BOOLEAN.true : number;
+    let code = codeOf.get(value);
+    if (code === undefined) {
+      code = strings.count + texts.push(String(value));
+      codeOf.set(value, code);
+    }
+    codes[i] = code;
+  }
+  const added = encoder.encode(texts.join(''));
+  const end = strings.offsets[strings.count] as number;
+  const bytes = new Uint8Array(end + added.length);
+  bytes.set(strings.bytes.subarray(0, end));
+  bytes.set(added, end);
+  const count = strings.count + texts.length;
+  const offsets = new Uint32Array(count + 1);
+  offsets.set(strings.offsets.subarray(0, strings.count + 1));
+  // The text of a number or boolean is ASCII: its length is its bytes.
+  for (let i = 0; i < texts.length; i++) {
+    offsets[strings.count + i + 1] =
+      (offsets[strings.count + i] as number) + (texts[i] as string).length;
+  }
+  return { count, offsets, bytes };
+}
+
+function hasNaN(values: Float64Array, count: number): boolean {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += values[i] as number;
+  return Number.isNaN(sum);
+}
+
+function cached<T>(cache: Map<string, T | undefined>, key: string, make: () => T): T | undefined {
+  if (cache.has(key)) return cache.get(key);
+  const made = make();
+  cache.set(key, made);
+  return made;
+}
+
+/** Arrays that are handed out again after every `reclaim`; as many as the columns of one block needed at most. */
+class ArrayPool<T extends Uint32Array | Float64Array> {
+  readonly #make: (length: number) => T;
+  readonly #arrays: T[] = [];
+  #taken = 0;
+
+  constructor(make: (length: number) => T) {
+    this.#make = make;
+  }
+
+  /** At least `length` long, content undefined. */
+  take(length: number): T {
+    const index = this.#taken++;
+    const known = this.#arrays[index];
+    if (known !== undefined && known.length >= length) return known;
+    const made = this.#make(Math.max(1024, length + (length >>> 2)));
+    this.#arrays[index] = made;
+    return made;
+  }
+
+  reclaim(): void {
+    this.#taken = 0;
+  }
 }

@@ -1,4 +1,306 @@
-/** Stored rows: all series of one bucket, one column group, packed by column (byte drawing: storage/FORMAT.md). */
+/**
+ * Stored rows: all series of one bucket, one column group, packed by column (byte drawing: storage/FORMAT.md,
+ * "Rollup rows"). Columns have one width each, so that a reader finds any series' values without decoding the
+ * others, and a row describes itself, so that two can be merged without the definition.
+ */
+import { BucketFold, type Scalars } from './bucket-fold.ts';
+import type { RowLayout } from './layout.ts';
+import { QuantileTable } from './quantile-sketch.ts';
+import { ByteReader, ByteWriter, type ColumnWidth, corruptRow, widthOf } from './row-bytes.ts';
 
-/** Associative and commutative (float sums up to rounding). Throws `state_corrupt`. */
-export declare function mergeRows(a: Uint8Array, b: Uint8Array): Uint8Array;
+export const ROW_VERSION = 1;
+export const ROW_KIND = { scalars: 0, quantile: 1, distinct: 2 } as const;
+/** Byte offsets of the header fields. */
+const AT = { version: 0, kind: 1, fields: 2, series: 4, restated: 8 } as const;
+const HEADER_BYTES = 12;
+
+const out = new ByteWriter();
+const payloads = new ByteWriter();
+let gathered = new Float64Array(1024);
+/** Slot of each series of the row that is being merged; -1 = not wanted. */
+let slotOfIndex = new Int32Array(1024);
+
+/**
+ * Packs one column group; undefined if no series has anything in it. `restated`: how many events came
+ * after the bucket had been closed.
+ */
+export function encodeRow(
+  fold: BucketFold,
+  group: number,
+  restated = 0,
+): Uint8Array<ArrayBuffer> | undefined {
+  return group === 0 ? encodeScalars(fold, restated) : encodeSketch(fold, group, restated);
+}
+
+/** How many late events the row has taken in; 0 for a row that was never amended. */
+export function restatedOf(row: Uint8Array): number {
+  const reader = new ByteReader(row);
+  reader.at = AT.restated;
+  return reader.u32();
+}
+
+/**
+ * Merges a row into a fold of the same layout. `seriesTo[id]` says which series of the fold gets series `id`
+ * of the row, -1 = none; without it ids stay. Throws `state_corrupt`.
+ */
+export function mergeRowInto(
+  fold: BucketFold,
+  group: number,
+  row: Uint8Array,
+  seriesTo?: Int32Array,
+): void {
+  const reader = new ByteReader(row);
+  const { kind, fields, series } = readHeader(reader);
+  const sketch = fold.sketches[group - 1];
+  const expected =
+    sketch === undefined
+      ? ROW_KIND.scalars
+      : sketch instanceof QuantileTable
+        ? ROW_KIND.quantile
+        : ROW_KIND.distinct;
+  if (kind !== expected || (group === 0 && fields !== fold.scalars.length)) {
+    throw corruptRow(`expected kind ${expected}, received kind ${kind} with ${fields} fields`);
+  }
+  reserve(series);
+  if (sketch === undefined) mergeScalars(fold, reader, fields, series, seriesTo);
+  else mergeSketch(fold, sketch, reader, series, seriesTo);
+}
+
+/** All of `rows`, of one key, as one. Associative and commutative (float sums up to rounding). Throws `state_corrupt`. */
+export function mergeRows(first: Uint8Array, ...others: readonly Uint8Array[]): Uint8Array {
+  if (others.length === 0) return first;
+  const layout = layoutOfRow(first);
+  const group = layout.sketches.length;
+  const fold = new BucketFold(layout);
+  let restated = 0;
+  for (const row of [first, ...others]) {
+    mergeRowInto(fold, group, row);
+    restated += restatedOf(row);
+  }
+  return encodeRow(fold, group, restated) ?? first;
+}
+
+/** Calls `visit` with each series of a row and its event count (0 for a sketch), ascending. */
+export function visitSeries(row: Uint8Array, visit: (series: number, count: number) => void): void {
+  const reader = new ByteReader(row);
+  const { kind, fields, series } = readHeader(reader);
+  const ids = new Float64Array(series);
+  const counts = new Float64Array(series);
+  if (kind === ROW_KIND.scalars) reader.skip(fields, 4);
+  const idWidth = reader.u8();
+  const countWidth = reader.u8();
+  reader.column(reader.skip(series, idWidth), series, idWidth, ids);
+  if (kind === ROW_KIND.scalars) {
+    reader.column(reader.skip(series, countWidth), series, countWidth, counts);
+  }
+  for (let i = 0; i < series; i++) visit(ids[i] as number, counts[i] as number);
+}
+
+function encodeScalars(fold: BucketFold, restated: number): Uint8Array<ArrayBuffer> | undefined {
+  if (fold.slots === 0) return undefined;
+  const order = fold.order();
+  const series = order.length;
+  reserve(series);
+  writeHeader(ROW_KIND.scalars, fold.scalars.length, series, restated);
+  const heads = out.at;
+  for (const _ of fold.scalars) out.u32(0);
+  const widths = out.at;
+  out.u16(0);
+  out.bytes[widths] = writeColumn(fold.series, order);
+  out.bytes[widths + 1] = writeColumn(fold.counts, order);
+  fold.scalars.forEach((scalars, f) => {
+    const { n, sum, min, max, field } = scalars;
+    const head = heads + f * 4;
+    const everyEvent = order.every((slot) => n[slot] === fold.counts[slot]);
+    out.bytes[head] = everyEvent ? 0 : writeColumn(n, order);
+    if (field.sum) out.bytes[head + 1] = writeColumn(sum, order);
+    if (field.min) out.bytes[head + 2] = writeColumn(min, order);
+    if (field.max) out.bytes[head + 3] = writeColumn(max, order);
+  });
+  return out.take();
+}
+
+function encodeSketch(
+  fold: BucketFold,
+  group: number,
+  restated: number,
+): Uint8Array<ArrayBuffer> | undefined {
+  const sketch = fold.sketches[group - 1];
+  if (sketch === undefined) throw new RangeError(`a rollup has no column group ${group}`);
+  const order = fold.order();
+  const ends = new Float64Array(order.length);
+  const present = new Uint32Array(order.length);
+  let series = 0;
+  for (const slot of order) {
+    const before = payloads.at;
+    sketch.writePayload(slot, payloads);
+    if (payloads.at === before) continue;
+    ends[series] = payloads.at;
+    present[series++] = slot;
+  }
+  if (series === 0) return undefined;
+  reserve(series);
+  const kind = sketch instanceof QuantileTable ? ROW_KIND.quantile : ROW_KIND.distinct;
+  writeHeader(kind, 0, series, restated);
+  const widths = out.at;
+  out.u16(0);
+  out.bytes[widths] = writeColumn(fold.series, present.subarray(0, series));
+  const endWidth = widthOf(ends, series);
+  out.bytes[widths + 1] = endWidth;
+  out.column(ends, series, endWidth);
+  out.append(payloads);
+  return out.take();
+}
+
+/** Answers the width that it chose. */
+function writeColumn(values: Float64Array | Uint32Array, order: Uint32Array): ColumnWidth {
+  for (let i = 0; i < order.length; i++) gathered[i] = values[order[i] as number] as number;
+  const width = widthOf(gathered, order.length);
+  out.column(gathered, order.length, width);
+  return width;
+}
+
+function writeHeader(kind: number, fields: number, series: number, restated: number): void {
+  out.u8(ROW_VERSION);
+  out.u8(kind);
+  out.u16(fields);
+  out.u32(series);
+  out.u32(Math.min(restated, 0xffffffff));
+}
+
+function readHeader(reader: ByteReader): { kind: number; fields: number; series: number } {
+  const version = reader.u8();
+  if (version !== ROW_VERSION) {
+    throw corruptRow(`expected version ${ROW_VERSION}, received ${version}`);
+  }
+  const header = { kind: reader.u8(), fields: reader.u16(), series: reader.u32() };
+  reader.at = HEADER_BYTES;
+  return header;
+}
+
+/** Reads the id column and fills `slotOfIndex`. */
+function readSlots(
+  fold: BucketFold,
+  reader: ByteReader,
+  series: number,
+  width: number,
+  seriesTo: Int32Array | undefined,
+): void {
+  reader.column(reader.skip(series, width), series, width, gathered);
+  for (let i = 0; i < series; i++) {
+    const id = gathered[i] as number;
+    const target = seriesTo === undefined ? id : (seriesTo[id] ?? -1);
+    slotOfIndex[i] = target < 0 ? -1 : fold.slotOf(target);
+  }
+}
+
+function mergeScalars(
+  fold: BucketFold,
+  reader: ByteReader,
+  fields: number,
+  series: number,
+  seriesTo: Int32Array | undefined,
+): void {
+  const heads = reader.skip(fields, 4);
+  const idWidth = reader.u8();
+  const countWidth = reader.u8();
+  readSlots(fold, reader, series, idWidth, seriesTo);
+  const counts = new Float64Array(series);
+  reader.column(reader.skip(series, countWidth), series, countWidth, counts);
+  addInto(fold.counts, counts, series);
+  for (let f = 0; f < fields; f++) {
+    const at = heads + f * 4;
+    const scalars = fold.scalars[f] as Scalars;
+    const [nWidth, sumWidth, minWidth, maxWidth] = reader.bytes.subarray(at, at + 4);
+    const n = nWidth === 0 ? counts : new Float64Array(series);
+    if (nWidth !== 0) readInto(reader, series, nWidth, n);
+    if (sumWidth !== 0) {
+      readInto(reader, series, sumWidth, gathered);
+      addInto(scalars.sum, gathered, series);
+    }
+    // Extremes look at the fold's own n to know whether there is one yet: n is added last.
+    if (minWidth !== 0) {
+      readInto(reader, series, minWidth, gathered);
+      for (let i = 0; i < series; i++) gathered[i] = -(gathered[i] as number);
+      raiseInto(scalars.min, gathered, n, scalars.n, series, -1);
+    }
+    if (maxWidth !== 0) {
+      readInto(reader, series, maxWidth, gathered);
+      raiseInto(scalars.max, gathered, n, scalars.n, series, 1);
+    }
+    addInto(scalars.n, n, series);
+  }
+}
+
+function readInto(
+  reader: ByteReader,
+  series: number,
+  width: number | undefined,
+  into: Float64Array,
+): void {
+  const bytes = width ?? 0;
+  reader.column(reader.skip(series, bytes), series, bytes, into);
+}
+
+function addInto(bySlot: Float64Array, values: Float64Array, series: number): void {
+  for (let i = 0; i < series; i++) {
+    const slot = slotOfIndex[i] as number;
+    if (slot >= 0) bySlot[slot] = (bySlot[slot] as number) + (values[i] as number);
+  }
+}
+
+/** Keeps the greater of `sign` times the values. `n` and `nBySlot` tell where there are any. */
+function raiseInto(
+  bySlot: Float64Array,
+  values: Float64Array,
+  n: Float64Array,
+  nBySlot: Float64Array,
+  series: number,
+  sign: 1 | -1,
+): void {
+  for (let i = 0; i < series; i++) {
+    const slot = slotOfIndex[i] as number;
+    if (slot < 0 || n[i] === 0) continue;
+    const value = values[i] as number;
+    if (nBySlot[slot] === 0 || value > sign * (bySlot[slot] as number)) bySlot[slot] = sign * value;
+  }
+}
+
+function mergeSketch(
+  fold: BucketFold,
+  sketch: BucketFold['sketches'][number],
+  reader: ByteReader,
+  series: number,
+  seriesTo: Int32Array | undefined,
+): void {
+  const idWidth = reader.u8();
+  const endWidth = reader.u8();
+  readSlots(fold, reader, series, idWidth, seriesTo);
+  readInto(reader, series, endWidth, gathered);
+  const start = reader.at;
+  for (let i = 0; i < series; i++) {
+    const slot = slotOfIndex[i] as number;
+    if (slot < 0) continue;
+    reader.at = start + (i === 0 ? 0 : (gathered[i - 1] as number));
+    sketch.mergePayload(slot, reader, start + (gathered[i] as number));
+  }
+}
+
+/** The layout of a fold that can take this row as its last column group. Fields have no names in a row. */
+function layoutOfRow(row: Uint8Array): RowLayout {
+  const reader = new ByteReader(row);
+  const { kind, fields } = readHeader(reader);
+  if (kind === ROW_KIND.quantile) return { scalars: [], sketches: [{ op: 'quantile', field: '' }] };
+  if (kind === ROW_KIND.distinct) return { scalars: [], sketches: [{ op: 'distinct', field: '' }] };
+  const scalars = Array.from({ length: fields }, () => {
+    const [, sum, min, max] = row.subarray(reader.at, reader.skip(1, 4) + 4);
+    return { field: '', sum: sum !== 0, min: min !== 0, max: max !== 0 };
+  });
+  return { scalars, sketches: [] };
+}
+
+function reserve(series: number): void {
+  if (series <= gathered.length) return;
+  gathered = new Float64Array(series * 2);
+  slotOfIndex = new Int32Array(series * 2);
+}

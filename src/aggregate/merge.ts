@@ -1,27 +1,89 @@
-/** The query side: merges stored rows of many buckets and partitions into the answer's points. */
+/**
+ * The query side: stored rows of many buckets and partitions -> the values of one output step. Series ids are a
+ * partition's own; the caller maps each partition's ids to the output series that it wants.
+ */
 import type { Measure, RollupDefinition } from '../model/rollup.ts';
+import { BucketFold } from './bucket-fold.ts';
+import { mergeRowInto, restatedOf } from './bucket-row.ts';
+import { DISTINCT_RELATIVE_BOUND, DistinctTable } from './distinct-sketch.ts';
+import { layoutOf } from './layout.ts';
+import { QuantileTable } from './quantile-sketch.ts';
 
 export interface Answer {
   /** Null where no event had a value. */
   readonly value: number | null;
-  /** Absolute: the true value lies within value ± errorBound (distinct: in 95 % of cases). 0 = exact. */
+  /** Absolute; 0 = exact. A quantile lies within value ± errorBound; a distinct count does so in 95 % of cases. */
   readonly errorBound: number;
 }
-
-/** The asked measures: `q` only for quantiles. */
+/** `q` is the quantile, 0 to 1, and means nothing for other measures; the default is the median. */
 export interface AskedMeasure {
   readonly measure: Measure;
   readonly q?: number;
 }
 
-/** Accumulates one output step. Output series are small integers that the caller chooses. */
-export declare class StepAccumulator {
-  constructor(def: RollupDefinition);
-  /** True if a merged row had been amended after it was closed. */
-  readonly restated: boolean;
-  /** `outputOf[partition's series id]` = output series, or -1 for a series that is not wanted. Merges only wanted ones. */
-  add(group: number, row: Uint8Array, outputOf: Int32Array): void;
-  /** Output series that have events, ascending. */
-  series(): number[];
-  answer(outputSeries: number, asked: AskedMeasure): Answer;
+const NOTHING: Answer = { value: null, errorBound: 0 };
+
+export class StepAccumulator {
+  readonly #fold: BucketFold;
+  #restated = 0;
+
+  constructor(def: RollupDefinition) {
+    this.#fold = new BucketFold(layoutOf(def));
+  }
+
+  /** How many late events the merged rows had taken in after they were closed. */
+  get restated(): number {
+    return this.#restated;
+  }
+
+  /**
+   * Merges one row. `outputOf[series id]` = output series, a small integer, or -1 for a series that is not wanted;
+   * ids beyond its end are not wanted either. Costs only what the wanted series hold. Throws `state_corrupt`.
+   */
+  add(group: number, row: Uint8Array, outputOf: Int32Array): void {
+    mergeRowInto(this.#fold, group, row, outputOf);
+    this.#restated = Math.max(this.#restated, restatedOf(row));
+  }
+
+  /** Output series that something was merged into, ascending. */
+  series(): number[] {
+    return Array.from(this.#fold.order(), (slot) => this.#fold.series[slot] as number);
+  }
+
+  /** The measure must be one that the rollup keeps (`groupOf`), and its column group one that was added. */
+  answer(outputSeries: number, { measure, q = 0.5 }: AskedMeasure): Answer {
+    const fold = this.#fold;
+    const slot = fold.find(outputSeries);
+    if (slot < 0) return NOTHING;
+    if (measure.op === 'count') return { value: fold.counts[slot] as number, errorBound: 0 };
+    const { op, field } = measure;
+    if (op === 'quantile' || op === 'distinct') {
+      const at = fold.layout.sketches.findIndex((s) => s.op === op && s.field === field);
+      const sketch = fold.sketches[at];
+      if (sketch instanceof QuantileTable) return sketch.quantile(slot, q) ?? NOTHING;
+      if (sketch instanceof DistinctTable) return distinctAnswer(sketch.estimate(slot));
+      throw new RangeError(`the rollup keeps no ${op}(${field})`);
+    }
+    const scalars = fold.scalars.find(({ field: f }) => f.field === field);
+    const values = scalars?.[op === 'avg' ? 'sum' : op];
+    if (scalars === undefined || values === undefined || values.length === 0) {
+      throw new RangeError(`the rollup keeps no ${op}(${field})`);
+    }
+    const n = scalars.n[slot] as number;
+    if (n === 0) return NOTHING;
+    const value = values[slot] as number;
+    return exactAnswer(op === 'avg' ? value / n : value);
+  }
+}
+
+/** A count: whole, and at least 1 where there was a value. */
+function distinctAnswer(estimate: number): Answer {
+  return { value: Math.round(estimate), errorBound: estimate * DISTINCT_RELATIVE_BOUND };
+}
+
+/** A sum that left the range of a double is answered as its end, with a bound that says so. */
+function exactAnswer(value: number): Answer {
+  if (Number.isFinite(value)) return { value, errorBound: 0 };
+  if (Number.isNaN(value)) return NOTHING;
+  return { value: Math.sign(value) * Number.MAX_VALUE, errorBound: Number.MAX_VALUE };
 }

@@ -1,0 +1,191 @@
+/**
+ * One bucket in the making: all series of a rollup that had events in it. Series get slots in the order in which they
+ * appear; every aggregate is an array over slots, so that folding is one plain loop per measure, and memory follows
+ * the content. The same accumulator folds blocks, derives coarser buckets from stored rows, and merges for a query.
+ */
+import assert from 'node:assert/strict';
+import type { BlockColumns } from './block-columns.ts';
+import { DistinctTable } from './distinct-sketch.ts';
+import type { RowLayout, ScalarField } from './layout.ts';
+import { QuantileTable, SLOTS_MAX } from './quantile-sketch.ts';
+
+/** Numbers of one field by slot. `min` and `max` mean nothing where `n` is 0. */
+export interface Scalars {
+  readonly field: ScalarField;
+  n: Float64Array<ArrayBuffer>;
+  sum: Float64Array<ArrayBuffer>;
+  min: Float64Array<ArrayBuffer>;
+  max: Float64Array<ArrayBuffer>;
+}
+
+/** Slot of each row that is being folded; grows to the largest batch. */
+let slotOfRow = new Uint32Array(8192);
+
+export class BucketFold {
+  readonly layout: RowLayout;
+  readonly scalars: readonly Scalars[];
+  /** Column group `i + 1`. */
+  readonly sketches: readonly (QuantileTable | DistinctTable)[];
+  /** Slots are 0..slots-1. */
+  slots = 0;
+  /** Series by slot, and events by slot. */
+  series = new Uint32Array(8);
+  counts = new Float64Array(8);
+  /** Open addressing: slot + 1 by the hash of the series. */
+  #cells = new Int32Array(32);
+  #order = new Uint32Array(0);
+
+  constructor(layout: RowLayout) {
+    this.layout = layout;
+    this.scalars = layout.scalars.map((field) => ({
+      field,
+      n: new Float64Array(8),
+      sum: new Float64Array(field.sum ? 8 : 0),
+      min: new Float64Array(field.min ? 8 : 0),
+      max: new Float64Array(field.max ? 8 : 0),
+    }));
+    this.sketches = layout.sketches.map(({ op }) =>
+      op === 'quantile' ? new QuantileTable() : new DistinctTable(),
+    );
+  }
+
+  /** Folds rows `rows[from..to)`; `seriesOf` is indexed by row. */
+  addRows(
+    columns: BlockColumns,
+    rows: Uint32Array,
+    from: number,
+    to: number,
+    seriesOf: Uint32Array,
+  ): void {
+    this.#countRows(rows, from, to, seriesOf);
+    for (const scalars of this.scalars) {
+      const values = columns.numbers(scalars.field.field);
+      if (values !== undefined) addNumbers(scalars, values, rows, from, to);
+    }
+    this.sketches.forEach((sketch, i) => {
+      const { field } = this.layout.sketches[i] as RowLayout['sketches'][number];
+      const packed =
+        sketch instanceof QuantileTable ? columns.bins(field) : columns.registers(field);
+      if (packed !== undefined) sketch.addRows(packed, rows, slotOfRow, from, to, this.slots);
+    });
+  }
+
+  /** The slot of a series, a new one if need be. */
+  slotOf(series: number): number {
+    const cells = this.#cells;
+    const mask = cells.length - 1;
+    let at = Math.imul(series, 0x9e3779b1) >>> Math.clz32(mask);
+    for (;;) {
+      const slot = (cells[at] as number) - 1;
+      if (slot < 0) break;
+      if (this.series[slot] === series) return slot;
+      at = (at + 1) & mask;
+    }
+    const slot = this.slots++;
+    assert(slot < SLOTS_MAX, 'a bucket has more series than a rollup may have');
+    if (slot >= this.series.length) this.#grow();
+    this.series[slot] = series;
+    this.#place(slot);
+    return slot;
+  }
+
+  /** The slot of a series, or -1. */
+  find(series: number): number {
+    const cells = this.#cells;
+    const mask = cells.length - 1;
+    for (let at = Math.imul(series, 0x9e3779b1) >>> Math.clz32(mask); ; at = (at + 1) & mask) {
+      const slot = (cells[at] as number) - 1;
+      if (slot < 0 || this.series[slot] === series) return slot;
+    }
+  }
+
+  /** Slots by ascending series: the order of stored rows. */
+  order(): Uint32Array {
+    if (this.#order.length === this.slots) return this.#order;
+    // Series and slot fit into a double's 53 bits together: a slot has 17.
+    const keys = new Float64Array(this.slots);
+    for (let slot = 0; slot < this.slots; slot++) {
+      keys[slot] = (this.series[slot] as number) * SLOTS_MAX + slot;
+    }
+    keys.sort();
+    this.#order = Uint32Array.from(keys, (key) => key % SLOTS_MAX);
+    return this.#order;
+  }
+
+  reset(): void {
+    this.#cells.fill(0);
+    this.counts.fill(0, 0, this.slots);
+    for (const { n, sum, min, max } of this.scalars) {
+      for (const values of [n, sum, min, max]) values.fill(0, 0, this.slots);
+    }
+    for (const sketch of this.sketches) sketch.reset();
+    this.slots = 0;
+    this.#order = new Uint32Array(0);
+  }
+
+  #countRows(rows: Uint32Array, from: number, to: number, seriesOf: Uint32Array): void {
+    if (slotOfRow.length < to - from) slotOfRow = new Uint32Array((to - from) * 2);
+    let lastSeries = -1;
+    let slot = -1;
+    for (let j = from; j < to; j++) {
+      const series = seriesOf[rows[j] as number] as number;
+      if (series !== lastSeries) {
+        slot = this.slotOf(series);
+        lastSeries = series;
+      }
+      slotOfRow[j - from] = slot;
+      this.counts[slot] = (this.counts[slot] as number) + 1;
+    }
+  }
+
+  #place(slot: number): void {
+    const mask = this.#cells.length - 1;
+    let at = Math.imul(this.series[slot] as number, 0x9e3779b1) >>> Math.clz32(mask);
+    while (this.#cells[at] !== 0) at = (at + 1) & mask;
+    this.#cells[at] = slot + 1;
+  }
+
+  #grow(): void {
+    const capacity = this.series.length * 2;
+    const series = new Uint32Array(capacity);
+    series.set(this.series);
+    this.series = series;
+    this.counts = grown(this.counts, capacity);
+    for (const scalars of this.scalars) {
+      scalars.n = grown(scalars.n, capacity);
+      if (scalars.field.sum) scalars.sum = grown(scalars.sum, capacity);
+      if (scalars.field.min) scalars.min = grown(scalars.min, capacity);
+      if (scalars.field.max) scalars.max = grown(scalars.max, capacity);
+    }
+    this.#cells = new Int32Array(capacity * 4);
+    for (let slot = 0; slot < this.slots - 1; slot++) this.#place(slot);
+  }
+}
+
+/** `rows[from..to)` into the slots of `slotOfRow`. */
+function addNumbers(
+  scalars: Scalars,
+  values: Float64Array,
+  rows: Uint32Array,
+  from: number,
+  to: number,
+): void {
+  const { n, sum, min, max } = scalars;
+  const { sum: sums, min: minima, max: maxima } = scalars.field;
+  for (let j = from; j < to; j++) {
+    const value = values[rows[j] as number] as number;
+    if (Number.isNaN(value)) continue;
+    const slot = slotOfRow[j - from] as number;
+    const before = n[slot] as number;
+    n[slot] = before + 1;
+    if (sums) sum[slot] = (sum[slot] as number) + value;
+    if (minima && (before === 0 || value < (min[slot] as number))) min[slot] = value;
+    if (maxima && (before === 0 || value > (max[slot] as number))) max[slot] = value;
+  }
+}
+
+function grown(values: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(capacity);
+  larger.set(values);
+  return larger;
+}

@@ -1,0 +1,91 @@
+/**
+ * Byte strings -> small integers, without a JavaScript string per lookup: open addressing over typed arrays, the bytes
+ * in one arena. The owner bounds it by what it adds; looking up adds nothing.
+ */
+import type { Entries } from '../model/columns.ts';
+import { hashEntries } from './hash.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class LabelTable {
+  /** Ids are 1..count; 0 means "none". */
+  count = 0;
+  #cells = new Int32Array(64);
+  #hashes = new Uint32Array(32);
+  #offsets = new Uint32Array(33);
+  #arena = new Uint8Array(512);
+
+  /** The id of entry `index`, or 0. `hash` is the low lane of `hashEntries` with seeds 0, 0. */
+  find({ bytes, offsets }: Entries, index: number, hash: number): number {
+    const cells = this.#cells;
+    const mask = cells.length - 1;
+    const from = offsets[index] as number;
+    const length = (offsets[index + 1] as number) - from;
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const id = cells[at] as number;
+      if (id === 0) return 0;
+      if (this.#hashes[id - 1] === hash && this.#equals(id, bytes, from, length)) return id;
+    }
+  }
+
+  /** Adds an entry that `find` did not find. */
+  add({ bytes, offsets }: Entries, index: number, hash: number): number {
+    if ((this.count + 1) * 2 > this.#cells.length) this.#grow();
+    const from = offsets[index] as number;
+    const length = (offsets[index + 1] as number) - from;
+    const start = this.#offsets[this.count] as number;
+    if (start + length > this.#arena.length) {
+      const grown = new Uint8Array(Math.max(this.#arena.length * 2, start + length));
+      grown.set(this.#arena);
+      this.#arena = grown;
+    }
+    this.#arena.set(bytes.subarray(from, from + length), start);
+    this.#hashes[this.count] = hash;
+    const id = ++this.count;
+    this.#offsets[id] = start + length;
+    this.#place(id, hash);
+    return id;
+  }
+
+  /** `find`, else `add`, for one text. */
+  intern(text: string): number {
+    const bytes = encoder.encode(text);
+    const entries = { count: 1, offsets: new Uint32Array([0, bytes.length]), bytes };
+    const low = new Uint32Array(1);
+    hashEntries(entries, 0, 0, low, new Uint32Array(1));
+    const hash = low[0] as number;
+    return this.find(entries, 0, hash) || this.add(entries, 0, hash);
+  }
+
+  text(id: number): string {
+    return decoder.decode(this.#arena.subarray(this.#offsets[id - 1], this.#offsets[id]));
+  }
+
+  #equals(id: number, bytes: Uint8Array, from: number, length: number): boolean {
+    const start = this.#offsets[id - 1] as number;
+    if ((this.#offsets[id] as number) - start !== length) return false;
+    const arena = this.#arena;
+    for (let i = 0; i < length; i++) if (arena[start + i] !== bytes[from + i]) return false;
+    return true;
+  }
+
+  #place(id: number, hash: number): void {
+    const mask = this.#cells.length - 1;
+    let at = hash & mask;
+    while (this.#cells[at] !== 0) at = (at + 1) & mask;
+    this.#cells[at] = id;
+  }
+
+  #grow(): void {
+    const capacity = this.#cells.length;
+    this.#cells = new Int32Array(capacity * 2);
+    const hashes = new Uint32Array(capacity);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
+    const offsets = new Uint32Array(capacity + 1);
+    offsets.set(this.#offsets);
+    this.#offsets = offsets;
+    for (let id = 1; id <= this.count; id++) this.#place(id, hashes[id - 1] as number);
+  }
+}
