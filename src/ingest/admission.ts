@@ -1,0 +1,119 @@
+/**
+ * Decides from a request's first line and headers alone whether its body is worth reading: who sends, where to, in
+ * which form, and whether there is room. Everything that can be refused is refused before memory is spent on it.
+ */
+import type { HttpRequest } from 'uWebSockets.js';
+import type { Clock } from '../model/clock.ts';
+import { err, ok, type Result } from '../model/result.ts';
+import type { AppendLog } from './append-log.ts';
+import type { BodyMemory } from './body-memory.ts';
+import type { Destination } from './coalescer.ts';
+import { bodyTooLarge } from './inflate.ts';
+import type { Identity, KeyRing } from './keys.ts';
+import { bodyEncoding, bodyForm, type Encoding, quoted } from './media-type.ts';
+import type { Origins } from './origins.ts';
+import type { Quotas } from './quota.ts';
+import { NO_MEMORY } from './receive-body.ts';
+import { logRefusal, type Refusal } from './refusal.ts';
+
+export type Ack = 'durable' | 'applied';
+
+export interface Admitted {
+  readonly destination: Destination;
+  readonly encoding: Encoding;
+  readonly ack: Ack;
+}
+
+/** What a sender may be refused for besides its request. */
+export interface AdmissionRules {
+  readonly keys: KeyRing;
+  readonly origins: Origins;
+  readonly quotas: Quotas;
+  readonly log: AppendLog;
+  readonly memory: BodyMemory;
+  readonly clock: Clock;
+  readonly bodyBytesMax: number;
+  readonly isClosing: () => boolean;
+}
+
+const DEFAULT_STREAM = 'events';
+const STREAM = /^\w[\w.-]{0,63}$/;
+
+/** Refusals of a request that is wrong in itself come before those that pass with time. */
+export function admitEvents(rules: AdmissionRules, req: HttpRequest): Result<Admitted, Refusal> {
+  const sender = admitSender(rules, req);
+  if (!sender.ok) return sender;
+  const form = bodyForm(req.getHeader('content-type'));
+  if (!form.ok) return form;
+  const encoding = bodyEncoding(req.getHeader('content-encoding'));
+  if (!encoding.ok) return encoding;
+  const ack = ackOf(req.getQuery('ack'));
+  if (!ack.ok) return ack;
+  const length = announcedLength(req);
+  if (length !== undefined && length > rules.bodyBytesMax) {
+    return err(bodyTooLarge(rules.bodyBytesMax));
+  }
+  const { identity, stream } = sender.value;
+  const busy = busyRefusal(rules, identity.tenant);
+  if (busy !== undefined) return err(busy);
+  if (!rules.memory.hasRoom) return err(NO_MEMORY);
+  const destination = { tenant: identity.tenant, stream, form: form.value };
+  return ok({ destination, encoding: encoding.value, ack: ack.value });
+}
+
+export interface Sender {
+  readonly identity: Identity;
+  readonly stream: string;
+}
+
+/** The part that requests and WebSockets share. */
+export function admitSender(
+  { origins, keys }: AdmissionRules,
+  req: HttpRequest,
+): Result<Sender, Refusal> {
+  const foreign = origins.refusalOf(req.getHeader('origin'));
+  if (foreign !== undefined) return err(foreign);
+  const inQuery = req.getQuery('key') ?? '';
+  const identity = keys.identify(req.getHeader('authorization'), inQuery, 'write');
+  if (!identity.ok) return identity;
+  const stream = req.getQuery('stream') ?? DEFAULT_STREAM;
+  if (!STREAM.test(stream)) return err(invalidStream(stream));
+  return ok({ identity: identity.value, stream });
+}
+
+/** What time cures: the server stops, the log is behind, the tenant is over its quota. Asked per request and per frame. */
+export function busyRefusal(
+  { isClosing, log, quotas, clock }: AdmissionRules,
+  tenant: string,
+): Refusal | undefined {
+  if (isClosing()) return SHUTTING_DOWN;
+  const { refusal } = log;
+  if (refusal !== undefined) return logRefusal(refusal);
+  return quotas.admit(tenant, clock.now());
+}
+
+/** Undefined for a body of unknown length. */
+export function announcedLength(req: HttpRequest): number | undefined {
+  const header = req.getHeader('content-length');
+  return header === '' ? undefined : Number(header);
+}
+
+const SHUTTING_DOWN: Refusal = {
+  code: 'shutting_down',
+  message: 'the server is stopping: send the request again',
+  retryAfterMs: 2_000,
+};
+
+const invalidStream = (stream: string): Refusal => ({
+  code: 'invalid_stream',
+  message: `a stream's name is 1 to 64 letters, digits, "_", "." or "-" and starts with none of the last two, received ${quoted(stream)}`,
+});
+
+function ackOf(text: string | undefined): Result<Ack, Refusal> {
+  if (text === undefined || text === 'durable') return ok('durable');
+  if (text === 'applied') return ok('applied');
+  return err({
+    code: 'invalid_parameter',
+    message: `"ack" must be durable or applied, received ${quoted(text)}`,
+  });
+}

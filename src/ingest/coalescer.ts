@@ -1,0 +1,288 @@
+/**
+ * Gathers the rows of all requests until the log is free, then packs them into one block per partition: the busier
+ * the server, the larger the blocks. While one round syncs the next one fills; with nothing under way a round starts
+ * at the end of the event loop's turn.
+ */
+import { BLOCK_KIND } from '../model/block-format.ts';
+import { packBlock } from '../model/block-writer.ts';
+import type { Clock } from '../model/clock.ts';
+import { AppError } from '../model/errors.ts';
+import { type Offset, offset } from '../model/units.ts';
+import type { AppendLog } from './append-log.ts';
+import { type Contribution, DurableBatch, type DurableBlock } from './contribution.ts';
+import type { Counters } from './counters.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { type BodyForm, StreamDecoder } from './decode/decoder.ts';
+import type { DecodeLimits } from './decode/limits.ts';
+import type { DecodeOutcome } from './decode/outcome.ts';
+import { OPEN_BATCHES_MAX } from './limits.ts';
+import { type PartitionRows, placeRows } from './placement.ts';
+import type { Producer } from './producer.ts';
+
+export interface CoalescerOptions {
+  readonly log: AppendLog;
+  readonly clock: Clock;
+  readonly producer: Producer;
+  readonly partitions: number;
+  readonly decodeLimits: DecodeLimits;
+  readonly counters: Counters;
+}
+
+/** A request's rows `[from, to)` in an open batch. */
+interface Part {
+  readonly contribution: Contribution;
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Adding {
+  readonly contribution: Contribution;
+  from: number;
+}
+
+/** Whose stream a body goes to, and how to read it. */
+export interface Destination {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly form: BodyForm;
+}
+
+/** The open rows of one stream of one tenant, and whose they are. */
+class OpenBatch {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly decoder: StreamDecoder;
+  readonly deadLetters = new DeadLetters();
+  /** In row order. */
+  parts: Part[] = [];
+  /** Set while a request adds rows: a batch that fills up is sealed under it. */
+  adding: Adding | undefined;
+
+  constructor(
+    tenant: string,
+    stream: string,
+    limits: DecodeLimits,
+    onFull: (batch: OpenBatch) => void,
+  ) {
+    this.tenant = tenant;
+    this.stream = stream;
+    this.decoder = new StreamDecoder(limits, () => onFull(this));
+  }
+
+  get rows(): number {
+    return this.decoder.batch.rows;
+  }
+
+  get isEmpty(): boolean {
+    return this.rows === 0 && this.deadLetters.rejected === 0;
+  }
+}
+
+/** A sealed batch on its way into the log. */
+interface Sealed {
+  readonly parts: readonly Part[];
+  readonly rows: readonly PartitionRows[];
+  readonly blocks: readonly Uint8Array<ArrayBuffer>[];
+  /** Partition of each block, dead letters included. */
+  readonly partitions: readonly number[];
+}
+
+export class Coalescer {
+  readonly #options: CoalescerOptions;
+  /** `tenant\0stream` -> batch, the longest unused first. */
+  readonly #open = new Map<string, OpenBatch>();
+  #appending = 0;
+  #scheduled = false;
+  #rotation = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: CoalescerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Decodes `body`, or a slice that starts at line `lineFrom`, into the stream's open batch. The contribution hears of
+   * each piece once it is durable; the caller ends it after the last call.
+   */
+  add(
+    { tenant, stream, form }: Destination,
+    body: Uint8Array,
+    contribution: Contribution,
+    lineFrom = 0,
+  ): DecodeOutcome {
+    const batch = this.#batchOf(tenant, stream);
+    const adding = { contribution, from: batch.rows };
+    batch.adding = adding;
+    const outcome = batch.decoder.decode(form, body, this.#options.clock.now());
+    batch.adding = undefined;
+    batch.deadLetters.add(outcome, lineFrom);
+    if (batch.rows > adding.from || outcome.rejected > 0) {
+      join(batch, adding);
+      this.#schedule();
+    }
+    return outcome;
+  }
+
+  /** Resolves when nothing is open or on its way. New requests must have been shut out before. */
+  async drained(): Promise<void> {
+    while (this.#appending > 0 || this.#hasOpenRows()) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+  }
+
+  #batchOf(tenant: string, stream: string): OpenBatch {
+    const key = `${tenant}\0${stream}`;
+    let batch = this.#open.get(key);
+    if (batch === undefined) {
+      if (this.#open.size >= OPEN_BATCHES_MAX) this.#evict();
+      const seal = (full: OpenBatch) => this.#append([full]);
+      batch = new OpenBatch(tenant, stream, this.#options.decodeLimits, seal);
+    } else {
+      this.#open.delete(key);
+    }
+    this.#open.set(key, batch);
+    return batch;
+  }
+
+  /** Seals the longest unused batch if it holds rows, and forgets it with its dictionaries. */
+  #evict(): void {
+    const [key, batch] = this.#open.entries().next().value as [string, OpenBatch];
+    if (!batch.isEmpty) this.#append([batch]);
+    this.#open.delete(key);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#appending > 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#appending === 0) this.#appendAll();
+    });
+  }
+
+  #hasOpenRows(): boolean {
+    for (const batch of this.#open.values()) if (!batch.isEmpty) return true;
+    return false;
+  }
+
+  #appendAll(): void {
+    const filled: OpenBatch[] = [];
+    for (const batch of this.#open.values()) if (!batch.isEmpty) filled.push(batch);
+    if (filled.length > 0) this.#append(filled);
+  }
+
+  #append(batches: readonly OpenBatch[]): void {
+    const sealed = batches.map((batch) => this.#seal(batch));
+    const { log, clock, counters } = this.#options;
+    const blocks = sealed.flatMap((one) => one.blocks);
+    for (const block of blocks) counters.blockBytes += block.length;
+    counters.blocks += blocks.length;
+    // The log owns the blocks from here on, and may have moved them away: lengths are taken now.
+    const lengths = blocks.map((block) => block.length);
+    const started = clock.now();
+    this.#appending += 1;
+    log.append(blocks).then(
+      (offsets) => {
+        counters.appended(clock.now() - started);
+        this.#freed();
+        settle(sealed, offsets, lengths);
+      },
+      (error: unknown) => {
+        counters.appendsFailed += 1;
+        this.#freed();
+        const fault = faultOf(error);
+        for (const { parts } of sealed) {
+          for (const { contribution } of parts) contribution.failed(fault);
+        }
+      },
+    );
+  }
+
+  /** The next round starts before the answers of this one are written, so that the disk is not idle meanwhile. */
+  #freed(): void {
+    this.#appending -= 1;
+    if (this.#appending === 0) this.#appendAll();
+    if (this.#appending > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  /** Packs the batch into blocks and empties it for the next round. */
+  #seal(batch: OpenBatch): Sealed {
+    const { adding, deadLetters } = batch;
+    const columns = batch.decoder.batch;
+    if (adding !== undefined) {
+      if (columns.rows > adding.from) join(batch, adding);
+      adding.from = 0;
+    }
+    const keyless = this.#rotation++ % this.#options.partitions;
+    const rows = placeRows(columns.partitionHash, columns.rows, this.#options.partitions, keyless);
+    const blocks = this.#packRows(batch, rows);
+    const partitions = rows.map((one) => one.partition);
+    if (deadLetters.rejected > 0) {
+      blocks.push(this.#packDeadLetters(batch, keyless));
+      partitions.push(keyless);
+    }
+    const { parts } = batch;
+    batch.parts = [];
+    columns.reset();
+    deadLetters.reset();
+    return { parts, rows, blocks, partitions };
+  }
+
+  #packRows(batch: OpenBatch, rows: readonly PartitionRows[]): Uint8Array<ArrayBuffer>[] {
+    const { tenant, stream } = batch;
+    const columns = batch.decoder.batch.columns();
+    const { producer } = this.#options;
+    return rows.map((selection) => {
+      const origin = producer.next(selection.partition);
+      const counts = { received: selection.count, rejected: 0 };
+      const header = { ...origin, ...counts, kind: BLOCK_KIND.events, tenant, stream };
+      return packBlock(header, columns, selection);
+    });
+  }
+
+  #packDeadLetters(batch: OpenBatch, partition: number): Uint8Array<ArrayBuffer> {
+    const { tenant, stream, deadLetters } = batch;
+    const { rejected, rows } = deadLetters;
+    const origin = this.#options.producer.next(partition);
+    return packBlock(
+      { ...origin, kind: BLOCK_KIND.deadLetters, tenant, stream, received: rejected, rejected },
+      deadLetters.columns(),
+      { count: rows, index: undefined },
+    );
+  }
+}
+
+/** The rows since `adding.from` are a piece of its request. */
+function join(batch: OpenBatch, { contribution, from }: Adding): void {
+  batch.parts.push({ contribution, from, to: batch.rows });
+  contribution.sealed();
+}
+
+function settle(
+  sealed: readonly Sealed[],
+  offsets: readonly Offset[],
+  lengths: readonly number[],
+): void {
+  let at = 0;
+  for (const { parts, rows, partitions } of sealed) {
+    const positions = new Map<number, Offset>();
+    const blocks: DurableBlock[] = [];
+    for (let i = 0; i < partitions.length; i++, at++) {
+      const start = offsets[at] as Offset;
+      const nextOffset = offset(start + (lengths[at] as number));
+      positions.set(partitions[i] as number, nextOffset);
+      const placed = rows[i];
+      if (placed !== undefined) blocks.push({ offset: start, nextOffset, rows: placed });
+    }
+    const batch = new DurableBatch(blocks, positions);
+    for (const { contribution, from, to } of parts) contribution.durable(batch, from, to);
+  }
+}
+
+const faultOf = (error: unknown): AppError =>
+  error instanceof AppError
+    ? error
+    : new AppError('log_io', 'the log failed without saying why', {}, error);

@@ -1,0 +1,88 @@
+/** Refused lines of one stream, gathered as columns so that they travel and are stored like any other block. */
+import { COLUMN_KIND, type Column, ROLE, type StringColumn } from '../model/columns.ts';
+import type { DecodeOutcome } from './decode/outcome.ts';
+import { DEAD_LETTER_BYTES_MAX } from './limits.ts';
+
+const encoder = new TextEncoder();
+
+export class DeadLetters {
+  #codes = new Strings();
+  #messages = new Strings();
+  #raws = new Strings();
+  #lines: number[] = [];
+  #rejected = 0;
+
+  /** Refused lines, stored or not: what the block's header says. */
+  get rejected(): number {
+    return this.#rejected;
+  }
+
+  /** Lines that are stored. */
+  get rows(): number {
+    return this.#lines.length;
+  }
+
+  /**
+   * Lines past the memory bound are counted only, like those of which the decoder kept no bytes. `lineFrom` is the
+   * line of its body that the outcome counts as 0.
+   */
+  add({ rejected, rejections }: DecodeOutcome, lineFrom: number): void {
+    this.#rejected += rejected;
+    for (const { code, message, line, raw } of rejections) {
+      if (this.#raws.byteLength + raw.length > DEAD_LETTER_BYTES_MAX) return;
+      this.#codes.push(encoder.encode(code));
+      this.#messages.push(encoder.encode(message));
+      this.#raws.push(raw);
+      this.#lines.push(lineFrom + line);
+    }
+  }
+
+  columns(): Column[] {
+    return [
+      this.#codes.column('code'),
+      this.#messages.column('message'),
+      this.#raws.column('raw'),
+      {
+        kind: COLUMN_KIND.number,
+        role: ROLE.field,
+        name: 'line',
+        values: Float64Array.from(this.#lines),
+      },
+    ];
+  }
+
+  reset(): void {
+    if (this.#rejected === 0) return;
+    this.#codes = new Strings();
+    this.#messages = new Strings();
+    this.#raws = new Strings();
+    this.#lines = [];
+    this.#rejected = 0;
+  }
+}
+
+/** Byte strings, each an entry of its own. */
+class Strings {
+  readonly #parts: Uint8Array[] = [];
+  byteLength = 0;
+
+  push(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+    this.byteLength += bytes.length;
+  }
+
+  column(name: string): StringColumn {
+    const count = this.#parts.length;
+    const offsets = new Uint32Array(count + 1);
+    for (let i = 0; i < count; i++) {
+      offsets[i + 1] = (offsets[i] as number) + (this.#parts[i] as Uint8Array).length;
+    }
+    return {
+      kind: COLUMN_KIND.string,
+      role: ROLE.field,
+      name,
+      codes: Uint32Array.from({ length: count }, (_, i) => i + 1),
+      entries: { count, offsets, bytes: Buffer.concat(this.#parts) },
+    };
+  }
+}

@@ -1,0 +1,20 @@
+/** What the handlers of one edge share; made once, by the server. */
+import type { AdmissionRules } from './admission.ts';
+import type { AppliedWaits } from './applied.ts';
+import type { Coalescer } from './coalescer.ts';
+import type { Counters } from './counters.ts';
+import type { Inflater } from './inflate.ts';
+import type { BodyRules } from './receive-body.ts';
+import type { RefusalLog } from './refusal-log.ts';
+
+export interface EdgeContext {
+  readonly rules: AdmissionRules;
+  readonly bodyRules: BodyRules;
+  readonly coalescer: Coalescer;
+  readonly inflater: Inflater;
+  readonly applied: AppliedWaits;
+  readonly counters: Counters;
+  readonly refusalLog: RefusalLog;
+  /** Why this edge should get no traffic now; undefined if it should. */
+  readonly unreadyReason: () => string | undefined;
+}

@@ -1,0 +1,88 @@
+/** One HTTP request in progress: answered at most once, and not at all if its sender has gone. */
+import type { HttpResponse } from 'uWebSockets.js';
+import type { Counters } from './counters.ts';
+import { type Refusal, refusalJson, statusOf } from './refusal.ts';
+
+const STATUS_LINE: Readonly<Record<number, string>> = {
+  200: '200 OK',
+  204: '204 No Content',
+  400: '400 Bad Request',
+  401: '401 Unauthorized',
+  403: '403 Forbidden',
+  404: '404 Not Found',
+  405: '405 Method Not Allowed',
+  408: '408 Request Timeout',
+  413: '413 Content Too Large',
+  415: '415 Unsupported Media Type',
+  426: '426 Upgrade Required',
+  429: '429 Too Many Requests',
+  500: '500 Internal Server Error',
+  503: '503 Service Unavailable',
+};
+
+type Headers = readonly (readonly [string, string])[];
+const NO_HEADERS: Headers = [];
+
+export class Exchange {
+  readonly res: HttpResponse;
+  readonly #counters: Counters;
+  /** What `Access-Control-Allow-Origin` has to say; empty if nothing. */
+  readonly #allowOrigin: string;
+  #released: (() => void) | undefined;
+  /** Answered or aborted: `res` must not be touched any more. */
+  isOver = false;
+
+  constructor(res: HttpResponse, counters: Counters, allowOrigin: string) {
+    this.res = res;
+    this.#counters = counters;
+    this.#allowOrigin = allowOrigin;
+    counters.requestsInProgress += 1;
+    res.onAborted(() => this.#end());
+  }
+
+  /** `release` is called once, when the exchange is over for whatever reason. */
+  onOver(release: () => void): void {
+    this.#released = release;
+  }
+
+  reply(status: number, json: string, headers = NO_HEADERS, closeConnection = false): void {
+    if (this.isOver) return;
+    this.#counters.replied(status);
+    this.res.cork(() => {
+      this.res.writeStatus(STATUS_LINE[status] as string);
+      if (this.#allowOrigin !== '') this.#writeOrigin();
+      for (const [name, value] of headers) this.res.writeHeader(name, value);
+      if (json === '') {
+        this.res.endWithoutBody(undefined, closeConnection);
+      } else {
+        this.res.writeHeader('Content-Type', 'application/json');
+        this.res.end(json, closeConnection);
+      }
+    });
+    this.#end();
+  }
+
+  refuse(refusal: Refusal, headers = NO_HEADERS, closeConnection = false): void {
+    if (this.isOver) return;
+    this.#counters.refused(refusal.code);
+    const all = [...headers];
+    if (refusal.retryAfterMs !== undefined) {
+      all.push(['Retry-After', String(Math.ceil(refusal.retryAfterMs / 1_000))]);
+    }
+    if (refusal.code === 'unauthorized') all.push(['WWW-Authenticate', 'Bearer']);
+    this.reply(statusOf(refusal.code), refusalJson(refusal), all, closeConnection);
+  }
+
+  #writeOrigin(): void {
+    this.res.writeHeader('Access-Control-Allow-Origin', this.#allowOrigin);
+    this.res.writeHeader('Access-Control-Expose-Headers', 'Retry-After');
+    if (this.#allowOrigin !== '*') this.res.writeHeader('Vary', 'Origin');
+  }
+
+  #end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#counters.requestsInProgress -= 1;
+    this.#released?.();
+  }
+}

@@ -1,0 +1,77 @@
+/** Bounds of the edge that nobody needs to configure, each with its reason. */
+
+/** Rejections named in one reply; the counts are exact beyond it. A hundred show any pattern, and stay under 20 KB. */
+export const REPLY_ERRORS_MAX = 100;
+
+/**
+ * Memory of request bodies that are still arriving or wait to be inflated. Larger lets more slow uploads
+ * in at once; past it a request gets 503. A quarter of the loaded server's memory target.
+ */
+export const BODY_MEMORY_BYTES_MAX = 256 * 2 ** 20;
+/** Body buffers kept for the next request, so that a usual body never touches the allocator. */
+export const BODY_POOL_BYTES_MAX = 16 * 2 ** 20;
+
+/**
+ * Bodies that inflate at once, per edge. They use libuv's four threads, which the log's writes and syncs
+ * need too: two leave it half of them. Each may hold one inflated body.
+ */
+export const INFLATIONS_MAX = 2;
+/** zstd's own recommended ceiling: a frame may not demand a larger window than 8 MiB. */
+export const ZSTD_WINDOW_LOG_MAX = 23;
+
+/**
+ * Bytes decoded in one go; other connections are served in between. 1 MiB takes 2 to 5 ms, which is
+ * the longest that a large request may delay a small one.
+ */
+export const DECODE_SLICE_BYTES = 2 ** 20;
+
+/**
+ * Larger JSON arrays and msgpack bodies are refused, because they cannot be decoded in slices: 8 MiB keep the
+ * edge busy for some 20 to 80 ms. NDJSON has no such bound.
+ */
+export const DOCUMENT_BYTES_MAX = 8 * 2 ** 20;
+
+/**
+ * Rows that an open batch gathers before it is sealed without waiting for the log to be free. Packing this many takes
+ * about 3 ms; more would make blocks a little smaller per event and that pause longer.
+ */
+export const BATCH_ROWS_MAX = 16_384;
+/**
+ * Streams with an open batch at once. Each keeps its buffers and dictionaries between rounds, up to about 16 MiB;
+ * the longest unused goes when another stream comes.
+ */
+export const OPEN_BATCHES_MAX = 32;
+/** Raw bytes of refused lines kept per stream and round: a flood of garbage is counted, not stored. */
+export const DEAD_LETTER_BYTES_MAX = 2 ** 20;
+
+/** `ack=applied` waits this long, then answers `"applied":false`. Longer holds a connection and its memory. */
+export const APPLIED_TIMEOUT_MS = 10_000;
+/** Requests that may wait for `ack=applied` at once, per edge. */
+export const APPLIED_WAITS_MAX = 1_024;
+
+/**
+ * One WebSocket frame. The socket library buffers an unfinished frame up to this, so it times the number
+ * of sockets is what slow senders can cost.
+ */
+export const FRAME_BYTES_MAX = 2 ** 20;
+/** Frames and bytes that a socket may have unanswered: enough to hide 100 ms of latency at 10 MB/s. */
+export const FRAME_CREDIT = 64;
+export const BYTE_CREDIT = 4 * FRAME_BYTES_MAX;
+/** Answers that a socket has not read; past it the socket is closed. 64 answers of full error lists. */
+export const SOCKET_BACKLOG_BYTES_MAX = 2 ** 20;
+/** A silent socket is pinged, and closed when that long nothing came back. In seconds. */
+export const SOCKET_IDLE_S = 120;
+
+/**
+ * A request that is refused before its body has arrived keeps its connection if no more than this is still to
+ * come, which the server then skips; past it the connection is closed.
+ */
+export const SKIPPED_BODY_BYTES_MAX = 8 * 2 ** 20;
+/** How often bodies that arrive slowly are looked at. */
+export const SLOW_BODY_SWEEP_MS = 1_000;
+/** Requests in progress when the server stops get this long. */
+export const DRAIN_MS = 5_000;
+/** How often the certificate files are looked at. */
+export const CERTIFICATE_CHECK_MS = 10_000;
+/** Refused requests logged per second; the rest is only counted. */
+export const REFUSALS_LOGGED_PER_SECOND = 10;

@@ -1,0 +1,161 @@
+/** The ingest listener: puts the parts of an edge together, routes, and stops in order. */
+import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { Clock } from '../model/clock.ts';
+import type { Logger } from '../model/logger.ts';
+import type { AppendLog } from './append-log.ts';
+import { AppliedWaits, type WhenApplied } from './applied.ts';
+import { BodyMemory } from './body-memory.ts';
+import { CertificateWatch } from './certificates.ts';
+import { TrustedProxies } from './client-address.ts';
+import { Coalescer } from './coalescer.ts';
+import { Counters, type EdgeCounts } from './counters.ts';
+import { DEFAULT_DECODE_LIMITS } from './decode/limits.ts';
+import type { EdgeContext } from './edge-context.ts';
+import { handleEvents } from './events.ts';
+import { Exchange } from './exchange.ts';
+import { routeHealth } from './health.ts';
+import { Inflater } from './inflate.ts';
+import { KeyRing } from './keys.ts';
+import { BATCH_ROWS_MAX, CERTIFICATE_CHECK_MS, DRAIN_MS, SLOW_BODY_SWEEP_MS } from './limits.ts';
+import { Listener } from './listener.ts';
+import type { EdgeOptions } from './options.ts';
+import { Origins, PREFLIGHT_HEADERS } from './origins.ts';
+import type { Producer } from './producer.ts';
+import { Quotas } from './quota.ts';
+import { RefusalLog } from './refusal-log.ts';
+import { SlowBodies } from './slow-bodies.ts';
+import { WebSockets } from './web-socket.ts';
+
+export interface EdgeDependencies {
+  readonly log: AppendLog;
+  readonly producer: Producer;
+  readonly whenApplied: WhenApplied;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Why the rest of the server is not ready for events; undefined if it is. */
+  readonly unreadyReason: () => string | undefined;
+}
+
+export interface Edge {
+  counts(): EdgeCounts;
+  /** Stops taking requests, finishes those in progress within a bound, closes. The log stays open. */
+  close(): Promise<void>;
+  /** Closes at once, for a thread that is about to die: its process would be aborted otherwise. */
+  abort(): void;
+}
+
+/** Rejects with `listen_failed`, or `config_invalid` for a certificate that is not usable. */
+export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): Promise<Edge> {
+  const { limits, edges, tls } = options;
+  const { clock, logger, log } = needs;
+  let isClosing = false;
+  const counters = new Counters();
+  const memory = new BodyMemory();
+  const slowBodies = new SlowBodies(clock, limits.bodyTimeoutMs);
+  const { bodyBytesMax } = limits;
+  const edge: EdgeContext = {
+    rules: {
+      keys: new KeyRing(options.keys),
+      origins: new Origins(options.corsOrigins),
+      quotas: new Quotas(limits, edges),
+      log,
+      memory,
+      clock,
+      bodyBytesMax,
+      isClosing: () => isClosing,
+    },
+    bodyRules: { memory, slowBodies, bodyBytesMax },
+    coalescer: new Coalescer({
+      log,
+      clock,
+      producer: needs.producer,
+      partitions: options.partitions,
+      decodeLimits: { ...DEFAULT_DECODE_LIMITS, ...limits, batchRowsMax: BATCH_ROWS_MAX },
+      counters,
+    }),
+    inflater: new Inflater(bodyBytesMax),
+    applied: new AppliedWaits(needs.whenApplied),
+    counters,
+    refusalLog: new RefusalLog(logger, clock, new TrustedProxies(options.trustedProxies)),
+    unreadyReason: () =>
+      isClosing ? 'the server is stopping' : (log.refusal ?? needs.unreadyReason()),
+  };
+  const webSockets = new WebSockets(edge);
+  const listener = await Listener.open({
+    ...options,
+    tls,
+    connectionsMax: Math.ceil(limits.connectionsMax / edges),
+    routes: (app) => route(app, edge, webSockets),
+    connectionsChanged: (count) => {
+      counters.connections = count;
+    },
+  });
+  const timers = [setInterval(() => slowBodies.sweep(), SLOW_BODY_SWEEP_MS)];
+  if (tls !== undefined) {
+    const replace = () => listener.replaceCertificate();
+    const watch = await CertificateWatch.start(tls, logger, replace);
+    timers.push(setInterval(() => void watch.check(), CERTIFICATE_CHECK_MS));
+  }
+  const abort = () => {
+    for (const timer of timers) clearInterval(timer);
+    listener.close();
+  };
+  return {
+    counts: () => ({ ...counters.snapshot(), bodyMemoryBytes: memory.bytesTaken }),
+    abort,
+    async close() {
+      isClosing = true;
+      listener.stop();
+      await inTime(finished(edge), DRAIN_MS);
+      webSockets.closeAll();
+      abort();
+    },
+  };
+}
+
+function route(app: TemplatedApp, edge: EdgeContext, webSockets: WebSockets): void {
+  const refuse = (res: HttpResponse, origin: string) =>
+    new Exchange(res, edge.counters, edge.rules.origins.answerTo(origin));
+  app.post('/v1/events', (res, req) => handleEvents(edge, res, req));
+  app.options('/v1/events', (res, req) =>
+    refuse(res, req.getHeader('origin')).reply(204, '', PREFLIGHT_HEADERS),
+  );
+  app.any('/v1/events', (res, req) => {
+    const method = req.getCaseSensitiveMethod();
+    refuse(res, req.getHeader('origin')).refuse(
+      { code: 'method_not_allowed', message: `expected POST, received ${method}` },
+      [['Allow', 'POST, OPTIONS']],
+    );
+  });
+  webSockets.route(app);
+  app.any('/v1/ws', (res) =>
+    refuse(res, '').refuse(
+      { code: 'upgrade_required', message: 'expected a WebSocket handshake' },
+      [['Upgrade', 'websocket']],
+    ),
+  );
+  routeHealth(app, edge);
+  app.any('/*', (res, req) =>
+    refuse(res, req.getHeader('origin')).refuse({
+      code: 'not_found',
+      message: 'expected POST /v1/events or GET /v1/ws; questions go to the query listener',
+    }),
+  );
+}
+
+/** Resolves when every request has its answer and everything is in the log. */
+async function finished({ coalescer, counters }: EdgeContext): Promise<void> {
+  do {
+    await coalescer.drained();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  } while (counters.requestsInProgress > 0);
+}
+
+async function inTime(work: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
+}
