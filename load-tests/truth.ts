@@ -65,6 +65,23 @@ export class TruthCounter {
   }
 }
 
+/** Truths of two senders to the same server. Which bodies were acknowledged is known of `a` alone. */
+export function addTruths(a: Truth, b: Truth): Truth {
+  const minutes = new Map(a.minutes.map((minute) => [minute.minuteMs, minute]));
+  for (const minute of b.minutes) {
+    const before = minutes.get(minute.minuteMs);
+    minutes.set(minute.minuteMs, before === undefined ? minute : addMinutes(before, minute));
+  }
+  const ascending = [...minutes.values()].sort((one, other) => one.minuteMs - other.minuteMs);
+  return { ...a, events: a.events + b.events, minutes: ascending };
+}
+
+const addMinutes = (a: MinuteTruth, b: MinuteTruth): MinuteTruth => ({
+  minuteMs: a.minuteMs,
+  events: a.events.map((events, type) => events + (b.events[type] as number)),
+  durationSumMs: a.durationSumMs.map((sum, type) => sum + (b.durationSumMs[type] as number)),
+});
+
 /** The exact answers that sketches approximate, over everything that was acknowledged. */
 export interface ExactDistribution {
   readonly distinctUsers: number;

@@ -1,9 +1,10 @@
 /** The generator's process: obeys commands until its parent goes away. */
 import { buildBodies, type StampedBody } from '../bodies.ts';
+import { websocketFraming } from '../websocket-frames.ts';
 import { httpFraming, openHttpSender, type Sender } from './http-sender.ts';
 import type { Answers, Call, LoadOptions, Return } from './protocol.ts';
 import { BodySource } from './source.ts';
-import { openWebSocketSender, websocketFraming } from './websocket-sender.ts';
+import { openWebSocketSender } from './websocket-sender.ts';
 
 let source: BodySource | undefined;
 let senders: readonly Sender[] = [];
@@ -45,9 +46,14 @@ function prepare(options: LoadOptions): Answers['prepare'] {
   source?.close();
   const bodies = bodiesFor(options);
   const body = bodies[0] as StampedBody;
-  source = new BodySource(bodies, options.eventsPerSecond);
-  const open = options.transport === 'websocket' ? openWebSocketSender : openHttpSender;
-  senders = Array.from({ length: options.connections }, () => open(options, source as BodySource));
+  const opened = new BodySource(bodies, options.eventsPerSecond);
+  const frameBytesMax = Math.max(...bodies.map(({ bytes }) => bytes.length));
+  source = opened;
+  senders = Array.from({ length: options.connections }, () =>
+    options.transport === 'websocket'
+      ? openWebSocketSender(options, opened, frameBytesMax)
+      : openHttpSender(options, opened),
+  );
   return { bodies: bodies.length, payloadBytesPerEvent: body.bytes.length / body.events };
 }
 

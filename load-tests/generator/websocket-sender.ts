@@ -4,35 +4,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import type { Framing, StampedBody } from '../bodies.ts';
+import type { StampedBody } from '../bodies.ts';
+import { OPCODE, pong, readFrames } from '../websocket-frames.ts';
 import type { Sender } from './http-sender.ts';
 import type { LoadOptions } from './protocol.ts';
 import type { BodySource } from './source.ts';
 
 const RECONNECT_MS = 20;
-const OPCODE_TEXT = 1;
-const OPCODE_CLOSE = 8;
-const OPCODE_PING = 9;
-const MASK_BIT = 0x80;
-const FINAL_BIT = 0x80;
-const MASK_KEY_BYTES = 4;
-
-/** A text frame's header with the mask key 0. */
-export const websocketFraming: Framing = (payloadBytes) => {
-  const wide = payloadBytes > 0xffff;
-  const header = Buffer.alloc((wide ? 10 : payloadBytes > 125 ? 4 : 2) + MASK_KEY_BYTES);
-  header[0] = FINAL_BIT | OPCODE_TEXT;
-  if (wide) {
-    header[1] = MASK_BIT | 127;
-    header.writeBigUInt64BE(BigInt(payloadBytes), 2);
-  } else if (payloadBytes > 125) {
-    header[1] = MASK_BIT | 126;
-    header.writeUInt16BE(payloadBytes, 2);
-  } else {
-    header[1] = MASK_BIT | payloadBytes;
-  }
-  return header;
-};
 
 /** What the server says: its credit at the start, then one acknowledgement per frame. */
 interface ServerMessage {
@@ -48,7 +26,12 @@ interface InFlight {
   readonly sentAt: number;
 }
 
-export function openWebSocketSender(options: LoadOptions, source: BodySource): Sender {
+/** `frameBytesMax` is the size of the largest body: it is sent only while the credit covers it. */
+export function openWebSocketSender(
+  options: LoadOptions,
+  source: BodySource,
+  frameBytesMax: number,
+): Sender {
   let socket: Socket | undefined;
   let reconnect: NodeJS.Timeout | undefined;
   let closed = false;
@@ -59,7 +42,7 @@ export function openWebSocketSender(options: LoadOptions, source: BodySource): S
   let inFlight: InFlight[] = [];
 
   const next = (): void => {
-    while (upgraded && credit.frames > 0 && credit.bytes > 0) {
+    while (upgraded && credit.frames > 0 && credit.bytes >= frameBytesMax) {
       const body = source.take(next);
       if (body === undefined) return;
       credit.frames--;
@@ -101,9 +84,9 @@ export function openWebSocketSender(options: LoadOptions, source: BodySource): S
       received = received.subarray(end + 4);
     }
     received = readFrames(received, (opcode, payload) => {
-      if (opcode === OPCODE_TEXT) onMessage(payload.toString());
-      else if (opcode === OPCODE_PING) socket?.write(pong(payload));
-      else if (opcode === OPCODE_CLOSE) socket?.destroy();
+      if (opcode === OPCODE.text) onMessage(payload.toString());
+      else if (opcode === OPCODE.ping) socket?.write(pong(payload));
+      else if (opcode === OPCODE.close) socket?.destroy();
     });
   };
 
@@ -139,34 +122,4 @@ function upgradeRequest({ host, port, stream }: LoadOptions): string {
     `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
     `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`
   );
-}
-
-/** Calls `onFrame` for each whole frame; answers the bytes of the one that is not complete. */
-export function readFrames(
-  bytes: Buffer,
-  onFrame: (opcode: number, payload: Buffer) => void,
-): Buffer<ArrayBuffer> {
-  let at = 0;
-  while (bytes.length - at >= 2) {
-    const short = (bytes[at + 1] as number) & 0x7f;
-    const header = short === 127 ? 10 : short === 126 ? 4 : 2;
-    if (bytes.length - at < header) break;
-    const length =
-      short === 127
-        ? Number(bytes.readBigUInt64BE(at + 2))
-        : short === 126
-          ? bytes.readUInt16BE(at + 2)
-          : short;
-    if (bytes.length - at < header + length) break;
-    onFrame((bytes[at] as number) & 0xf, bytes.subarray(at + header, at + header + length));
-    at += header + length;
-  }
-  return Buffer.from(bytes.subarray(at));
-}
-
-function pong(payload: Buffer): Buffer {
-  const header = Buffer.alloc(2 + MASK_KEY_BYTES);
-  header[0] = FINAL_BIT | 10;
-  header[1] = MASK_BIT | payload.length;
-  return Buffer.concat([header, payload]);
 }

@@ -1,0 +1,46 @@
+/** Faults that are planted on purpose: each must make the torture test fail, or the test proves nothing. */
+
+export interface Mutant {
+  readonly name: string;
+  /** The promise that it breaks. */
+  readonly breaks: string;
+  /** Path from the root of the project. */
+  readonly file: string;
+  /** Occurs exactly once in the file; if it no longer does, the preload ends the server and says so. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'missing-fdatasync',
+    breaks: 'what is acknowledged survives a power cut',
+    file: 'storage/log/journal-writer.ts',
+    find: 'await this.#disk.syncData(this.#open.fd);',
+    replace: 'await undefined;',
+  },
+  {
+    name: 'early-acknowledgement',
+    breaks: 'an answer is sent after the sync, not before',
+    file: 'storage/log/append-queue.ts',
+    find: 'this.#appends.push({ blocks, offsets, resolve, reject, durable: 0 });',
+    replace:
+      'this.#appends.push({ blocks, offsets, resolve, reject, durable: 0 }); resolve(offsets);',
+  },
+];
+
+export const MUTANT_ENV = 'LOAD_TEST_MUTANT';
+/** Created when the change has been made: a mutant whose file is never loaded must not pass for one that was caught. */
+export const PLANTED_ENV = 'LOAD_TEST_MUTANT_PLANTED';
+
+/** Throws unless `find` occurs exactly once. */
+export function mutate(source: string, { name, file, find, replace }: Mutant): string {
+  const parts = source.split(find);
+  if (parts.length !== 2) {
+    throw new Error(
+      `mutant "${name}": expected ${JSON.stringify(find)} once in ${file}, found it ${parts.length - 1} times: ` +
+        'adapt load-tests/fault/mutants.ts to the changed code',
+    );
+  }
+  return parts.join(replace);
+}
