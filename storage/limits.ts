@@ -18,7 +18,10 @@ export const JOURNAL_FILE_BYTES = 256 * MIB;
  */
 export const JOURNAL_ROUND_BYTES_MAX = BLOCK_BYTES_MAX;
 
-/** Most bytes the journal keeps on disk before it answers `log_full`; some hours of full load. */
+/**
+ * Most bytes the journal keeps on disk before it answers `log_full`: about ten minutes of full load, days of a moderate
+ * one. It must hold the dedup window and whatever is not applied yet.
+ */
 export const JOURNAL_BYTES_MAX = 32 * GIB;
 
 /** Free space the journal leaves on its file system: RocksDB must still be able to flush, compact and recover. */
@@ -28,7 +31,7 @@ export const DISK_RESERVE_BYTES = 1 * GIB;
 export const DISK_CHECK_INTERVAL_MS = 1000;
 
 /**
- * Bytes that may wait for the disk before `log_backpressure`: four of the largest rounds, 0.1 s of a fast disk.
+ * Bytes that may wait for the disk before `log_backpressure`: four of the largest rounds, about 0.2 s of a disk.
  * More only adds latency and memory, less refuses bursts that the next sync would have taken.
  */
 export const JOURNAL_PENDING_BYTES_MAX = 4 * JOURNAL_ROUND_BYTES_MAX;
@@ -50,3 +53,15 @@ export const BACKLOG_BLOCKS_MAX = 1_000_000;
 
 /** Partitions one server may have: the block header stores the number in 16 bits. */
 export const PARTITIONS_MAX = 65_536;
+
+/**
+ * Memory for RocksDB's memtables, of which a quarter is one memtable. It also bounds the write-ahead log, which a
+ * restart reads back: larger means fewer, larger flushes and a longer restart.
+ */
+export const ROCKSDB_MEMTABLE_BYTES = 64 * MIB;
+
+/** RocksDB's cache of uncompressed blocks. Rows of recent time are in the memtable anyway; this is for dashboards. */
+export const ROCKSDB_CACHE_BYTES = 32 * MIB;
+
+/** Bytes that one page of state rows may hold before it ends: a row may be a large sketch, a page must stay small. */
+export const STATE_PAGE_BYTES = 1 * MIB;

@@ -21,7 +21,13 @@ import {
 } from '../limits.ts';
 import { AppendQueue, type Round } from './append-queue.ts';
 import type { Disk } from './disk.ts';
-import { createJournalFile, JOURNAL_HEADER_BYTES, logIo, viewOf } from './journal-file.ts';
+import {
+  createJournalFile,
+  JOURNAL_HEADER_BYTES,
+  type JournalHeader,
+  logIo,
+  viewOf,
+} from './journal-file.ts';
 import type { JournalLock } from './journal-lock.ts';
 import type { JournalFile, RecoveredJournal } from './journal-recovery.ts';
 import {
@@ -311,11 +317,7 @@ export class JournalWriter implements LogWriter {
   }
 }
 
-async function createFile(
-  disk: Disk,
-  dir: string,
-  header: Parameters<typeof createJournalFile>[2],
-): Promise<OpenFile> {
+async function createFile(disk: Disk, dir: string, header: JournalHeader): Promise<OpenFile> {
   const { fd, path } = await createJournalFile(disk, dir, header);
   return { base: header.base, path, bytes: JOURNAL_HEADER_BYTES, fd };
 }
