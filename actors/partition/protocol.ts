@@ -69,14 +69,27 @@ export interface VerdictRequest {
 
 export type PartitionCommand =
   | { readonly type: 'apply'; readonly block: LoggedBlock }
+  /** Every block of the partition before it has been sent: nothing is missing, though none of its blocks moved it there. */
+  | { readonly type: 'readTo'; readonly offset: number }
   | { readonly type: 'commit' }
   | {
       readonly type: 'collect';
       readonly request: CollectRequest;
       readonly replyTo: Reply<CollectReply>;
     }
-  | { readonly type: 'ledger'; readonly tenant: string; readonly replyTo: Reply<LedgerReply> }
+  | {
+      readonly type: 'ledger';
+      readonly request: LedgerRequest;
+      readonly replyTo: Reply<LedgerReply>;
+    }
   | { readonly type: 'verdict'; readonly request: VerdictRequest; readonly replyTo: Reply<number> };
+
+/** Hours that start in `[fromMs, toMs)`. */
+export interface LedgerRequest {
+  readonly tenant: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
 
 export interface LedgerReply {
   readonly entries: readonly LedgerEntry[];

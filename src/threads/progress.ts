@@ -1,0 +1,61 @@
+/**
+ * How far the partitions are, in memory that all threads see: created once by the main thread. Whoever waits for
+ * a partition (read your own writes, `ack=applied`, live queries) waits here instead of asking. Layout: ticks
+ * (i32), 4 unused bytes, then per partition committed offset and needed offset (f64 each).
+ */
+import type { JournalShared } from '../../storage/log/journal-shared.ts';
+
+const HEAD_BYTES = 8;
+const PARTITION_BYTES = 16;
+
+export interface Progress {
+  readonly buffer: SharedArrayBuffer;
+  /** One word that changes whenever any partition's applied offset does. */
+  readonly ticks: Int32Array;
+  /** Per partition: a restart reads the log again from here. */
+  readonly committed: Float64Array;
+  /**
+   * Per partition: the log before this offset is not needed any more, once the commits up to now are synced. 0 until
+   * the partition has loaded its state.
+   */
+  readonly needed: Float64Array;
+}
+
+export const createProgress = (partitions: number): Progress =>
+  attachProgress(new SharedArrayBuffer(HEAD_BYTES + partitions * PARTITION_BYTES));
+
+/** The same memory seen from another thread. */
+export function attachProgress(buffer: SharedArrayBuffer): Progress {
+  const partitions = (buffer.byteLength - HEAD_BYTES) / PARTITION_BYTES;
+  return {
+    buffer,
+    ticks: new Int32Array(buffer, 0, 1),
+    committed: new Float64Array(buffer, HEAD_BYTES, partitions),
+    needed: new Float64Array(buffer, HEAD_BYTES + partitions * 8, partitions),
+  };
+}
+
+/** Owner of the partition only. Every block of it before `offset` is now in what it answers. */
+export function publishApplied(
+  journal: JournalShared,
+  progress: Progress,
+  partition: number,
+  offset: number,
+): void {
+  journal.applied[partition] = offset;
+  // The atomic write orders the plain one before it: whoever sees the tick sees the offset.
+  Atomics.add(progress.ticks, 0, 1);
+  Atomics.notify(progress.ticks, 0);
+}
+
+/** To be read before looking at `applied`, and then handed to `progressMovedFrom`. */
+export const progressTicks = (progress: Progress): number => Atomics.load(progress.ticks, 0);
+
+/** Resolves when an applied offset has moved since `ticks` was read. Does not keep an idle thread alive. */
+export async function progressMovedFrom(progress: Progress, ticks: number): Promise<void> {
+  const wait = Atomics.waitAsync(progress.ticks, 0, ticks);
+  if (wait.async) await wait.value;
+}
+
+/** The oldest offset that any partition may still have to read: the log may be deleted before it. */
+export const neededFrom = (progress: Progress): number => Math.min(...progress.needed);

@@ -1,0 +1,47 @@
+/** The RocksDB binding, which has no types of its own: only what we use of it is declared. */
+import { createRequire } from 'node:module';
+
+interface BinaryEncoding {
+  readonly keyEncoding: 'buffer';
+  readonly valueEncoding: 'buffer';
+}
+
+export interface RocksIterator {
+  nextv(size: number): Promise<[Buffer, Buffer][]>;
+  close(): Promise<void>;
+}
+
+export interface RocksBatch {
+  put(key: Uint8Array, value: Uint8Array, options: BinaryEncoding): this;
+  del(key: Uint8Array, options: BinaryEncoding): this;
+  /** Writes before it returns, although it answers a promise. */
+  write(options: { readonly sync: boolean }): Promise<void>;
+}
+
+export interface RocksRange {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+}
+
+export interface RocksLevel {
+  /** Of the open database, to be handed to `new RocksLevel` in another thread. Dangles once this object is collected. */
+  readonly handle: bigint;
+  open(): Promise<void>;
+  close(): Promise<void>;
+  getMany(keys: readonly Uint8Array[], options: BinaryEncoding): Promise<(Buffer | undefined)[]>;
+  batch(): RocksBatch;
+  clear(range: RocksRange & BinaryEncoding): Promise<void>;
+  iterator(
+    range: RocksRange & BinaryEncoding & { readonly highWaterMarkBytes: number },
+  ): RocksIterator;
+}
+
+interface RocksModule {
+  readonly RocksLevel: new (
+    location: string | bigint,
+    options?: Readonly<Record<string, unknown>>,
+  ) => RocksLevel;
+}
+
+const module: RocksModule = createRequire(import.meta.url)('@nxtedition/rocksdb');
+export const RocksDatabase = module.RocksLevel;

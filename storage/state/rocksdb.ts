@@ -1,0 +1,198 @@
+/**
+ * The state store on RocksDB. The main thread opens it, other threads attach to the same database by its handle.
+ * Nothing here is synced as it is written: what a power cut takes is read again from the log (see `StateStore`).
+ */
+import { randomBytes } from 'node:crypto';
+import { AppError } from '../../src/model/errors.ts';
+import { ROCKSDB_CACHE_BYTES, ROCKSDB_MEMTABLE_BYTES, STATE_PAGE_BYTES } from '../limits.ts';
+import { serverKey } from './keys.ts';
+import { RocksDatabase, type RocksLevel } from './rocksdb-binding.ts';
+import type { KeyRange, StateOp, StateReader, StateRow, StateStore } from './state.ts';
+
+/** Raised with every change of keys or values that an older release would misread. */
+export const STATE_VERSION = 1;
+
+export interface StateOptions {
+  readonly dir: string;
+  /** Fixed at creation: ids and series are allocated per partition. */
+  readonly partitions: number;
+}
+
+/** What is decided once, when the store is created. */
+export interface ServerRow {
+  readonly version: number;
+  readonly partitions: number;
+  /** Seeds of the hashes of event ids: others cannot prepare ids that collide. */
+  readonly dedupSeed: readonly [number, number];
+}
+
+export interface OpenState extends StateStore {
+  readonly server: ServerRow;
+  /** Hand it to `attachState` in other threads; they must have ended before `close`. */
+  readonly handle: bigint;
+  /** After it, every commit that returned before the call survives a power cut. Blocks the thread for one fdatasync. */
+  syncedBarrier(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Attached handles point into the opener's object: it must outlive them, whatever becomes of the caller's references. */
+const opened = new Set<RocksLevel>();
+
+/**
+ * Opens or creates the store. Rejects with `state_version` if it was made by another layout or for another number
+ * of partitions, and with `state_io`.
+ */
+export async function openState({ dir, partitions }: StateOptions): Promise<OpenState> {
+  const db = new RocksDatabase(dir, {
+    createIfMissing: true,
+    compaction: 'level',
+    memtableMemoryBudget: ROCKSDB_MEMTABLE_BYTES,
+    cacheSize: ROCKSDB_CACHE_BYTES,
+    parallelism: 2,
+    walCompression: true,
+  });
+  await explained('opening', dir, () => db.open());
+  opened.add(db);
+  const store = storeOn(db, dir);
+  const close = async () => {
+    await db.close();
+    opened.delete(db);
+  };
+  try {
+    const server = await readServerRow(store, dir, partitions);
+    await write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true);
+    return {
+      ...store,
+      server,
+      handle: db.handle,
+      // The write-ahead log is one file: syncing a later write syncs the earlier ones.
+      syncedBarrier: () =>
+        write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The same store in another thread. It has no `close`: the opener's outlives it. */
+export async function attachState(
+  handle: bigint,
+): Promise<StateStore & { readonly server: ServerRow }> {
+  const db = new RocksDatabase(handle);
+  await explained('attaching to', 'the state', () => db.open());
+  const store = storeOn(db, 'the state');
+  const [row] = await store.getMany([serverKey()]);
+  if (row === undefined) throw new AppError('state_corrupt', 'the state has no server row');
+  return { ...store, server: decodeServer(row) };
+}
+
+const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
+
+const storeOn = (db: RocksLevel, path: string): StateStore => ({
+  getMany: (keys) =>
+    keys.length === 0
+      ? Promise.resolve([])
+      : explained('reading', path, () => db.getMany(keys, BINARY)),
+  page: (range, rowsMax) => explained('reading', path, () => readPage(db, range, rowsMax)),
+  commit: (ops) => write(db, path, ops, false),
+  clear: ({ from, to }) =>
+    explained('writing', path, () => db.clear({ gte: from, lt: to, ...BINARY })),
+});
+
+async function readPage(db: RocksLevel, range: KeyRange, rowsMax: number): Promise<StateRow[]> {
+  const { from, to } = range;
+  const iterator = db.iterator({
+    gte: from,
+    lt: to,
+    highWaterMarkBytes: STATE_PAGE_BYTES,
+    ...BINARY,
+  });
+  try {
+    const rows = await iterator.nextv(rowsMax);
+    return rows.map(([key, value]) => ({ key, value }));
+  } finally {
+    await iterator.close();
+  }
+}
+
+function write(
+  db: RocksLevel,
+  path: string,
+  ops: readonly StateOp[],
+  sync: boolean,
+): Promise<void> {
+  return explained('writing', path, () => {
+    const batch = db.batch();
+    for (const { key, value } of ops) {
+      if (value === undefined) batch.del(key, BINARY);
+      else batch.put(key, value, BINARY);
+    }
+    return batch.write({ sync });
+  });
+}
+
+async function explained<T>(doing: string, path: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    const reason = reasonOf(cause);
+    throw new AppError(
+      'state_io',
+      `${doing} the state failed: ${reason}; check space and permissions`,
+      { path },
+      cause,
+    );
+  }
+}
+
+/** The binding wraps what RocksDB said in an error of its own. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.cause instanceof Error ? cause.cause.message : cause.message;
+}
+
+async function readServerRow(
+  reader: StateReader,
+  dir: string,
+  partitions: number,
+): Promise<ServerRow> {
+  const [stored] = await reader.getMany([serverKey()]);
+  if (stored === undefined) {
+    const seed = randomBytes(8);
+    return {
+      version: STATE_VERSION,
+      partitions,
+      dedupSeed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
+    };
+  }
+  const server = decodeServer(stored);
+  const location = { path: dir };
+  if (server.version !== STATE_VERSION) {
+    throw new AppError(
+      'state_version',
+      `expected state layout ${STATE_VERSION}, found ${server.version}: run the release that wrote it, or start with an empty data directory`,
+      location,
+    );
+  }
+  if (server.partitions !== partitions) {
+    throw new AppError(
+      'state_version',
+      `the data directory was created with ${server.partitions} partitions, the configuration says ${partitions}: set partitions to ${server.partitions}`,
+      location,
+    );
+  }
+  return server;
+}
+
+const encodeServer = (server: ServerRow): Uint8Array => Buffer.from(JSON.stringify(server));
+
+function decodeServer(row: Uint8Array): ServerRow {
+  try {
+    const server: ServerRow = JSON.parse(Buffer.from(row).toString());
+    return server;
+  } catch (cause) {
+    throw new AppError('state_corrupt', 'the row about the store is not JSON', {}, cause);
+  }
+}

@@ -1,0 +1,59 @@
+/** The state store as its users see it: an ordered map of bytes. RocksDB is one, the simulation's map another. */
+
+/** Keys in `[from, to)`, in byte order. */
+export interface KeyRange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+export interface StateRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** One change; a value of undefined deletes. */
+export interface StateOp {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+export interface StateReader {
+  /** Undefined where there is no row. */
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  /** The first rows of the range, at most `rowsMax` and about 1 MiB: a caller goes on behind the last key. */
+  page(range: KeyRange, rowsMax: number): Promise<readonly StateRow[]>;
+}
+
+/**
+ * Writes survive a crash of the process; a power cut may lose the last ones, but never one that came before a
+ * write that it kept. Whoever commits a log offset with its changes only has to read the log again from there.
+ */
+export interface StateStore extends StateReader {
+  /** All changes or none. Rejects with `state_io`. */
+  commit(ops: readonly StateOp[]): Promise<void>;
+  /** Deletes a range at the cost of one write, ordered among the commits. */
+  clear(range: KeyRange): Promise<void>;
+}
+
+/** All rows of a range in order, page by page. */
+export async function* scan(
+  reader: StateReader,
+  range: KeyRange,
+  rowsPerPage = 1_000,
+): AsyncGenerator<StateRow> {
+  let from = range.from;
+  for (;;) {
+    const rows = await reader.page({ from, to: range.to }, rowsPerPage);
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    from = keyAfter(last.key);
+  }
+}
+
+/** The least key that is greater. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
