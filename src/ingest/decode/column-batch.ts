@@ -247,7 +247,9 @@ export class ColumnBatch {
     const crowded = this.#columns.length > batchColumnsMax * COLUMNS_KEPT_SHARE;
     if (!crowded && this.#slots.size <= batchColumnsMax) return;
     const used = (column: Sink | undefined) => column !== undefined && column.lastRow >= 0;
-    this.#columns = this.#columns.filter((column) => column === this.#ts || used(column));
+    const columns = this.#columns.filter((column) => column === this.#ts || used(column));
+    if (columns.length === this.#columns.length && this.#slots.size <= batchColumnsMax) return;
+    this.#columns = columns;
     const slots = new Map<string, Slot>();
     for (const slot of this.#slots.values()) {
       if (!used(slot.strings)) slot.strings = undefined;

@@ -2,18 +2,23 @@
  * From the bytes of one request or frame to rows of a stream's `ColumnBatch`. Nothing here throws on what came from
  * outside: a line is accepted, or refused with a code, and its neighbours are not touched.
  */
+import { isUtf8 } from 'node:buffer';
 import { ColumnBatch } from './column-batch.ts';
 import { EventDraft, type Fault } from './event-draft.ts';
 import { readJson } from './fallback.ts';
 import { elementEnd, isWholeArray, skipSpace, skipSpaceBack } from './json-body.ts';
+import { ShapeLearner } from './learner.ts';
 import type { DecodeLimits } from './limits.ts';
 import { MsgpackReader, NOT_WHOLE } from './msgpack.ts';
 import { DecodeOutcome } from './outcome.ts';
+import { PaddedCopy } from './padded.ts';
+import { NOT_PLAIN, ShapeTree, SLACK_BYTES, UNKNOWN } from './shape.ts';
 
 export type BodyForm = 'ndjson' | 'json' | 'msgpack';
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+const COMMA = 0x2c;
 
 /** What the edge keeps per tenant and stream. Bodies are decoded one after the other, each at once. */
 export class StreamDecoder {
@@ -21,6 +26,9 @@ export class StreamDecoder {
   readonly #limits: DecodeLimits;
   readonly #draft: EventDraft;
   readonly #msgpack: MsgpackReader;
+  readonly #shapes: ShapeTree;
+  readonly #learner: ShapeLearner;
+  readonly #padded = new PaddedCopy();
 
   /** For `onFull` see `ColumnBatch`: it may be called while a body is being decoded, between two of its rows. */
   constructor(limits: DecodeLimits, onFull: (batch: ColumnBatch) => void) {
@@ -28,6 +36,8 @@ export class StreamDecoder {
     this.#limits = limits;
     this.#draft = new EventDraft(limits);
     this.#msgpack = new MsgpackReader(limits);
+    this.#shapes = new ShapeTree(this.batch);
+    this.#learner = new ShapeLearner(this.#shapes);
   }
 
   /**
@@ -55,37 +65,81 @@ export class StreamDecoder {
     return outcome;
   }
 
-  #lines(bytes: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
-    let at = byteOrderMarkLength(bytes);
-    for (let line = 0; at < bytes.length; line++) {
-      const newline = bytes.indexOf(NEWLINE, at);
-      const next = newline === -1 ? bytes.length : newline;
-      const end = next > at && bytes[next - 1] === CARRIAGE_RETURN ? next - 1 : next;
-      if (end > at) this.#event(bytes, at, end, line, arrivalMs, outcome);
-      at = next + 1;
-    }
+  #lines(body: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
+    const start = byteOrderMarkLength(body);
+    // The lines that have slack behind them are read where they are, the last ones in a copy.
+    const newline = body.length > SLACK_BYTES ? body.lastIndexOf(NEWLINE, -SLACK_BYTES - 1) : -1;
+    const split = Math.max(newline + 1, start);
+    const plain = isUtf8(body);
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    const line = this.#linesOf(body, view, start, split, 0, plain, arrivalMs, outcome);
+    if (split === body.length) return;
+    const tail = this.#padded.take(body.subarray(split), SLACK_BYTES);
+    const end = body.length - split;
+    this.#linesOf(tail.bytes, tail.view, 0, end, line, plain, arrivalMs, outcome);
   }
 
-  #document(bytes: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
-    const start = skipSpace(bytes, byteOrderMarkLength(bytes), bytes.length);
-    const end = skipSpaceBack(bytes, start, bytes.length);
+  /** The lines in `[from, to)`, numbered from `firstLine` on; answers the number of the line that follows. */
+  #linesOf(
+    bytes: Buffer,
+    view: DataView,
+    from: number,
+    to: number,
+    firstLine: number,
+    plain: boolean,
+    arrivalMs: number,
+    outcome: DecodeOutcome,
+  ): number {
+    let line = firstLine;
+    for (let at = from; at < to; line++) {
+      const stop = plain ? this.#match(bytes, view, at, arrivalMs) : NOT_PLAIN;
+      if (stop >= 0) {
+        const after = bytes[stop] === CARRIAGE_RETURN ? stop + 1 : stop;
+        if ((after >= to || bytes[after] === NEWLINE) && this.#accept(at, stop, outcome)) {
+          at = after + 1;
+          continue;
+        }
+        this.#shapes.abandon();
+      }
+      const newline = bytes.indexOf(NEWLINE, at);
+      const next = newline === -1 || newline > to ? to : newline;
+      const end = next > at && bytes[next - 1] === CARRIAGE_RETURN ? next - 1 : next;
+      if (end > at) this.#fallBack(bytes, at, end, line, stop === UNKNOWN, arrivalMs, outcome);
+      at = next + 1;
+    }
+    return line;
+  }
+
+  #document(body: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
+    const start = skipSpace(body, byteOrderMarkLength(body), body.length);
+    const end = skipSpaceBack(body, start, body.length);
     if (start === end) return;
-    if (bytes[start] !== 0x5b) {
-      this.#event(bytes, start, end, 0, arrivalMs, outcome);
-      return;
-    }
-    if (!isWholeArray(bytes, start, end)) {
+    const array = body[start] === 0x5b;
+    if (array && !isWholeArray(body, start, end)) {
       const detail = 'the array is not closed, or something follows it';
-      outcome.reject({ code: 'invalid_json', detail }, 0, bytes, start, end, this.#limits);
+      outcome.reject({ code: 'invalid_json', detail }, 0, body, start, end, this.#limits);
       return;
     }
-    let at = skipSpace(bytes, start + 1, end);
-    if (at === end - 1) return;
-    for (let element = 0; at < end; element++) {
-      const comma = elementEnd(bytes, at, end);
+    const { bytes, view } = this.#padded.take(body.subarray(start, end), SLACK_BYTES);
+    const plain = isUtf8(body);
+    const last = array ? end - start - 1 : end - start;
+    let at = array ? skipSpace(bytes, 1, last) : 0;
+    if (at === last) return;
+    for (let element = 0; at <= last; element++) {
+      const stop = plain ? this.#match(bytes, view, at, arrivalMs) : NOT_PLAIN;
+      if (stop >= 0) {
+        const after = skipSpace(bytes, stop, last);
+        const ends = after === last || (array && bytes[after] === COMMA);
+        if (ends && this.#accept(at, stop, outcome)) {
+          at = skipSpace(bytes, after + 1, last);
+          continue;
+        }
+        this.#shapes.abandon();
+      }
+      const comma = array ? elementEnd(bytes, at, last) : last;
       const to = skipSpaceBack(bytes, at, comma);
-      this.#event(bytes, at, to, element, arrivalMs, outcome);
-      at = skipSpace(bytes, comma + 1, end);
+      this.#fallBack(bytes, at, to, element, stop === UNKNOWN, arrivalMs, outcome);
+      at = skipSpace(bytes, comma + 1, last);
     }
   }
 
@@ -123,18 +177,37 @@ export class StreamDecoder {
     return this.#msgpack.readEvent(at, this.#draft) ?? this.#draft.commit(this.batch, arrivalMs);
   }
 
-  /** One JSON text. */
-  #event(
+  /** Tries the shapes on the text at `at`; see `ShapeTree.match`. */
+  #match(bytes: Buffer, view: DataView, at: number, arrivalMs: number): number {
+    if (!this.batch.fits(0)) this.batch.seal();
+    this.batch.reserve(0);
+    return this.#shapes.match(bytes, view, at, arrivalMs);
+  }
+
+  #accept(from: number, to: number, outcome: DecodeOutcome): boolean {
+    if (to - from > this.#limits.lineBytesMax) return false;
+    this.#shapes.accept(to - from);
+    outcome.accepted++;
+    return true;
+  }
+
+  /** Judges one JSON text by `JSON.parse`, and learns its shape if it is a new one. */
+  #fallBack(
     bytes: Buffer,
     from: number,
     to: number,
     line: number,
+    unknown: boolean,
     arrivalMs: number,
     outcome: DecodeOutcome,
   ): void {
     const fault = this.#judge(bytes, from, to, arrivalMs);
-    if (fault === undefined) outcome.accepted++;
-    else outcome.reject(fault, line, bytes, from, to, this.#limits);
+    if (fault !== undefined) {
+      outcome.reject(fault, line, bytes, from, to, this.#limits);
+      return;
+    }
+    outcome.accepted++;
+    if (unknown) this.#learner.consider(bytes, from, to);
   }
 
   #judge(bytes: Buffer, from: number, to: number, arrivalMs: number): Fault | undefined {

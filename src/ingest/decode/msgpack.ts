@@ -10,6 +10,7 @@ import { Dictionary } from './dictionary.ts';
 import { type EventDraft, type Fault, nestedRoleFault } from './event-draft.ts';
 import { hashBytes } from './hash.ts';
 import type { DecodeLimits } from './limits.ts';
+import { PaddedCopy } from './padded.ts';
 
 const MSGPACK = {
   nil: 0,
@@ -33,8 +34,6 @@ const FIXED_LENGTH = new Uint8Array(256);
 fillTables();
 
 const SLACK_BYTES = 8;
-/** A larger copy of a body is given back before the next one. */
-const COPY_BYTES_KEPT = 1 << 20;
 const TIMESTAMP_EXTENSION = 0xff; // -1
 /** Distinct field names that are remembered as strings. */
 const NAMES_MAX = 4096;
@@ -46,10 +45,10 @@ export const NOT_WHOLE: Fault = {
 
 export class MsgpackReader {
   readonly #limits: DecodeLimits;
-  /** The body with slack behind it, for reads by word. */
-  #bytes = Buffer.alloc(0);
+  readonly #body = new PaddedCopy();
+  #bytes = this.#body.bytes;
+  #view = this.#body.view;
   #end = 0;
-  #view = new DataView(this.#bytes.buffer, 0, 0);
   #at = 0;
   /** Of the value whose head was read last. */
   #type = 0;
@@ -63,11 +62,9 @@ export class MsgpackReader {
 
   /** Begins with a body; it is copied, because reads by word may go beyond its last value. */
   start(body: Uint8Array): void {
-    if (this.#bytes.length < body.length + SLACK_BYTES || this.#bytes.length > COPY_BYTES_KEPT) {
-      this.#bytes = Buffer.from(new ArrayBuffer(body.length + SLACK_BYTES));
-      this.#view = new DataView(this.#bytes.buffer);
-    }
-    this.#bytes.set(body);
+    this.#body.take(body, SLACK_BYTES);
+    this.#bytes = this.#body.bytes;
+    this.#view = this.#body.view;
     this.#end = body.length;
   }
 

@@ -1,0 +1,22 @@
+/** A copy of bytes with zeros behind them, so that reads by word need no bounds. Reused from body to body. */
+
+/** A larger buffer is given back before the next copy. */
+const BYTES_KEPT = 1 << 20;
+
+export class PaddedCopy {
+  bytes = Buffer.alloc(0);
+  view = new DataView(this.bytes.buffer, 0, 0);
+
+  /** Puts `source` at the start of `bytes`, `slackBytes` zeros behind it. */
+  take(source: Uint8Array, slackBytes: number): this {
+    const needed = source.length + slackBytes;
+    if (needed > this.bytes.length || this.bytes.length > Math.max(BYTES_KEPT, needed)) {
+      const buffer = new ArrayBuffer(needed > BYTES_KEPT ? needed : needed * 2);
+      this.bytes = Buffer.from(buffer);
+      this.view = new DataView(buffer);
+    }
+    this.bytes.set(source);
+    this.bytes.fill(0, source.length, needed);
+    return this;
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * The shape-speculative path. Lines of one program have the same keys in the same order, so the bytes between their
+ * values repeat. They are kept as a tree: an edge is such a literal, the node it leads to is the value that follows,
+ * so lines that differ only from some key on share the way up to there, whatever order they come in.
+ *
+ *                      ,"url":  -> (url) -- } -> end
+ *     {"type": -> (type)
+ *                      ,"code": -> (code) -- ,"ok": -> (ok) -- } -> end
+ *
+ * A line that runs from the root to an end has the structure of a line that the fallback accepted; its values
+ * are checked here. What is not plain (an escape, an exponent, more than 15 digits, an array, a value over a limit) is
+ * left to the fallback. Nested objects cost nothing: their braces are part of the literals.
+ */
+import { BOOLEAN } from '../../model/columns.ts';
+import { EPOCH_MS_MAX } from '../../model/units.ts';
+import { type ColumnBatch, SLOT, type Slot } from './column-batch.ts';
+import { hashBlock, hashBytes, hashFinish, NO_PARTITION_HASH, placeableHash } from './hash.ts';
+import { parseRfc3339 } from './rfc3339.ts';
+
+/** Bytes that must be readable behind the last line: words are read where a byte would do. */
+export const SLACK_BYTES = 8;
+
+/** No such line was seen: it may be worth learning. */
+export const UNKNOWN = -1;
+/** The structure is known, a value is not plain: learning the line would not help. */
+export const NOT_PLAIN = -2;
+
+/** Literals of one tree, and their bytes (as words). Programs beyond that are decoded by the fallback. */
+const EDGES_MAX = 4096;
+const WORDS_MAX = 65_536;
+/** Ways to go on from one place; they are tried one after the other. */
+const SIBLINGS_MAX = 16;
+/** Up to 15 digits a decimal is the exact quotient of two doubles (Clinger 1990), as `JSON.parse` would round it. */
+const DIGITS_MAX = 15;
+const POWERS_OF_TEN = Float64Array.from({ length: DIGITS_MAX + 1 }, (_, i) => 10 ** i);
+
+const ALSE = 0x65736c61;
+const TRUE = 0x65757274;
+const NULL = 0x6c6c756e;
+
+/** A literal, and the value that follows it; without a slot nothing follows and the line ends. */
+class Edge {
+  /** Words `[wordAt, wordLast]` of the tree's literals; of the last one only the bits of `tailMask` count. */
+  readonly wordAt: number;
+  readonly wordLast: number;
+  readonly tailMask: number;
+  readonly length: number;
+  readonly slot: Slot | undefined;
+  /** Another way to go on from the same place; never longer than this one, so that no prefix hides it. */
+  next: Edge | undefined;
+  /** The first way to go on from the value. */
+  child: Edge | undefined;
+
+  constructor(wordAt: number, length: number, slot: Slot | undefined) {
+    this.wordAt = wordAt;
+    this.wordLast = wordAt + Math.max(0, ((length + 3) >> 2) - 1);
+    this.tailMask = (length & 3) === 0 ? -1 : (1 << ((length & 3) << 3)) - 1;
+    this.length = length;
+    this.slot = slot;
+    this.next = undefined;
+    this.child = undefined;
+  }
+}
+
+/** A line's structure in order: the literal `[from, to)` before each value, and the value's name; none at the end. */
+export interface ShapeStep {
+  readonly from: number;
+  readonly to: number;
+  readonly name: string | undefined;
+}
+
+export class ShapeTree {
+  readonly #batch: ColumnBatch;
+  #generation: number;
+  #root = new Edge(0, 0, undefined);
+  #words = new Int32Array(256);
+  #wordsUsed = 0;
+  #edges = 0;
+  /** Slots that the row in the making has written. */
+  readonly #written: Slot[] = [];
+  #writtenCount = 0;
+  #tsMs = 0;
+  #partitionHash = 0;
+
+  constructor(batch: ColumnBatch) {
+    this.#batch = batch;
+    this.#generation = batch.generation;
+  }
+
+  /**
+   * Reads the line at `from` into the row in the making, for which memory has been reserved. Answers where the line
+   * ends, and `accept` or `abandon` must follow; or `UNKNOWN` or `NOT_PLAIN`, and nothing was written.
+   *
+   * The text must be valid UTF-8 and have `SLACK_BYTES` behind its last line, which may not continue the line: no
+   * scan goes past a line feed or NUL, and no literal holds one.
+   */
+  match(bytes: Uint8Array, view: DataView, from: number, arrivalMs: number): number {
+    const batch = this.#batch;
+    if (this.#generation !== batch.generation) this.forget();
+    const words = this.#words;
+    const row = batch.rows;
+    const valueBytesMax = batch.limits.valueBytesMax;
+    let tsMs = arrivalMs;
+    let keyHash: number = NO_PARTITION_HASH;
+    let userHash: number = NO_PARTITION_HASH;
+    let idHash: number = NO_PARTITION_HASH;
+    let at = from;
+    let edge = this.#root.child;
+    this.#writtenCount = 0;
+
+    for (;;) {
+      // The literal.
+      for (; edge !== undefined; edge = edge.next) {
+        const last = edge.wordLast;
+        let word = edge.wordAt;
+        let place = at;
+        while (word < last && view.getInt32(place, true) === (words[word] as number)) {
+          word++;
+          place += 4;
+        }
+        if (word < last) continue;
+        if (((view.getInt32(place, true) ^ (words[word] as number)) & edge.tailMask) === 0) break;
+      }
+      if (edge === undefined) return this.#giveUp(UNKNOWN);
+      at += edge.length;
+      const slot: Slot | undefined = edge.slot;
+      if (slot === undefined) break;
+      edge = edge.child;
+
+      // The value.
+      const first = bytes[at] as number;
+      const role = slot.role;
+      if (first === 0x22) {
+        const start = at + 1;
+        const end = scanString(view, start);
+        const hash = scannedHash;
+        if (bytes[end] !== 0x22 || end - start > valueBytesMax) return this.#giveUp(NOT_PLAIN);
+        at = end + 1;
+        if (role === SLOT.ts) {
+          tsMs = parseRfc3339(bytes, start, end);
+          if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(NOT_PLAIN);
+          continue;
+        }
+        if (role !== SLOT.field) {
+          if (start === end) {
+            if (role === SLOT.type || role === SLOT.id) return this.#giveUp(NOT_PLAIN);
+          } else if (role === SLOT.id) idHash = placeableHash(hash);
+          else if (role === SLOT.user) userHash = placeableHash(hash);
+          else if (role === SLOT.key) keyHash = placeableHash(hash);
+        }
+        const column = slot.strings;
+        if (column === undefined) return this.#giveUp(NOT_PLAIN);
+        column.codes[row] = column.entries.intern(view, start, end, hash);
+        column.lastRow = row;
+      } else if (first === 0x2d || (first >= 0x30 && first <= 0x39)) {
+        const start = at;
+        if (first === 0x2d) at++;
+        const digitsAt = at;
+        let value = 0;
+        // Four digits at a time; a word of them has no byte that leaves '0'..'9' on either side.
+        for (;;) {
+          const word = view.getInt32(at, true);
+          const digits = word - 0x30303030;
+          if ((((word + 0x46464646) | digits) & 0x80808080) !== 0) break;
+          const pairs = (Math.imul(digits, 10) + (digits >>> 8)) & 0x00ff00ff;
+          value = value * 10_000 + (pairs & 0xff) * 100 + (pairs >>> 16);
+          at += 4;
+          if (at - digitsAt > DIGITS_MAX) return this.#giveUp(NOT_PLAIN);
+        }
+        let digit = (bytes[at] as number) - 0x30;
+        while (digit >= 0 && digit <= 9) {
+          value = value * 10 + digit;
+          digit = (bytes[++at] as number) - 0x30;
+        }
+        let digitCount = at - digitsAt;
+        const leadingZero = bytes[digitsAt] === 0x30 && digitCount > 1;
+        if (digitCount === 0 || leadingZero) return this.#giveUp(NOT_PLAIN);
+        const whole = digit !== -2; // no '.'
+        if (!whole) {
+          const fractionAt = ++at;
+          digit = (bytes[at] as number) - 0x30;
+          while (digit >= 0 && digit <= 9 && digitCount <= DIGITS_MAX) {
+            value = value * 10 + digit;
+            digit = (bytes[++at] as number) - 0x30;
+            digitCount++;
+          }
+          if (at === fractionAt || digitCount > DIGITS_MAX) return this.#giveUp(NOT_PLAIN);
+          value /= POWERS_OF_TEN[at - fractionAt] as number;
+        }
+        if (digitCount > DIGITS_MAX || ((bytes[at] as number) | 0x20) === 0x65) {
+          return this.#giveUp(NOT_PLAIN);
+        }
+        if (first === 0x2d) value = -value;
+        if (role !== SLOT.field) {
+          if (role === SLOT.ts) {
+            tsMs = Math.floor(value) + 0;
+            if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(NOT_PLAIN);
+            continue;
+          }
+          // A number stands for its decimal text, which a whole one (but for -0) is written as.
+          const canonical = whole && (value !== 0 || first !== 0x2d);
+          if (role !== SLOT.user || !canonical) return this.#giveUp(NOT_PLAIN);
+          userHash = placeableHash(hashBytes(view, start, at));
+        }
+        const column = slot.numbers;
+        if (column === undefined) return this.#giveUp(NOT_PLAIN);
+        column.values[row] = value;
+        column.lastRow = row;
+      } else {
+        const word = view.getInt32(at, true);
+        if (word === NULL) {
+          if (role === SLOT.type) return this.#giveUp(NOT_PLAIN);
+          at += 4;
+          continue;
+        }
+        const column = slot.booleans;
+        const known = column !== undefined && (role === SLOT.field || role === SLOT.user);
+        if (!known) return this.#giveUp(NOT_PLAIN);
+        if (word === TRUE) {
+          column.values[row] = BOOLEAN.true;
+          at += 4;
+        } else if (first === 0x66 && view.getInt32(at + 1, true) === ALSE) {
+          column.values[row] = BOOLEAN.false;
+          at += 5;
+        } else return this.#giveUp(NOT_PLAIN);
+        column.lastRow = row;
+      }
+      this.#written[this.#writtenCount++] = slot;
+    }
+    this.#tsMs = tsMs;
+    this.#partitionHash = keyHash || userHash || idHash;
+    return at;
+  }
+
+  /** Makes a row of the line that was matched; `bytes` is its length. */
+  accept(bytes: number): void {
+    this.#batch.commitRow(this.#tsMs, this.#partitionHash, bytes);
+  }
+
+  /** Takes back what was matched, because something else than the end of the line follows. */
+  abandon(): void {
+    for (let i = 0; i < this.#writtenCount; i++) this.#batch.clearCell(this.#written[i] as Slot);
+    this.#writtenCount = 0;
+  }
+
+  /** Adds a line that the fallback has accepted; false if nothing was new or there is no room. */
+  learn(bytes: Uint8Array, steps: readonly ShapeStep[]): boolean {
+    if (this.#generation !== this.#batch.generation) this.forget();
+    let parent = this.#root;
+    let added = false;
+    for (const step of steps) {
+      let edge = parent.child;
+      let siblings = 0;
+      while (edge !== undefined && !this.#isEdgeOf(edge, bytes, step)) {
+        edge = edge.next;
+        siblings++;
+      }
+      if (edge === undefined) {
+        const words = (step.to - step.from + 3) >> 2;
+        const full = this.#edges >= EDGES_MAX || this.#wordsUsed + words > WORDS_MAX;
+        if (full || siblings >= SIBLINGS_MAX) return added;
+        edge = this.#addEdge(parent, bytes, step);
+        added = true;
+      }
+      parent = edge;
+    }
+    return added;
+  }
+
+  /** Empties the tree. */
+  forget(): void {
+    this.#generation = this.#batch.generation;
+    this.#root.child = undefined;
+    this.#wordsUsed = 0;
+    this.#edges = 0;
+    this.#written.length = 0;
+    this.#writtenCount = 0;
+  }
+
+  #giveUp(reason: number): number {
+    this.abandon();
+    return reason;
+  }
+
+  #isEdgeOf(edge: Edge, bytes: Uint8Array, { from, to, name }: ShapeStep): boolean {
+    if (edge.length !== to - from || edge.slot?.name !== name) return false;
+    const literal = new Uint8Array(this.#words.buffer, edge.wordAt * 4, edge.length);
+    return literal.every((byte, i) => byte === bytes[from + i]);
+  }
+
+  #addEdge(parent: Edge, bytes: Uint8Array, { from, to, name }: ShapeStep): Edge {
+    const length = to - from;
+    const wordAt = this.#wordsUsed;
+    this.#wordsUsed += (length + 3) >> 2;
+    if (this.#wordsUsed > this.#words.length) {
+      const grown = new Int32Array(this.#wordsUsed * 2);
+      grown.set(this.#words);
+      this.#words = grown;
+    }
+    // Little-endian as the lines are read; every platform that Node runs on is.
+    new Uint8Array(this.#words.buffer, wordAt * 4, length).set(bytes.subarray(from, to));
+    const slot = name === undefined ? undefined : this.#batch.slot(name);
+    const edge = new Edge(wordAt, length, slot);
+    this.#edges++;
+    let before: Edge | undefined;
+    let after = parent.child;
+    while (after !== undefined && after.length >= length) {
+      before = after;
+      after = after.next;
+    }
+    edge.next = after;
+    if (before === undefined) parent.child = edge;
+    else before.next = edge;
+    return edge;
+  }
+}
+
+let scannedHash = 0;
+
+/**
+ * The first byte from `from` on that cannot stand in a plain string: a quote, a backslash or a control byte. Four bytes
+ * at a time (a byte below n borrows into its high bit when n is subtracted: Mycroft's test), with the bytes' hash on the
+ * way, left in `scannedHash`.
+ */
+function scanString(view: DataView, from: number): number {
+  let hash = 0;
+  let at = from;
+  for (;;) {
+    const word = view.getInt32(at, true);
+    const quote = word ^ 0x22222222;
+    const backslash = word ^ 0x5c5c5c5c;
+    const found =
+      (((quote - 0x01010101) & ~quote) |
+        ((backslash - 0x01010101) & ~backslash) |
+        ((word - 0x20202020) & ~word)) &
+      0x80808080;
+    if (found === 0) {
+      hash = hashBlock(hash, word);
+      at += 4;
+      continue;
+    }
+    // The lowest mark is exact, those above it may be borrowed.
+    const rest = (31 - Math.clz32(found & -found)) >> 3;
+    const end = at + rest;
+    scannedHash = hashFinish(hash, word & ((1 << (rest << 3)) - 1), end - from);
+    return end;
+  }
+}
