@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import type { BlockColumns } from './block-columns.ts';
 import { DistinctTable } from './distinct-sketch.ts';
 import type { RowLayout, ScalarField } from './layout.ts';
-import { QuantileTable, SLOTS_MAX } from './quantile-sketch.ts';
+import { QuantileTable } from './quantile-sketch.ts';
 
 /** Numbers of one field by slot. `min` and `max` mean nothing where `n` is 0. */
 export interface Scalars {
@@ -17,6 +17,9 @@ export interface Scalars {
   min: Float64Array<ArrayBuffer>;
   max: Float64Array<ArrayBuffer>;
 }
+
+/** Series of one bucket, and so of one rollup: what one integer of the sort in `order` has room for. */
+export const SLOTS_MAX = 1 << 17;
 
 /** Slot of each row that is being folded; grows to the largest batch. */
 let slotOfRow = new Uint32Array(8192);

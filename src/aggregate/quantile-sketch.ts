@@ -9,6 +9,7 @@
  * Merge law: bins add, the fraction flags or. Associative, commutative, exact.
  */
 import { type ByteReader, type ByteWriter, corruptRow } from './row-bytes.ts';
+import { SlotCells } from './slot-cells.ts';
 
 const MANTISSA_BITS = 7;
 const EXPONENT_MIN = -32;
@@ -18,9 +19,9 @@ const BINS = (EXPONENT_END - EXPONENT_MIN) << MANTISSA_BITS;
 const FIRST_INDEX = (1023 + EXPONENT_MIN) << MANTISSA_BITS;
 /** Bins ascend with the values: negative ones below, positive ones above this. All fit into 15 bits. */
 export const BIN_OF_ZERO = BINS;
-const BIN_BITS = 15;
-/** Slots of a table: what a 32-bit key leaves beside the bin. */
-export const SLOTS_MAX = 1 << (32 - BIN_BITS);
+/** A table's entry is `bin << 17 | count`. */
+const COUNT_BITS = 17;
+const COUNT_MAX = (1 << COUNT_BITS) - 1;
 
 /** A row's bin, ready to add: 0 = no value, else bin + 1, with this bit set if the value has a fraction. */
 const FRACTION = 1 << 16;
@@ -77,16 +78,13 @@ export function representative(
   return { value: (sign * (first + last)) / 2, errorBound: (last - first) / 2 };
 }
 
-/** The sketches of all series of one open bucket: (slot, bin) -> count by open addressing. */
+/** The sketches of all series of one open bucket. Slots are the bucket's. */
 export class QuantileTable {
-  /** slot << 15 | bin; a cell is empty where its count is 0. */
-  #keys = new Uint32Array(16);
-  #counts = new Float64Array(16);
-  #used = 0;
+  readonly #bins = new SlotCells(COUNT_BITS);
+  /** What does not fit into an entry, in units of COUNT_MAX, by slot * 2^15 + bin. */
+  readonly #carries = new Map<number, number>();
+  /** 1 where a slot has seen a fraction. */
   #fractions = new Uint8Array(8);
-  #slots = 0;
-  /** Bins grouped by slot, ascending; undefined after every change. */
-  #sorted: SortedBins | undefined;
 
   /** Adds the packed bins of `rows[from..to)`; `slots` is indexed from 0. */
   addRows(
@@ -97,42 +95,26 @@ export class QuantileTable {
     to: number,
     slotCount: number,
   ): void {
-    this.#reserve(to - from, slotCount);
-    const keys = this.#keys;
-    const counts = this.#counts;
-    const fractions = this.#fractions;
-    const shift = Math.clz32(keys.length - 1);
-    const mask = keys.length - 1;
-    let used = this.#used;
+    this.#reserve(slotCount);
+    const bins = this.#bins;
     for (let j = from; j < to; j++) {
       const value = packed[rows[j] as number] as number;
       if (value === 0) continue;
       const slot = slots[j - from] as number;
-      if (value >= FRACTION) fractions[slot] = 1;
-      const key = ((slot << BIN_BITS) | ((value & 0xffff) - 1)) >>> 0;
-      let at = Math.imul(key ^ (key >>> 15), 0x9e3779b1) >>> shift;
-      for (;;) {
-        const count = counts[at] as number;
-        if (count === 0) {
-          keys[at] = key;
-          counts[at] = 1;
-          used++;
-          break;
-        }
-        if (keys[at] === key) {
-          counts[at] = count + 1;
-          break;
-        }
-        at = (at + 1) & mask;
-      }
+      if (value >= FRACTION) this.#fractions[slot] = 1;
+      const bin = (value & 0xffff) - 1;
+      const at = bins.find(slot, bin);
+      const entry = at < 0 ? 0 : (bins.cells[at] as number);
+      if (entry === 0) bins.insert(slot, (bin << COUNT_BITS) | 1);
+      else if ((entry & COUNT_MAX) < COUNT_MAX) bins.cells[at] = entry + 1;
+      else this.#add(slot, bin, 1);
     }
-    this.#used = used;
   }
 
   /** Merges one series' stored sketch, `reader` up to `end`. */
   mergePayload(slot: number, reader: ByteReader, end: number): void {
+    this.#reserve(slot + 1);
     const head = reader.varint();
-    this.#reserve(Math.min(head >>> 1, 2 * BINS + 1), slot + 1);
     if ((head & 1) === 1) this.#fractions[slot] = 1;
     let bin = -1;
     for (let left = head >>> 1; left > 0; left--) {
@@ -147,150 +129,81 @@ export class QuantileTable {
 
   /** Writes one series' sketch: canonical, so equal sketches are equal bytes. Writes nothing if it has no value. */
   writePayload(slot: number, out: ByteWriter): void {
-    if (slot >= this.#slots) return;
-    const { starts, keys, counts } = this.#sort();
-    const from = starts[slot] as number;
-    const to = starts[slot + 1] as number;
-    if (from === to) return;
-    out.varint(((to - from) << 1) | (this.#fractions[slot] as number));
+    const count = this.#sort(slot);
+    if (count === 0) return;
+    out.varint((count << 1) | (this.#fractions[slot] as number));
     let previous = -1;
-    for (let i = from; i < to; i++) {
-      const bin = (keys[i] as number) >>> 17;
-      const count = counts[from + ((keys[i] as number) & 0x1ffff)] as number;
+    for (let i = 0; i < count; i++) {
+      const bin = (sorted[i] as number) >>> COUNT_BITS;
+      const n = this.#countOf(slot, sorted[i] as number);
       const gap = bin - previous - 1;
       previous = bin;
-      if (count === 1) {
+      if (n === 1) {
         out.varint(gap << 1);
       } else {
         out.varint((gap << 1) | 1);
-        out.varint(count - 2);
+        out.varint(n - 2);
       }
     }
   }
 
   /** The value at rank ceil(q * n), with its error bound; undefined if the series has no value. */
   quantile(slot: number, q: number): { value: number; errorBound: number } | undefined {
-    if (slot >= this.#slots) return undefined;
-    const { starts, keys, counts } = this.#sort();
-    const from = starts[slot] as number;
-    const to = starts[slot + 1] as number;
-    if (from === to) return undefined;
+    const count = this.#sort(slot);
+    if (count === 0) return undefined;
     let total = 0;
-    for (let i = from; i < to; i++) total += counts[i] as number;
+    for (let i = 0; i < count; i++) total += this.#countOf(slot, sorted[i] as number);
     // q * total may lie a rounding error above an integer: 0.07 * 100 is 7.000000000000001.
     let left = Math.max(1, Math.ceil(q * total * (1 - 2 ** -50)));
-    let i = from;
-    for (; i < to - 1; i++) {
-      left -= counts[from + ((keys[i] as number) & 0x1ffff)] as number;
+    let i = 0;
+    for (; i < count - 1; i++) {
+      left -= this.#countOf(slot, sorted[i] as number);
       if (left <= 0) break;
     }
-    return representative((keys[i] as number) >>> 17, this.#fractions[slot] === 1);
+    return representative((sorted[i] as number) >>> COUNT_BITS, this.#fractions[slot] === 1);
   }
 
   reset(): void {
-    if (this.#keys.length > 1024 && this.#used * 8 < this.#keys.length) {
-      this.#keys = new Uint32Array(this.#keys.length >>> 2);
-      this.#counts = new Float64Array(this.#keys.length);
-    } else {
-      this.#counts.fill(0);
-    }
+    this.#bins.reset();
+    this.#carries.clear();
     this.#fractions.fill(0);
-    this.#used = 0;
-    this.#slots = 0;
-    this.#sorted = undefined;
   }
 
   #add(slot: number, bin: number, n: number): void {
-    const keys = this.#keys;
-    const counts = this.#counts;
-    const mask = keys.length - 1;
-    const key = ((slot << BIN_BITS) | bin) >>> 0;
-    let at = Math.imul(key ^ (key >>> 15), 0x9e3779b1) >>> Math.clz32(mask);
-    while (counts[at] !== 0 && keys[at] !== key) at = (at + 1) & mask;
-    if (counts[at] === 0) {
-      keys[at] = key;
-      this.#used++;
-    }
-    counts[at] = (counts[at] as number) + n;
+    const bins = this.#bins;
+    const at = bins.find(slot, bin);
+    const entry = at < 0 ? 0 : (bins.cells[at] as number);
+    const total = (entry & COUNT_MAX) + n;
+    // What is left in the entry is 1..COUNT_MAX: an entry is never 0.
+    const units = Math.ceil(total / COUNT_MAX) - 1;
+    const next = ((bin << COUNT_BITS) | (total - units * COUNT_MAX)) >>> 0;
+    if (entry === 0) bins.insert(slot, next);
+    else bins.cells[at] = next;
+    if (units === 0) return;
+    const key = slot * 0x8000 + bin;
+    this.#carries.set(key, (this.#carries.get(key) ?? 0) + units);
   }
 
-  /** Room for `more` new cells at a load of at most 3/4, and for the flags of `slots` slots. */
-  #reserve(more: number, slots: number): void {
-    this.#sorted = undefined;
-    if (slots > this.#slots) this.#slots = slots;
-    if (slots > this.#fractions.length) {
-      const grown = new Uint8Array(slots * 2);
-      grown.set(this.#fractions);
-      this.#fractions = grown;
-    }
-    const needed = this.#used + more;
-    if (needed * 4 <= this.#keys.length * 3) return;
-    let capacity = this.#keys.length * 2;
-    while (needed * 4 > capacity * 3) capacity *= 2;
-    const { keys, counts } = { keys: this.#keys, counts: this.#counts };
-    this.#keys = new Uint32Array(capacity);
-    this.#counts = new Float64Array(capacity);
-    this.#used = 0;
-    for (let i = 0; i < keys.length; i++) {
-      const count = counts[i] as number;
-      const key = keys[i] as number;
-      if (count !== 0) this.#add(key >>> BIN_BITS, key & ((1 << BIN_BITS) - 1), count);
-    }
+  #countOf(slot: number, entry: number): number {
+    const count = entry & COUNT_MAX;
+    if (this.#carries.size === 0) return count;
+    const units = this.#carries.get(slot * 0x8000 + (entry >>> COUNT_BITS)) ?? 0;
+    return count + units * COUNT_MAX;
   }
 
-  #sort(): SortedBins {
-    this.#sorted ??= sortBins(this.#keys, this.#counts, this.#used, this.#slots);
-    return this.#sorted;
+  /** The slot's entries in `sorted`; answers how many. */
+  #sort(slot: number): number {
+    return slot < this.#bins.slots ? this.#bins.sorted(slot, sorted) : 0;
+  }
+
+  #reserve(slots: number): void {
+    this.#bins.reserve(slots);
+    if (slots <= this.#fractions.length) return;
+    const grown = new Uint8Array(slots * 2);
+    grown.set(this.#fractions);
+    this.#fractions = grown;
   }
 }
 
-/** CSR form: slot `s` owns `[starts[s], starts[s + 1])` of keys (bin << 17 | where its count is) and of counts. */
-interface SortedBins {
-  readonly starts: Uint32Array;
-  readonly keys: Uint32Array;
-  readonly counts: Float64Array;
-}
-
-function sortBins(
-  tableKeys: Uint32Array,
-  tableCounts: Float64Array,
-  used: number,
-  slots: number,
-): SortedBins {
-  const starts = new Uint32Array(slots + 1);
-  for (let i = 0; i < tableKeys.length; i++) {
-    if (tableCounts[i] === 0) continue;
-    const next = ((tableKeys[i] as number) >>> BIN_BITS) + 1;
-    starts[next] = (starts[next] as number) + 1;
-  }
-  for (let s = 0; s < slots; s++) starts[s + 1] = (starts[s + 1] as number) + (starts[s] as number);
-  const fill = starts.slice();
-  const keys = new Uint32Array(used);
-  const counts = new Float64Array(used);
-  for (let i = 0; i < tableKeys.length; i++) {
-    const count = tableCounts[i] as number;
-    if (count === 0) continue;
-    const key = tableKeys[i] as number;
-    const slot = key >>> BIN_BITS;
-    const at = fill[slot] as number;
-    fill[slot] = at + 1;
-    keys[at] = ((key & ((1 << BIN_BITS) - 1)) << 17) | (at - (starts[slot] as number));
-    counts[at] = count;
-  }
-  for (let s = 0; s < slots; s++) sortRange(keys, starts[s] as number, starts[s + 1] as number);
-  return { starts, keys, counts };
-}
-
-/** Ascending. Most ranges hold a handful, where insertion beats the call into the engine's sort. */
-export function sortRange(keys: Uint32Array, from: number, to: number): void {
-  if (to - from > 24) {
-    keys.subarray(from, to).sort();
-    return;
-  }
-  for (let i = from + 1; i < to; i++) {
-    const key = keys[i] as number;
-    let j = i - 1;
-    for (; j >= from && (keys[j] as number) > key; j--) keys[j + 1] = keys[j] as number;
-    keys[j + 1] = key;
-  }
-}
+/** Entries of one slot, while they are read. */
+const sorted = new Uint32Array(2 * BINS + 1);

@@ -9,13 +9,12 @@
 import assert from 'node:assert/strict';
 import type { RollupDefinition } from '../model/rollup.ts';
 import type { BlockColumns } from './block-columns.ts';
-import { BucketFold } from './bucket-fold.ts';
+import { BucketFold, SLOTS_MAX } from './bucket-fold.ts';
 import { groupByBucket } from './bucket-groups.ts';
 import { mergeRowInto } from './bucket-row.ts';
 import { layoutOf } from './layout.ts';
 import { encodeGroups, type FoldPool, type GroupRows, OpenBucket } from './open-bucket.ts';
 import { PendingRows } from './pending-rows.ts';
-import { SLOTS_MAX } from './quantile-sketch.ts';
 import { RowFilter } from './row-filter.ts';
 import { type OverflowReport, SeriesIndex, type SeriesLabels } from './series-index.ts';
 import { bucketOf, closedTo, finestHolding, tierOf } from './tiers.ts';

@@ -1,0 +1,153 @@
+/**
+ * A small hash table per slot, all in one array: what both sketches of an open bucket are made of. An entry is 32 bits,
+ * its key in the high ones and what is known about the key in the rest, and never 0. Keeping a slot's entries
+ * together costs one cache miss per event instead of the two or three of one large table, and needs no grouping when the
+ * bucket is encoded.
+ */
+
+const FIRST_BITS = 2;
+
+export class SlotCells {
+  /** Slot `s` owns `cells[starts[s], starts[s] + 2 ** bits[s])`, open addressing by `cellOf`; 0 = empty. No cells while bits is 0. */
+  cells = new Uint32Array(256);
+  starts = new Uint32Array(8);
+  bits = new Uint8Array(8);
+  /** Entries of each slot. */
+  used = new Uint32Array(8);
+  /** Slots are 0..slots-1. */
+  slots = 0;
+  readonly #keyShift: number;
+  #end = 0;
+  /** Starts of abandoned ranges, by their bits. */
+  readonly #free: number[][] = [];
+
+  /** An entry's key is `entry >>> keyShift`. */
+  constructor(keyShift: number) {
+    this.#keyShift = keyShift;
+  }
+
+  /** Makes slots 0..count-1 exist. */
+  reserve(count: number): void {
+    if (count <= this.slots) return;
+    this.slots = count;
+    if (count <= this.starts.length) return;
+    this.starts = grown(this.starts, new Uint32Array(count * 2));
+    this.bits = grown(this.bits, new Uint8Array(count * 2));
+    this.used = grown(this.used, new Uint32Array(count * 2));
+  }
+
+  /** The cell of the key within its slot, or the empty one where it belongs; -1 while the slot has no cells. */
+  find(slot: number, key: number): number {
+    const bits = this.bits[slot] as number;
+    if (bits === 0) return -1;
+    const start = this.starts[slot] as number;
+    const mask = (1 << bits) - 1;
+    let at = Math.imul(key, 0x9e3779b1) >>> (32 - bits);
+    for (;;) {
+      const entry = this.cells[start + at] as number;
+      if (entry === 0 || entry >>> this.#keyShift === key) return start + at;
+      at = (at + 1) & mask;
+    }
+  }
+
+  /** Adds an entry whose key `find` did not find. */
+  insert(slot: number, entry: number): void {
+    const used = (this.used[slot] as number) + 1;
+    this.used[slot] = used;
+    const bits = this.bits[slot] as number;
+    if (bits === 0 || used * 4 > 3 << bits) this.#grow(slot);
+    this.cells[this.find(slot, entry >>> this.#keyShift)] = entry;
+  }
+
+  /** Writes the slot's entries, ascending, to `out` and answers how many there are. */
+  sorted(slot: number, out: Uint32Array): number {
+    const bits = this.bits[slot] as number;
+    if (bits === 0) return 0;
+    const start = this.starts[slot] as number;
+    const end = start + (1 << bits);
+    let count = 0;
+    for (let at = start; at < end; at++) {
+      const entry = this.cells[at] as number;
+      if (entry !== 0) out[count++] = entry;
+    }
+    sortFirst(out, count);
+    return count;
+  }
+
+  /** Empties one slot. */
+  drop(slot: number): void {
+    const bits = this.bits[slot] as number;
+    if (bits !== 0) this.#abandon(this.starts[slot] as number, bits);
+    this.bits[slot] = 0;
+    this.used[slot] = 0;
+  }
+
+  reset(): void {
+    if (this.cells.length > 4096 && this.#end * 8 < this.cells.length) {
+      this.cells = new Uint32Array(this.cells.length >>> 2);
+    } else {
+      this.cells.fill(0, 0, this.#end);
+    }
+    this.bits.fill(0, 0, this.slots);
+    this.used.fill(0, 0, this.slots);
+    this.#free.length = 0;
+    this.#end = 0;
+    this.slots = 0;
+  }
+
+  #grow(slot: number): void {
+    const bits = this.bits[slot] as number;
+    const from = this.starts[slot] as number;
+    const wider = Math.max(FIRST_BITS, bits + 1);
+    const to = this.#allocate(wider);
+    this.starts[slot] = to;
+    this.bits[slot] = wider;
+    if (bits === 0) return;
+    const { cells } = this;
+    const mask = (1 << wider) - 1;
+    for (let i = from; i < from + (1 << bits); i++) {
+      const entry = cells[i] as number;
+      if (entry === 0) continue;
+      let at = Math.imul(entry >>> this.#keyShift, 0x9e3779b1) >>> (32 - wider);
+      while (cells[to + at] !== 0) at = (at + 1) & mask;
+      cells[to + at] = entry;
+    }
+    this.#abandon(from, bits);
+  }
+
+  #allocate(bits: number): number {
+    const free = this.#free[bits]?.pop();
+    if (free !== undefined) return free;
+    const start = this.#end;
+    this.#end += 1 << bits;
+    if (this.#end > this.cells.length) {
+      this.cells = grown(this.cells, new Uint32Array(Math.max(this.cells.length * 2, this.#end)));
+    }
+    return start;
+  }
+
+  #abandon(start: number, bits: number): void {
+    this.cells.fill(0, start, start + (1 << bits));
+    this.#free[bits] ??= [];
+    this.#free[bits].push(start);
+  }
+}
+
+/** Sorts `keys[0..count)`. Most slots hold a handful, where insertion beats the call into the engine's sort. */
+function sortFirst(keys: Uint32Array, count: number): void {
+  if (count > 24) {
+    keys.subarray(0, count).sort();
+    return;
+  }
+  for (let i = 1; i < count; i++) {
+    const key = keys[i] as number;
+    let j = i - 1;
+    for (; j >= 0 && (keys[j] as number) > key; j--) keys[j + 1] = keys[j] as number;
+    keys[j + 1] = key;
+  }
+}
+
+function grown<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
