@@ -7,9 +7,6 @@
  * counts and sums per type and minute, quantiles, distinct users and the ledger must be what was sent.
  */
 import { ok as assert } from 'node:assert';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Generator } from './generator.ts';
@@ -17,6 +14,7 @@ import { LOAD_CASES, type LoadCase, loadOptions, MAIN_CASE } from './load-case.t
 import { bytesOnDisk } from './process-usage.ts';
 import { PROFILE_ARGS, summariseProfiles } from './profile.ts';
 import { describeMachine, grouped, median, megabytes, saveResult, table } from './results.ts';
+import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 import { exactDistribution } from './truth.ts';
 import { assertNone, differences, sketchDifferences } from './verify.ts';
@@ -116,7 +114,7 @@ if (options.save) {
 process.exit(0);
 
 async function measure(load: LoadCase, partitions: number): Promise<Run> {
-  const folder = mkdtempSync(join(tmpdir(), 'streamgauge-bench-'));
+  const folder = scratchFolder('bench');
   const nodeArgs = options.profile ? PROFILE_ARGS(folder) : [];
   const server = await Server.prepare({ folder, partitions, nodeArgs });
   const generator = new Generator();
@@ -135,7 +133,7 @@ async function measure(load: LoadCase, partitions: number): Promise<Run> {
   } finally {
     generator.close();
     await server.kill();
-    rmSync(folder, { recursive: true, force: true });
+    removeScratch(folder);
   }
 }
 

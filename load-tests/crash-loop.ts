@@ -3,8 +3,7 @@
  * lives through it all: what was not acknowledged goes out again with the same ids, so at every drain each event
  * is due exactly once.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +13,7 @@ import { RECORDS_ENV, STATE_ENV } from './fault/synced-lengths.ts';
 import { Generator } from './generator.ts';
 import { type LoadCase, loadOptions, MAIN_CASE } from './load-case.ts';
 import type { Random } from './random.ts';
+import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 import { assertNone, differences } from './verify.ts';
 
@@ -52,7 +52,7 @@ export interface Kill {
 
 /** A folder with a server whose syncs are recorded, and what may be lost of it. */
 export class CrashSite {
-  readonly folder = mkdtempSync(join(tmpdir(), 'streamgauge-torture-'));
+  readonly folder = scratchFolder('torture');
   readonly plantedMark = join(this.folder, 'planted');
   /** Set when the server has been ready once: what fails before that says nothing about crashes. */
   hasStarted = false;
@@ -84,7 +84,7 @@ export class CrashSite {
 
   async clear(): Promise<void> {
     await this.#server?.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    removeScratch(this.folder);
   }
 }
 

@@ -39,7 +39,7 @@ function statusBytes(status: string, name: string): number {
 export function bytesOnDisk(folder: string): number {
   let bytes = 0;
   for (const path of filesBelow(folder)) {
-    if (existsSync(path)) bytes += statSync(path).blocks * SECTOR_BYTES;
+    bytes += (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * SECTOR_BYTES;
   }
   return bytes;
 }

@@ -6,9 +6,6 @@
  *
  * The live queries take part of the first half; the last half is load alone, and judged for flatness.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Measured } from './generator/protocol.ts';
@@ -16,6 +13,7 @@ import { Generator } from './generator.ts';
 import { type LiveResult, probeLive, type StallResult, stallReader } from './live.ts';
 import { loadOptions, MAIN_CASE } from './load-case.ts';
 import { grouped, megabytes, saveResult } from './results.ts';
+import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 import { addTruths } from './truth.ts';
 import { assertNone, differences } from './verify.ts';
@@ -50,7 +48,7 @@ interface Soak {
   readonly stalls: readonly StallResult[];
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'streamgauge-soak-'));
+const folder = scratchFolder('soak');
 const generator = new Generator();
 const server = await Server.prepare({ folder, partitions });
 try {
@@ -66,7 +64,7 @@ try {
 } finally {
   generator.close();
   await server.kill();
-  rmSync(folder, { recursive: true, force: true });
+  removeScratch(folder);
 }
 process.exit();
 

@@ -4,7 +4,7 @@
  * survives it.
  *
  * A note is made after the sync has returned and before its caller learns of it, so it is never behind an
- * acknowledgement. It holds the length that the file had when the sync began.
+ * acknowledgement. It holds the length that a file had when its sync began.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -30,24 +30,28 @@ const recorded = (sync: SyncCall) => (fd: number, done: fs.NoParamCallback) => {
 Object.assign(fs, { fsync: recorded(fs.fsync), fdatasync: recorded(fs.fdatasync) });
 syncBuiltinESMExports();
 
-/** RocksDB syncs in its own code; what is seen of it is a batch that is written with `sync: true`. */
+/**
+ * RocksDB syncs in its own code; what is seen of it is a batch that is written with `sync: true`. The length is taken after
+ * it, because the batch itself is synced too; another thread's bytes that got in between count as synced with it.
+ */
 const loadNative = process.dlopen;
 process.dlopen = (target: { exports: Native }, ...rest: [string, number?]) => {
   Reflect.apply(loadNative, process, [target, ...rest]);
   const { batch_write: write } = target.exports;
   if (typeof write !== 'function') return;
   target.exports['batch_write'] = (...args: readonly unknown[]) => {
+    const answer: unknown = Reflect.apply(write, undefined, args);
     const options: unknown = args[2];
     const isSynced = typeof options === 'object' && options !== null && 'sync' in options;
-    const lengths = isSynced && options.sync === true ? writeAheadLengths() : [];
-    const answer: unknown = Reflect.apply(write, undefined, args);
-    for (const { ino, size } of lengths) recordSynced(folder, ino, size);
+    if (isSynced && options.sync === true) recordWriteAheadLogs();
     return answer;
   };
 };
 
-function writeAheadLengths(): fs.Stats[] {
-  return filesBelow(stateFolder as string)
-    .filter(isWriteAheadLog)
-    .map((path) => fs.statSync(path));
+function recordWriteAheadLogs(): void {
+  for (const path of filesBelow(stateFolder as string).filter(isWriteAheadLog)) {
+    // RocksDB deletes old ones on threads of its own.
+    const stats = fs.statSync(path, { throwIfNoEntry: false });
+    if (stats !== undefined) recordSynced(folder as string, stats.ino, stats.size);
+  }
 }

@@ -38,8 +38,9 @@ export function openWebSocketSender(
   let upgraded = false;
   let received: Buffer = Buffer.alloc(0);
   let credit = { frames: 0, bytes: 0 };
-  /** Frames are answered in the order in which they were sent. */
-  let inFlight: InFlight[] = [];
+  /** By the number of the frame, counted from 1 on each connection. A refusal may overtake earlier frames' answers. */
+  const inFlight = new Map<number, InFlight>();
+  let frames = 0;
 
   const next = (): void => {
     while (upgraded && credit.frames > 0 && credit.bytes >= frameBytesMax) {
@@ -47,7 +48,7 @@ export function openWebSocketSender(
       if (body === undefined) return;
       credit.frames--;
       credit.bytes -= body.bytes.length;
-      inFlight.push({ body, sentAt: performance.now() });
+      inFlight.set(++frames, { body, sentAt: performance.now() });
       socket?.write(body.bytes);
     }
   };
@@ -57,8 +58,9 @@ export function openWebSocketSender(
     if (message.credit !== undefined) {
       credit = { ...message.credit };
     } else if (message.seq !== undefined) {
-      const answered = inFlight.shift();
+      const answered = inFlight.get(message.seq);
       if (answered === undefined) return;
+      inFlight.delete(message.seq);
       credit.frames++;
       credit.bytes += answered.body.bytes.length;
       settle(answered, message, text);
@@ -100,9 +102,9 @@ export function openWebSocketSender(
       if (upgraded) source.countReconnect();
       upgraded = false;
       credit = { frames: 0, bytes: 0 };
-      const lost = inFlight;
-      inFlight = [];
-      for (const { body } of lost) source.retry(body, 'disconnected');
+      for (const { body } of inFlight.values()) source.retry(body, 'disconnected');
+      inFlight.clear();
+      frames = 0;
       if (!closed) reconnect = setTimeout(dial, RECONNECT_MS);
     });
   };

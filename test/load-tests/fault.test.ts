@@ -74,10 +74,11 @@ test('a synced RocksDB batch notes its write-ahead log, an unsynced one does not
     const write = (sync) => db.batch().put('key', 'v'.repeat(1000)).write({ sync });
     const log = readdirSync(${JSON.stringify(join(dataDir, 'state'))}).find((name) => /^\\d+\\.log$/.test(name));
     const path = ${JSON.stringify(join(dataDir, 'state'))} + '/' + log;
-    await write(false);
-    const before = statSync(path);
     await write(true);
-    writeFileSync(${JSON.stringify(join(dataDir, 'seen'))}, before.ino + ' ' + before.size);
+    const synced = statSync(path);
+    await write(false);
+    writeFileSync(${JSON.stringify(join(dataDir, 'seen'))}, synced.ino + ' ' + synced.size);
+    if (statSync(path).size <= synced.size) throw new Error('expected the log to grow');
     await db.close();`,
   );
   const [ino = 0, size = 0] = readFileSync(join(dataDir, 'seen'), 'utf8').split(' ').map(Number);
