@@ -34,8 +34,9 @@ export class BucketFold {
   /** Series by slot, and events by slot. */
   series = new Uint32Array(8);
   counts = new Float64Array(8);
-  /** Open addressing: slot + 1 by the hash of the series. */
-  #cells = new Int32Array(32);
+  /** Open addressing by the hash of the series: pairs of series and slot + 1, 0 = empty. */
+  #cells = new Uint32Array(32);
+  #bits = 4;
   #order = new Uint32Array(0);
 
   constructor(layout: RowLayout) {
@@ -75,15 +76,8 @@ export class BucketFold {
 
   /** The slot of a series, a new one if need be. */
   slotOf(series: number): number {
-    const cells = this.#cells;
-    const mask = cells.length - 1;
-    let at = Math.imul(series, 0x9e3779b1) >>> Math.clz32(mask);
-    for (;;) {
-      const slot = (cells[at] as number) - 1;
-      if (slot < 0) break;
-      if (this.series[slot] === series) return slot;
-      at = (at + 1) & mask;
-    }
+    const known = this.find(series);
+    if (known >= 0) return known;
     const slot = this.slots++;
     assert(slot < SLOTS_MAX, 'a bucket has more series than a rollup may have');
     if (slot >= this.series.length) this.#grow();
@@ -95,10 +89,12 @@ export class BucketFold {
   /** The slot of a series, or -1. */
   find(series: number): number {
     const cells = this.#cells;
-    const mask = cells.length - 1;
-    for (let at = Math.imul(series, 0x9e3779b1) >>> Math.clz32(mask); ; at = (at + 1) & mask) {
-      const slot = (cells[at] as number) - 1;
-      if (slot < 0 || this.series[slot] === series) return slot;
+    const mask = (1 << this.#bits) - 1;
+    let at = Math.imul(series, 0x9e3779b1) >>> (32 - this.#bits);
+    for (;;) {
+      const slot = (cells[2 * at + 1] as number) - 1;
+      if (slot < 0 || cells[2 * at] === series) return slot;
+      at = (at + 1) & mask;
     }
   }
 
@@ -142,10 +138,12 @@ export class BucketFold {
   }
 
   #place(slot: number): void {
-    const mask = this.#cells.length - 1;
-    let at = Math.imul(this.series[slot] as number, 0x9e3779b1) >>> Math.clz32(mask);
-    while (this.#cells[at] !== 0) at = (at + 1) & mask;
-    this.#cells[at] = slot + 1;
+    const series = this.series[slot] as number;
+    const mask = (1 << this.#bits) - 1;
+    let at = Math.imul(series, 0x9e3779b1) >>> (32 - this.#bits);
+    while (this.#cells[2 * at + 1] !== 0) at = (at + 1) & mask;
+    this.#cells[2 * at] = series;
+    this.#cells[2 * at + 1] = slot + 1;
   }
 
   #grow(): void {
@@ -160,7 +158,8 @@ export class BucketFold {
       if (scalars.field.min) scalars.min = grown(scalars.min, capacity);
       if (scalars.field.max) scalars.max = grown(scalars.max, capacity);
     }
-    this.#cells = new Int32Array(capacity * 4);
+    this.#bits++;
+    this.#cells = new Uint32Array(2 << this.#bits);
     for (let slot = 0; slot < this.slots - 1; slot++) this.#place(slot);
   }
 }

@@ -11,27 +11,28 @@ const decoder = new TextDecoder();
 export class LabelTable {
   /** Ids are 1..count; 0 means "none". */
   count = 0;
-  #cells = new Int32Array(64);
-  #hashes = new Uint32Array(32);
+  /** Pairs of hash and id side by side: a miss is seen without a second look elsewhere. Id 0 = empty. */
+  #cells = new Uint32Array(128);
+  #mask = 63;
   #offsets = new Uint32Array(33);
   #arena = new Uint8Array(512);
 
   /** The id of entry `index`, or 0. `hash` is the low lane of `hashEntries` with seeds 0, 0. */
   find({ bytes, offsets }: Entries, index: number, hash: number): number {
     const cells = this.#cells;
-    const mask = cells.length - 1;
+    const mask = this.#mask;
     const from = offsets[index] as number;
     const length = (offsets[index + 1] as number) - from;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const id = cells[at] as number;
+      const id = cells[2 * at + 1] as number;
       if (id === 0) return 0;
-      if (this.#hashes[id - 1] === hash && this.#equals(id, bytes, from, length)) return id;
+      if (cells[2 * at] === hash && this.#equals(id, bytes, from, length)) return id;
     }
   }
 
   /** Adds an entry that `find` did not find. */
   add({ bytes, offsets }: Entries, index: number, hash: number): number {
-    if ((this.count + 1) * 2 > this.#cells.length) this.#grow();
+    if (this.count * 2 > this.#mask) this.#grow();
     const from = offsets[index] as number;
     const length = (offsets[index + 1] as number) - from;
     const start = this.#offsets[this.count] as number;
@@ -41,7 +42,6 @@ export class LabelTable {
       this.#arena = grown;
     }
     this.#arena.set(bytes.subarray(from, from + length), start);
-    this.#hashes[this.count] = hash;
     const id = ++this.count;
     this.#offsets[id] = start + length;
     this.#place(id, hash);
@@ -71,21 +71,22 @@ export class LabelTable {
   }
 
   #place(id: number, hash: number): void {
-    const mask = this.#cells.length - 1;
+    const mask = this.#mask;
     let at = hash & mask;
-    while (this.#cells[at] !== 0) at = (at + 1) & mask;
-    this.#cells[at] = id;
+    while (this.#cells[2 * at + 1] !== 0) at = (at + 1) & mask;
+    this.#cells[2 * at] = hash;
+    this.#cells[2 * at + 1] = id;
   }
 
   #grow(): void {
-    const capacity = this.#cells.length;
-    this.#cells = new Int32Array(capacity * 2);
-    const hashes = new Uint32Array(capacity);
-    hashes.set(this.#hashes);
-    this.#hashes = hashes;
-    const offsets = new Uint32Array(capacity + 1);
+    const old = this.#cells;
+    this.#cells = new Uint32Array(old.length * 2);
+    this.#mask = old.length - 1;
+    for (let i = 0; i < old.length; i += 2) {
+      if (old[i + 1] !== 0) this.#place(old[i + 1] as number, old[i] as number);
+    }
+    const offsets = new Uint32Array(old.length);
     offsets.set(this.#offsets);
     this.#offsets = offsets;
-    for (let id = 1; id <= this.count; id++) this.#place(id, hashes[id - 1] as number);
   }
 }

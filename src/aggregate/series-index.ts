@@ -35,6 +35,7 @@ const EXAMPLE_CHARACTERS_MAX = 100;
 /** Beside the ids of a `LabelTable`, and 0 = absent. Negative ones are never stored. */
 const UNKNOWN = -1;
 const REFUSED = -2;
+/** A combination that the block at hand has not met yet. */
 const UNRESOLVED = -3;
 
 interface Dimension {
@@ -42,7 +43,7 @@ interface Dimension {
   readonly table: LabelTable;
   refused: number;
   readonly examples: Set<string>;
-  /** Code of the block at hand -> label id, filled when first met. */
+  /** Code of the block at hand -> label id. */
   labelOf: Int32Array;
 }
 /** One dimension within the block at hand. */
@@ -61,8 +62,9 @@ export class SeriesIndex {
   #count = 0;
   /** Label ids of series `id` at `(id - 1) * dimensions`. */
   #tuples = new Int32Array(64);
-  /** Open addressing: series ids by the hash of their tuple. */
-  #cells = new Int32Array(64);
+  /** Open addressing by the hash of the tuple: pairs of hash and series id, 0 = empty. */
+  #cells = new Int32Array(128);
+  #mask = 63;
   readonly #tuple: Int32Array;
   #combinations = new Uint32Array(1024);
   #lookup = new Int32Array(1024);
@@ -91,7 +93,8 @@ export class SeriesIndex {
       const column = columns.labels(dimension.name);
       const span = column === undefined ? 1 : column.entries.count + 1;
       if (dimension.labelOf.length < span) dimension.labelOf = new Int32Array(span * 2);
-      dimension.labelOf.fill(UNRESOLVED, 0, span);
+      if (column === undefined) dimension.labelOf[0] = 0;
+      else lookUpAll(dimension, column);
       return { dimension, column, span };
     });
     let product = 1;
@@ -187,20 +190,16 @@ export class SeriesIndex {
 
   /** The series of one row's labels; allocates it if there is room. */
   #find(dimensions: readonly BlockDimension[], row: number): number {
+    const tuple = this.#tuple;
     let known = true;
-    for (let d = 0; d < dimensions.length; d++) {
+    for (let d = 0; d < tuple.length; d++) {
       const { column, dimension } = dimensions[d] as BlockDimension;
-      const code = codeAt(column, row);
-      let label = dimension.labelOf[code] as number;
-      if (label === UNRESOLVED) {
-        label = column === undefined || code === 0 ? 0 : lookUp(dimension.table, column, code);
-        dimension.labelOf[code] = label;
-      }
+      const label = dimension.labelOf[codeAt(column, row)] as number;
       if (label < 0) known = false;
-      this.#tuple[d] = label;
+      tuple[d] = label;
     }
     if (known) {
-      const series = this.#cells[this.#cell()] as number;
+      const series = this.#seriesOf(hashTuple(tuple));
       if (series !== 0) return series;
     }
     return this.#allocate(dimensions, row);
@@ -225,7 +224,7 @@ export class SeriesIndex {
       dimension.labelOf[code] = label;
       this.#tuple[d] = label;
     }
-    return (this.#cells[this.#cell()] as number) || this.#add();
+    return this.#seriesOf(hashTuple(this.#tuple)) || this.#add();
   }
 
   /** Appends `#tuple` as the next series. */
@@ -238,47 +237,66 @@ export class SeriesIndex {
       this.#tuples = grown;
     }
     this.#tuples.set(this.#tuple, (id - 1) * width);
-    if (id * 2 > this.#cells.length) this.#grow();
-    else this.#cells[this.#cell()] = id;
+    if (id * 2 > this.#mask) this.#grow();
+    this.#place(id, hashTuple(this.#tuple));
     return id;
   }
 
   #grow(): void {
-    this.#cells = new Int32Array(this.#cells.length * 2);
-    const width = this.#dimensions.length;
-    for (let id = 1; id <= this.#count; id++) {
-      this.#tuple.set(this.#tuples.subarray((id - 1) * width, id * width));
-      this.#cells[this.#cell()] = id;
+    const old = this.#cells;
+    this.#cells = new Int32Array(old.length * 2);
+    this.#mask = old.length - 1;
+    for (let i = 0; i < old.length; i += 2) {
+      if (old[i + 1] !== 0) this.#place(old[i + 1] as number, old[i] as number);
     }
   }
 
-  /** The cell of `#tuple`, or the empty one where it belongs. */
-  #cell(): number {
-    const tuple = this.#tuple;
-    const width = tuple.length;
-    const mask = this.#cells.length - 1;
-    let hash = 0;
-    for (let d = 0; d < width; d++) {
-      hash = Math.imul(hash ^ (tuple[d] as number), 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
+  #place(id: number, hash: number): void {
+    let at = hash & this.#mask;
+    while (this.#cells[2 * at + 1] !== 0) at = (at + 1) & this.#mask;
+    this.#cells[2 * at] = hash;
+    this.#cells[2 * at + 1] = id;
+  }
+
+  /** The series of `#tuple`, or 0. */
+  #seriesOf(hash: number): number {
+    const cells = this.#cells;
+    const mask = this.#mask;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const id = this.#cells[at] as number;
-      if (id === 0) return at;
-      let d = 0;
-      while (d < width && this.#tuples[(id - 1) * width + d] === tuple[d]) d++;
-      if (d === width) return at;
+      const id = cells[2 * at + 1] as number;
+      if (id === 0 || (cells[2 * at] === hash && this.#isTuple(id))) return id;
     }
   }
+
+  #isTuple(id: number): boolean {
+    const tuple = this.#tuple;
+    const start = (id - 1) * tuple.length;
+    for (let d = 0; d < tuple.length; d++) {
+      if (this.#tuples[start + d] !== tuple[d]) return false;
+    }
+    return true;
+  }
+}
+
+function hashTuple(tuple: Int32Array): number {
+  let hash = 0;
+  for (let d = 0; d < tuple.length; d++) {
+    hash = Math.imul(hash ^ (tuple[d] as number), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return hash;
 }
 
 function codeAt(column: LabelColumn | undefined, row: number): number {
   return column === undefined ? 0 : (column.codes[row] as number);
 }
 
-/** A value that is too long is never in the table. */
-function lookUp(table: LabelTable, { entries, low }: LabelColumn, code: number): number {
-  return table.find(entries, code - 1, low[code - 1] as number) || UNKNOWN;
+/** Fills `labelOf` for every code of the block. A value that is too long is never in the table. */
+function lookUpAll({ table, labelOf }: Dimension, { entries, low }: LabelColumn): void {
+  labelOf[0] = 0;
+  for (let i = 0; i < entries.count; i++) {
+    labelOf[i + 1] = table.find(entries, i, low[i] as number) || UNKNOWN;
+  }
 }
 
 function tooLong(column: LabelColumn | undefined, code: number): boolean {
