@@ -22,7 +22,7 @@ import {
   type TimeseriesRequest,
 } from './request.ts';
 import { ceilTo, formatDuration } from './time.ts';
-import { compileWhere, type LabelTest } from './where.ts';
+import { compileWhere, fieldsOf, type LabelTest } from './where.ts';
 
 export interface Plan {
   readonly tenant: string;
@@ -106,7 +106,8 @@ function planFor(request: TimeseriesRequest, rollup: RollupDefinition, range: Ra
   };
 }
 
-function checkShape({ measures, groupBy, limit, orderBy }: TimeseriesRequest): void {
+function checkShape({ measures, groupBy, where, limit, orderBy }: TimeseriesRequest): void {
+  fieldsOf(where); // Throws if the condition is too large to be walked, or says nothing.
   refuseIf(
     measures.length === 0 || measures.length > MEASURES_MAX,
     `1 to ${MEASURES_MAX} measures may be asked for, received ${measures.length}`,

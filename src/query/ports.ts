@@ -3,18 +3,19 @@ import type {
   CollectReply,
   CollectRequest,
   LedgerReply,
+  LedgerRequest,
   SeriesLabels,
 } from '../../actors/partition/protocol.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 
-export type { CollectReply, CollectRequest, LedgerReply, SeriesLabels };
+export type { CollectReply, CollectRequest, LedgerReply, LedgerRequest, SeriesLabels };
 
 /** The partitions of this server, wherever their threads are. Partitions count from 0. */
 export interface PartitionClient {
   readonly partitions: number;
   /** Rejects with `query_timeout`, or with the actor's fault while it restarts. */
   collect(partition: number, request: CollectRequest, timeoutMs: number): Promise<CollectReply>;
-  ledger(partition: number, tenant: string, timeoutMs: number): Promise<LedgerReply>;
+  ledger(partition: number, request: LedgerRequest, timeoutMs: number): Promise<LedgerReply>;
   /** Every block before it is applied and seen by the next `collect`. */
   appliedOffset(partition: number): number;
   /** The offset behind the newest durable block of the partition; 0 if there is none since the start. */

@@ -2,15 +2,12 @@
  * Which output series each stored series belongs to. A partition numbers its series on its own; a query keeps those
  * whose labels pass its condition and adds up those that agree in the fields it groups by.
  */
+import { OVERFLOW_LABEL, OVERFLOW_SERIES } from '../aggregate/series-index.ts';
 import { AppError } from '../model/errors.ts';
 import { CELLS_MAX } from './limits.ts';
 import type { Plan } from './plan.ts';
 import type { SeriesLabels } from './ports.ts';
 import type { Labels } from './where.ts';
-
-/** The series that collects what is past the series limit; every label reads so. */
-export const OVERFLOW_SERIES_ID = 0;
-export const OVERFLOW_LABEL = '__overflow__';
 
 export class SeriesGroups {
   /** Labels of output series `i`, in the order of `groupBy`. */
@@ -33,7 +30,7 @@ export class SeriesGroups {
   /** Maps further series of a partition, by ascending id; those that are mapped already are skipped. */
   extend(partition: number, series: readonly SeriesLabels[]): void {
     let map = this.outputOf(partition);
-    let mappedTo = this.#mappedTo.get(partition) ?? OVERFLOW_SERIES_ID;
+    let mappedTo = this.#mappedTo.get(partition) ?? OVERFLOW_SERIES;
     for (const { id, labels } of series) {
       if (id <= mappedTo) continue;
       if (id >= map.length) map = grown(map, id + 1);
@@ -46,9 +43,7 @@ export class SeriesGroups {
 
   #emptyMap(): Int32Array {
     const map = new Int32Array(64).fill(-1);
-    map[OVERFLOW_SERIES_ID] = this.#outputFor(
-      this.#plan.rollup.dimensions.map(() => OVERFLOW_LABEL),
-    );
+    map[OVERFLOW_SERIES] = this.#outputFor(this.#plan.rollup.dimensions.map(() => OVERFLOW_LABEL));
     return map;
   }
 

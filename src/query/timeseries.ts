@@ -92,7 +92,7 @@ async function mergeParts(
       });
     }
     for (const [point, step] of [...steps].sort(([a], [b]) => a - b)) {
-      restated ||= step.restated;
+      restated ||= step.restated > 0;
       table.addStep(point, step);
     }
     await nextTurn();

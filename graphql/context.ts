@@ -1,0 +1,20 @@
+/** What resolvers are given: who asks, and the services that answer. */
+import type { Clock } from '../src/model/clock.ts';
+import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
+import type { Queries } from '../src/query/queries.ts';
+import type { SystemPort } from '../src/query/system.ts';
+import type { Access } from './authorize.ts';
+
+export interface Services {
+  readonly queries: Queries;
+  readonly partitions: PartitionClient;
+  readonly catalog: RollupCatalog;
+  readonly system: SystemPort;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+export interface GraphContext {
+  readonly access: Access;
+  readonly services: Services;
+}

@@ -1,0 +1,104 @@
+/** What an operation may cost, judged before it runs: depth, fields, aliases, and the work of its root fields. */
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql';
+
+/** Longest request body. A large `in` list fits; a file does not. */
+export const BODY_BYTES_MAX = 256 * 1024;
+/** Tokens of a document: validation is quadratic in the fields of one selection, so size alone does not bound it. */
+export const TOKENS_MAX = 4_000;
+/** Ours end at 5. Introspection nests deeper and is bounded by the number of fields. */
+export const DEPTH_MAX = 10;
+/** Fields after fragments are spread, aliases included. */
+export const FIELDS_MAX = 500;
+/** The sum over root fields of what they cost to answer. */
+export const COST_MAX = 100;
+
+/** A timeseries reads up to a second of rows; eight of them make a dashboard page. The rest ask actors or one page. */
+const ROOT_COSTS: Readonly<Record<string, number>> = {
+  timeseries: 12,
+  ledger: 6,
+  deadLetters: 6,
+  actors: 3,
+  partitions: 3,
+  rollups: 1,
+};
+
+interface Measured {
+  readonly fields: number;
+  readonly depth: number;
+}
+
+export const operationLimits: ValidationRule = (context: ValidationContext) => ({
+  OperationDefinition(operation: OperationDefinitionNode) {
+    const measure = measurer(context);
+    const { fields, depth } = measure(operation.selectionSet);
+    const cost = rootFields(context, operation.selectionSet, new Set()).reduce(
+      (sum, { name }) => sum + (ROOT_COSTS[name.value] ?? 0),
+      0,
+    );
+    refuseAbove('depth', depth, DEPTH_MAX);
+    refuseAbove('fields', fields, FIELDS_MAX);
+    refuseAbove('cost', cost, COST_MAX);
+    function refuseAbove(what: string, received: number, max: number): void {
+      if (received <= max) return;
+      const message = `the operation has ${what} ${received}, at most ${max} is answered: ask in several requests`;
+      const extensions = { code: 'operation_too_large' };
+      context.reportError(new GraphQLError(message, { nodes: operation, extensions }));
+    }
+  },
+});
+
+/** Fragments are measured once each, so that nested spreads cannot make measuring itself expensive. */
+function measurer(context: ValidationContext): (selection: SelectionSetNode) => Measured {
+  const measured = new Map<string, Measured>();
+  const nothing: Measured = { fields: 0, depth: 0 };
+  const measure = (selection: SelectionSetNode | undefined): Measured => {
+    let fields = 0;
+    let depth = 0;
+    for (const node of selection?.selections ?? []) {
+      const inner =
+        node.kind === Kind.FRAGMENT_SPREAD ? spread(node.name.value) : measure(node.selectionSet);
+      const isField = node.kind === Kind.FIELD;
+      const isIntrospection = isField && node.name.value.startsWith('__');
+      fields += inner.fields + (isField ? 1 : 0);
+      if (!isIntrospection) depth = Math.max(depth, inner.depth + (isField ? 1 : 0));
+    }
+    return { fields, depth };
+  };
+  const spread = (name: string): Measured => {
+    const known = measured.get(name);
+    if (known !== undefined) return known;
+    // A fragment that spreads itself is refused by another rule; here it must only come to an end.
+    measured.set(name, nothing);
+    const result = measure(fragment(context, name)?.selectionSet);
+    measured.set(name, result);
+    return result;
+  };
+  return measure;
+}
+
+function rootFields(
+  context: ValidationContext,
+  selection: SelectionSetNode,
+  spread: Set<string>,
+): FieldNode[] {
+  return selection.selections.flatMap((node) => {
+    if (node.kind === Kind.FIELD) return [node];
+    if (node.kind === Kind.INLINE_FRAGMENT) return rootFields(context, node.selectionSet, spread);
+    const named = fragment(context, node.name.value);
+    if (named === undefined || spread.has(node.name.value)) return [];
+    spread.add(node.name.value);
+    return rootFields(context, named.selectionSet, spread);
+  });
+}
+
+const fragment = (context: ValidationContext, name: string): FragmentDefinitionNode | undefined =>
+  context.getFragment(name) ?? undefined;

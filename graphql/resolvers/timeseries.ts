@@ -1,0 +1,115 @@
+/** The timeseries query and subscription: arguments to a request, answers to the schema's shape. */
+import type { TimeseriesAnswer } from '../../src/query/answer.ts';
+import type { LiveMessage } from '../../src/query/live-query.ts';
+import type { MeasureRequest, QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
+import type { Where } from '../../src/query/where.ts';
+import type { GraphContext } from '../context.ts';
+
+type Maybe<T> = T | null | undefined;
+
+interface MeasureArgs {
+  readonly op: QueryOp;
+  readonly field?: Maybe<string>;
+  readonly q?: Maybe<number>;
+}
+
+interface WhereArgs {
+  readonly field?: Maybe<string>;
+  readonly eq?: Maybe<string>;
+  readonly ne?: Maybe<string>;
+  readonly in?: Maybe<readonly string[]>;
+  readonly prefix?: Maybe<string>;
+  readonly exists?: Maybe<boolean>;
+  readonly and?: Maybe<readonly WhereArgs[]>;
+  readonly or?: Maybe<readonly WhereArgs[]>;
+  readonly not?: Maybe<WhereArgs>;
+}
+
+interface TimeseriesArgs {
+  readonly stream: string;
+  readonly from?: Maybe<number>;
+  readonly to?: Maybe<number>;
+  readonly last?: Maybe<number>;
+  readonly step?: Maybe<number>;
+  readonly measures: readonly MeasureArgs[];
+  readonly groupBy: readonly string[];
+  readonly where?: Maybe<WhereArgs>;
+  readonly limit: number;
+  readonly orderBy?: Maybe<{ readonly measure: number; readonly descending: boolean }>;
+}
+
+export async function timeseries(
+  _: unknown,
+  args: TimeseriesArgs & { readonly after?: Maybe<string> },
+  { access, services }: GraphContext,
+): Promise<object> {
+  const request = requestOf(args, access.tenant);
+  return shown(await services.queries.timeseries(request, args.after ?? undefined));
+}
+
+export const timeseriesUpdates = {
+  subscribe: (
+    _: unknown,
+    args: TimeseriesArgs & { readonly cursor?: Maybe<string> },
+    { access, services }: GraphContext,
+  ): AsyncIterable<LiveMessage> =>
+    services.queries.subscribe(requestOf(args, access.tenant), args.cursor ?? undefined),
+
+  resolve: (message: LiveMessage): object => ({
+    ...shown(message.answer),
+    cursor: message.cursor,
+    snapshot: message.kind === 'snapshot',
+    gap: message.kind === 'gap',
+    droppedMessages: message.droppedMessages,
+    removedSeries: message.removedSeries.map((labels) => ({ labels })),
+  }),
+};
+
+const shown = ({ fromMs, toMs, watermarkMs, ...rest }: TimeseriesAnswer): object => ({
+  ...rest,
+  from: fromMs,
+  to: toMs,
+  watermark: watermarkMs,
+});
+
+/** In one fixed order of keys, whatever the order of arguments: equal subscriptions are recognised by it. */
+function requestOf(args: TimeseriesArgs, tenant: string): TimeseriesRequest {
+  return {
+    tenant,
+    stream: args.stream,
+    ...given('fromMs', args.from),
+    ...given('toMs', args.to),
+    ...given('lastMs', args.last),
+    ...given('stepMs', args.step),
+    measures: args.measures.map(measureOf),
+    groupBy: args.groupBy,
+    ...given('where', args.where && whereOf(args.where)),
+    limit: args.limit,
+    ...given('orderBy', args.orderBy),
+  };
+}
+
+const measureOf = ({ op, field, q }: MeasureArgs): MeasureRequest => ({
+  op,
+  ...given('field', field),
+  ...given('q', q),
+});
+
+const whereOf = (args: WhereArgs): Where => ({
+  ...given('field', args.field),
+  ...given('eq', args.eq),
+  ...given('ne', args.ne),
+  ...given('in', args.in),
+  ...given('prefix', args.prefix),
+  ...given('exists', args.exists),
+  ...given('and', args.and?.map(whereOf)),
+  ...given('or', args.or?.map(whereOf)),
+  ...given('not', args.not && whereOf(args.not)),
+});
+
+/** GraphQL's null and absent are both "not given". */
+function given<K extends string, T>(name: K, value: Maybe<T>): { readonly [name in K]?: T } {
+  return value === null || value === undefined
+    ? {}
+    : ({ [name]: value } as { readonly [name in K]?: T });
+}

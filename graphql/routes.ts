@@ -1,0 +1,136 @@
+/** What each path of the query listener answers. */
+import type { Logger } from '../src/model/logger.ts';
+import { type Access, type Authorizer, allows, bearerSecret, unauthorized } from './authorize.ts';
+import type { Exchange } from './http.ts';
+import { BODY_BYTES_MAX } from './limits.ts';
+import type { GraphServer } from './yoga.ts';
+
+export interface RouteOptions {
+  readonly graph: GraphServer;
+  readonly authorize: Authorizer;
+  readonly logger: Logger;
+  /** Origins whose pages may read answers; `*` for all. */
+  readonly corsOrigins: readonly string[];
+  /** Undefined if a page of that origin may ask, else why not. */
+  readonly refuseOrigin: (origin: string, host: string) => string | undefined;
+  readonly graphiql: boolean;
+  /** Prometheus text. */
+  readonly metrics: () => Promise<string>;
+  /** What is not ready yet, in words; empty when requests can be answered. */
+  readonly readiness: () => readonly string[];
+  /** Handled by `/`. */
+  readonly page: () => string;
+}
+
+type Route = (exchange: Exchange, options: RouteOptions) => Promise<void> | void;
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
+const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
+
+export const ROUTES: Readonly<Record<string, Route>> = {
+  '/graphql': graphql,
+  '/metrics': metrics,
+  '/healthz': (exchange) => exchange.reply(200, TEXT, 'ok\n'),
+  '/readyz': readyz,
+  '/': (exchange, { page }) =>
+    exchange.reply(200, { 'content-type': 'text/html; charset=utf-8' }, page()),
+};
+
+export const notFound: Route = (exchange) =>
+  exchange.reply(404, TEXT, `nothing is here; there are ${Object.keys(ROUTES).join(', ')}\n`);
+
+async function graphql(exchange: Exchange, options: RouteOptions): Promise<void> {
+  const { method, headers } = exchange.head;
+  const origin = headers.get('origin') ?? '';
+  const refusal = options.refuseOrigin(origin, headers.get('host') ?? '');
+  if (refusal !== undefined) return replyError(exchange, 403, 'forbidden', refusal);
+  const cors = corsHeaders(origin, options.corsOrigins);
+  if (method === 'options') return exchange.reply(204, cors, '');
+  if (method !== 'get' && method !== 'post') {
+    return replyError(exchange, 405, 'method_not_allowed', 'use GET or POST');
+  }
+  const access = options.authorize(bearerSecret(headers.get('authorization')));
+  if (access === undefined && !(options.graphiql && asksForPage(exchange))) {
+    const { message, extensions } = unauthorized();
+    return exchange.reply(
+      401,
+      { ...JSON_TYPE, ...cors, 'www-authenticate': 'Bearer' },
+      JSON.stringify({ errors: [{ message, extensions: { code: extensions['code'] } }] }),
+    );
+  }
+  if (access !== undefined && !allows(access, 'read')) {
+    return replyError(exchange, 403, 'forbidden', 'this needs a key with scope "read"');
+  }
+  const request = await requestOf(exchange);
+  if (request === undefined) return;
+  const response = await options.graph.fetch(request, { access: access ?? NOBODY });
+  for (const [name, value] of Object.entries(cors)) response.headers.set(name, value);
+  await exchange.respond(response);
+}
+
+/** Gets the GraphiQL page and, having no scope, nothing else. */
+const NOBODY: Access = { keyId: 'none', tenant: '', scopes: [] };
+
+const asksForPage = ({ head }: Exchange): boolean =>
+  head.method === 'get' &&
+  head.query === '' &&
+  (head.headers.get('accept') ?? '').includes('text/html');
+
+/** A browser sends these bodies to other origins only after asking, and we do not say yes. */
+const JSON_BODY = /^application\/(?:json|graphql\+json)\s*(?:;|$)/i;
+
+async function requestOf(exchange: Exchange): Promise<Request | undefined> {
+  const { method, path, query, headers } = exchange.head;
+  const url = `http://query.invalid${path}${query === '' ? '' : `?${query}`}`;
+  if (method === 'get') return new Request(url, { headers, signal: exchange.signal });
+  if (!JSON_BODY.test(headers.get('content-type') ?? '')) {
+    replyError(exchange, 415, 'unsupported_media_type', 'send Content-Type: application/json');
+    return undefined;
+  }
+  const body = await exchange.body(BODY_BYTES_MAX);
+  if (body !== undefined) {
+    return new Request(url, { method: 'POST', headers, body, signal: exchange.signal });
+  }
+  replyError(exchange, 413, 'body_too_large', `a query may have at most ${BODY_BYTES_MAX} bytes`);
+  return undefined;
+}
+
+function corsHeaders(origin: string, allowed: readonly string[]): Record<string, string> {
+  const isAllowed = allowed.includes('*') || allowed.includes(origin);
+  if (origin === '' || !isAllowed) return {};
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers': 'authorization, content-type',
+    'access-control-max-age': '600',
+    vary: 'origin',
+  };
+}
+
+const replyError = (exchange: Exchange, status: number, code: string, message: string): void =>
+  exchange.reply(
+    status,
+    JSON_TYPE,
+    JSON.stringify({ errors: [{ message, extensions: { code } }] }),
+  );
+
+/** The machinery is for operators; a scraper needs a key of theirs once there are keys. */
+async function metrics(exchange: Exchange, options: RouteOptions): Promise<void> {
+  const access = options.authorize(bearerSecret(exchange.head.headers.get('authorization')));
+  if (access === undefined || !allows(access, 'admin')) {
+    exchange.reply(
+      401,
+      { ...TEXT, 'www-authenticate': 'Bearer' },
+      'send a key with scope "admin"\n',
+    );
+    return;
+  }
+  const text = await options.metrics();
+  exchange.reply(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, text);
+}
+
+function readyz(exchange: Exchange, { readiness }: RouteOptions): void {
+  const missing = readiness();
+  if (missing.length === 0) exchange.reply(200, TEXT, 'ready\n');
+  else exchange.reply(503, { ...TEXT, 'retry-after': '1' }, `not ready: ${missing.join('; ')}\n`);
+}

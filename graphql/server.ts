@@ -1,0 +1,135 @@
+/** The query listener: GraphQL, health, metrics and a first page, on one port. */
+import {
+  App,
+  SSLApp,
+  type TemplatedApp,
+  type us_listen_socket,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import type { Logger } from '../src/model/logger.ts';
+import type { Authorizer } from './authorize.ts';
+import type { Services } from './context.ts';
+import { openExchange } from './http.ts';
+import { isLoopbackAddress, isLoopbackHost, originIsAllowed } from './origin.ts';
+import { renderPage } from './page.ts';
+import { notFound, ROUTES, type RouteOptions } from './routes.ts';
+import { createSocketServer } from './websocket.ts';
+import { createGraphServer, GRAPHQL_PATH } from './yoga.ts';
+
+export interface QueryListenerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Origins whose pages may read answers. Default: none. */
+  readonly corsOrigins?: readonly string[];
+  readonly authorize: Authorizer;
+  /** Whether there are keys at all: the first page shows how to send one. */
+  readonly needsKey: boolean;
+  readonly services: Services;
+  readonly logger: Logger;
+  /** Prometheus text. */
+  readonly metrics: () => Promise<string>;
+  /** What is not ready yet, in words; empty when requests can be answered. */
+  readonly readiness: () => readonly string[];
+  /** Where events are sent to, for the first page. */
+  readonly ingestUrl: string;
+}
+
+export interface QueryListener {
+  readonly url: string;
+  readonly port: number;
+  /** Ends subscriptions and connections and stops listening. */
+  close(): void;
+}
+
+/** Requests that are being answered, subscriptions over SSE among them. Further ones are told to come again. */
+const REQUESTS_MAX = 2_000;
+
+/** Rejects if the address is taken or the TLS files cannot be used. */
+export function openQueryListener(options: QueryListenerOptions): Promise<QueryListener> {
+  const { host, tls, services, logger, authorize } = options;
+  const isLoopback = isLoopbackAddress(host);
+  const corsOrigins = options.corsOrigins ?? [];
+  const graph = createGraphServer({ services, logger, graphiql: isLoopback });
+  const scheme = tls === undefined ? 'http' : 'https';
+  const urlAt = (port: number) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  let url = '';
+
+  const refuseOrigin = (origin: string, hostName: string): string | undefined => {
+    if (!originIsAllowed(origin, hostName, corsOrigins)) {
+      return `pages of ${origin} may not ask this server: add the origin to cors.origins`;
+    }
+    if (isLoopback && !isLoopbackHost(hostName)) {
+      return `the server listens on ${host} and does not know itself as "${hostName}"`;
+    }
+    return undefined;
+  };
+  const routeOptions: RouteOptions = {
+    graph,
+    authorize,
+    logger,
+    corsOrigins,
+    refuseOrigin,
+    graphiql: isLoopback,
+    metrics: options.metrics,
+    readiness: options.readiness,
+    page: () =>
+      renderPage({
+        ingestUrl: options.ingestUrl,
+        queryUrl: url,
+        graphiql: isLoopback,
+        needsKey: options.needsKey,
+        version: services.version,
+      }),
+  };
+  const sockets = createSocketServer({ graph, authorize, logger, refuseOrigin });
+  const app =
+    tls === undefined
+      ? App()
+      : SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile });
+  app.ws(GRAPHQL_PATH, sockets.behavior);
+  route(app, routeOptions);
+
+  return new Promise((resolve, reject) => {
+    app.listen(host, options.port, (listening: us_listen_socket | false) => {
+      if (listening === false) {
+        reject(new Error(`cannot listen on ${host}:${options.port}: is the port taken?`));
+        return;
+      }
+      const port = us_socket_local_port(listening);
+      url = urlAt(port);
+      resolve({
+        url,
+        port,
+        close() {
+          services.queries.close();
+          sockets.closeAll();
+          app.close();
+        },
+      });
+    });
+  });
+}
+
+function route(app: TemplatedApp, options: RouteOptions): void {
+  const { logger } = options;
+  let inFlight = 0;
+  app.any('/*', (res, req) => {
+    const exchange = openExchange(res, req);
+    if (inFlight >= REQUESTS_MAX) {
+      exchange.reply(503, { 'retry-after': '1' }, 'too many requests at a time\n');
+      return;
+    }
+    const handle = ROUTES[exchange.head.path] ?? notFound;
+    inFlight++;
+    Promise.resolve(handle(exchange, options))
+      .catch((error: unknown) => {
+        logger.error({ err: error, path: exchange.head.path }, 'a request could not be answered');
+        exchange.reply(500, {}, 'internal error\n');
+      })
+      .finally(() => {
+        inFlight--;
+      });
+  });
+}

@@ -1,0 +1,202 @@
+/**
+ * graphql-transport-ws over uWebSockets. A socket holds at most one message that its client has not taken; while it
+ * does, nothing more is asked of its subscriptions, which then are nothing but cursors.
+ */
+
+import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
+import { type ExecutionArgs, GraphQLError } from 'graphql';
+import { type Context, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws';
+import type { Logger } from '../src/model/logger.ts';
+import { type Access, type Authorizer, allows, bearerSecret } from './authorize.ts';
+import { maskError } from './error-mask.ts';
+import { BODY_BYTES_MAX } from './limits.ts';
+import type { GraphServer } from './yoga.ts';
+
+export interface SocketOptions {
+  readonly graph: GraphServer;
+  readonly authorize: Authorizer;
+  readonly logger: Logger;
+  /** Undefined if a page of that origin may connect, else why not. */
+  readonly refuseOrigin: (origin: string, host: string) => string | undefined;
+}
+
+export interface SocketServer {
+  readonly behavior: WebSocketBehavior<Connection>;
+  /** Tells every client that the server goes away. */
+  closeAll(): void;
+}
+
+export const CONNECTIONS_MAX = 1_000;
+/** Operations of one connection at a time. */
+const OPERATIONS_MAX = 64;
+/** A client that answers no ping for so long, be it only because it reads nothing, is given up. */
+const IDLE_TIMEOUT_SECONDS = 120;
+/** The protocol's close codes that are ours to use. */
+const CLOSE = { goingAway: 1001, internalError: 4500 } as const;
+
+/** State of one socket, kept by uWebSockets. */
+interface Connection {
+  readonly protocol: string;
+  /** From the upgrade request; a browser cannot set one and sends it with `connection_init`. */
+  readonly secret: string | undefined;
+  access: Access | undefined;
+  isOpen: boolean;
+  drained: PromiseWithResolvers<void>;
+  receive: (text: string) => Promise<void>;
+  closed: (code: number, reason: string) => Promise<void>;
+}
+
+type Socket = WebSocket<Connection>;
+type ConnectionContext = Context<Record<string, unknown> | undefined, Connection>;
+type Enveloped = ReturnType<GraphServer['getEnveloped']>;
+/** The functions that belong to one operation travel with its arguments. */
+type OperationArgs = ExecutionArgs & {
+  readonly rootValue: Pick<Enveloped, 'execute' | 'subscribe'>;
+};
+
+export function createSocketServer(options: SocketOptions): SocketServer {
+  const { graph, logger, refuseOrigin } = options;
+  const sockets = new Set<Socket>();
+  const server = makeServer<Record<string, unknown> | undefined, Connection>({
+    onConnect: (context) => admit(context, options.authorize),
+    onSubscribe: (context, _id, payload) => prepare(context, payload, graph, logger),
+    execute: (args) => (args as OperationArgs).rootValue.execute(args),
+    subscribe: (args) => (args as OperationArgs).rootValue.subscribe(args),
+    onError: (_context, _id, _payload, errors) =>
+      errors.map((error) => maskError(error, logger).toJSON()),
+  });
+  const behavior: WebSocketBehavior<Connection> = {
+    maxPayloadLength: BODY_BYTES_MAX,
+    idleTimeout: IDLE_TIMEOUT_SECONDS,
+    sendPingsAutomatically: true,
+    upgrade(res, req, context) {
+      const refusal = refuseOrigin(req.getHeader('origin'), req.getHeader('host'));
+      if (refusal !== undefined) {
+        res.writeStatus('403 Forbidden').end(refusal);
+        return;
+      }
+      if (sockets.size >= CONNECTIONS_MAX) {
+        res.writeStatus('503 Service Unavailable').writeHeader('retry-after', '5');
+        res.end(`${CONNECTIONS_MAX} connections are open already`);
+        return;
+      }
+      const protocol = handleProtocols(req.getHeader('sec-websocket-protocol')) || '';
+      res.upgrade<Connection>(
+        newConnection(protocol, bearerSecret(req.getHeader('authorization'))),
+        req.getHeader('sec-websocket-key'),
+        protocol,
+        req.getHeader('sec-websocket-extensions'),
+        context,
+      );
+    },
+    open(socket) {
+      sockets.add(socket);
+      const connection = socket.getUserData();
+      connection.closed = server.opened(
+        {
+          protocol: connection.protocol,
+          send: (text) => sendWhenDrained(socket, connection, text),
+          close: (code, reason) => {
+            // Not in this turn: the message that explains it may be on its way.
+            setImmediate(() => {
+              if (connection.isOpen) socket.end(code, reason);
+            });
+          },
+          onMessage: (receive) => {
+            connection.receive = receive;
+          },
+        },
+        connection,
+      );
+    },
+    message(socket, bytes) {
+      const connection = socket.getUserData();
+      connection.receive(Buffer.from(bytes).toString()).catch((error: unknown) => {
+        logger.error({ err: error }, 'a WebSocket message could not be handled');
+        if (connection.isOpen) socket.end(CLOSE.internalError, 'internal error');
+      });
+    },
+    drain: (socket) => wake(socket.getUserData()),
+    close(socket, code, reason) {
+      sockets.delete(socket);
+      const connection = socket.getUserData();
+      connection.isOpen = false;
+      wake(connection);
+      connection.closed(code, Buffer.from(reason).toString()).catch((error: unknown) => {
+        logger.error({ err: error }, 'a WebSocket connection could not be cleaned up');
+      });
+    },
+  };
+  return {
+    behavior,
+    closeAll() {
+      for (const socket of [...sockets]) socket.end(CLOSE.goingAway, 'the server is shutting down');
+    },
+  };
+}
+
+const newConnection = (protocol: string, secret: string | undefined): Connection => ({
+  protocol,
+  secret,
+  access: undefined,
+  isOpen: true,
+  drained: Promise.withResolvers(),
+  receive: async () => {},
+  closed: async () => {},
+});
+
+function wake(connection: Connection): void {
+  connection.drained.resolve();
+  connection.drained = Promise.withResolvers();
+}
+
+async function sendWhenDrained(
+  socket: Socket,
+  connection: Connection,
+  text: string,
+): Promise<void> {
+  while (connection.isOpen && socket.getBufferedAmount() > 0) await connection.drained.promise;
+  if (connection.isOpen) socket.send(text);
+}
+
+/** The key comes with the upgrade or with `connection_init`; false closes with 4403. */
+function admit({ connectionParams, extra }: ConnectionContext, authorize: Authorizer): boolean {
+  const sent = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
+  const secret = typeof sent === 'string' ? bearerSecret(sent) : extra.secret;
+  const access = authorize(secret);
+  if (access === undefined || !allows(access, 'read')) return false;
+  extra.access = access;
+  return true;
+}
+
+/** Parses and validates an operation; answers what to execute, or the errors that the client gets. */
+async function prepare(
+  { extra, subscriptions }: ConnectionContext,
+  payload: SubscribePayload,
+  graph: GraphServer,
+  logger: Logger,
+): Promise<OperationArgs | readonly GraphQLError[]> {
+  if (extra.access === undefined)
+    throw new Error('an operation came before its connection was admitted');
+  if (Object.keys(subscriptions).length > OPERATIONS_MAX) {
+    const extensions = { code: 'query_overload', retryable: true };
+    return [new GraphQLError(`a connection may run ${OPERATIONS_MAX} operations`, { extensions })];
+  }
+  try {
+    const enveloped = graph.getEnveloped({ access: extra.access, params: payload });
+    const { schema, parse, validate, contextFactory, execute, subscribe } = enveloped;
+    const document = parse(payload.query);
+    const errors = validate(schema, document);
+    if (errors.length > 0) return errors;
+    return {
+      schema,
+      document,
+      operationName: payload.operationName ?? null,
+      variableValues: payload.variables ?? null,
+      contextValue: await contextFactory(),
+      rootValue: { execute, subscribe },
+    };
+  } catch (error) {
+    return [maskError(error, logger)];
+  }
+}

@@ -1,0 +1,69 @@
+/** GraphQL execution with our limits, masks and access: the same for HTTP, SSE and WebSocket. */
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import type { Logger } from '../src/model/logger.ts';
+import type { Access } from './authorize.ts';
+import type { GraphContext, Services } from './context.ts';
+import { maskError } from './error-mask.ts';
+import { BODY_BYTES_MAX, operationLimits, TOKENS_MAX } from './limits.ts';
+import { schema } from './schema.ts';
+
+/** What a transport says about a request. */
+export interface RequestContext {
+  readonly access: Access;
+}
+
+export type GraphServer = YogaServerInstance<RequestContext, GraphContext>;
+
+export interface GraphServerOptions {
+  readonly services: Services;
+  readonly logger: Logger;
+  /** Serves the GraphiQL page to browsers. */
+  readonly graphiql: boolean;
+}
+
+export const GRAPHQL_PATH = '/graphql';
+
+const limits: Plugin = {
+  onParse({ parseFn, setParseFn }) {
+    setParseFn((source, options) => parseFn(source, { ...options, maxTokens: TOKENS_MAX }));
+  },
+  onValidate({ addValidationRule }) {
+    addValidationRule(operationLimits);
+  },
+};
+
+export function createGraphServer(options: GraphServerOptions): GraphServer {
+  const { services, logger, graphiql } = options;
+  return createYoga<RequestContext, GraphContext>({
+    schema,
+    graphqlEndpoint: GRAPHQL_PATH,
+    context: ({ access }) => ({ access, services }),
+    plugins: [limits],
+    maskedErrors: { maskError: (error) => maskError(error, logger) },
+    // The mask logs what is worth it, with the id that the client gets.
+    logging: false,
+    graphiql: graphiql && { title: 'Streamgauge', defaultQuery: FIRST_QUERY },
+    renderGraphiQL,
+    landingPage: false,
+    cors: false,
+    multipart: false,
+    batching: false,
+    maxRequestBodySize: BODY_BYTES_MAX,
+    // Node's own: yoga's stand-ins do not hold back a stream whose reader is slow.
+    fetchAPI: { Request, Response, Headers, ReadableStream, TextEncoder, TextDecoder, URL },
+  });
+}
+
+const FIRST_QUERY = `# Events by type over the last 15 minutes.
+{
+  timeseries(last: "15m", step: "1m", measures: [{ op: count }], groupBy: ["type"]) {
+    watermark
+    complete
+    series {
+      labels { name value }
+      points { t values { value errorBound } }
+    }
+  }
+}
+`;

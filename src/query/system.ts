@@ -1,0 +1,117 @@
+/** Questions about the server itself: what became of events, what was refused, how far the partitions are. */
+
+import { AppError } from '../model/errors.ts';
+import { EPOCH_MS_MAX } from '../model/units.ts';
+import { COLLECT_TIMEOUT_MS } from './limits.ts';
+import type { LedgerReply, PartitionClient } from './ports.ts';
+import { floorTo } from './time.ts';
+
+export interface ActorView {
+  readonly name: string;
+  readonly path: string;
+  readonly state: 'running' | 'restarting' | 'stopped' | 'failed';
+  readonly mailboxDepth: number;
+  readonly oldestMessageAgeMs: number;
+  readonly restarts: number;
+  readonly handled: number;
+}
+
+export interface PartitionView {
+  readonly id: number;
+  readonly appliedOffset: number;
+  readonly lagBytes: number;
+  /** Max over events of min(ts, arrival); null before the first event. */
+  readonly watermark: number | null;
+}
+
+export interface DeadLetterView {
+  /** Unique; also the cursor behind this letter. */
+  readonly id: string;
+  readonly arrivalMs: number;
+  readonly stream: string;
+  readonly code: string;
+  readonly message: string;
+  readonly line: number | null;
+  readonly raw: Uint8Array;
+}
+
+export interface DeadLetterQuery {
+  readonly tenant: string;
+  /** Undefined: every stream. */
+  readonly stream?: string;
+  readonly first: number;
+  /** The id of the last letter of the page before. */
+  readonly after?: string;
+}
+
+/** What the composition root knows of the machinery. */
+export interface SystemPort {
+  actors(): Promise<readonly ActorView[]>;
+  partitions(): Promise<readonly PartitionView[]>;
+  /** Newest first, at most `first`. Throws `query_invalid` if `after` is no id. */
+  deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetterView[]>;
+  /** Durable events of the stream, accepted or refused, that lie at or behind these offsets per partition. */
+  pendingEvents(tenant: string, stream: string, from: ReadonlyMap<number, number>): Promise<number>;
+}
+
+export interface LedgerQuery {
+  readonly tenant: string;
+  readonly stream: string;
+  /** Counted by whole hours of arrival; default: everything that is kept. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+}
+
+export interface LedgerSum {
+  readonly received: number;
+  readonly applied: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+  readonly pending: number;
+  readonly clamped: number;
+  readonly expired: number;
+  readonly balanced: boolean;
+}
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Adds up the ledger over the partitions. What is pending is counted from exactly the offsets at which the partitions
+ * answered, so that an event in between is neither missed nor counted twice.
+ */
+export async function sumLedger(
+  query: LedgerQuery,
+  partitions: PartitionClient,
+  system: SystemPort,
+  nowMs: number,
+): Promise<LedgerSum> {
+  const { tenant, stream, fromMs = 0, toMs = EPOCH_MS_MAX } = query;
+  const hours = { tenant, fromMs: floorTo(fromMs, HOUR_MS), toMs };
+  const replies = await Promise.all(
+    Array.from({ length: partitions.partitions }, (_, p) =>
+      partitions.ledger(p, hours, COLLECT_TIMEOUT_MS).catch(missingIfFault),
+    ),
+  );
+  const sum = { received: 0, applied: 0, duplicate: 0, rejected: 0, clamped: 0, expired: 0 };
+  const from = new Map<number, number>();
+  replies.forEach((reply, partition) => {
+    from.set(partition, reply?.appliedOffset ?? partitions.appliedOffset(partition));
+    for (const entry of reply?.entries ?? []) {
+      if (entry.stream !== stream) continue;
+      for (const count of Object.keys(sum) as (keyof typeof sum)[]) sum[count] += entry[count];
+    }
+  });
+  // What is pending has only just arrived.
+  const isNowAsked = nowMs >= hours.fromMs && nowMs < toMs;
+  const pending = isNowAsked ? await system.pendingEvents(tenant, stream, from) : 0;
+  const received = sum.received + pending;
+  const balanced =
+    received === sum.applied + sum.duplicate + sum.rejected + pending &&
+    replies.every((reply) => reply !== undefined);
+  return { ...sum, received, pending, balanced };
+}
+
+function missingIfFault(error: unknown): LedgerReply | undefined {
+  if (error instanceof AppError && error.retryable) return undefined;
+  throw error;
+}
