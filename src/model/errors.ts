@@ -63,6 +63,7 @@ export const FAULT = {
   },
   actor_stopped: { retryable: true, meaning: 'the actor has stopped or is restarting' },
   restart_limit: { retryable: false, meaning: 'an actor crashed more often than its limit allows' },
+  thread_failed: { retryable: false, meaning: 'a thread of the server ended by itself' },
   query_invalid: { retryable: false, meaning: 'the query cannot be answered as asked' },
   query_timeout: { retryable: true, meaning: 'the query took longer than its limit' },
   query_overload: {

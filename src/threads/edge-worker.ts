@@ -1,0 +1,108 @@
+/** The main thread's end of one edge thread. */
+import { type MessagePort, Worker } from 'node:worker_threads';
+import type { RecoveryReport } from '../../storage/log/journal-recovery.ts';
+import type { EdgeCounts } from '../ingest/counters.ts';
+import { AppError } from '../model/errors.ts';
+import { assertNever } from '../model/result.ts';
+import type { EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
+
+export interface Listening {
+  readonly port: number;
+  /** Of the edge that owns the journal. */
+  readonly recovery?: RecoveryReport;
+}
+
+export class EdgeWorker {
+  /** Resolves when events are taken; rejects if the thread cannot start. */
+  readonly listening: Promise<Listening>;
+  readonly #worker: Worker;
+  readonly #onFailed: (fault: AppError) => void;
+  readonly #listening = Promise.withResolvers<Listening>();
+  readonly #ended = Promise.withResolvers<undefined>();
+  /** Snapshots that were asked for; as many as the metrics page has requests. */
+  readonly #counts = new Map<number, (counts: EdgeCounts) => void>();
+  #asks = 0;
+  #isClosing = false;
+  #hasFailed = false;
+
+  /** `onFailed` is told once, of a thread that ends although nobody closed it. */
+  constructor(data: EdgeThreadData, onFailed: (fault: AppError) => void) {
+    this.#onFailed = onFailed;
+    this.listening = this.#listening.promise;
+    // Whoever waits for it sees the rejection; nobody has to.
+    this.listening.catch(() => {});
+    const ports: MessagePort[] = data.partitionThreads.map(({ port }) => port);
+    if (data.log.type === 'remote') ports.push(data.log.port);
+    this.#worker = new Worker(new URL('./edge.ts', import.meta.url), {
+      workerData: data,
+      transferList: ports,
+      name: `edge/${data.edgeId}`,
+    });
+    this.#worker.on('message', (message: FromEdge) => this.#hear(message));
+    this.#worker.on('error', (error) => this.#fail(new AppError('thread_failed', String(error))));
+    this.#worker.on('exit', () => {
+      this.#fail(new AppError('thread_failed', 'an edge thread ended by itself'));
+      this.#ended.resolve(undefined);
+    });
+  }
+
+  /** A snapshot of its counters; undefined if it ends meanwhile. */
+  counts(): Promise<EdgeCounts | undefined> {
+    const counts = new Promise<EdgeCounts>((resolve) => {
+      const id = this.#asks++;
+      this.#counts.set(id, resolve);
+      this.#tell({ type: 'counts', id });
+    });
+    return Promise.race([counts, this.#ended.promise]);
+  }
+
+  /** Says on `/readyz` that the server is ready, or why it is not. */
+  setReadiness(reason?: string): void {
+    this.#tell(reason === undefined ? { type: 'ready' } : { type: 'ready', reason });
+  }
+
+  /** Appends to its journal for whoever holds the other end. */
+  serveLog(port: MessagePort): void {
+    this.#worker.postMessage({ type: 'serveLog', port } satisfies ToEdge, [port]);
+  }
+
+  /** Stops accepting, answers what is in progress, closes the log, ends. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#tell({ type: 'close' });
+    await this.#ended.promise;
+  }
+
+  #tell(message: ToEdge): void {
+    this.#worker.postMessage(message);
+  }
+
+  #hear(message: FromEdge): void {
+    switch (message.type) {
+      case 'listening':
+        this.#listening.resolve(message);
+        break;
+      case 'counts':
+        this.#counts.get(message.id)?.(message.counts);
+        this.#counts.delete(message.id);
+        break;
+      case 'failed': {
+        const { code = 'thread_failed', message: text, location } = message.fault;
+        this.#fail(new AppError(code, text, location));
+        break;
+      }
+      case 'closed':
+        this.#isClosing = true;
+        break;
+      default:
+        assertNever(message);
+    }
+  }
+
+  #fail(fault: AppError): void {
+    if (this.#hasFailed || this.#isClosing) return;
+    this.#hasFailed = true;
+    this.#listening.reject(fault);
+    this.#onFailed(fault);
+  }
+}

@@ -1,0 +1,66 @@
+/** The main thread's end of one partition thread: its life. Requests go through `PartitionClient`. */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { AppError } from '../model/errors.ts';
+import type {
+  PartitionThreadCommand,
+  PartitionThreadEvent,
+  PartitionThreadOptions,
+} from './protocol.ts';
+
+export class PartitionWorker {
+  readonly partitions: readonly number[];
+  /** One end per asker; whoever asks gets one. */
+  readonly ports: readonly MessagePort[];
+  /** Resolves once every partition has loaded its committed state. Rejects if the thread fails before. */
+  readonly ready: Promise<void>;
+  readonly #worker: Worker;
+  readonly #ended = Promise.withResolvers<void>();
+  #isClosing = false;
+
+  /** `onFailed` is told once, of a thread that ends although nobody closed it. */
+  constructor(
+    options: Omit<PartitionThreadOptions, 'clients'>,
+    askers: number,
+    onFailed: (fault: AppError) => void,
+  ) {
+    const channels = Array.from({ length: askers }, () => new MessageChannel());
+    const clients = channels.map(({ port2 }) => port2);
+    const workerData: PartitionThreadOptions = { ...options, clients };
+    this.partitions = options.partitions;
+    this.ports = channels.map(({ port1 }) => port1);
+    this.#worker = new Worker(new URL('./partition.ts', import.meta.url), {
+      workerData,
+      transferList: clients,
+      name: `partitions/${options.thread}`,
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // Whoever waits for it sees the rejection; nobody has to.
+    promise.catch(() => {});
+    this.ready = promise;
+    let hasFailed = false;
+    const fail = (fault: AppError) => {
+      if (hasFailed || this.#isClosing) return;
+      hasFailed = true;
+      reject(fault);
+      onFailed(fault);
+    };
+    this.#worker.on('message', (event: PartitionThreadEvent) => {
+      if (event.type === 'ready') resolve();
+      else if (event.type === 'closed') this.#ended.resolve();
+      else fail(new AppError(event.code ?? 'thread_failed', event.message));
+    });
+    this.#worker.on('error', (error) => fail(new AppError('thread_failed', String(error))));
+    this.#worker.on('exit', () => {
+      fail(new AppError('thread_failed', 'a partition thread ended by itself'));
+      this.#ended.resolve();
+    });
+  }
+
+  /** Stops reading the log, commits what is applied, ends. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#worker.postMessage({ type: 'close' } satisfies PartitionThreadCommand);
+    await this.#ended.promise;
+    await this.#worker.terminate();
+  }
+}
