@@ -1,12 +1,12 @@
 /** What the main thread tells an edge thread, and what it hears. */
 import type { MessagePort } from 'node:worker_threads';
-import type { VerdictRequest } from '../../actors/partition/protocol.ts';
 import type { RecoveryReport } from '../../storage/log/journal-recovery.ts';
 import type { JournalBounds } from '../../storage/log/journal-writer.ts';
 import type { EdgeCounts } from '../ingest/counters.ts';
 import type { EdgeOptions } from '../ingest/options.ts';
 import type { LogOptions } from '../logging.ts';
 import type { FaultCode, FaultLocation } from '../model/errors.ts';
+import type { PartitionThread } from './partition-links.ts';
 
 export interface EdgeThreadData {
   /** 0 owns the journal's writing side; the others reach it over `log`. */
@@ -17,7 +17,10 @@ export interface EdgeThreadData {
   /** Which life of the server this is: greater at every start, below 2^32. */
   readonly producerEpoch: number;
   /** The buffer of a `JournalShared`. */
-  readonly journalShared: SharedArrayBuffer;
+  readonly journal: SharedArrayBuffer;
+  /** The buffer of a `Progress`. */
+  readonly progress: SharedArrayBuffer;
+  readonly partitionThreads: readonly PartitionThread[];
   readonly log: JournalHere | RemoteJournal;
 }
 
@@ -38,8 +41,6 @@ export type ToEdge =
   /** Edge 0: appends for whoever holds the other end of `port`. */
   | { readonly type: 'serveLog'; readonly port: MessagePort }
   | { readonly type: 'counts'; readonly id: number }
-  /** The answer to a `verdict`; without `dropped` the partition could not say. */
-  | { readonly type: 'verdict'; readonly id: number; readonly dropped?: number }
   /** From here on `/readyz` says why the server is not ready; undefined: it is. */
   | { readonly type: 'ready'; readonly reason?: string }
   /** Finish what is in progress, close the log, end. */
@@ -48,13 +49,6 @@ export type ToEdge =
 export type FromEdge =
   | { readonly type: 'listening'; readonly port: number; readonly recovery?: RecoveryReport }
   | { readonly type: 'counts'; readonly id: number; readonly counts: EdgeCounts }
-  /** Asks how many of the rows were dropped as duplicates. The rows are applied. */
-  | {
-      readonly type: 'verdict';
-      readonly id: number;
-      readonly partition: number;
-      readonly request: VerdictRequest;
-    }
   /** The thread has closed its sockets and ends. */
   | { readonly type: 'failed'; readonly fault: EdgeFault }
   | { readonly type: 'closed' };

@@ -4,7 +4,6 @@
  */
 import { createServer } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { VerdictRequest } from '../../actors/partition/protocol.ts';
 import { createHeartbeats } from '../../storage/log/heartbeats.ts';
 import { type Journal, openJournal } from '../../storage/log/journal.ts';
 import { attachJournalShared } from '../../storage/log/journal-shared.ts';
@@ -19,6 +18,8 @@ import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import { offset } from '../model/units.ts';
 import type { EdgeFault, EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
+import { PartitionLinks } from './partition-links.ts';
+import { attachProgress } from './progress.ts';
 import { createWhenApplied } from './when-applied.ts';
 
 /** What one idle partition's clock may lag behind. */
@@ -27,10 +28,10 @@ const HEARTBEAT_MS = 1_000;
 if (parentPort === null) throw new Error('an edge is a worker thread');
 const main = parentPort;
 const data: EdgeThreadData = workerData;
-const { edgeId, options, journalShared } = data;
+const { edgeId, options } = data;
 const clock = systemClock;
 const logger = createLogger(data.logging);
-const shared = attachJournalShared(journalShared);
+const shared = attachJournalShared(data.journal);
 const producer = new Producer({
   id: edgeId,
   epoch: data.producerEpoch,
@@ -58,7 +59,11 @@ async function start(): Promise<void> {
       {
         log: writer as LogWriter,
         producer,
-        whenApplied: createWhenApplied({ shared, clock, verdict: askVerdict }),
+        whenApplied: createWhenApplied({
+          shared,
+          progress: attachProgress(data.progress),
+          partitions: new PartitionLinks(data.partitionThreads),
+        }),
         clock,
         logger,
         unreadyReason: () => unreadyReason,
@@ -99,9 +104,6 @@ async function obey(message: ToEdge): Promise<void> {
     case 'counts':
       if (edge !== undefined) tell({ type: 'counts', id: message.id, counts: edge.counts() });
       break;
-    case 'verdict':
-      settleVerdict(message.id, message.dropped);
-      break;
     case 'ready':
       unreadyReason = message.reason;
       break;
@@ -136,30 +138,6 @@ function faultOf(error: unknown): EdgeFault {
   if (!(error instanceof AppError)) return { message: String(error) };
   const { message, code, location } = error;
   return { message, code, location };
-}
-
-interface AskedVerdict {
-  readonly resolve: (dropped: number) => void;
-  readonly reject: (reason: AppError) => void;
-}
-
-/** Bounded by the waits that the edge allows. */
-const asked = new Map<number, AskedVerdict>();
-let verdictsAsked = 0;
-
-function askVerdict(partition: number, request: VerdictRequest): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const id = verdictsAsked++;
-    asked.set(id, { resolve, reject });
-    tell({ type: 'verdict', id, partition, request });
-  });
-}
-
-function settleVerdict(id: number, dropped: number | undefined): void {
-  const waiting = asked.get(id);
-  asked.delete(id);
-  if (dropped !== undefined) waiting?.resolve(dropped);
-  else waiting?.reject(new AppError('actor_stopped', 'the partition could not give its verdict'));
 }
 
 /**

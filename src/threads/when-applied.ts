@@ -1,61 +1,66 @@
 /** Answers `ack=applied`: watches the offsets that partitions publish, then asks for their verdicts. */
-import type { VerdictRequest } from '../../actors/partition/protocol.ts';
 import type { JournalShared } from '../../storage/log/journal-shared.ts';
 import type { WhenApplied } from '../ingest/applied.ts';
 import type { BlockRows } from '../ingest/contribution.ts';
-import type { Clock } from '../model/clock.ts';
+import type { PartitionLinks } from './partition-links.ts';
+import { type Progress, progressMovedFrom, progressTicks } from './progress.ts';
 
-/**
- * How often the offsets are looked at while somebody waits. They are plain shared numbers, so there is nothing to
- * be woken by; a look costs a microsecond, and this is small next to the log's sync plus the fold.
- */
-const LOOK_MS = 4;
+/** A verdict is looked up in memory or in one row of RocksDB, between two blocks. */
+const VERDICT_TIMEOUT_MS = 2_000;
 
 export interface WhenAppliedOptions {
   readonly shared: JournalShared;
-  readonly clock: Clock;
-  /** How many of the rows were dropped as duplicates. Rejects if the partition cannot say. */
-  readonly verdict: (partition: number, request: VerdictRequest) => Promise<number>;
+  readonly progress: Progress;
+  readonly partitions: PartitionLinks;
 }
 
 interface Waiter {
   readonly rows: readonly BlockRows[];
-  readonly deadlineMs: number;
   readonly resolve: (isApplied: boolean) => void;
 }
 
 /** The number of waiters is bounded by the edge. */
-export function createWhenApplied({ shared, clock, verdict }: WhenAppliedOptions): WhenApplied {
+export function createWhenApplied(options: WhenAppliedOptions): WhenApplied {
+  const { shared, progress, partitions } = options;
   const waiters = new Set<Waiter>();
-  let timer: NodeJS.Timeout | undefined;
+  let isWatching = false;
 
-  const isApplied = ({ rows }: Waiter) =>
+  const isApplied = (rows: readonly BlockRows[]) =>
     rows.every(({ partition, nextOffset }) => (shared.applied[partition] as number) >= nextOffset);
 
-  const look = () => {
-    const now = clock.now();
-    for (const waiter of waiters) {
-      const done = isApplied(waiter);
-      if (!done && now < waiter.deadlineMs) continue;
-      waiters.delete(waiter);
-      waiter.resolve(done);
+  /** One watcher for all, while there are any. */
+  const watch = async () => {
+    isWatching = true;
+    while (waiters.size > 0) {
+      const ticks = progressTicks(progress);
+      for (const waiter of waiters) if (isApplied(waiter.rows)) waiter.resolve(true);
+      if (waiters.size > 0) await progressMovedFrom(progress, ticks);
     }
-    if (waiters.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
+    isWatching = false;
   };
 
-  return async (rows, timeoutMs) => {
-    const deadlineMs = clock.now() + timeoutMs;
-    const done = await new Promise<boolean>((resolve) => {
-      waiters.add({ rows, deadlineMs, resolve });
-      timer ??= setInterval(look, LOOK_MS);
+  const applied = (rows: readonly BlockRows[], timeoutMs: number) =>
+    new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => waiter.resolve(false), timeoutMs);
+      const waiter: Waiter = {
+        rows,
+        resolve: (isInTime) => {
+          clearTimeout(timer);
+          waiters.delete(waiter);
+          resolve(isInTime);
+        },
+      };
+      waiters.add(waiter);
+      if (!isWatching) void watch();
     });
-    if (!done) return undefined;
+
+  return async (rows, timeoutMs) => {
+    if (!(await applied(rows, timeoutMs))) return undefined;
     const dropped = await Promise.all(
-      rows.map(({ partition, offset, rowFrom, rowTo }) =>
-        verdict(partition, { offset, rowFrom, rowTo }),
-      ),
+      rows.map(({ partition, offset, rowFrom, rowTo }) => {
+        const request = { offset, rowFrom, rowTo };
+        return partitions.ask('verdict', { partition, request }, VERDICT_TIMEOUT_MS);
+      }),
     );
     return dropped.reduce((sum, count) => sum + count, 0);
   };
