@@ -31,6 +31,7 @@ export async function repeatAcrossCrash(
   body.stamp(0, Date.now());
   const truth = new TruthCounter(1);
   truth.add(body);
+  for (let sending = 1; sending < SENDINGS; sending++) truth.addResent(body);
 
   // The first two race each other through the same open batch, or the next one.
   const replies = await Promise.all([send(server, body), send(server, body)]);

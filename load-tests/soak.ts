@@ -153,7 +153,9 @@ function report({ measured, rssBytes, growth, live, stalls }: Soak): string {
   ].join('\n\n');
 }
 
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+function percent(part: number): string {
+  return `${(100 * part).toFixed(1)} %`;
+}
 
 function quantile(ascending: readonly number[], q: number): number {
   return ascending[Math.max(0, Math.ceil(q * ascending.length) - 1)] ?? Number.NaN;

@@ -14,6 +14,8 @@ export interface MinuteTruth {
 /** Plain data: crosses from the generator's process to the one that compares. */
 export interface Truth {
   readonly events: number;
+  /** Events that were sent again because a connection broke: no more than these may be duplicates. */
+  readonly resent: number;
   readonly minutes: readonly MinuteTruth[];
   /** How often each body of the workload was acknowledged. */
   readonly acknowledgements: readonly number[];
@@ -23,6 +25,7 @@ export class TruthCounter {
   readonly #minutes = new Map<number, { events: number[]; durationSumMs: number[] }>();
   readonly #acknowledgements: number[];
   #events = 0;
+  #resent = 0;
 
   constructor(bodies: number) {
     this.#acknowledgements = new Array<number>(bodies).fill(0);
@@ -45,10 +48,16 @@ export class TruthCounter {
     }
   }
 
+  /** The server may or may not have taken the body before; it goes out once more. */
+  addResent(body: StampedBody): void {
+    this.#resent += body.events;
+  }
+
   read(): Truth {
     const minutes = [...this.#minutes].sort(([a], [b]) => a - b);
     return {
       events: this.#events,
+      resent: this.#resent,
       minutes: minutes.map(([minuteMs, cells]) => ({ minuteMs, ...cells })),
       acknowledgements: this.#acknowledgements,
     };
@@ -73,7 +82,7 @@ export function addTruths(a: Truth, b: Truth): Truth {
     minutes.set(minute.minuteMs, before === undefined ? minute : addMinutes(before, minute));
   }
   const ascending = [...minutes.values()].sort((one, other) => one.minuteMs - other.minuteMs);
-  return { ...a, events: a.events + b.events, minutes: ascending };
+  return { ...a, events: a.events + b.events, resent: a.resent + b.resent, minutes: ascending };
 }
 
 const addMinutes = (a: MinuteTruth, b: MinuteTruth): MinuteTruth => ({

@@ -40,7 +40,7 @@ const SKETCHES = `query ($stream: String!, $from: Timestamp!, $to: Timestamp!) {
 /** Counts, sums and the ledger. The server must have caught up and be the only one that `truth` describes. */
 export async function differences(server: Server, truth: Truth): Promise<string[]> {
   const ledger = await server.caughtUp();
-  const found = ledgerDifferences(ledger, truth.events);
+  const found = ledgerDifferences(ledger, truth);
   const first = truth.minutes[0];
   const last = truth.minutes.at(-1);
   if (first === undefined || last === undefined) return found;
@@ -94,7 +94,10 @@ export function assertNone(what: string, found: readonly string[]): void {
   throw new Error([`${found.length} ${what}:`, ...shown].join('\n'));
 }
 
-export function ledgerDifferences(ledger: Ledger, events: number): string[] {
+export function ledgerDifferences(
+  ledger: Ledger,
+  { events, resent }: Pick<Truth, 'events' | 'resent'>,
+): string[] {
   const found: string[] = [];
   if (ledger.applied !== events) {
     found.push(`ledger: expected ${events} applied, received ${ledger.applied}`);
@@ -105,6 +108,9 @@ export function ledgerDifferences(ledger: Ledger, events: number): string[] {
       `ledger: ${ledger.received} received is not ${ledger.applied} applied + ${ledger.duplicate} duplicate + ` +
         `${ledger.rejected} rejected + ${ledger.pending} pending (balanced: ${ledger.balanced})`,
     );
+  }
+  if (ledger.duplicate > resent) {
+    found.push(`ledger: ${ledger.duplicate} duplicates of ${resent} events that were sent again`);
   }
   for (const kind of ['rejected', 'clamped', 'expired'] as const) {
     if (ledger[kind] !== 0) found.push(`ledger: expected 0 ${kind}, received ${ledger[kind]}`);

@@ -77,6 +77,7 @@ export class BodySource {
    */
   retry(body: StampedBody, reason: 'refused' | 'disconnected'): void {
     if (reason === 'refused') this.#refused++;
+    else this.#truth.addResent(body);
     this.#again.push(body);
   }
 

@@ -27,10 +27,11 @@ const LEDGER = {
   ...{ received: 30, applied: 20, duplicate: 10, rejected: 0, pending: 0, clamped: 0, expired: 0 },
   balanced: true,
 };
+const TRUTH = { events: 20, resent: 10 };
 
 test('equal answers have no differences', (t) => {
   t.deepEqual(minuteDifferences(SENT, answer(SENT)), []);
-  t.deepEqual(ledgerDifferences(LEDGER, 20), []);
+  t.deepEqual(ledgerDifferences(LEDGER, TRUTH), []);
 });
 
 test('a lost, a doubled, a missing and an unsent cell are each named', (t) => {
@@ -52,19 +53,21 @@ test('a lost, a doubled, a missing and an unsent cell are each named', (t) => {
 });
 
 test('a ledger that does not add up, or counts otherwise, is named', (t) => {
-  t.is(ledgerDifferences({ ...LEDGER, applied: 19 }, 20).length, 2);
-  t.is(ledgerDifferences({ ...LEDGER, balanced: false }, 20).length, 1);
-  t.is(ledgerDifferences({ ...LEDGER, rejected: 1, received: 31 }, 20).length, 1);
-  t.throws(() => assertNone('differences', ledgerDifferences(LEDGER, 21)), {
+  t.is(ledgerDifferences({ ...LEDGER, applied: 19 }, TRUTH).length, 2);
+  t.is(ledgerDifferences({ ...LEDGER, balanced: false }, TRUTH).length, 1);
+  t.is(ledgerDifferences({ ...LEDGER, rejected: 1, received: 31 }, TRUTH).length, 1);
+  t.is(ledgerDifferences(LEDGER, { ...TRUTH, resent: 9 }).length, 1);
+  t.throws(() => assertNone('differences', ledgerDifferences(LEDGER, { ...TRUTH, events: 21 })), {
     message: /1 differences:\n {2}ledger: expected 21 applied, received 20/,
   });
 });
 
 test('the truths of two senders add up minute by minute', (t) => {
   const truth = (minutes: readonly MinuteTruth[], events: number): Truth => ({
-    ...{ minutes, events, acknowledgements: [] },
+    ...{ minutes, events, resent: 1, acknowledgements: [] },
   });
   const sum = addTruths(truth(SENT, 19), truth([minute(MINUTE_MS, [9, 0, 0, 0, 0])], 9));
   t.deepEqual(sum.minutes, [SENT[0] as MinuteTruth, minute(MINUTE_MS, [10, 1, 1, 1, 1])]);
   t.is(sum.events, 28);
+  t.is(sum.resent, 2);
 });
