@@ -21,8 +21,8 @@ let gathered = new Float64Array(1024);
 let slotOfIndex = new Int32Array(1024);
 
 /**
- * Packs one column group; undefined if no series has anything in it. `restated`: how many events came
- * after the bucket had been closed.
+ * Packs one column group; undefined if no series has anything in it. `restated`: how many of its events
+ * came after the bucket had been closed.
  */
 export function encodeRow(
   fold: BucketFold,
@@ -32,7 +32,10 @@ export function encodeRow(
   return group === 0 ? encodeScalars(fold, restated) : encodeSketch(fold, group, restated);
 }
 
-/** How many late events the row has taken in; 0 for a row that was never amended. */
+/**
+ * 0 for a row that was never amended after its bucket had closed. Else, for scalars, how many late events it took in;
+ * for a sketch, where not every event has a value, 1.
+ */
 export function restatedOf(row: Uint8Array): number {
   const reader = new ByteReader(row);
   reader.at = AT.restated;
@@ -141,7 +144,7 @@ function encodeSketch(
   if (series === 0) return undefined;
   reserve(series);
   const kind = sketch instanceof QuantileTable ? ROW_KIND.quantile : ROW_KIND.distinct;
-  writeHeader(kind, 0, series, restated);
+  writeHeader(kind, 0, series, Math.min(restated, 1));
   const widths = out.at;
   out.u16(0);
   out.bytes[widths] = writeColumn(fold.series, present.subarray(0, series));

@@ -31,7 +31,7 @@ export class StepAccumulator {
     this.#fold = new BucketFold(layoutOf(def));
   }
 
-  /** How many late events the merged rows had taken in after they were closed. */
+  /** 0 if no merged row was ever amended after its bucket had closed. */
   get restated(): number {
     return this.#restated;
   }

@@ -198,13 +198,29 @@ export class SeriesIndex {
       if (label < 0) known = false;
       tuple[d] = label;
     }
-    if (known) {
-      const series = this.#seriesOf(hashTuple(tuple));
-      if (series !== 0) return series;
-    }
-    return this.#allocate(dimensions, row);
+    // Another entry with the same bytes may have become known since the block's entries were looked up.
+    if (!known) known = this.#lookUpAgain(dimensions, row);
+    return (known && this.#seriesOf(hashTuple(tuple))) || this.#allocate(dimensions, row);
   }
 
+  #lookUpAgain(dimensions: readonly BlockDimension[], row: number): boolean {
+    let known = true;
+    for (let d = 0; d < dimensions.length; d++) {
+      const { column, dimension } = dimensions[d] as BlockDimension;
+      if (column === undefined || (this.#tuple[d] as number) >= 0) continue;
+      const code = codeAt(column, row);
+      const label = dimension.table.find(column.entries, code - 1, column.low[code - 1] as number);
+      if (label === 0) {
+        known = false;
+      } else {
+        dimension.labelOf[code] = label;
+        this.#tuple[d] = label;
+      }
+    }
+    return known;
+  }
+
+  /** `#tuple` is no series yet. */
   #allocate(dimensions: readonly BlockDimension[], row: number): number {
     const full = this.#count >= this.#seriesMax;
     if (full || dimensions.some(({ column }) => tooLong(column, codeAt(column, row)))) {
@@ -216,15 +232,11 @@ export class SeriesIndex {
       const { column, dimension } = dimensions[d] as BlockDimension;
       if (column === undefined || (this.#tuple[d] as number) >= 0) continue;
       const code = codeAt(column, row);
-      const hash = column.low[code - 1] as number;
-      // Another entry with the same bytes may have been added since this one was looked up.
-      const label =
-        dimension.table.find(column.entries, code - 1, hash) ||
-        dimension.table.add(column.entries, code - 1, hash);
+      const label = dimension.table.add(column.entries, code - 1, column.low[code - 1] as number);
       dimension.labelOf[code] = label;
       this.#tuple[d] = label;
     }
-    return this.#seriesOf(hashTuple(this.#tuple)) || this.#add();
+    return this.#add();
   }
 
   /** Appends `#tuple` as the next series. */
