@@ -53,7 +53,8 @@ export class Exchange {
       if (this.#allowOrigin !== '') this.#writeOrigin();
       for (const [name, value] of headers) this.res.writeHeader(name, value);
       if (json === '') {
-        this.res.endWithoutBody(undefined, closeConnection);
+        // Any argument here, even undefined, would be taken for a length.
+        this.res.endWithoutBody();
       } else {
         this.res.writeHeader('Content-Type', 'application/json');
         this.res.end(json, closeConnection);
