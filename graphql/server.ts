@@ -1,11 +1,5 @@
 /** The query listener: GraphQL, health, metrics and a first page, on one port. */
-import {
-  App,
-  SSLApp,
-  type TemplatedApp,
-  type us_listen_socket,
-  us_socket_local_port,
-} from 'uWebSockets.js';
+import type { TemplatedApp } from 'uWebSockets.js';
 import type { Logger } from '../src/model/logger.ts';
 import type { Authorizer } from './authorize.ts';
 import type { Services } from './context.ts';
@@ -13,14 +7,11 @@ import { openExchange } from './http.ts';
 import { isLoopbackAddress, isLoopbackHost, originIsAllowed } from './origin.ts';
 import { renderPage } from './page.ts';
 import { notFound, ROUTES, type RouteOptions } from './routes.ts';
+import { ListeningSocket, type SocketAddress } from './socket.ts';
 import { createSocketServer } from './websocket.ts';
 import { createGraphServer, GRAPHQL_PATH } from './yoga.ts';
 
-export interface QueryListenerOptions {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+export interface QueryListenerOptions extends SocketAddress {
   /** Origins whose pages may read answers. Default: none. */
   readonly corsOrigins?: readonly string[];
   readonly authorize: Authorizer;
@@ -39,6 +30,8 @@ export interface QueryListenerOptions {
 export interface QueryListener {
   readonly url: string;
   readonly port: number;
+  /** Reads the certificate files again. Rejects and changes nothing if they do not fit. */
+  replaceCertificate(): Promise<void>;
   /** Ends subscriptions and connections and stops listening. */
   close(): void;
 }
@@ -46,8 +39,8 @@ export interface QueryListener {
 /** Requests that are being answered, subscriptions over SSE among them. Further ones are told to come again. */
 const REQUESTS_MAX = 2_000;
 
-/** Rejects if the address is taken or the TLS files cannot be used. */
-export function openQueryListener(options: QueryListenerOptions): Promise<QueryListener> {
+/** Rejects with `listen_failed`, or `config_invalid` if certificate and key do not fit. */
+export async function openQueryListener(options: QueryListenerOptions): Promise<QueryListener> {
   const { host, tls, services, logger, authorize } = options;
   const isLoopback = isLoopbackAddress(host);
   const corsOrigins = options.corsOrigins ?? [];
@@ -84,32 +77,21 @@ export function openQueryListener(options: QueryListenerOptions): Promise<QueryL
       }),
   };
   const sockets = createSocketServer({ graph, authorize, logger, refuseOrigin });
-  const app =
-    tls === undefined
-      ? App()
-      : SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile });
-  app.ws(GRAPHQL_PATH, sockets.behavior);
-  route(app, routeOptions);
-
-  return new Promise((resolve, reject) => {
-    app.listen(host, options.port, (listening: us_listen_socket | false) => {
-      if (listening === false) {
-        reject(new Error(`cannot listen on ${host}:${options.port}: is the port taken?`));
-        return;
-      }
-      const port = us_socket_local_port(listening);
-      url = urlAt(port);
-      resolve({
-        url,
-        port,
-        close() {
-          services.queries.close();
-          sockets.closeAll();
-          app.close();
-        },
-      });
-    });
+  const socket = await ListeningSocket.open(options, (app) => {
+    app.ws(GRAPHQL_PATH, sockets.behavior);
+    route(app, routeOptions);
   });
+  url = urlAt(socket.port);
+  return {
+    url,
+    port: socket.port,
+    replaceCertificate: () => socket.replaceCertificate(),
+    close() {
+      services.queries.close();
+      sockets.closeAll();
+      socket.close();
+    },
+  };
 }
 
 function route(app: TemplatedApp, options: RouteOptions): void {

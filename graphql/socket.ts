@@ -1,0 +1,112 @@
+/** The listening socket: plain or TLS, its port taken by nobody else, its certificate replaceable while it runs. */
+
+import {
+  App,
+  SSLApp,
+  type TemplatedApp,
+  type us_listen_socket,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import { AppError } from '../src/model/errors.ts';
+
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface SocketAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly tls?: TlsFiles;
+}
+
+/** uWebSockets' `LIBUS_LISTEN_EXCLUSIVE_PORT`. Without it a second server on the port gets half of the connections. */
+const EXCLUSIVE_PORT = 1;
+
+interface Listening {
+  readonly app: TemplatedApp;
+  readonly socket: us_listen_socket;
+}
+
+export class ListeningSocket {
+  readonly port: number;
+  readonly #address: SocketAddress;
+  readonly #routes: (app: TemplatedApp) => void;
+  #current: Listening;
+  /** Had the certificate before this one; its open connections live until the next replacement. */
+  #previous: Listening | undefined;
+
+  private constructor(address: SocketAddress, routes: (app: TemplatedApp) => void) {
+    this.#routes = routes;
+    this.#current = listen(address, routes);
+    this.port = us_socket_local_port(this.#current.socket);
+    this.#address = { ...address, port: this.port };
+  }
+
+  /** Rejects with `listen_failed`, or `config_invalid` if certificate and key do not fit. */
+  static async open(
+    address: SocketAddress,
+    routes: (app: TemplatedApp) => void,
+  ): Promise<ListeningSocket> {
+    if (address.tls !== undefined) await checkCertificate(address.tls);
+    return new ListeningSocket(address, routes);
+  }
+
+  /** Reads the certificate files again, for new connections. Rejects and changes nothing if they do not fit. */
+  async replaceCertificate(): Promise<void> {
+    const { tls } = this.#address;
+    if (tls === undefined) return;
+    await checkCertificate(tls);
+    // In one turn of the event loop, so that nobody else takes the port in between.
+    us_listen_socket_close(this.#current.socket);
+    this.#previous?.app.close();
+    this.#previous = this.#current;
+    this.#current = listen(this.#address, this.#routes);
+  }
+
+  close(): void {
+    this.#previous?.app.close();
+    this.#current.app.close();
+  }
+}
+
+function listen(
+  { host, port, tls }: SocketAddress,
+  routes: (app: TemplatedApp) => void,
+): Listening {
+  const app =
+    tls === undefined
+      ? App()
+      : SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+  routes(app);
+  const bound: { socket?: us_listen_socket } = {};
+  const done = (socket: us_listen_socket | false) => {
+    if (socket !== false) bound.socket = socket;
+  };
+  // The library takes host and options together, its typings know them only apart.
+  Reflect.apply(app.listen, app, [host, port, EXCLUSIVE_PORT, done]);
+  if (bound.socket === undefined) {
+    app.close();
+    throw new AppError(
+      'listen_failed',
+      `${host}:${port} cannot be listened on: is another program there, and is the address of this machine?`,
+    );
+  }
+  return { app, socket: bound.socket };
+}
+
+/** The library says only that it failed; Node says why. */
+async function checkCertificate({ certFile, keyFile }: TlsFiles): Promise<void> {
+  try {
+    const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `the certificate ${certFile} with the key ${keyFile} is not usable: ${why}`;
+    throw new AppError('config_invalid', message, { path: certFile }, error);
+  }
+}

@@ -1,0 +1,95 @@
+/** A query listener on a free port with partitions in memory, for tests over real sockets. */
+import type { ExecutionContext } from 'ava';
+import { authorizerFor } from '../../graphql/authorize.ts';
+import { openQueryListener, type QueryListenerOptions } from '../../graphql/server.ts';
+import type { AccessKey } from '../../src/model/access.ts';
+import { systemClock } from '../../src/model/clock.ts';
+import type { Logger } from '../../src/model/logger.ts';
+import { type Scheduler, systemScheduler } from '../../src/query/live-query.ts';
+import { Queries } from '../../src/query/queries.ts';
+import type { SystemPort } from '../../src/query/system.ts';
+import { MemoryPartitions } from '../query/partitions.ts';
+import { BY_TYPE, BY_TYPE_AND_COUNTRY, PURCHASES } from '../query/rollups.ts';
+
+export interface LogLine {
+  readonly fields: object;
+  readonly message: string;
+}
+
+export interface ListenerParts extends Partial<QueryListenerOptions> {
+  readonly keys?: readonly AccessKey[];
+  readonly system?: Partial<SystemPort>;
+  readonly scheduler?: Scheduler;
+}
+
+export async function openTestListener(t: ExecutionContext, parts: ListenerParts = {}) {
+  const { keys = [], system, scheduler = systemScheduler, ...options } = parts;
+  const memory = new MemoryPartitions([BY_TYPE, BY_TYPE_AND_COUNTRY, PURCHASES]);
+  const queries = new Queries({ partitions: memory, stored: memory, catalog: memory, scheduler });
+  const errors: LogLine[] = [];
+  const listener = await openQueryListener({
+    host: '127.0.0.1',
+    port: 0,
+    authorize: authorizerFor(keys),
+    needsKey: keys.length > 0,
+    services: {
+      queries,
+      partitions: memory,
+      catalog: memory,
+      system: { ...NOTHING, ...system },
+      clock: systemClock,
+      version: '1.2.3',
+    },
+    logger: recorder(errors),
+    metrics: async () => 'streamgauge_up 1\n',
+    readiness: () => [],
+    ingestUrl: 'http://127.0.0.1:8080',
+    ...options,
+  });
+  t.teardown(() => listener.close());
+  return { ...listener, memory, queries, errors };
+}
+
+const NOTHING: SystemPort = {
+  actors: async () => [],
+  partitions: async () => [],
+  deadLetters: async () => [],
+  pendingEvents: async () => 0,
+};
+
+function recorder(errors: LogLine[]): Logger {
+  const ignore = () => {};
+  return {
+    debug: ignore,
+    info: ignore,
+    warn: ignore,
+    error: (fields, message) => void errors.push({ fields, message }),
+    child: () => recorder(errors),
+  };
+}
+
+export interface GraphAnswer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is what the test looks at.
+  readonly data: any;
+  readonly errors: readonly {
+    message: string;
+    path?: unknown;
+    extensions: Record<string, unknown>;
+  }[];
+}
+
+/** One operation over POST. */
+export async function ask(
+  url: string,
+  query: string,
+  { variables, headers }: { variables?: object; headers?: Record<string, string> } = {},
+): Promise<GraphAnswer> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors = [] } = JSON.parse(await response.text());
+  return { status: response.status, data, errors };
+}
