@@ -5,14 +5,14 @@
 import type { Block, BlockColumn } from '../model/block.ts';
 import { BOOLEAN, COLUMN_KIND, type ColumnKind, type Entries, ROLE } from '../model/columns.ts';
 import { packRegister } from './distinct-sketch.ts';
-import { hashEntries } from './hash.ts';
+import { hashEntries, LABEL_SEED } from './hash.ts';
 import { packBins } from './quantile-sketch.ts';
 
 /** A column as strings: per row 0 = absent, else 1 + index of the entry. Several entries may hold equal bytes. */
 export interface LabelColumn {
   readonly codes: Uint32Array;
   readonly entries: Entries;
-  /** Hash of each entry, both lanes, seeds 0. */
+  /** Hash of each entry by `LABEL_SEED`, both lanes. */
   readonly low: Uint32Array;
   readonly high: Uint32Array;
 }
@@ -192,7 +192,7 @@ export class BlockColumns {
     }
     const low = this.#words.take(entries.count);
     const high = this.#words.take(entries.count);
-    hashEntries(entries, 0, 0, low, high);
+    hashEntries(entries, LABEL_SEED.low, LABEL_SEED.high, low, high);
     return { codes, entries, low, high };
   }
 }

@@ -9,7 +9,7 @@ import { DistinctTable } from './distinct-sketch.ts';
 import type { RowLayout, ScalarField } from './layout.ts';
 import { QuantileTable } from './quantile-sketch.ts';
 
-/** Numbers of one field by slot. `min` and `max` mean nothing where `n` is 0. */
+/** Numbers of one field by slot. Where there is none yet, `min` is Infinity and `max` -Infinity. */
 export interface Scalars {
   readonly field: ScalarField;
   n: Float64Array<ArrayBuffer>;
@@ -45,8 +45,8 @@ export class BucketFold {
       field,
       n: new Float64Array(8),
       sum: new Float64Array(field.sum ? 8 : 0),
-      min: new Float64Array(field.min ? 8 : 0),
-      max: new Float64Array(field.max ? 8 : 0),
+      min: new Float64Array(field.min ? 8 : 0).fill(Number.POSITIVE_INFINITY),
+      max: new Float64Array(field.max ? 8 : 0).fill(Number.NEGATIVE_INFINITY),
     }));
     this.sketches = layout.sketches.map(({ op }) =>
       op === 'quantile' ? new QuantileTable() : new DistinctTable(),
@@ -115,7 +115,10 @@ export class BucketFold {
     this.#cells.fill(0);
     this.counts.fill(0, 0, this.slots);
     for (const { n, sum, min, max } of this.scalars) {
-      for (const values of [n, sum, min, max]) values.fill(0, 0, this.slots);
+      n.fill(0, 0, this.slots);
+      sum.fill(0, 0, this.slots);
+      min.fill(Number.POSITIVE_INFINITY, 0, this.slots);
+      max.fill(Number.NEGATIVE_INFINITY, 0, this.slots);
     }
     for (const sketch of this.sketches) sketch.reset();
     this.slots = 0;
@@ -151,12 +154,13 @@ export class BucketFold {
     const series = new Uint32Array(capacity);
     series.set(this.series);
     this.series = series;
-    this.counts = grown(this.counts, capacity);
+    this.counts = grown(this.counts, capacity, 0);
     for (const scalars of this.scalars) {
-      scalars.n = grown(scalars.n, capacity);
-      if (scalars.field.sum) scalars.sum = grown(scalars.sum, capacity);
-      if (scalars.field.min) scalars.min = grown(scalars.min, capacity);
-      if (scalars.field.max) scalars.max = grown(scalars.max, capacity);
+      const { sum, min, max } = scalars.field;
+      scalars.n = grown(scalars.n, capacity, 0);
+      if (sum) scalars.sum = grown(scalars.sum, capacity, 0);
+      if (min) scalars.min = grown(scalars.min, capacity, Number.POSITIVE_INFINITY);
+      if (max) scalars.max = grown(scalars.max, capacity, Number.NEGATIVE_INFINITY);
     }
     this.#bits++;
     this.#cells = new Uint32Array(2 << this.#bits);
@@ -178,16 +182,15 @@ function addNumbers(
     const value = values[rows[j] as number] as number;
     if (Number.isNaN(value)) continue;
     const slot = slotOfRow[j - from] as number;
-    const before = n[slot] as number;
-    n[slot] = before + 1;
+    n[slot] = (n[slot] as number) + 1;
     if (sums) sum[slot] = (sum[slot] as number) + value;
-    if (minima && (before === 0 || value < (min[slot] as number))) min[slot] = value;
-    if (maxima && (before === 0 || value > (max[slot] as number))) max[slot] = value;
+    if (minima && value < (min[slot] as number)) min[slot] = value;
+    if (maxima && value > (max[slot] as number)) max[slot] = value;
   }
 }
 
-function grown(values: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(capacity);
+function grown(values: Float64Array, capacity: number, empty: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(capacity).fill(empty, values.length);
   larger.set(values);
   return larger;
 }

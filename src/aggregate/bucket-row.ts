@@ -117,8 +117,8 @@ function encodeScalars(fold: BucketFold, restated: number): Uint8Array<ArrayBuff
     const everyEvent = order.every((slot) => n[slot] === fold.counts[slot]);
     out.bytes[head] = everyEvent ? 0 : writeColumn(n, order);
     if (field.sum) out.bytes[head + 1] = writeColumn(sum, order);
-    if (field.min) out.bytes[head + 2] = writeColumn(min, order);
-    if (field.max) out.bytes[head + 3] = writeColumn(max, order);
+    if (field.min) out.bytes[head + 2] = writeColumn(min, order, n);
+    if (field.max) out.bytes[head + 3] = writeColumn(max, order, n);
   });
   return out.take();
 }
@@ -155,9 +155,16 @@ function encodeSketch(
   return out.take();
 }
 
-/** Answers the width that it chose. */
-function writeColumn(values: Float64Array | Uint32Array, order: Uint32Array): ColumnWidth {
-  for (let i = 0; i < order.length; i++) gathered[i] = values[order[i] as number] as number;
+/** Answers the width that it chose. Where `n` is 0 there is no value, and 0 is written. */
+function writeColumn(
+  values: Float64Array | Uint32Array,
+  order: Uint32Array,
+  n?: Float64Array,
+): ColumnWidth {
+  for (let i = 0; i < order.length; i++) {
+    const slot = order[i] as number;
+    gathered[i] = n?.[slot] === 0 ? 0 : (values[slot] as number);
+  }
   const width = widthOf(gathered, order.length);
   out.column(gathered, order.length, width);
   return width;
@@ -221,15 +228,13 @@ function mergeScalars(
       readInto(reader, series, sumWidth, gathered);
       addInto(scalars.sum, gathered, series);
     }
-    // Extremes look at the fold's own n to know whether there is one yet: n is added last.
     if (minWidth !== 0) {
       readInto(reader, series, minWidth, gathered);
-      for (let i = 0; i < series; i++) gathered[i] = -(gathered[i] as number);
-      raiseInto(scalars.min, gathered, n, scalars.n, series, -1);
+      lowerTo(scalars.min, gathered, n, series);
     }
     if (maxWidth !== 0) {
       readInto(reader, series, maxWidth, gathered);
-      raiseInto(scalars.max, gathered, n, scalars.n, series, 1);
+      raiseTo(scalars.max, gathered, n, series);
     }
     addInto(scalars.n, n, series);
   }
@@ -252,20 +257,30 @@ function addInto(bySlot: Float64Array, values: Float64Array, series: number): vo
   }
 }
 
-/** Keeps the greater of `sign` times the values. `n` and `nBySlot` tell where there are any. */
-function raiseInto(
+/** Where `n` is 0 there is no value. */
+function lowerTo(
   bySlot: Float64Array,
   values: Float64Array,
   n: Float64Array,
-  nBySlot: Float64Array,
   series: number,
-  sign: 1 | -1,
 ): void {
   for (let i = 0; i < series; i++) {
     const slot = slotOfIndex[i] as number;
     if (slot < 0 || n[i] === 0) continue;
-    const value = values[i] as number;
-    if (nBySlot[slot] === 0 || value > sign * (bySlot[slot] as number)) bySlot[slot] = sign * value;
+    if ((values[i] as number) < (bySlot[slot] as number)) bySlot[slot] = values[i] as number;
+  }
+}
+
+function raiseTo(
+  bySlot: Float64Array,
+  values: Float64Array,
+  n: Float64Array,
+  series: number,
+): void {
+  for (let i = 0; i < series; i++) {
+    const slot = slotOfIndex[i] as number;
+    if (slot < 0 || n[i] === 0) continue;
+    if ((values[i] as number) > (bySlot[slot] as number)) bySlot[slot] = values[i] as number;
   }
 }
 

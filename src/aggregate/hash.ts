@@ -8,6 +8,9 @@
  */
 import type { Entries } from '../model/columns.ts';
 
+/** The seeds of label values, and so of distinct counts. Not zero: the empty text would hash to zero in both lanes. */
+export const LABEL_SEED = { low: 0x9747b28c, high: 0x3c6ef372 } as const;
+
 /** Writes the hash of entry `i` to `low[i]` and `high[i]`. */
 export function hashEntries(
   entries: Entries,

@@ -3,7 +3,7 @@
  * in one arena. The owner bounds it by what it adds; looking up adds nothing.
  */
 import type { Entries } from '../model/columns.ts';
-import { hashEntries } from './hash.ts';
+import { hashEntries, LABEL_SEED } from './hash.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -17,7 +17,7 @@ export class LabelTable {
   #offsets = new Uint32Array(33);
   #arena = new Uint8Array(512);
 
-  /** The id of entry `index`, or 0. `hash` is the low lane of `hashEntries` with seeds 0, 0. */
+  /** The id of entry `index`, or 0. `hash` is its low lane by `LABEL_SEED`. */
   find({ bytes, offsets }: Entries, index: number, hash: number): number {
     const cells = this.#cells;
     const mask = this.#mask;
@@ -53,7 +53,7 @@ export class LabelTable {
     const bytes = encoder.encode(text);
     const entries = { count: 1, offsets: new Uint32Array([0, bytes.length]), bytes };
     const low = new Uint32Array(1);
-    hashEntries(entries, 0, 0, low, new Uint32Array(1));
+    hashEntries(entries, LABEL_SEED.low, LABEL_SEED.high, low, new Uint32Array(1));
     const hash = low[0] as number;
     return this.find(entries, 0, hash) || this.add(entries, 0, hash);
   }

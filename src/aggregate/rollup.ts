@@ -230,6 +230,11 @@ export class RollupState {
     return this.#pending.bytes;
   }
 
+  /** Series that have been allocated, without the overflow series. */
+  get seriesCount(): number {
+    return this.#series.count;
+  }
+
   /** True while some bucket waits for the watermark to pass. */
   get waiting(): boolean {
     return this.#open.length > 0 || this.#unfinished.some((bucket) => bucket !== undefined);
