@@ -76,10 +76,23 @@ export function actors(_: unknown, __: unknown, { access, services }: GraphConte
   return services.system.actors();
 }
 
-export function partitions(_: unknown, __: unknown, { access, services }: GraphContext): object {
+export async function partitions(
+  _: unknown,
+  __: unknown,
+  { access, services }: GraphContext,
+): Promise<object> {
   demandScope(access, 'admin');
-  return services.system.partitions();
+  const views = await services.system.partitions();
+  return views.map(({ partition, watermarkMs, dedupSinceMs, ...rest }) => ({
+    ...rest,
+    id: partition,
+    watermark: timeOrNull(watermarkMs),
+    dedupSince: timeOrNull(dedupSinceMs),
+  }));
 }
+
+/** Nothing has happened yet: -Infinity or 0. */
+const timeOrNull = (ms: number): number | null => (ms > 0 ? ms : null);
 
 export const version = (_: unknown, __: unknown, { services }: GraphContext): string =>
   services.version;

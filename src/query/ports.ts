@@ -18,7 +18,7 @@ export interface PartitionClient {
   ledger(partition: number, request: LedgerRequest, timeoutMs: number): Promise<LedgerReply>;
   /** Every block before it is applied and seen by the next `collect`. */
   appliedOffset(partition: number): number;
-  /** The offset behind the newest durable block of the partition; 0 if there is none since the start. */
+  /** No durable block of the partition lies at or behind it: what has applied up to it has applied all. */
   endOffset(partition: number): number;
   /** Calls back soon after applied offsets moved, once for many; answers what ends that. Costs nothing unused. */
   onApplied(listener: () => void): () => void;

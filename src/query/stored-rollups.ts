@@ -1,35 +1,37 @@
-/** The committed rows of the state store, as queries read them. */
+/** The committed rollups, read from the state store. */
+import { decodePartitionState } from '../../actors/partition/snapshot.ts';
 import {
   parseRollupRowKey,
+  partitionStateKey,
   rollupRowRange,
   seriesIdOf,
   seriesRange,
 } from '../../storage/state/keys.ts';
 import { decodeSeriesLabels } from '../../storage/state/rows.ts';
 import { type StateReader, scan } from '../../storage/state/state.ts';
-import type { StoredRollups } from './ports.ts';
+import type { RowScan, SeriesLabels, StoredRollups } from './ports.ts';
 
-/** `committedWatermarkMs`: of a partition, lateness not subtracted; -Infinity before its first commit. */
-export function storedRollups(
-  state: StateReader,
-  committedWatermarkMs: (partition: number) => Promise<number>,
-): StoredRollups {
-  return {
-    async scanRows(at, visit) {
-      for await (const { key, value } of scan(state, rollupRowRange(at, at.fromMs, at.toMs))) {
-        visit(parseRollupRowKey(key).bucketMs, value);
-      }
-    },
-    async series(partition, tenant, rollup, afterId) {
-      const series = [];
-      for await (const { key, value } of scan(
-        state,
-        seriesRange(partition, tenant, rollup, afterId),
-      )) {
-        series.push({ id: seriesIdOf(key), labels: decodeSeriesLabels(value) });
-      }
-      return series;
-    },
-    watermarkMs: committedWatermarkMs,
-  };
-}
+export const storedRollups = (state: StateReader): StoredRollups => ({
+  async scanRows(at: RowScan, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void> {
+    const range = rollupRowRange(at, Math.max(0, at.fromMs), at.toMs);
+    for await (const { key, value } of scan(state, range)) {
+      visit(parseRollupRowKey(key).bucketMs, value);
+    }
+  },
+
+  async series(partition, tenant, rollup, afterId): Promise<readonly SeriesLabels[]> {
+    const series: SeriesLabels[] = [];
+    for await (const { key, value } of scan(
+      state,
+      seriesRange(partition, tenant, rollup, afterId),
+    )) {
+      series.push({ id: seriesIdOf(key), labels: decodeSeriesLabels(value) });
+    }
+    return series;
+  },
+
+  async watermarkMs(partition): Promise<number> {
+    const [row] = await state.getMany([partitionStateKey(partition)]);
+    return row === undefined ? Number.NEGATIVE_INFINITY : decodePartitionState(row).watermarkMs;
+  },
+});

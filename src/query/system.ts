@@ -1,27 +1,23 @@
 /** Questions about the server itself: what became of events, what was refused, how far the partitions are. */
 
+import type { ActorSnapshot } from '../../actors/runtime.ts';
 import { AppError } from '../model/errors.ts';
 import { EPOCH_MS_MAX } from '../model/units.ts';
 import { COLLECT_TIMEOUT_MS } from './limits.ts';
 import type { LedgerReply, PartitionClient } from './ports.ts';
 import { floorTo } from './time.ts';
 
-export interface ActorView {
-  readonly name: string;
-  readonly path: string;
-  readonly state: 'running' | 'restarting' | 'stopped' | 'failed';
-  readonly mailboxDepth: number;
-  readonly oldestMessageAgeMs: number;
-  readonly restarts: number;
-  readonly handled: number;
-}
-
+/** As the partition threads report them. */
 export interface PartitionView {
-  readonly id: number;
+  readonly partition: number;
   readonly appliedOffset: number;
+  readonly committedOffset: number;
   readonly lagBytes: number;
-  /** Max over events of min(ts, arrival); null before the first event. */
-  readonly watermark: number | null;
+  /** Max over events of min(ts, arrival); -Infinity before the first event. */
+  readonly watermarkMs: number;
+  readonly series: number;
+  readonly dedupIds: number;
+  readonly dedupSinceMs: number;
 }
 
 export interface DeadLetterView {
@@ -46,7 +42,7 @@ export interface DeadLetterQuery {
 
 /** What the composition root knows of the machinery. */
 export interface SystemPort {
-  actors(): Promise<readonly ActorView[]>;
+  actors(): Promise<readonly ActorSnapshot[]>;
   partitions(): Promise<readonly PartitionView[]>;
   /** Newest first, at most `first`. Throws `query_invalid` if `after` is no id. */
   deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetterView[]>;
