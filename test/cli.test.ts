@@ -120,6 +120,17 @@ test('start passes its flags on, stops in order at the first signal and exits wi
   t.deepEqual(steps, ['started on 0', 'closed']);
 });
 
+test('a server that fails is closed in order, its fault is told and the exit code is 1', async (t) => {
+  const steps: string[] = [];
+  const fault = new AppError('thread_failed', 'a partition thread ended by itself');
+  const { exitCode, err } = await run(['start', '-c', configFile(t, '')], {
+    startServer: async () => server(async () => void steps.push('closed'), Promise.resolve(fault)),
+  });
+  t.is(exitCode, 1);
+  t.regex(err, /a partition thread ended by itself/);
+  t.deepEqual(steps, ['closed']);
+});
+
 test('a second signal ends the process while the server still closes', async (t) => {
   const stop = Promise.withResolvers<() => void>();
   const closing = Promise.withResolvers<void>();
@@ -219,7 +230,8 @@ async function run(args: readonly string[], surroundings: Surroundings = {}) {
   return { exitCode, ...output };
 }
 
-const server = (close: () => Promise<void>) => ({
+const server = (close: () => Promise<void>, failed = new Promise<AppError>(() => {})) => ({
+  failed,
   ingestUrl: 'http://127.0.0.1:1',
   queryUrl: 'http://127.0.0.1:2',
   close,

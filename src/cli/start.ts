@@ -1,5 +1,6 @@
 /** `streamgauge start`: the server from its configuration to its last commit. */
 import { type Config, loadConfig } from '../config.ts';
+import type { AppError } from '../model/errors.ts';
 import { configErrorText, readConfigOptions } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
@@ -8,6 +9,8 @@ export interface RunningServer {
   /** `http://host:port`, with the ports that were really taken. */
   readonly ingestUrl: string;
   readonly queryUrl: string;
+  /** Resolves if a part of the server ends by itself: nothing acknowledged is lost, and a restart goes on from there. */
+  readonly failed: Promise<AppError>;
   /** Stops accepting, flushes, commits. */
   close(): Promise<void>;
 }
@@ -27,19 +30,20 @@ export async function start(
     terminal.err(configErrorText(loaded.error));
     return EXIT.config;
   }
-  const stop = Promise.withResolvers<void>();
+  const stop = Promise.withResolvers<undefined>();
   let isStopping = false;
   const stopListening = terminal.onStopSignal(() => {
     if (isStopping) terminal.abort(EXIT.failed);
     isStopping = true;
-    stop.resolve();
+    stop.resolve(undefined);
   });
   try {
     const server = await startServer(loaded.value.config);
     if (terminal.isInteractive) terminal.out(welcome(server));
-    await stop.promise;
+    const fault = await Promise.race([stop.promise, server.failed]);
+    if (fault !== undefined) terminal.err(`streamgauge: ${fault.message}\n`);
     await server.close();
-    return EXIT.ok;
+    return fault === undefined ? EXIT.ok : EXIT.failed;
   } finally {
     stopListening();
   }

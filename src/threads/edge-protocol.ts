@@ -6,6 +6,7 @@ import type { EdgeCounts } from '../ingest/counters.ts';
 import type { EdgeOptions } from '../ingest/options.ts';
 import type { LogOptions } from '../logging.ts';
 import type { FaultCode, FaultLocation } from '../model/errors.ts';
+import type { RollupsControl } from '../model/rollup.ts';
 import type { PartitionThread } from './partition-links.ts';
 
 export interface EdgeThreadData {
@@ -29,6 +30,8 @@ export interface JournalHere extends Partial<JournalBounds> {
   readonly dir: string;
   /** The greatest offset that any partition has committed. */
   readonly durableBefore: number;
+  /** New definitions, to be logged in every partition before the first event is taken. */
+  readonly definitions?: RollupsControl;
 }
 
 export interface RemoteJournal {

@@ -12,10 +12,11 @@ import { connectLogWriter, serveLogWriter } from '../../storage/log/remote.ts';
 import { Producer } from '../ingest/producer.ts';
 import { type Edge, startEdge } from '../ingest/server.ts';
 import { createLogger } from '../logging.ts';
-import { packHeartbeat } from '../model/block.ts';
+import { packControl, packHeartbeat } from '../model/block.ts';
 import { systemClock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
+import type { RollupsControl } from '../model/rollup.ts';
 import { offset } from '../model/units.ts';
 import type { EdgeFault, EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
 import { PartitionLinks } from './partition-links.ts';
@@ -83,9 +84,10 @@ async function openLog(): Promise<Journal | undefined> {
     writer = connectLogWriter({ port: log.port, shared });
     return undefined;
   }
-  const { type: _, durableBefore, ...where } = log;
+  const { type: _, durableBefore, definitions, ...where } = log;
   const journal = await openJournal({ ...where, shared, durableBefore: offset(durableBefore) });
   writer = journal.writer;
+  if (definitions !== undefined) await writer.append(controlBlocks(definitions));
   const beat = createHeartbeats({
     shared,
     writer,
@@ -94,6 +96,11 @@ async function openLog(): Promise<Journal | undefined> {
   heartbeats = setInterval(() => void beat().catch(fail), HEARTBEAT_MS);
   return journal;
 }
+
+const controlBlocks = (definitions: RollupsControl): Uint8Array[] =>
+  Array.from({ length: options.partitions }, (_, partition) =>
+    packControl(producer.next(partition), definitions),
+  );
 
 async function obey(message: ToEdge): Promise<void> {
   await started;

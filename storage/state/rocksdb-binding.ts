@@ -32,7 +32,8 @@ export interface RocksLevel {
   batch(): RocksBatch;
   clear(range: RocksRange & BinaryEncoding): Promise<void>;
   iterator(
-    range: RocksRange & BinaryEncoding & { readonly highWaterMarkBytes: number },
+    range: RocksRange &
+      BinaryEncoding & { readonly highWaterMarkBytes: number; readonly reverse?: boolean },
   ): RocksIterator;
 }
 

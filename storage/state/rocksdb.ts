@@ -24,6 +24,8 @@ export interface ServerRow {
   readonly partitions: number;
   /** Seeds of the hashes of event ids: others cannot prepare ids that collide. */
   readonly dedupSeed: readonly [number, number];
+  /** How many times the store has been opened, this one included: names a life of the server. */
+  readonly starts: number;
 }
 
 export interface OpenState extends StateStore {
@@ -32,6 +34,8 @@ export interface OpenState extends StateStore {
   readonly handle: bigint;
   /** After it, every commit that returned before the call survives a power cut. Blocks the thread for one fdatasync. */
   syncedBarrier(): Promise<void>;
+  /** As `page`, from the end of the range backwards. */
+  pageDown(range: KeyRange, rowsMax: number): Promise<readonly StateRow[]>;
   close(): Promise<void>;
 }
 
@@ -68,6 +72,8 @@ export async function openState({ dir, partitions }: StateOptions): Promise<Open
       // The write-ahead log is one file: syncing a later write syncs the earlier ones.
       syncedBarrier: () =>
         write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true),
+      pageDown: (range, rowsMax) =>
+        explained('reading', dir, () => readPage(db, range, rowsMax, true)),
       close,
     };
   } catch (error) {
@@ -101,12 +107,18 @@ const storeOn = (db: RocksLevel, path: string): StateStore => ({
     explained('writing', path, () => db.clear({ gte: from, lt: to, ...BINARY })),
 });
 
-async function readPage(db: RocksLevel, range: KeyRange, rowsMax: number): Promise<StateRow[]> {
+async function readPage(
+  db: RocksLevel,
+  range: KeyRange,
+  rowsMax: number,
+  reverse = false,
+): Promise<StateRow[]> {
   const { from, to } = range;
   const iterator = db.iterator({
     gte: from,
     lt: to,
     highWaterMarkBytes: STATE_PAGE_BYTES,
+    reverse,
     ...BINARY,
   });
   try {
@@ -165,6 +177,7 @@ async function readServerRow(
       version: STATE_VERSION,
       partitions,
       dedupSeed: [seed.readUInt32LE(0), seed.readUInt32LE(4)],
+      starts: 1,
     };
   }
   const server = decodeServer(stored);
@@ -183,7 +196,7 @@ async function readServerRow(
       location,
     );
   }
-  return server;
+  return { ...server, starts: server.starts + 1 };
 }
 
 const encodeServer = (server: ServerRow): Uint8Array => Buffer.from(JSON.stringify(server));

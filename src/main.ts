@@ -1,0 +1,321 @@
+/**
+ * The composition root: reads top-down as the way of an event. Edges take it in and write the log, partition threads
+ * read the log and keep the aggregates, the query listener answers.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { loadHead } from '../actors/partition/snapshot.ts';
+import { authorizerFor } from '../graphql/authorize.ts';
+import { openQueryListener } from '../graphql/server.ts';
+import manifest from '../package.json' with { type: 'json' };
+import {
+  createJournalShared,
+  durableEnd,
+  type JournalShared,
+  journalStart,
+  sharedRefusal,
+} from '../storage/log/journal-shared.ts';
+import { connectLogWriter } from '../storage/log/remote.ts';
+import { type OpenState, openState } from '../storage/state/rocksdb.ts';
+import type { RunningServer } from './cli/start.ts';
+import type { Config } from './config.ts';
+import type { EdgeOptions } from './ingest/options.ts';
+import { createLogger, type ThreadLogger } from './logging.ts';
+import { createMetrics } from './metrics.ts';
+import { systemClock } from './model/clock.ts';
+import type { AppError } from './model/errors.ts';
+import type { RollupsControl } from './model/rollup.ts';
+import { AppliedSignal } from './query/applied-signal.ts';
+import { systemScheduler } from './query/live-query.ts';
+import type { PartitionClient } from './query/ports.ts';
+import { Queries } from './query/queries.ts';
+import { storedRollups } from './query/stored-rollups.ts';
+import { startRetention } from './retention.ts';
+import { createSystem } from './system.ts';
+import type { JournalHere } from './threads/edge-protocol.ts';
+import { EdgeWorker } from './threads/edge-worker.ts';
+import { PartitionLinks } from './threads/partition-links.ts';
+import { PartitionWorker } from './threads/partition-worker.ts';
+import {
+  createProgress,
+  neededFrom,
+  type Progress,
+  progressMovedFrom,
+  progressTicks,
+} from './threads/progress.ts';
+
+/** How long operators' questions wait for a partition thread. */
+const SYSTEM_TIMEOUT_MS = 2_000;
+/** The part of the log that the window of duplicates may pin; the rest is for what is not applied yet. */
+const DEDUP_LOG_PART = 0.5;
+
+/** What every part of the server is built from. */
+interface Foundation {
+  readonly config: Config;
+  readonly logger: ThreadLogger;
+  readonly state: OpenState;
+  readonly journalDir: string;
+  readonly shared: JournalShared;
+  readonly progress: Progress;
+  /** A thread that ended by itself. */
+  readonly onFailed: (fault: AppError) => void;
+}
+
+/** Rejects with an `AppError`; what was started by then is stopped. */
+export async function startServer(config: Config): Promise<RunningServer> {
+  const logger = createLogger({ ...config.logging, thread: 'main' });
+  const closers: (() => void | Promise<void>)[] = [];
+  const close = async () => {
+    for (const step of closers.splice(0).reverse()) await step();
+    logger.flush();
+  };
+  const failed = Promise.withResolvers<AppError>();
+  try {
+    await mkdir(config.dataDir, { recursive: true });
+    const state = await openState({
+      dir: join(config.dataDir, 'state'),
+      partitions: config.partitions,
+    });
+    closers.push(() => state.close());
+    const base: Foundation = {
+      config,
+      logger,
+      state,
+      journalDir: join(config.dataDir, 'journal'),
+      shared: createJournalShared(config.partitions),
+      progress: createProgress(config.partitions),
+      onFailed: (fault) => failed.resolve(fault),
+    };
+
+    const partitionWorkers = startPartitions(base);
+    closers.push(() => Promise.all(partitionWorkers.map((worker) => worker.close())).then());
+    const edges: EdgeWorker[] = [];
+    closers.push(() => Promise.all(edges.map((edge) => edge.close())).then());
+    const ingestPort = await startEdges(base, partitionWorkers, edges);
+    closers.push(shortenLog(base, edges[0] as EdgeWorker));
+
+    const scheme = config.tls === undefined ? 'http' : 'https';
+    const ingestUrl = `${scheme}://${hostInUrl(config.listen.host)}:${ingestPort}`;
+    const query = await startQueries(base, partitionWorkers, edges, ingestUrl);
+    closers.push(() => query.close());
+
+    await Promise.all(partitionWorkers.map(({ ready }) => ready));
+    for (const edge of edges) edge.setReadiness();
+    logger.info({ ingestUrl, queryUrl: query.url, version: manifest.version }, 'ready');
+    return { ingestUrl, queryUrl: query.url, failed: failed.promise, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Partition p belongs to thread p modulo the number of threads. */
+function startPartitions(base: Foundation): PartitionWorker[] {
+  const { config, state, journalDir, shared, progress, onFailed } = base;
+  const { partitions, dedup, journal } = config;
+  const threads = Math.min(config.partitionThreads, partitions);
+  const askers = 1 + config.edgeThreads;
+  const bounds = {
+    dedupIdsMax: Math.ceil(dedup.windowIdsMax / partitions),
+    dedupBytesMax: Math.floor(dedup.memoryBytesMax / partitions),
+    dedupLogBytesMax: Math.floor(journal.bytesMax * DEDUP_LOG_PART),
+    deadLettersMax: Math.ceil(config.deadLetters.countMax / partitions),
+  };
+  return Array.from({ length: threads }, (_, thread) => {
+    const options = {
+      thread,
+      partitions: allBelow(partitions).filter((partition) => partition % threads === thread),
+      journalDir,
+      journal: shared.buffer,
+      progress: progress.buffer,
+      state: state.handle,
+      commitIntervalMs: config.commit.intervalMs,
+      bounds,
+      logging: config.logging,
+    };
+    return new PartitionWorker(options, askers, onFailed);
+  });
+}
+
+/** Edge 0 opens the journal before the others start. Fills `edges`; answers the port that all of them listen on. */
+async function startEdges(
+  base: Foundation,
+  partitionWorkers: readonly PartitionWorker[],
+  edges: EdgeWorker[],
+): Promise<number> {
+  const { config, logger, shared, progress, onFailed } = base;
+  const dataOf = (edgeId: number, port: number) => ({
+    edgeId,
+    options: { ...edgeOptions(config), port },
+    logging: { ...config.logging, thread: `edge/${edgeId}` },
+    producerEpoch: base.state.server.starts,
+    journal: shared.buffer,
+    progress: progress.buffer,
+    partitionThreads: partitionWorkers.map(({ partitions, ports }) => ({
+      partitions,
+      port: portAt(ports, edgeId + 1),
+    })),
+  });
+  const first = new EdgeWorker(
+    { ...dataOf(0, config.listen.ingestPort), log: await journalToOpen(base) },
+    onFailed,
+  );
+  edges.push(first);
+  const { port, recovery } = await first.listening;
+  if (recovery?.cut !== undefined) logger.warn(recovery.cut, 'the torn end of the log was cut');
+  for (const damage of recovery?.damage ?? []) logger.error(damage, 'the log is damaged here');
+  for (let edgeId = 1; edgeId < config.edgeThreads; edgeId++) {
+    const { port1, port2 } = new MessageChannel();
+    first.serveLog(port1);
+    const log = { type: 'remote', port: port2 } as const;
+    edges.push(new EdgeWorker({ ...dataOf(edgeId, port), log }, onFailed));
+  }
+  await Promise.all(edges.map(({ listening }) => listening));
+  return port;
+}
+
+/** With the definitions of rollups, if some partition has others: they are logged before the first event. */
+async function journalToOpen({ config, state, journalDir }: Foundation): Promise<JournalHere> {
+  const { rollups } = config;
+  const wanted = JSON.stringify(rollups);
+  let durableBefore = 0;
+  let isCurrent = true;
+  for (const partition of allBelow(config.partitions)) {
+    const head = await loadHead(state, partition);
+    if (JSON.stringify(head?.control?.rollups) !== wanted) isCurrent = false;
+    durableBefore = Math.max(durableBefore, head?.state.position ?? 0);
+  }
+  const definitions: RollupsControl = {
+    type: 'setRollups',
+    version: state.server.starts,
+    rollups,
+  };
+  return {
+    type: 'journal',
+    dir: journalDir,
+    ...config.journal,
+    durableBefore,
+    ...(isCurrent ? {} : { definitions }),
+  };
+}
+
+function shortenLog({ state, shared, progress, logger }: Foundation, journalOwner: EdgeWorker) {
+  const { port1, port2 } = new MessageChannel();
+  journalOwner.serveLog(port2);
+  const stop = startRetention({
+    neededFrom: () => neededFrom(progress),
+    syncedBarrier: () => state.syncedBarrier(),
+    writer: connectLogWriter({ port: port1, shared }),
+    logger,
+  });
+  return () => {
+    stop();
+    port1.close();
+  };
+}
+
+async function startQueries(
+  base: Foundation,
+  partitionWorkers: readonly PartitionWorker[],
+  edges: readonly EdgeWorker[],
+  ingestUrl: string,
+) {
+  const { config, logger, state, journalDir, shared, progress } = base;
+  const links = new PartitionLinks(
+    partitionWorkers.map(({ partitions, ports }) => ({ partitions, port: portAt(ports, 0) })),
+  );
+  const partitions = partitionClient(links, shared, progress);
+  const catalog = { rollups: () => config.rollups };
+  const stored = storedRollups(state, async (partition) => {
+    return (await loadHead(state, partition))?.state.watermarkMs ?? Number.NEGATIVE_INFINITY;
+  });
+  const queries = new Queries({ partitions, stored, catalog });
+  const partitionMetrics = async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat();
+  const system = createSystem({
+    state,
+    journalDir,
+    shared,
+    actors: async () => (await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
+    partitions: partitionMetrics,
+  });
+  let isReady = false;
+  void Promise.all(partitionWorkers.map(({ ready }) => ready)).then(
+    () => {
+      isReady = true;
+    },
+    () => {},
+  );
+  return openQueryListener({
+    host: config.listen.host,
+    port: config.listen.queryPort,
+    ...(config.tls && { tls: config.tls }),
+    corsOrigins: config.cors.origins,
+    authorize: authorizerFor(config.keys),
+    needsKey: config.keys.length > 0,
+    services: {
+      queries,
+      partitions,
+      catalog,
+      system,
+      clock: systemClock,
+      version: manifest.version,
+    },
+    logger: logger.child({ component: 'query' }),
+    metrics: createMetrics({
+      edges: async () => {
+        const counts = await Promise.all(edges.map((edge) => edge.counts()));
+        return counts.filter((edge) => edge !== undefined);
+      },
+      partitions: partitionMetrics,
+      journal: () => ({
+        startOffset: journalStart(shared),
+        durableOffset: durableEnd(shared) ?? 0,
+        refusal: sharedRefusal(shared),
+      }),
+      subscribers: () => queries.live.subscribers,
+    }),
+    readiness: () => (isReady ? [] : ['the partitions are loading their state']),
+    ingestUrl,
+  });
+}
+
+function partitionClient(
+  links: PartitionLinks,
+  shared: JournalShared,
+  progress: Progress,
+): PartitionClient {
+  const moved = () => progressMovedFrom(progress, progressTicks(progress));
+  const applied = new AppliedSignal(moved, systemScheduler);
+  return {
+    partitions: shared.partitions,
+    collect: (partition, request, timeoutMs) =>
+      links.ask('collect', { partition, request }, timeoutMs),
+    ledger: (partition, request, timeoutMs) =>
+      links.ask('ledger', { partition, request }, timeoutMs),
+    appliedOffset: (partition) => shared.applied[partition] ?? 0,
+    endOffset: (partition) => shared.partitionEnds[partition] ?? 0,
+    onApplied: (listener) => applied.listen(listener),
+  };
+}
+
+const edgeOptions = (config: Config): Omit<EdgeOptions, 'port'> => ({
+  host: config.listen.host,
+  ...(config.tls && { tls: config.tls }),
+  corsOrigins: config.cors.origins,
+  trustedProxies: config.trustedProxies,
+  keys: config.keys,
+  limits: config.limits,
+  edges: config.edgeThreads,
+  partitions: config.partitions,
+});
+
+const allBelow = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+function portAt<T>(ports: readonly T[], index: number): T {
+  const port = ports[index];
+  if (port === undefined) throw new RangeError(`there is no port for asker ${index}`);
+  return port;
+}

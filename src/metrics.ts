@@ -1,0 +1,153 @@
+/** Prometheus metrics, made from the plain numbers that the threads report when somebody looks. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { APPEND_MS_BOUNDS, type EdgeCounts } from './ingest/counters.ts';
+import type { PartitionMetrics } from './threads/protocol.ts';
+
+export interface JournalNumbers {
+  readonly startOffset: number;
+  readonly durableOffset: number;
+  /** Why appends are refused now; undefined while they are taken. */
+  readonly refusal: string | undefined;
+}
+
+export interface MetricsSources {
+  edges(): Promise<readonly EdgeCounts[]>;
+  partitions(): Promise<readonly PartitionMetrics[]>;
+  journal(): JournalNumbers;
+  subscribers(): number;
+}
+
+/** Counters restart from zero with the process, as Prometheus expects. Answers the page's text. */
+export function createMetrics(sources: MetricsSources): () => Promise<string> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const edges = edgeMetrics(registry);
+  const partitions = partitionMetrics(registry);
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `streamgauge_${name}`, help, registers: [registry] });
+  const start = gauge('log_start_offset', 'Oldest offset the log keeps.');
+  const end = gauge('log_durable_offset', 'Offset before which every block is durable.');
+  const refusing = gauge('log_refusing', '1 while the log takes no appends.');
+  const subscribers = gauge('subscribers', 'Open live queries.');
+
+  return async () => {
+    const [edgeCounts, partitionNumbers] = await Promise.all([
+      sources.edges(),
+      sources.partitions(),
+    ]);
+    const journal = sources.journal();
+    edges(edgeCounts);
+    partitions(partitionNumbers);
+    start.set(journal.startOffset);
+    end.set(journal.durableOffset);
+    refusing.set(journal.refusal === undefined ? 0 : 1);
+    subscribers.set(sources.subscribers());
+    return `${await registry.metrics()}\n${appendHistogram(edgeCounts)}`;
+  };
+}
+
+function edgeMetrics(registry: Registry): (all: readonly EdgeCounts[]) => void {
+  const labelled = (name: string, help: string, label: string) => {
+    const metric = new Counter({
+      name: `streamgauge_${name}`,
+      help,
+      labelNames: [label],
+      registers: [registry],
+    });
+    return (all: readonly Readonly<Record<string, number>>[]) => {
+      metric.reset();
+      for (const counts of all) {
+        for (const [value, count] of Object.entries(counts)) metric.inc({ [label]: value }, count);
+      }
+    };
+  };
+  const replies = labelled('http_replies_total', 'Replies of the ingest listener.', 'status');
+  const refusals = labelled('refusals_total', 'Whole requests and frames refused.', 'code');
+  const rejected = labelled('events_rejected_total', 'Events refused one by one.', 'code');
+  const sums = plainNumbers<EdgeCounts>(registry, {
+    eventsAccepted: ['counter', 'events_accepted_total', 'Events acknowledged as durable.'],
+    bodyBytes: ['counter', 'body_bytes_total', 'Bytes of bodies and frames as they came in.'],
+    inflatedBytes: ['counter', 'inflated_bytes_total', 'What compressed bodies became.'],
+    frames: ['counter', 'websocket_frames_total', 'WebSocket frames of events.'],
+    blocks: ['counter', 'blocks_total', 'Blocks appended to the log.'],
+    blockBytes: ['counter', 'block_bytes_total', 'Their bytes.'],
+    appendsFailed: ['counter', 'appends_failed_total', 'Appends that the log refused.'],
+    connections: ['gauge', 'connections', 'Open connections of the ingest listener.'],
+    webSockets: ['gauge', 'websockets', 'Open WebSockets of the ingest listener.'],
+    requestsInProgress: ['gauge', 'requests_in_progress', 'Requests not answered yet.'],
+    bodyMemoryBytes: ['gauge', 'body_memory_bytes', 'Memory that holds unfinished bodies.'],
+  });
+  return (all) => {
+    replies(all.map((edge) => edge.replies));
+    refusals(all.map((edge) => edge.refusals));
+    rejected(all.map((edge) => edge.eventsRejected));
+    sums(all, () => ({}));
+  };
+}
+
+/** In Prometheus' text form, because the client's histogram can only observe, not take over buckets that are counted. */
+function appendHistogram(all: readonly EdgeCounts[]): string {
+  const name = 'streamgauge_append_milliseconds';
+  const lines = [
+    `# HELP ${name} From handing blocks to the log until they are durable.`,
+    `# TYPE ${name} histogram`,
+  ];
+  let count = 0;
+  for (let i = 0; i <= APPEND_MS_BOUNDS.length; i++) {
+    for (const { appendMsBuckets } of all) count += appendMsBuckets[i] ?? 0;
+    lines.push(`${name}_bucket{le="${APPEND_MS_BOUNDS[i] ?? '+Inf'}"} ${count}`);
+  }
+  const sum = all.reduce((total, { appendMsSum }) => total + appendMsSum, 0);
+  return [...lines, `${name}_sum ${sum}`, `${name}_count ${count}`, ''].join('\n');
+}
+
+function partitionMetrics(registry: Registry): (all: readonly PartitionMetrics[]) => void {
+  const set = plainNumbers<PartitionMetrics>(
+    registry,
+    {
+      appliedOffset: ['gauge', 'applied_offset', 'Every block before it is applied.'],
+      committedOffset: ['gauge', 'committed_offset', 'Where a restart would read on.'],
+      lagBytes: ['gauge', 'lag_bytes', 'Log bytes between the durable end and what is applied.'],
+      eventsApplied: ['counter', 'events_applied_total', 'Events that aggregates hold.'],
+      eventsDuplicate: ['counter', 'events_duplicate_total', 'Events dropped as duplicates.'],
+      eventsLate: ['counter', 'events_late_total', 'Events that amended a closed bucket.'],
+      eventsClamped: ['counter', 'events_clamped_total', 'Events aggregated at arrival time.'],
+      eventsExpired: ['counter', 'events_expired_total', 'Events older than every kept tier.'],
+      eventsPoison: ['counter', 'events_poison_total', 'Events that could not be applied.'],
+      commits: ['counter', 'commits_total', 'Commits to the state store.'],
+      commitMsTotal: ['counter', 'commit_milliseconds_total', 'Time spent in commits.'],
+      commitBytesTotal: ['counter', 'commit_bytes_total', 'Bytes committed.'],
+      restarts: ['counter', 'partition_restarts_total', 'Restarts of the partition actor.'],
+      dedupIds: ['gauge', 'dedup_window_ids', 'Event ids that the window of duplicates holds.'],
+      dedupBytes: ['gauge', 'dedup_window_bytes', 'Memory of that window.'],
+      dedupSinceMs: ['gauge', 'dedup_window_since_milliseconds', 'Arrival of its oldest id.'],
+      series: ['gauge', 'series', 'Series of all rollups.'],
+    },
+    'partition',
+  );
+  return (all) => set(all, ({ partition }) => ({ partition: String(partition) }));
+}
+
+type Kind = 'counter' | 'gauge';
+type Described<T> = { readonly [K in keyof T]?: readonly [kind: Kind, name: string, help: string] };
+
+/** Metrics that are a field of a reported record each; values with the same labels are added up. */
+function plainNumbers<T>(
+  registry: Registry,
+  described: Described<T>,
+  label?: string,
+): (all: readonly T[], labelsOf: (record: T) => Record<string, string>) => void {
+  const labelNames = label === undefined ? [] : [label];
+  const fields = Object.keys(described) as (keyof T)[];
+  const metrics = fields.map((field) => {
+    const [kind, suffix, help] = described[field] ?? ['gauge', String(field), ''];
+    const options = { name: `streamgauge_${suffix}`, help, labelNames, registers: [registry] };
+    return { field, metric: kind === 'counter' ? new Counter(options) : new Gauge(options) };
+  });
+  return (all, labelsOf) => {
+    for (const { field, metric } of metrics) {
+      metric.reset();
+      for (const record of all) metric.inc(labelsOf(record), Number(record[field]));
+    }
+  };
+}
