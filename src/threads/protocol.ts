@@ -88,7 +88,7 @@ export interface PartitionMetrics {
   readonly state: ActorSnapshot['state'];
   readonly appliedOffset: number;
   readonly committedOffset: number;
-  /** Log bytes between the durable end and what is applied, of all partitions: an upper bound of its own. */
+  /** Of the log, between what is applied and the partition's newest block; other partitions' blocks there count too. */
   readonly lagBytes: number;
   readonly watermarkMs: number;
   readonly blocks: number;

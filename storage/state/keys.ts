@@ -6,14 +6,17 @@
 import { AppError } from '../../src/model/errors.ts';
 import type { KeyRange } from './state.ts';
 
-/** What a row of a tenant in a partition is. */
+/** What a row is: first those of a partition, then those of a tenant in it. */
 export const ROW_KIND = {
   partitionState: 1,
-  verdict: 2,
-  ledger: 3,
-  deadLetter: 4,
-  series: 5,
-  rollup: 6,
+  definitions: 2,
+  verdict: 3,
+  liveRollup: 4,
+  deadLetterCount: 5,
+  ledger: 16,
+  deadLetter: 17,
+  series: 18,
+  rollup: 19,
 } as const;
 type RowKind = (typeof ROW_KIND)[keyof typeof ROW_KIND];
 
@@ -44,11 +47,44 @@ export interface DeadLetterAt {
   readonly row: number;
 }
 
+/** What lies behind everything of a tenant in its partition; without a tenant, behind the partition's own rows. */
+export const tenantsAfter = (partition: number, tenant = NO_TENANT): KeyRange => ({
+  from: writer.restart().u16(partition).text(tenant).u8(0xff).end(),
+  to:
+    partition === 0xffff
+      ? serverKey()
+      : writer
+          .restart()
+          .u16(partition + 1)
+          .end(),
+});
+export const tenantOf = (key: Uint8Array): string => readAll(key).tenant;
+
 /** The one row about the whole store. 0xff is in no UTF-8 text, so no tenant's key is this one. */
 export const serverKey = (): Uint8Array => new Uint8Array([0xff, 0xff, 0xff]);
 
 export const partitionStateKey = (partition: number): Uint8Array =>
   begin(partition, NO_TENANT, ROW_KIND.partitionState).end();
+
+/** The rollups in effect in the partition. */
+export const definitionsKey = (partition: number): Uint8Array =>
+  begin(partition, NO_TENANT, ROW_KIND.definitions).end();
+
+/** Says that the tenant has rows of the rollup. */
+export const liveRollupKey = (partition: number, tenant: string, rollup: string): Uint8Array =>
+  begin(partition, NO_TENANT, ROW_KIND.liveRollup).text(tenant).text(rollup).end();
+export const liveRollupRange = (partition: number): KeyRange =>
+  kindRange(partition, NO_TENANT, ROW_KIND.liveRollup);
+export function parseLiveRollupKey(key: Uint8Array): { tenant: string; rollup: string } {
+  const reader = readAll(key);
+  return { tenant: reader.text(), rollup: reader.text() };
+}
+
+export const deadLetterCountKey = (partition: number, tenant: string): Uint8Array =>
+  begin(partition, NO_TENANT, ROW_KIND.deadLetterCount).text(tenant).end();
+export const deadLetterCountRange = (partition: number): KeyRange =>
+  kindRange(partition, NO_TENANT, ROW_KIND.deadLetterCount);
+export const deadLetterCountTenant = (key: Uint8Array): string => readAll(key).text();
 
 export const verdictKey = (partition: number, offset: number): Uint8Array =>
   begin(partition, NO_TENANT, ROW_KIND.verdict).u64(offset).end();

@@ -1,0 +1,448 @@
+/**
+ * What a partition knows, as a function of its log: no IO, no clock, no await. *Now* is the arrival time of the
+ * block at hand. The actor feeds it blocks in order and writes what `takeCommit` answers; a machine that is restored
+ * from any commit and fed the blocks behind it becomes the same machine. The simulation drives it without either.
+ */
+import assert from 'node:assert/strict';
+import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
+import { Block, readControl } from '../../src/model/block.ts';
+import { BLOCK_KIND } from '../../src/model/block-format.ts';
+import { AppError } from '../../src/model/errors.ts';
+import { assertNever } from '../../src/model/result.ts';
+import type { RollupsControl } from '../../src/model/rollup.ts';
+import type { LoggedBlock } from '../../storage/log/log.ts';
+import {
+  deadLetterCountKey,
+  definitionsKey,
+  ledgerKey,
+  ledgerRange,
+  partitionStateKey,
+  verdictKey,
+} from '../../storage/state/keys.ts';
+import { encodeLedger, encodeVerdict, type Verdict } from '../../storage/state/rows.ts';
+import type { KeyRange, StateOp } from '../../storage/state/state.ts';
+import { DeadLetters, type Trim } from './dead-letters.ts';
+import { Dedup, type DedupBounds, type DedupWindow } from './dedup.ts';
+import { Ledger, type LedgerLine } from './ledger.ts';
+import { rowAsJson } from './poison.ts';
+import { Producers } from './producers.ts';
+import type { CollectRequest } from './protocol.ts';
+import { type Collection, type RollupContent, Rollups, type RowMerge } from './rollups.ts';
+import { encodePartitionState, isRollupsControl, type PartitionSnapshot } from './snapshot.ts';
+
+export interface MachineOptions {
+  readonly partition: number;
+  readonly dedup: DedupBounds;
+  readonly dedupSeed: readonly [number, number];
+  /** Kept per tenant. */
+  readonly deadLettersMax: number;
+  /** Shared by the machines of a thread: holds one block at a time. */
+  readonly columns: BlockColumns;
+}
+
+/** What the actor has to do after a block. */
+export interface Effects {
+  /** Much waits for the commit: write it now. */
+  readonly commit: boolean;
+  /** Commit now, then load the rollups again: a definition has changed that keeps its rows. */
+  readonly reload: boolean;
+}
+
+/** All of it becomes durable at once; the ranges around it may be lost or done without harm. */
+export interface Commit {
+  /** The log is to be read from here after it. */
+  readonly position: number;
+  /** The log is needed from here: for that, and to rebuild the window of duplicates. */
+  readonly neededFrom: number;
+  /** To be deleted before. */
+  readonly clears: readonly KeyRange[];
+  readonly ops: readonly StateOp[];
+  readonly merges: readonly RowMerge[];
+  readonly trims: readonly Trim[];
+  /** To be deleted when it is written. */
+  readonly sweeps: readonly KeyRange[];
+}
+
+/** Rows of a block that are not to be applied, because trying crashed the machine. */
+export interface LeftOut {
+  /** Non-zero = left out. */
+  readonly rows: Uint8Array;
+  /** Why, for the dead letters that they become; without it they are only left out, for a trial. */
+  readonly reason?: string;
+}
+
+/** Counts of what was applied, replays included. */
+export interface MachineCounters {
+  blocks: number;
+  applied: number;
+  duplicate: number;
+  rejected: number;
+  late: number;
+  clamped: number;
+  expired: number;
+  poison: number;
+}
+
+export const zeroCounters = (): MachineCounters => ({
+  blocks: 0,
+  applied: 0,
+  duplicate: 0,
+  rejected: 0,
+  late: 0,
+  clamped: 0,
+  expired: 0,
+  poison: 0,
+});
+
+/** Closed rows, amendments, verdicts and dead letters that may wait in memory for the commit's time. */
+const COMMIT_BYTES_MAX = 8 * 1024 * 1024;
+/** How long the ledger is kept. */
+const LEDGER_RETENTION_MS = 400 * 86_400_000;
+export const POISON_CODE = 'poison_event';
+
+const NOTHING_TO_DO: Effects = { commit: false, reload: false };
+const NO_EVENTS = { received: 0, applied: 0, duplicate: 0, rejected: 0, clamped: 0, expired: 0 };
+
+export class PartitionMachine {
+  readonly partition: number;
+  readonly counters: MachineCounters;
+  readonly #columns: BlockColumns;
+  readonly #dedup: Dedup;
+  readonly #producers: Producers;
+  readonly #ledger = new Ledger();
+  readonly #deadLetters: DeadLetters;
+  readonly #rollups: Rollups;
+  /** By block offset, since the last commit. */
+  readonly #verdicts = new Map<number, Uint8Array>();
+  #verdictBytes = 0;
+  #position: number;
+  #watermarkMs: number;
+  #nowMs: number;
+  #isRelearning: boolean;
+  #mustReload = false;
+  #definitionsChanged = false;
+  #keep = new Uint8Array(8_192);
+
+  constructor(
+    options: MachineOptions,
+    snapshot: PartitionSnapshot,
+    counters: MachineCounters = zeroCounters(),
+  ) {
+    const { partition, dedup, dedupSeed, deadLettersMax, columns } = options;
+    this.partition = partition;
+    this.counters = counters;
+    this.#columns = columns;
+    this.#dedup = new Dedup(dedup, dedupSeed, snapshot.generations);
+    this.#producers = new Producers(snapshot.producers);
+    this.#deadLetters = new DeadLetters(partition, deadLettersMax, snapshot.deadLetterCounts);
+    this.#rollups = new Rollups(partition, snapshot.control);
+    this.#position = snapshot.position;
+    this.#watermarkMs = snapshot.watermarkMs;
+    this.#nowMs = snapshot.nowMs;
+    this.#isRelearning = snapshot.generations.length > 0;
+    this.#ledger.restore(snapshot.nowMs, snapshot.ledger);
+    this.#rollups.restore(snapshot.rollups, snapshot.watermarkMs);
+  }
+
+  /** Every block before it is applied. */
+  get position(): number {
+    return this.#position;
+  }
+  /** The log is needed from here on: older blocks are no use even after a crash. */
+  get neededFrom(): number {
+    return Math.min(this.#position, this.#dedup.from ?? this.#position);
+  }
+  /** The greatest min(ts, arrival) of all events, and the time of heartbeats; lateness is not subtracted. */
+  get watermarkMs(): number {
+    return this.#watermarkMs;
+  }
+  get control(): RollupsControl | undefined {
+    return this.#rollups.control;
+  }
+  get window(): DedupWindow {
+    return this.#dedup.window();
+  }
+  get series(): number {
+    return this.#rollups.series;
+  }
+
+  /** True if a heartbeat would do something, when the log has been read to `offset` without a block. */
+  wantsHeartbeatAt(offset: number): boolean {
+    return this.#rollups.waiting || this.#dedup.isOverdueAt(offset);
+  }
+
+  /**
+   * Takes back the ids of a block before the position, to rebuild the window of duplicates after a restart: all
+   * blocks from `neededFrom` on, in order. `verdict`: as it was committed, if rows were dropped.
+   */
+  relearn(logged: LoggedBlock, verdict: Verdict | undefined): void {
+    assert(logged.offset < this.#position, 'a block behind the position is to be applied');
+    if (verdict !== undefined && verdict.dropped === verdict.rows) return;
+    const block = new Block(logged.bytes);
+    if (block.kind !== BLOCK_KIND.events) return;
+    const ids = this.#columns.load(block).ids();
+    if (ids === undefined) return;
+    const keep = this.#keepAll(block.rows);
+    for (let row = 0; verdict !== undefined && row < block.rows; row++) {
+      if (verdict.isDropped(row)) keep[row] = 0;
+    }
+    this.#dedup.relearn(scopeOf(block), ids, block.rows, keep, logged.offset);
+  }
+
+  /**
+   * Applies the next block. May throw on a block that it cannot digest: then this machine is of no use any more, and
+   * its successor is restored from the last commit.
+   */
+  apply(logged: LoggedBlock, leftOut?: LeftOut): Effects {
+    this.#begin(logged);
+    const block = new Block(logged.bytes);
+    this.#nowMs = Math.max(this.#nowMs, block.arrivalMs);
+    this.counters.blocks += 1;
+    let effects = NOTHING_TO_DO;
+    switch (block.kind) {
+      case BLOCK_KIND.events:
+        effects = this.#applyEvents(block, logged.offset, leftOut);
+        break;
+      case BLOCK_KIND.deadLetters:
+        effects = this.#applyDeadLetters(block, logged.offset);
+        break;
+      case BLOCK_KIND.control:
+        effects = this.#applyControl(block);
+        break;
+      case BLOCK_KIND.heartbeat:
+        // The partition was idle until now: whatever comes will have arrived later.
+        this.#watermarkMs = Math.max(this.#watermarkMs, this.#nowMs);
+        break;
+      default:
+        assertNever(block.kind);
+    }
+    this.#position = logged.nextOffset;
+    return effects;
+  }
+
+  /** Passes over a block that cannot be applied even without its rows. */
+  skip(logged: LoggedBlock): void {
+    this.#begin(logged);
+    this.counters.poison += 1;
+    this.#position = logged.nextOffset;
+  }
+
+  /** Every block of this partition before `offset` has been handed over. */
+  advanceTo(offset: number): void {
+    if (offset < this.#position) return;
+    this.#endRelearning();
+    this.#position = offset;
+  }
+
+  /** Everything since the last commit. Nothing may be applied until `committed` is called. */
+  takeCommit(): Commit {
+    this.#rollups.advance(this.#watermarkMs);
+    const { partition } = this;
+    const { clears, ops, merges } = this.#rollups.changes();
+    const letters = this.#deadLetters.changes();
+    for (const [offset, value] of this.#verdicts) {
+      ops.push({ key: verdictKey(partition, offset), value });
+    }
+    for (const line of this.#ledger.changed()) {
+      ops.push({ key: ledgerKey({ partition, ...line }), value: encodeLedger(line) });
+    }
+    for (const op of letters.puts) ops.push(op);
+    for (const [tenant, count] of letters.counts) {
+      const value = Buffer.from(JSON.stringify(count));
+      ops.push({ key: deadLetterCountKey(partition, tenant), value });
+    }
+    if (this.#definitionsChanged) {
+      const value = Buffer.from(JSON.stringify(this.#rollups.control));
+      ops.push({ key: definitionsKey(partition), value });
+    }
+    ops.push({
+      key: partitionStateKey(partition),
+      value: encodePartitionState({
+        position: this.#position,
+        watermarkMs: this.#watermarkMs,
+        nowMs: this.#nowMs,
+        producers: this.#producers.marks(),
+        generations: this.#dedup.marks(),
+      }),
+    });
+    return {
+      position: this.#position,
+      neededFrom: this.neededFrom,
+      clears,
+      ops,
+      merges,
+      trims: letters.trims,
+      sweeps: [
+        ...this.#rollups.takeSweeps(this.#watermarkMs, this.#nowMs),
+        ...this.#ledgerSweeps(),
+      ],
+    };
+  }
+
+  committed(): void {
+    this.#rollups.committed();
+    this.#ledger.committed();
+    this.#deadLetters.committed();
+    this.#verdicts.clear();
+    this.#verdictBytes = 0;
+    this.#definitionsChanged = false;
+  }
+
+  /** The rollups as they are stored, after the commit that a changed definition asked for. */
+  reload(contents: readonly RollupContent[]): void {
+    this.#rollups.restore(contents, this.#watermarkMs);
+    this.#mustReload = false;
+  }
+
+  collect(request: CollectRequest): Collection & { readonly watermarkMs: number } {
+    return {
+      ...this.#rollups.collect(request, this.#watermarkMs),
+      watermarkMs: this.#watermarkMs - this.#rollups.latenessMs(request.rollup),
+    };
+  }
+
+  /** Lines that changed since the last commit: they replace stored ones. */
+  ledgerChanges(): readonly LedgerLine[] {
+    return this.#ledger.changed();
+  }
+
+  /** The verdict on a block since the last commit; older ones are stored. */
+  recentVerdict(offset: number): Uint8Array | undefined {
+    return this.#verdicts.get(offset);
+  }
+
+  #begin(logged: LoggedBlock): void {
+    assert(logged.offset >= this.#position, 'a block before the position is applied again');
+    assert(!this.#mustReload, 'changed rollups have not been loaded again');
+    this.#endRelearning();
+    this.#dedup.moveTo(logged.offset);
+  }
+
+  #endRelearning(): void {
+    if (this.#isRelearning) this.#dedup.rebuilt(this.#position);
+    this.#isRelearning = false;
+  }
+
+  #applyEvents(block: Block, offset: number, leftOut: LeftOut | undefined): Effects {
+    const { rows, tenant, stream } = block;
+    const { counters } = this;
+    if (this.#producers.isResent(block)) {
+      this.#drop(offset, rows, undefined);
+      counters.duplicate += block.received;
+      const { received } = block;
+      this.#count(block, { received, duplicate: received });
+      return this.#effects(0);
+    }
+    const columns = this.#columns.load(block);
+    const keep = this.#keepAll(rows);
+    const poison = leftOut === undefined ? 0 : this.#leaveOut(block, offset, leftOut, keep);
+    const ids = columns.ids();
+    const duplicate =
+      ids === undefined
+        ? 0
+        : this.#dedup.judge(scopeOf(block), ids, rows, keep, offset, this.#nowMs);
+    const dropped = duplicate + poison;
+    if (dropped > 0) this.#drop(offset, rows, keep);
+    const before = this.#watermarkMs;
+    const newest = Math.min(block.tsMaxMs, this.#nowMs);
+    this.#watermarkMs = Math.max(before, Number.isFinite(newest) ? newest : this.#nowMs);
+    const mask = dropped > 0 ? keep : undefined;
+    const folded =
+      dropped === rows
+        ? undefined
+        : this.#rollups.fold(columns, mask, before, this.#watermarkMs, this.#nowMs);
+    const applied = rows - dropped;
+    const { clamped = 0, expired = 0, late = 0, pendingBytes = 0 } = folded ?? {};
+    counters.applied += applied;
+    counters.duplicate += duplicate;
+    counters.poison += poison;
+    counters.rejected += block.rejected;
+    counters.clamped += clamped;
+    counters.expired += expired;
+    counters.late += late;
+    this.#ledger.add(tenant, stream, this.#nowMs, {
+      received: block.received,
+      applied,
+      duplicate,
+      rejected: block.rejected + poison,
+      clamped,
+      expired,
+    });
+    return this.#effects(pendingBytes);
+  }
+
+  #applyDeadLetters(block: Block, offset: number): Effects {
+    const { received, rejected } = block;
+    if (this.#producers.isResent(block)) {
+      this.counters.duplicate += received;
+      this.#count(block, { received, duplicate: received });
+      return NOTHING_TO_DO;
+    }
+    this.#deadLetters.fold(block, offset, this.#nowMs);
+    this.counters.rejected += rejected;
+    this.#count(block, { received, rejected });
+    return this.#effects(0);
+  }
+
+  #applyControl(block: Block): Effects {
+    const control = readControl(block);
+    if (!isRollupsControl(control)) {
+      throw new AppError('block_corrupt', 'a control block must be of type "setRollups"');
+    }
+    const reload = this.#rollups.declare(control);
+    this.#definitionsChanged ||= this.#rollups.control === control;
+    this.#mustReload = reload;
+    // At once, so that what is dropped is gone before rows of the same name can come.
+    return { commit: true, reload };
+  }
+
+  /** Clears `keep` for rows that are left out, and makes them dead letters; answers how many. */
+  #leaveOut(block: Block, offset: number, { rows, reason }: LeftOut, keep: Uint8Array): number {
+    let count = 0;
+    for (let row = 0; row < block.rows; row++) {
+      if (rows[row] === 0) continue;
+      keep[row] = 0;
+      count++;
+      if (reason === undefined) continue;
+      this.#deadLetters.add(block.tenant, offset, row, {
+        stream: block.stream,
+        arrivalMs: this.#nowMs,
+        line: row,
+        code: POISON_CODE,
+        message: reason,
+        raw: Buffer.from(rowAsJson(block, row)),
+      });
+    }
+    return count;
+  }
+
+  #drop(offset: number, rows: number, keep: Uint8Array | undefined): void {
+    const verdict = encodeVerdict(keep, rows);
+    this.#verdicts.set(offset, verdict);
+    this.#verdictBytes += verdict.length;
+  }
+
+  #count(block: Block, counts: Partial<typeof NO_EVENTS>): void {
+    this.#ledger.add(block.tenant, block.stream, this.#nowMs, { ...NO_EVENTS, ...counts });
+  }
+
+  #effects(pendingBytes: number): Effects {
+    const waiting = pendingBytes + this.#verdictBytes + this.#deadLetters.waitingBytes;
+    return waiting > COMMIT_BYTES_MAX ? { commit: true, reload: false } : NOTHING_TO_DO;
+  }
+
+  #ledgerSweeps(): KeyRange[] {
+    const toMs = this.#nowMs - LEDGER_RETENTION_MS;
+    if (!this.#ledger.takeSweepDue(this.#nowMs) || toMs <= 0) return [];
+    return [...this.#ledger.tenants()].map((tenant) =>
+      ledgerRange(this.partition, tenant, 0, toMs),
+    );
+  }
+
+  #keepAll(rows: number): Uint8Array {
+    if (rows > this.#keep.length) this.#keep = new Uint8Array(rows * 2);
+    return this.#keep.fill(1, 0, rows);
+  }
+}
+
+const scopeOf = ({ tenant, stream }: Block): string => `${tenant}\0${stream}`;

@@ -1,0 +1,281 @@
+/** The rollups of a partition: which definitions hold, and one state per tenant and definition. Pure. */
+
+import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
+import { mergeRows } from '../../src/aggregate/bucket-row.ts';
+import { layoutOf } from '../../src/aggregate/layout.ts';
+import { type FoldCounts, RollupState, type StoredRow } from '../../src/aggregate/rollup.ts';
+import { closedTo, expiredBeforeMs } from '../../src/aggregate/tiers.ts';
+import type { RollupDefinition, RollupsControl } from '../../src/model/rollup.ts';
+import {
+  liveRollupKey,
+  rollupRange,
+  rollupRowKey,
+  rollupRowRange,
+  seriesKey,
+  seriesRange,
+} from '../../storage/state/keys.ts';
+import { encodeSeriesLabels } from '../../storage/state/rows.ts';
+import type { KeyRange, StateOp } from '../../storage/state/state.ts';
+import type { CollectRequest, RollupRow, SeriesLabels } from './protocol.ts';
+
+/** What is stored of one tenant's rollup: all series, and the rows that open buckets need. */
+export interface RollupContent {
+  readonly tenant: string;
+  readonly rollup: string;
+  readonly series: readonly SeriesLabels[];
+  readonly rows: readonly StoredRow[];
+}
+
+/** A row that must be merged into the stored one, or stored if there is none. */
+export interface RowMerge {
+  readonly key: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+export interface RollupChanges {
+  /** Ranges to delete before everything else: what is written below may lie in them. */
+  readonly clears: KeyRange[];
+  readonly ops: StateOp[];
+  readonly merges: RowMerge[];
+}
+
+export interface Collection {
+  readonly closedToMs: readonly number[];
+  readonly rows: readonly RollupRow[];
+  readonly deltas: readonly RollupRow[];
+  readonly series: readonly SeriesLabels[];
+}
+
+interface LiveRollup {
+  readonly tenant: string;
+  readonly state: RollupState;
+  /** The store knows of it. */
+  isStored: boolean;
+  /** Per resolution: rows that end before it have been deleted since the start. */
+  readonly sweptBeforeMs: number[];
+}
+
+/** A tier is swept when this part of its retention has passed again: each sweep is a tombstone that readers meet. */
+const SWEEP_PART = 1 / 32;
+
+const NO_COUNTS: FoldCounts = { clamped: 0, expired: 0, filtered: 0, late: 0 };
+
+export class Rollups {
+  readonly #partition: number;
+  #control: RollupsControl | undefined;
+  #byStream = new Map<string, RollupDefinition[]>();
+  /** By rollup name, then tenant. */
+  readonly #live = new Map<string, Map<string, LiveRollup>>();
+  readonly #dropped: { tenant: string; rollup: string }[] = [];
+
+  constructor(partition: number, control: RollupsControl | undefined) {
+    this.#partition = partition;
+    this.#use(control);
+  }
+
+  /** The definitions in effect; undefined before the first control block. */
+  get control(): RollupsControl | undefined {
+    return this.#control;
+  }
+
+  get series(): number {
+    let states = 0;
+    for (const live of this.#all()) states += live.state.seriesCount;
+    return states;
+  }
+
+  /** True while some bucket waits for the watermark. */
+  get waiting(): boolean {
+    for (const { state } of this.#all()) if (state.waiting) return true;
+    return false;
+  }
+
+  /** Takes back what was committed, and replaces what is in memory of it. */
+  restore(contents: readonly RollupContent[], watermarkMs: number): void {
+    this.#live.clear();
+    for (const { tenant, rollup, series, rows } of contents) {
+      const definition = this.#control?.rollups.find(({ name }) => name === rollup);
+      if (definition === undefined) continue;
+      const live = this.#begin(tenant, definition, watermarkMs);
+      live.isStored = true;
+      live.state.restore(series, rows);
+    }
+  }
+
+  /**
+   * Makes these the definitions. A rollup that is gone, or that now means other rows, loses its rows. Answers true if
+   * one changed that keeps them: its state must be loaded again, with the new definition, from the next commit.
+   */
+  declare(control: RollupsControl): boolean {
+    if (this.#control !== undefined && control.version <= this.#control.version) return false;
+    let mustReload = false;
+    for (const [name, tenants] of this.#live) {
+      const before = this.#control?.rollups.find((rollup) => rollup.name === name);
+      const after = control.rollups.find((rollup) => rollup.name === name);
+      if (before === undefined || JSON.stringify(before) === JSON.stringify(after)) continue;
+      if (after !== undefined && rowsOf(before) === rowsOf(after)) {
+        mustReload = true;
+        continue;
+      }
+      for (const tenant of tenants.keys()) this.#dropped.push({ tenant, rollup: name });
+      this.#live.delete(name);
+    }
+    this.#use(control);
+    return mustReload;
+  }
+
+  /**
+   * Folds a block into every rollup of its tenant and stream. `before` is the watermark without the block, `after` with
+   * it: closing first what was already complete makes lateness a function of the log, not of when commits were.
+   */
+  fold(
+    columns: BlockColumns,
+    keep: Uint8Array | undefined,
+    before: number,
+    after: number,
+    nowMs: number,
+  ): FoldCounts & { pendingBytes: number } {
+    const { tenant, stream } = columns.block;
+    const definitions = this.#byStream.get(stream);
+    if (definitions === undefined) return { ...NO_COUNTS, pendingBytes: 0 };
+    const sum = { ...NO_COUNTS, expired: Number.POSITIVE_INFINITY, pendingBytes: 0 };
+    for (const definition of definitions) {
+      const { state } = this.#stateOf(tenant, definition, before);
+      state.advance(before);
+      const counts = state.fold(columns, keep, after, nowMs);
+      sum.clamped = Math.max(sum.clamped, counts.clamped);
+      sum.late = Math.max(sum.late, counts.late);
+      // Expired is what no rollup could take.
+      sum.expired = Math.min(sum.expired, counts.expired);
+      sum.filtered += counts.filtered;
+      sum.pendingBytes += state.pendingBytes;
+    }
+    return sum;
+  }
+
+  advance(watermarkMs: number): void {
+    for (const { state } of this.#all()) state.advance(watermarkMs);
+  }
+
+  changes(): RollupChanges {
+    const partition = this.#partition;
+    const clears: KeyRange[] = [];
+    const ops: StateOp[] = [];
+    const merges: RowMerge[] = [];
+    for (const { tenant, rollup } of this.#dropped) {
+      // Rows first: rows without their series would be a lie, series without rows are only names.
+      clears.push(rollupRange(partition, tenant, rollup), seriesRange(partition, tenant, rollup));
+      ops.push({ key: liveRollupKey(partition, tenant, rollup), value: undefined });
+    }
+    for (const { tenant, state, isStored } of this.#all()) {
+      const rollup = state.definition.name;
+      if (!isStored) ops.push({ key: liveRollupKey(partition, tenant, rollup), value: EMPTY });
+      const { rows, newSeries } = state.changes();
+      for (const { id, labels } of newSeries) {
+        const key = seriesKey(partition, tenant, rollup, id);
+        ops.push({ key, value: encodeSeriesLabels(labels) });
+      }
+      for (const { mode, bytes, ...at } of rows) {
+        const key = rollupRowKey({ partition, tenant, rollup, ...at });
+        if (mode === 'put') ops.push({ key, value: bytes });
+        else merges.push({ key, bytes });
+      }
+    }
+    return { clears, ops, merges };
+  }
+
+  committed(): void {
+    this.#dropped.length = 0;
+    for (const live of this.#all()) {
+      live.state.committed();
+      live.isStored = true;
+    }
+  }
+
+  /** Rows that are past their retention, once enough of them are. May be deleted when the commit is written. */
+  takeSweeps(watermarkMs: number, nowMs: number): KeyRange[] {
+    const sweeps: KeyRange[] = [];
+    for (const { tenant, state, sweptBeforeMs } of this.#all()) {
+      const { definition } = state;
+      const groups = layoutOf(definition).sketches.length + 1;
+      definition.resolutions.forEach(({ stepMs, retentionMs }, tier) => {
+        const beforeMs = expiredBeforeMs(definition, stepMs, watermarkMs, nowMs);
+        const toMs = Math.floor(beforeMs / stepMs) * stepMs;
+        const due = (sweptBeforeMs[tier] ?? 0) + Math.max(stepMs, retentionMs * SWEEP_PART);
+        if (!(toMs >= due)) return;
+        sweptBeforeMs[tier] = toMs;
+        for (let group = 0; group < groups; group++) {
+          const at = { partition: this.#partition, tenant, rollup: definition.name, stepMs, group };
+          sweeps.push(rollupRowRange(at, 0, toMs));
+        }
+      });
+    }
+    return sweeps;
+  }
+
+  collect({ tenant, rollup, ...range }: CollectRequest, watermarkMs: number): Collection {
+    const definition = this.#control?.rollups.find(({ name }) => name === rollup);
+    const live = this.#live.get(rollup)?.get(tenant);
+    if (definition === undefined || live === undefined) {
+      const closedToMs = range.steps.map((stepMs) => closedEdge(definition, stepMs, watermarkMs));
+      return { closedToMs, rows: [], deltas: [], series: [] };
+    }
+    live.state.advance(watermarkMs);
+    const { rows, deltas, newSeries } = live.state.collect(range);
+    const named = (row: StoredRow): RollupRow => ({ tenant, rollup, ...row });
+    return {
+      closedToMs: range.steps.map((stepMs) => live.state.closedToMs(stepMs)),
+      rows: rows.map(named),
+      deltas: deltas.map(named),
+      series: newSeries,
+    };
+  }
+
+  /** Lateness of a rollup; 0 if there is no such rollup. */
+  latenessMs(rollup: string): number {
+    return this.#control?.rollups.find(({ name }) => name === rollup)?.latenessMs ?? 0;
+  }
+
+  *#all(): Generator<LiveRollup> {
+    for (const tenants of this.#live.values()) yield* tenants.values();
+  }
+
+  #use(control: RollupsControl | undefined): void {
+    this.#control = control;
+    this.#byStream = Map.groupBy(control?.rollups ?? [], ({ stream }) => stream);
+  }
+
+  #stateOf(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
+    const known = this.#live.get(definition.name)?.get(tenant);
+    return known ?? this.#begin(tenant, definition, watermarkMs);
+  }
+
+  #begin(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
+    const state = new RollupState(definition, watermarkMs);
+    const live = { tenant, state, isStored: false, sweptBeforeMs: [] };
+    const tenants = this.#live.get(definition.name) ?? new Map<string, LiveRollup>();
+    tenants.set(tenant, live);
+    this.#live.set(definition.name, tenants);
+    return live;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Merges what is stored, if anything, with a delta of the same row. */
+export const amended = (stored: Uint8Array | undefined, delta: Uint8Array): Uint8Array =>
+  stored === undefined ? delta : mergeRows(stored, delta);
+
+/** What decides the meaning of stored rows: definitions that agree on it can share them. */
+const rowsOf = ({ stream, dimensions, measures, resolutions }: RollupDefinition): string =>
+  JSON.stringify([stream, dimensions, measures, resolutions.map(({ stepMs }) => stepMs)]);
+
+function closedEdge(
+  definition: RollupDefinition | undefined,
+  stepMs: number,
+  watermarkMs: number,
+): number {
+  const tier = definition?.resolutions.findIndex((resolution) => resolution.stepMs === stepMs);
+  if (definition === undefined || tier === undefined) return Number.NEGATIVE_INFINITY;
+  return closedTo(definition, watermarkMs)[tier] ?? Number.NEGATIVE_INFINITY;
+}

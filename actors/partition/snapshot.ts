@@ -1,0 +1,209 @@
+/** What a partition has committed, read back: everything that a new machine starts from. */
+
+import { layoutOf } from '../../src/aggregate/layout.ts';
+import type { StoredRow } from '../../src/aggregate/rollup.ts';
+import { openRanges } from '../../src/aggregate/tiers.ts';
+import { AppError } from '../../src/model/errors.ts';
+import type { RollupsControl } from '../../src/model/rollup.ts';
+import {
+  deadLetterCountRange,
+  deadLetterCountTenant,
+  definitionsKey,
+  ledgerRange,
+  liveRollupRange,
+  parseLedgerKey,
+  parseLiveRollupKey,
+  parseRollupRowKey,
+  partitionStateKey,
+  rollupRowRange,
+  seriesIdOf,
+  seriesRange,
+  tenantOf,
+  tenantsAfter,
+} from '../../storage/state/keys.ts';
+import { decodeLedger, decodeSeriesLabels, parseJson } from '../../storage/state/rows.ts';
+import { type StateReader, scan } from '../../storage/state/state.ts';
+import type { GenerationMark } from './dedup.ts';
+import { HOUR_MS, hourOf, type LedgerLine } from './ledger.ts';
+import type { ProducerMark } from './producers.ts';
+import type { SeriesLabels } from './protocol.ts';
+import type { RollupContent } from './rollups.ts';
+
+/** The row that says how far a partition is. */
+export interface PartitionState {
+  readonly position: number;
+  readonly watermarkMs: number;
+  readonly nowMs: number;
+  readonly producers: readonly ProducerMark[];
+  readonly generations: readonly GenerationMark[];
+}
+
+export interface PartitionSnapshot extends PartitionState {
+  readonly control: RollupsControl | undefined;
+  readonly rollups: readonly RollupContent[];
+  /** Of the hour of `nowMs`. */
+  readonly ledger: readonly LedgerLine[];
+  readonly deadLetterCounts: ReadonlyMap<string, number>;
+}
+
+/** Of a partition that has never committed. */
+export const EMPTY_SNAPSHOT: PartitionSnapshot = {
+  position: 0,
+  watermarkMs: Number.NEGATIVE_INFINITY,
+  nowMs: 0,
+  producers: [],
+  generations: [],
+  control: undefined,
+  rollups: [],
+  ledger: [],
+  deadLetterCounts: new Map(),
+};
+
+/** JSON; the watermark before the first event is null. */
+export const encodePartitionState = (state: PartitionState): Uint8Array =>
+  Buffer.from(JSON.stringify(state));
+
+export function decodePartitionState(row: Uint8Array): PartitionState {
+  const state: unknown = parseJson('the state of a partition', row);
+  if (!isPartitionState(state)) {
+    throw new AppError('state_corrupt', 'the state of a partition lacks its position');
+  }
+  return { ...state, watermarkMs: state.watermarkMs ?? Number.NEGATIVE_INFINITY };
+}
+
+/** How far a partition is, and by which definitions; undefined before its first commit. */
+export interface PartitionHead {
+  readonly state: PartitionState;
+  readonly control: RollupsControl | undefined;
+}
+
+export async function loadHead(
+  store: StateReader,
+  partition: number,
+): Promise<PartitionHead | undefined> {
+  const [stateRow, definitionsRow] = await store.getMany([
+    partitionStateKey(partition),
+    definitionsKey(partition),
+  ]);
+  if (stateRow === undefined) return undefined;
+  const control = definitionsRow === undefined ? undefined : decodeDefinitions(definitionsRow);
+  return { state: decodePartitionState(stateRow), control };
+}
+
+/** Reads the newest commit. */
+export async function loadSnapshot(
+  store: StateReader,
+  partition: number,
+): Promise<PartitionSnapshot> {
+  const head = await loadHead(store, partition);
+  if (head === undefined) return EMPTY_SNAPSHOT;
+  const { state, control } = head;
+  return {
+    ...state,
+    control,
+    rollups: await loadRollups(store, partition, control, state.watermarkMs),
+    ledger: await loadLedger(store, partition, hourOf(state.nowMs)),
+    deadLetterCounts: await loadDeadLetterCounts(store, partition),
+  };
+}
+
+/** All live rollups with what their states need; also after a definition has changed. */
+export async function loadRollups(
+  store: StateReader,
+  partition: number,
+  control: RollupsControl | undefined,
+  watermarkMs: number,
+): Promise<RollupContent[]> {
+  const contents: RollupContent[] = [];
+  for await (const { key } of scan(store, liveRollupRange(partition))) {
+    const { tenant, rollup } = parseLiveRollupKey(key);
+    const definition = control?.rollups.find(({ name }) => name === rollup);
+    if (definition === undefined) continue;
+    const series: SeriesLabels[] = [];
+    for await (const row of scan(store, seriesRange(partition, tenant, rollup))) {
+      series.push({ id: seriesIdOf(row.key), labels: decodeSeriesLabels(row.value) });
+    }
+    const rows: StoredRow[] = [];
+    const groups = layoutOf(definition).sketches.length + 1;
+    for (const { stepMs, fromMs, toMs } of openRanges(definition, watermarkMs)) {
+      for (let group = 0; group < groups; group++) {
+        const at = { partition, tenant, rollup, stepMs, group };
+        const range = rollupRowRange(at, Math.max(0, fromMs), Math.min(toMs, BUCKET_MS_MAX));
+        for await (const row of scan(store, range)) {
+          const { bucketMs } = parseRollupRowKey(row.key);
+          rows.push({ stepMs, group, bucketMs, bytes: row.value });
+        }
+      }
+    }
+    contents.push({ tenant, rollup, series, rows });
+  }
+  return contents;
+}
+
+/** Greatest bucket time that a key holds. */
+const BUCKET_MS_MAX = 2 ** 48 - 1;
+
+/** Of all tenants: each one's hour lies elsewhere, so the tenants are found by jumping from one to the next. */
+async function loadLedger(
+  store: StateReader,
+  partition: number,
+  hourMs: number,
+): Promise<LedgerLine[]> {
+  const lines: LedgerLine[] = [];
+  for (const tenant of await loadTenants(store, partition)) {
+    const range = ledgerRange(partition, tenant, hourMs, hourMs + HOUR_MS);
+    for await (const { key, value } of scan(store, range)) {
+      lines.push({ ...parseLedgerKey(key), ...decodeLedger(value) });
+    }
+  }
+  return lines;
+}
+
+async function loadTenants(store: StateReader, partition: number): Promise<string[]> {
+  const tenants: string[] = [];
+  let range = tenantsAfter(partition);
+  for (;;) {
+    const [first] = await store.page(range, 1);
+    if (first === undefined) return tenants;
+    const tenant = tenantOf(first.key);
+    tenants.push(tenant);
+    range = tenantsAfter(partition, tenant);
+  }
+}
+
+async function loadDeadLetterCounts(
+  store: StateReader,
+  partition: number,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for await (const { key, value } of scan(store, deadLetterCountRange(partition))) {
+    const count = parseJson('a number of dead letters', value);
+    counts.set(deadLetterCountTenant(key), typeof count === 'number' ? count : 0);
+  }
+  return counts;
+}
+
+function decodeDefinitions(row: Uint8Array): RollupsControl {
+  const control = parseJson('the definitions of rollups', row);
+  if (!isRollupsControl(control)) {
+    throw new AppError('state_corrupt', 'the definitions of rollups are not of type "setRollups"');
+  }
+  return control;
+}
+
+/** What the control block's writer has checked in depth is only told apart here. */
+export const isRollupsControl = (value: unknown): value is RollupsControl =>
+  typeof value === 'object' &&
+  value !== null &&
+  'type' in value &&
+  value.type === 'setRollups' &&
+  'rollups' in value &&
+  Array.isArray(value.rollups);
+
+const isPartitionState = (
+  value: unknown,
+): value is Omit<PartitionState, 'watermarkMs'> & { readonly watermarkMs: number | null } =>
+  typeof value === 'object' &&
+  value !== null &&
+  'position' in value &&
+  Number.isSafeInteger(value.position);
