@@ -227,9 +227,7 @@ async function startQueries(
   );
   const partitions = partitionClient(links, shared, progress);
   const catalog = { rollups: () => config.rollups };
-  const stored = storedRollups(state, async (partition) => {
-    return (await loadHead(state, partition))?.state.watermarkMs ?? Number.NEGATIVE_INFINITY;
-  });
+  const stored = storedRollups(state);
   const queries = new Queries({ partitions, stored, catalog });
   const partitionMetrics = async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat();
   const system = createSystem({
@@ -287,6 +285,8 @@ function partitionClient(
 ): PartitionClient {
   const moved = () => progressMovedFrom(progress, progressTicks(progress));
   const applied = new AppliedSignal(moved, systemScheduler);
+  // What was logged before this start is in no partition's end: it lies before the end at the opening.
+  const openedEnd = durableEnd(shared) ?? 0;
   return {
     partitions: shared.partitions,
     collect: (partition, request, timeoutMs) =>
@@ -294,7 +294,7 @@ function partitionClient(
     ledger: (partition, request, timeoutMs) =>
       links.ask('ledger', { partition, request }, timeoutMs),
     appliedOffset: (partition) => shared.applied[partition] ?? 0,
-    endOffset: (partition) => shared.partitionEnds[partition] ?? 0,
+    endOffset: (partition) => Math.max(openedEnd, shared.partitionEnds[partition] ?? 0),
     onApplied: (listener) => applied.listen(listener),
   };
 }
