@@ -7,7 +7,7 @@ import { COLLECT_TIMEOUT_MS } from './limits.ts';
 import type { LedgerReply, PartitionClient } from './ports.ts';
 import { floorTo } from './time.ts';
 
-/** As the partition threads report them. */
+/** As a partition thread reports it. */
 export interface PartitionView {
   readonly partition: number;
   readonly appliedOffset: number;
