@@ -29,8 +29,6 @@ export class StringSink implements StringColumn {
   readonly name: string;
   codes: Uint32Array;
   readonly entries: Dictionary;
-  /** The last row that holds a value, -1 if none does. */
-  lastRow = -1;
 
   constructor(role: Role, name: string, capacity: number) {
     this.role = role;
@@ -45,7 +43,6 @@ export class NumberSink implements NumberColumn {
   readonly role: Role;
   readonly name: string;
   values: Float64Array;
-  lastRow = -1;
 
   constructor(role: Role, name: string, capacity: number) {
     this.role = role;
@@ -59,7 +56,6 @@ export class BooleanSink implements BooleanColumn {
   readonly role: Role = ROLE.field;
   readonly name: string;
   values: Uint8Array;
-  lastRow = -1;
 
   constructor(name: string, capacity: number) {
     this.name = name;
@@ -128,7 +124,7 @@ export class ColumnBatch {
 
   /** The columns that hold at least one value, `ts` first; valid until the next row or reset. */
   columns(): Column[] {
-    return this.#columns.filter((column) => column.lastRow >= 0);
+    return this.#columns.filter((column) => hasValue(column, this.rows));
   }
 
   /** String bytes of the rows so far, as an upper bound. */
@@ -214,29 +210,24 @@ export class ColumnBatch {
   commitRow(tsMs: number, partitionHash: number, bytes: number): void {
     const row = this.rows++;
     this.#ts.values[row] = tsMs;
-    this.#ts.lastRow = row;
     this.partitionHash[row] = partitionHash;
     this.#bytes += bytes;
   }
 
   /** Empties the batch. Costs a fill of the cells that were used, at memory speed. */
   reset(): void {
+    this.#dropUnused();
     for (const column of this.#columns) {
-      const used = column.lastRow + 1;
       if (column.kind === COLUMN_KIND.string) {
-        column.codes.fill(0, 0, used);
+        column.codes.fill(0, 0, this.rows);
         column.entries.reset();
+      } else if (column.kind === COLUMN_KIND.number) {
+        column.values.fill(Number.NaN, 0, this.rows);
       } else {
-        column.values.fill(
-          column.kind === COLUMN_KIND.number ? Number.NaN : BOOLEAN.absent,
-          0,
-          used,
-        );
+        column.values.fill(BOOLEAN.absent, 0, this.rows);
       }
     }
-    this.#dropUnused();
     this.#boundDictionaries();
-    for (const column of this.#columns) column.lastRow = -1;
     this.rows = 0;
     this.#bytes = 0;
   }
@@ -246,7 +237,7 @@ export class ColumnBatch {
     const { batchColumnsMax } = this.limits;
     const crowded = this.#columns.length > batchColumnsMax * COLUMNS_KEPT_SHARE;
     if (!crowded && this.#slots.size <= batchColumnsMax) return;
-    const used = (column: Sink | undefined) => column !== undefined && column.lastRow >= 0;
+    const used = (column: Sink | undefined) => column !== undefined && hasValue(column, this.rows);
     const columns = this.#columns.filter((column) => column === this.#ts || used(column));
     if (columns.length === this.#columns.length && this.#slots.size <= batchColumnsMax) return;
     this.#columns = columns;
@@ -304,4 +295,13 @@ export class ColumnBatch {
     this.partitionHash = hashes;
     this.#capacity = capacity;
   }
+}
+
+/** Looks from the last row back, where a column in use soon has a value. */
+function hasValue(column: Sink, rows: number): boolean {
+  let row = rows - 1;
+  if (column.kind === COLUMN_KIND.string) while (row >= 0 && column.codes[row] === 0) row--;
+  else if (column.kind === COLUMN_KIND.boolean) while (row >= 0 && column.values[row] === 0) row--;
+  else while (row >= 0 && Number.isNaN(column.values[row])) row--;
+  return row >= 0;
 }

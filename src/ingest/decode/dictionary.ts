@@ -30,9 +30,8 @@ export class Dictionary implements Entries {
   plain: boolean;
   readonly #alwaysPlain: boolean;
   #view = new DataView(this.bytes.buffer);
-  /** Slot -> 1 + index of the entry, 0 = free; at most half full. */
-  #table = new Uint32Array(128);
-  #hashes = new Int32Array(64);
+  /** Pairs of a hash and 1 + the index of its entry (0 = free), side by side for the cache; at most half full. */
+  #table = new Int32Array(256);
   #lookups = 0;
   #misses = 0;
   #plainBatches = 0;
@@ -53,13 +52,14 @@ export class Dictionary implements Entries {
   intern(source: DataView, from: number, to: number, hash: number): number {
     if (this.plain) return this.append(source, from, to);
     this.#lookups++;
-    const mask = this.#table.length - 1;
-    let slot = hash & mask;
+    const table = this.#table;
+    const mask = table.length - 2;
+    let place = (hash << 1) & mask;
     for (let probe = 0; probe < PROBES_MAX; probe++) {
-      const code = this.#table[slot] as number;
-      if (code === 0) return this.#insert(source, from, to, hash, slot);
-      if (this.#hashes[code - 1] === hash && this.#holds(code - 1, source, from, to)) return code;
-      slot = (slot + 1) & mask;
+      const code = table[place + 1] as number;
+      if (code === 0) return this.#insert(source, from, to, hash, place);
+      if (table[place] === hash && this.#holds(code - 1, source, from, to)) return code;
+      place = (place + 2) & mask;
     }
     this.#misses++;
     return this.append(source, from, to);
@@ -113,43 +113,43 @@ export class Dictionary implements Entries {
     this.#plainBatches = 0;
   }
 
-  #insert(source: DataView, from: number, to: number, hash: number, slot: number): number {
+  #insert(source: DataView, from: number, to: number, hash: number, place: number): number {
     this.#misses++;
     const code = this.append(source, from, to);
     if (code > ENTRIES_MAX) return code;
-    if (code > this.#hashes.length) {
-      const hashes = new Int32Array(this.offsets.length);
-      hashes.set(this.#hashes);
-      this.#hashes = hashes;
-    }
-    this.#hashes[code - 1] = hash;
-    this.#table[slot] = code;
-    if (code * 2 > this.#table.length) this.#growTable();
+    this.#table[place] = hash;
+    this.#table[place + 1] = code;
+    if (code * 4 > this.#table.length) this.#growTable();
     return code;
   }
 
+  /** Compares the first and the last word, which may overlap, before what lies between: most strings are short. */
   #holds(index: number, source: DataView, from: number, to: number): boolean {
     const start = this.offsets[index] as number;
-    if ((this.offsets[index + 1] as number) - start !== to - from) return false;
+    const length = to - from;
+    if ((this.offsets[index + 1] as number) - start !== length) return false;
     const view = this.#view;
-    const apart = start - from;
-    let at = from;
-    for (const whole = to - 3; at < whole; at += 4) {
-      if (view.getInt32(at + apart, true) !== source.getInt32(at, true)) return false;
+    const first = view.getInt32(start, true) ^ source.getInt32(from, true);
+    if (length < 4) return (first & ((1 << (length << 3)) - 1)) === 0;
+    const last = length - 4;
+    const ends = first | (view.getInt32(start + last, true) ^ source.getInt32(from + last, true));
+    if (ends !== 0) return false;
+    for (let i = 4; i < last; i += 4) {
+      if (view.getInt32(start + i, true) !== source.getInt32(from + i, true)) return false;
     }
-    if (at === to) return true;
-    const mask = (1 << ((to - at) << 3)) - 1;
-    return ((view.getInt32(at + apart, true) ^ source.getInt32(at, true)) & mask) === 0;
+    return true;
   }
 
   #growTable(): void {
-    const table = new Uint32Array(this.#table.length * 2);
-    const mask = table.length - 1;
-    for (const code of this.#table) {
-      if (code === 0) continue;
-      let slot = (this.#hashes[code - 1] as number) & mask;
-      while (table[slot] !== 0) slot = (slot + 1) & mask;
-      table[slot] = code;
+    const old = this.#table;
+    const table = new Int32Array(old.length * 2);
+    const mask = table.length - 2;
+    for (let i = 0; i < old.length; i += 2) {
+      if (old[i + 1] === 0) continue;
+      let place = ((old[i] as number) << 1) & mask;
+      while (table[place + 1] !== 0) place = (place + 2) & mask;
+      table[place] = old[i] as number;
+      table[place + 1] = old[i + 1] as number;
     }
     this.#table = table;
   }

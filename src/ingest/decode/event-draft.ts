@@ -264,15 +264,12 @@ export class EventDraft {
         to,
         hashBytes(this.#view, from, to),
       );
-      column.lastRow = row;
     } else if (kind === KIND.number) {
       const column = batch.numbers(slot);
       column.values[row] = this.#numbers[i] as number;
-      column.lastRow = row;
     } else if (kind === KIND.boolean) {
       const column = batch.booleans(slot);
       column.values[row] = this.#numbers[i] as number;
-      column.lastRow = row;
     }
   }
 }

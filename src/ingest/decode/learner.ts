@@ -65,13 +65,13 @@ function shapeSteps(bytes: Buffer, from: number, to: number): ShapeStep[] | unde
       at = skipSpace(bytes, nameEnd + 1, to); // its colon
       at = skipSpace(bytes, at + 1, to);
       if (bytes[at] === 0x5b) return undefined;
+      const name = depth === 1 ? key : `${path.slice(0, depth - 1).join('.')}.${key}`;
+      if (names.has(name)) return undefined; // a later object undoes an earlier value too
+      names.add(name);
       if (bytes[at] === 0x7b) {
         path[depth - 1] = key;
         continue;
       }
-      const name = depth === 1 ? key : `${path.slice(0, depth - 1).join('.')}.${key}`;
-      if (names.has(name)) return undefined;
-      names.add(name);
       if (bytes.subarray(literal, at).includes(0x0a)) return undefined;
       steps.push({ from: literal, to: at, name });
       at = valueEnd(bytes, at, to);

@@ -13,8 +13,9 @@ export class PaddedCopy {
     if (needed > this.bytes.length || this.bytes.length > Math.max(BYTES_KEPT, needed)) {
       const buffer = new ArrayBuffer(needed > BYTES_KEPT ? needed : needed * 2);
       this.bytes = Buffer.from(buffer);
-      this.view = new DataView(buffer);
     }
+    // Not longer than promised, so that a read beyond is an error and not a secret.
+    this.view = new DataView(this.bytes.buffer, 0, needed);
     this.bytes.set(source);
     this.bytes.fill(0, source.length, needed);
     return this;

@@ -17,17 +17,19 @@ import { type ColumnBatch, SLOT, type Slot } from './column-batch.ts';
 import { hashBlock, hashBytes, hashFinish, NO_PARTITION_HASH, placeableHash } from './hash.ts';
 import { parseRfc3339 } from './rfc3339.ts';
 
-/** Bytes that must be readable behind the last line: words are read where a byte would do. */
-export const SLACK_BYTES = 8;
+/** Longer literals (of names near their limit, within objects) are not learned. */
+const LITERAL_LENGTH_MAX = 256;
+/** Bytes that must be readable behind a line: a literal is looked for at its end before all of it is compared. */
+export const SLACK_BYTES = LITERAL_LENGTH_MAX + 8;
 
 /** No such line was seen: it may be worth learning. */
 export const UNKNOWN = -1;
 /** The structure is known, a value is not plain: learning the line would not help. */
 export const NOT_PLAIN = -2;
 
-/** Literals of one tree, and their bytes (as words). Programs beyond that are decoded by the fallback. */
+/** Literals of one tree, and their bytes. Programs beyond that are decoded by the fallback. */
 const EDGES_MAX = 4096;
-const WORDS_MAX = 65_536;
+const LITERAL_BYTES_MAX = 256 * 1024;
 /** Ways to go on from one place; they are tried one after the other. */
 const SIBLINGS_MAX = 16;
 /** Up to 15 digits a decimal is the exact quotient of two doubles (Clinger 1990), as `JSON.parse` would round it. */
@@ -38,27 +40,40 @@ const ALSE = 0x65736c61;
 const TRUE = 0x65757274;
 const NULL = 0x6c6c756e;
 
-/** A literal, and the value that follows it; without a slot nothing follows and the line ends. */
+/**
+ * A literal, and the value that follows it; without a slot nothing follows and the line ends.
+ *
+ * Literals are compared by words: the first (of which only `mask` counts if the literal is shorter), the last, which may
+ * overlap it, then what lies between. The first three are fields, because most literals have no more.
+ */
 class Edge {
-  /** Words `[wordAt, wordLast]` of the tree's literals; of the last one only the bits of `tailMask` count. */
-  readonly wordAt: number;
-  readonly wordLast: number;
-  readonly tailMask: number;
   readonly length: number;
+  readonly mask: number;
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+  readonly last: number;
+  readonly literal: DataView;
   readonly slot: Slot | undefined;
+  readonly parent: Edge | undefined;
   /** Another way to go on from the same place; never longer than this one, so that no prefix hides it. */
-  next: Edge | undefined;
+  next: Edge | undefined = undefined;
   /** The first way to go on from the value. */
-  child: Edge | undefined;
+  child: Edge | undefined = undefined;
 
-  constructor(wordAt: number, length: number, slot: Slot | undefined) {
-    this.wordAt = wordAt;
-    this.wordLast = wordAt + Math.max(0, ((length + 3) >> 2) - 1);
-    this.tailMask = (length & 3) === 0 ? -1 : (1 << ((length & 3) << 3)) - 1;
-    this.length = length;
+  constructor(literal: Uint8Array, slot: Slot | undefined, parent: Edge | undefined) {
+    this.length = literal.length;
+    this.mask = literal.length < 4 ? (1 << (literal.length << 3)) - 1 : -1;
+    const bytes = new Uint8Array(literal.length + 12);
+    bytes.set(literal);
+    const view = new DataView(bytes.buffer);
+    this.first = view.getInt32(0, true);
+    this.second = view.getInt32(4, true);
+    this.third = view.getInt32(8, true);
+    this.last = view.getInt32(Math.max(0, literal.length - 4), true);
+    this.literal = view;
     this.slot = slot;
-    this.next = undefined;
-    this.child = undefined;
+    this.parent = parent;
   }
 }
 
@@ -72,13 +87,11 @@ export interface ShapeStep {
 export class ShapeTree {
   readonly #batch: ColumnBatch;
   #generation: number;
-  #root = new Edge(0, 0, undefined);
-  #words = new Int32Array(256);
-  #wordsUsed = 0;
+  readonly #root = new Edge(new Uint8Array(0), undefined, undefined);
   #edges = 0;
-  /** Slots that the row in the making has written. */
-  readonly #written: Slot[] = [];
-  #writtenCount = 0;
+  #literalBytes = 0;
+  /** Where the line that was matched ended. */
+  #matched: Edge = this.#root;
   #tsMs = 0;
   #partitionHash = 0;
 
@@ -91,13 +104,12 @@ export class ShapeTree {
    * Reads the line at `from` into the row in the making, for which memory has been reserved. Answers where the line
    * ends, and `accept` or `abandon` must follow; or `UNKNOWN` or `NOT_PLAIN`, and nothing was written.
    *
-   * The text must be valid UTF-8 and have `SLACK_BYTES` behind its last line, which may not continue the line: no
-   * scan goes past a line feed or NUL, and no literal holds one.
+   * The text must be valid UTF-8 and have `SLACK_BYTES` behind the line, which may not continue it: no
+   * value goes past a line feed or NUL, and no literal holds one.
    */
   match(bytes: Uint8Array, view: DataView, from: number, arrivalMs: number): number {
     const batch = this.#batch;
     if (this.#generation !== batch.generation) this.forget();
-    const words = this.#words;
     const row = batch.rows;
     const valueBytesMax = batch.limits.valueBytesMax;
     let tsMs = arrivalMs;
@@ -105,27 +117,35 @@ export class ShapeTree {
     let userHash: number = NO_PARTITION_HASH;
     let idHash: number = NO_PARTITION_HASH;
     let at = from;
-    let edge = this.#root.child;
-    this.#writtenCount = 0;
+    let matched = this.#root;
 
     for (;;) {
       // The literal.
+      let edge = matched.child;
       for (; edge !== undefined; edge = edge.next) {
-        const last = edge.wordLast;
-        let word = edge.wordAt;
-        let place = at;
-        while (word < last && view.getInt32(place, true) === (words[word] as number)) {
-          word++;
+        if (((view.getInt32(at, true) ^ edge.first) & edge.mask) !== 0) continue;
+        const last = at + edge.length - 4;
+        if (last <= at) break;
+        if (view.getInt32(last, true) !== edge.last) continue;
+        if (last <= at + 4) break;
+        if (view.getInt32(at + 4, true) !== edge.second) continue;
+        if (last <= at + 8) break;
+        if (view.getInt32(at + 8, true) !== edge.third) continue;
+        let place = 12;
+        const literal = edge.literal;
+        while (
+          at + place < last &&
+          view.getInt32(at + place, true) === literal.getInt32(place, true)
+        ) {
           place += 4;
         }
-        if (word < last) continue;
-        if (((view.getInt32(place, true) ^ (words[word] as number)) & edge.tailMask) === 0) break;
+        if (at + place >= last) break;
       }
-      if (edge === undefined) return this.#giveUp(UNKNOWN);
+      if (edge === undefined) return this.#giveUp(matched, UNKNOWN);
       at += edge.length;
-      const slot: Slot | undefined = edge.slot;
+      matched = edge;
+      const slot = edge.slot;
       if (slot === undefined) break;
-      edge = edge.child;
 
       // The value.
       const first = bytes[at] as number;
@@ -134,24 +154,24 @@ export class ShapeTree {
         const start = at + 1;
         const end = scanString(view, start);
         const hash = scannedHash;
-        if (bytes[end] !== 0x22 || end - start > valueBytesMax) return this.#giveUp(NOT_PLAIN);
+        if (bytes[end] !== 0x22 || end - start > valueBytesMax)
+          return this.#giveUp(matched, NOT_PLAIN);
         at = end + 1;
         if (role === SLOT.ts) {
           tsMs = parseRfc3339(bytes, start, end);
-          if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(NOT_PLAIN);
+          if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(matched, NOT_PLAIN);
           continue;
         }
         if (role !== SLOT.field) {
           if (start === end) {
-            if (role === SLOT.type || role === SLOT.id) return this.#giveUp(NOT_PLAIN);
+            if (role === SLOT.type || role === SLOT.id) return this.#giveUp(matched, NOT_PLAIN);
           } else if (role === SLOT.id) idHash = placeableHash(hash);
           else if (role === SLOT.user) userHash = placeableHash(hash);
           else if (role === SLOT.key) keyHash = placeableHash(hash);
         }
         const column = slot.strings;
-        if (column === undefined) return this.#giveUp(NOT_PLAIN);
+        if (column === undefined) return this.#giveUp(matched, NOT_PLAIN);
         column.codes[row] = column.entries.intern(view, start, end, hash);
-        column.lastRow = row;
       } else if (first === 0x2d || (first >= 0x30 && first <= 0x39)) {
         const start = at;
         if (first === 0x2d) at++;
@@ -165,7 +185,7 @@ export class ShapeTree {
           const pairs = (Math.imul(digits, 10) + (digits >>> 8)) & 0x00ff00ff;
           value = value * 10_000 + (pairs & 0xff) * 100 + (pairs >>> 16);
           at += 4;
-          if (at - digitsAt > DIGITS_MAX) return this.#giveUp(NOT_PLAIN);
+          if (at - digitsAt > DIGITS_MAX) return this.#giveUp(matched, NOT_PLAIN);
         }
         let digit = (bytes[at] as number) - 0x30;
         while (digit >= 0 && digit <= 9) {
@@ -174,7 +194,7 @@ export class ShapeTree {
         }
         let digitCount = at - digitsAt;
         const leadingZero = bytes[digitsAt] === 0x30 && digitCount > 1;
-        if (digitCount === 0 || leadingZero) return this.#giveUp(NOT_PLAIN);
+        if (digitCount === 0 || leadingZero) return this.#giveUp(matched, NOT_PLAIN);
         const whole = digit !== -2; // no '.'
         if (!whole) {
           const fractionAt = ++at;
@@ -184,49 +204,47 @@ export class ShapeTree {
             digit = (bytes[++at] as number) - 0x30;
             digitCount++;
           }
-          if (at === fractionAt || digitCount > DIGITS_MAX) return this.#giveUp(NOT_PLAIN);
+          if (at === fractionAt || digitCount > DIGITS_MAX) return this.#giveUp(matched, NOT_PLAIN);
           value /= POWERS_OF_TEN[at - fractionAt] as number;
         }
         if (digitCount > DIGITS_MAX || ((bytes[at] as number) | 0x20) === 0x65) {
-          return this.#giveUp(NOT_PLAIN);
+          return this.#giveUp(matched, NOT_PLAIN);
         }
         if (first === 0x2d) value = -value;
         if (role !== SLOT.field) {
           if (role === SLOT.ts) {
             tsMs = Math.floor(value) + 0;
-            if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(NOT_PLAIN);
+            if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(matched, NOT_PLAIN);
             continue;
           }
           // A number stands for its decimal text, which a whole one (but for -0) is written as.
           const canonical = whole && (value !== 0 || first !== 0x2d);
-          if (role !== SLOT.user || !canonical) return this.#giveUp(NOT_PLAIN);
+          if (role !== SLOT.user || !canonical) return this.#giveUp(matched, NOT_PLAIN);
           userHash = placeableHash(hashBytes(view, start, at));
         }
         const column = slot.numbers;
-        if (column === undefined) return this.#giveUp(NOT_PLAIN);
+        if (column === undefined) return this.#giveUp(matched, NOT_PLAIN);
         column.values[row] = value;
-        column.lastRow = row;
       } else {
         const word = view.getInt32(at, true);
         if (word === NULL) {
-          if (role === SLOT.type) return this.#giveUp(NOT_PLAIN);
+          if (role === SLOT.type) return this.#giveUp(matched, NOT_PLAIN);
           at += 4;
           continue;
         }
         const column = slot.booleans;
         const known = column !== undefined && (role === SLOT.field || role === SLOT.user);
-        if (!known) return this.#giveUp(NOT_PLAIN);
+        if (!known) return this.#giveUp(matched, NOT_PLAIN);
         if (word === TRUE) {
           column.values[row] = BOOLEAN.true;
           at += 4;
         } else if (first === 0x66 && view.getInt32(at + 1, true) === ALSE) {
           column.values[row] = BOOLEAN.false;
           at += 5;
-        } else return this.#giveUp(NOT_PLAIN);
-        column.lastRow = row;
+        } else return this.#giveUp(matched, NOT_PLAIN);
       }
-      this.#written[this.#writtenCount++] = slot;
     }
+    this.#matched = matched;
     this.#tsMs = tsMs;
     this.#partitionHash = keyHash || userHash || idHash;
     return at;
@@ -239,8 +257,7 @@ export class ShapeTree {
 
   /** Takes back what was matched, because something else than the end of the line follows. */
   abandon(): void {
-    for (let i = 0; i < this.#writtenCount; i++) this.#batch.clearCell(this.#written[i] as Slot);
-    this.#writtenCount = 0;
+    this.#clear(this.#matched);
   }
 
   /** Adds a line that the fallback has accepted; false if nothing was new or there is no room. */
@@ -256,8 +273,9 @@ export class ShapeTree {
         siblings++;
       }
       if (edge === undefined) {
-        const words = (step.to - step.from + 3) >> 2;
-        const full = this.#edges >= EDGES_MAX || this.#wordsUsed + words > WORDS_MAX;
+        const bytesLeft = LITERAL_BYTES_MAX - this.#literalBytes;
+        const length = step.to - step.from;
+        const full = this.#edges >= EDGES_MAX || length > Math.min(bytesLeft, LITERAL_LENGTH_MAX);
         if (full || siblings >= SIBLINGS_MAX) return added;
         edge = this.#addEdge(parent, bytes, step);
         added = true;
@@ -271,40 +289,39 @@ export class ShapeTree {
   forget(): void {
     this.#generation = this.#batch.generation;
     this.#root.child = undefined;
-    this.#wordsUsed = 0;
+    this.#matched = this.#root;
     this.#edges = 0;
-    this.#written.length = 0;
-    this.#writtenCount = 0;
+    this.#literalBytes = 0;
   }
 
-  #giveUp(reason: number): number {
-    this.abandon();
+  #giveUp(matched: Edge, reason: number): number {
+    this.#clear(matched);
     return reason;
+  }
+
+  /** Clears the cells of the way from the root to `edge`. */
+  #clear(edge: Edge): void {
+    for (let at: Edge | undefined = edge; at !== undefined; at = at.parent) {
+      if (at.slot !== undefined) this.#batch.clearCell(at.slot);
+    }
   }
 
   #isEdgeOf(edge: Edge, bytes: Uint8Array, { from, to, name }: ShapeStep): boolean {
     if (edge.length !== to - from || edge.slot?.name !== name) return false;
-    const literal = new Uint8Array(this.#words.buffer, edge.wordAt * 4, edge.length);
-    return literal.every((byte, i) => byte === bytes[from + i]);
+    for (let i = from; i < to; i++) {
+      if (bytes[i] !== edge.literal.getUint8(i - from)) return false;
+    }
+    return true;
   }
 
   #addEdge(parent: Edge, bytes: Uint8Array, { from, to, name }: ShapeStep): Edge {
-    const length = to - from;
-    const wordAt = this.#wordsUsed;
-    this.#wordsUsed += (length + 3) >> 2;
-    if (this.#wordsUsed > this.#words.length) {
-      const grown = new Int32Array(this.#wordsUsed * 2);
-      grown.set(this.#words);
-      this.#words = grown;
-    }
-    // Little-endian as the lines are read; every platform that Node runs on is.
-    new Uint8Array(this.#words.buffer, wordAt * 4, length).set(bytes.subarray(from, to));
     const slot = name === undefined ? undefined : this.#batch.slot(name);
-    const edge = new Edge(wordAt, length, slot);
+    const edge = new Edge(bytes.subarray(from, to), slot, parent);
     this.#edges++;
+    this.#literalBytes += edge.length;
     let before: Edge | undefined;
     let after = parent.child;
-    while (after !== undefined && after.length >= length) {
+    while (after !== undefined && after.length >= edge.length) {
       before = after;
       after = after.next;
     }

@@ -23,6 +23,8 @@ export const NASTY_LINES: readonly NastyLine[] = [
   accepted('{"type":"a","__proto__":"p","constructor":"c","toString":1,"hasOwnProperty":true}'),
   accepted('{"type":"a","__proto__":{"type":"b","x":{"__proto__":1}}}'),
   accepted('{"type":"a","a":{"b":1},"a.b":"later"}'),
+  accepted('{"type":"a","n":"a","n":{}}'),
+  accepted('{"type":"a","n":{"a":1},"n":{"b":2}}'),
   accepted('{"type":"a","a.b":"earlier","a":{"b":null}}'),
   accepted('{"type":"a","":"empty name","a":{"":2}}'),
   accepted('{"type":"a","0":1,"b":2,"1":3}'),
