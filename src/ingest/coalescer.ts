@@ -7,6 +7,7 @@ import { BLOCK_KIND } from '../model/block-format.ts';
 import { packBlock } from '../model/block-writer.ts';
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
+import type { Logger } from '../model/logger.ts';
 import { type Offset, offset } from '../model/units.ts';
 import type { AppendLog } from './append-log.ts';
 import { type Contribution, DurableBatch, type DurableBlock } from './contribution.ts';
@@ -14,7 +15,7 @@ import type { Counters } from './counters.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { type BodyForm, StreamDecoder } from './decode/decoder.ts';
 import type { DecodeLimits } from './decode/limits.ts';
-import type { DecodeOutcome } from './decode/outcome.ts';
+import { DecodeOutcome } from './decode/outcome.ts';
 import { OPEN_BATCHES_MAX } from './limits.ts';
 import { type PartitionRows, placeRows } from './placement.ts';
 import type { Producer } from './producer.ts';
@@ -26,6 +27,7 @@ export interface CoalescerOptions {
   readonly partitions: number;
   readonly decodeLimits: DecodeLimits;
   readonly counters: Counters;
+  readonly logger: Logger;
 }
 
 /** A request's rows `[from, to)` in an open batch. */
@@ -113,7 +115,8 @@ export class Coalescer {
     const batch = this.#batchOf(tenant, stream);
     const adding = { contribution, from: batch.rows };
     batch.adding = adding;
-    const outcome = batch.decoder.decode(form, body, this.#options.clock.now());
+    const outcome = this.#decode(batch, form, body);
+    if (outcome === undefined) return new DecodeOutcome();
     batch.adding = undefined;
     batch.deadLetters.add(outcome, lineFrom);
     if (batch.rows > adding.from || outcome.rejected > 0) {
@@ -121,6 +124,24 @@ export class Coalescer {
       this.#schedule();
     }
     return outcome;
+  }
+
+  /**
+   * Bad input never throws, so a throw is a bug, and what the batch holds is not to be trusted. It is given up with its
+   * requests, none of which is acknowledged; one poisonous body must not stop the server for everybody.
+   */
+  #decode(batch: OpenBatch, form: BodyForm, body: Uint8Array): DecodeOutcome | undefined {
+    try {
+      return batch.decoder.decode(form, body, this.#options.clock.now());
+    } catch (error) {
+      const { tenant, stream, parts, adding } = batch;
+      this.#options.logger.error({ err: error, tenant, stream, form }, 'the decoder failed');
+      const fault = new AppError('decode_failed', 'the decoder failed on this body', {}, error);
+      this.#open.delete(keyOf(tenant, stream));
+      for (const { contribution } of parts) contribution.failed(fault);
+      adding?.contribution.spoil(fault);
+      return undefined;
+    }
   }
 
   /** Resolves when nothing is open or on its way. New requests must have been shut out before. */
@@ -131,7 +152,7 @@ export class Coalescer {
   }
 
   #batchOf(tenant: string, stream: string): OpenBatch {
-    const key = `${tenant}\0${stream}`;
+    const key = keyOf(tenant, stream);
     let batch = this.#open.get(key);
     if (batch === undefined) {
       if (this.#open.size >= OPEN_BATCHES_MAX) this.#evict();
@@ -254,6 +275,8 @@ export class Coalescer {
     );
   }
 }
+
+const keyOf = (tenant: string, stream: string): string => `${tenant}\0${stream}`;
 
 /** The rows since `adding.from` are a piece of its request. */
 function join(batch: OpenBatch, { contribution, from }: Adding): void {

@@ -88,8 +88,13 @@ export class Contribution {
   }
 
   failed(fault: AppError): void {
-    this.fault ??= fault;
+    this.spoil(fault);
     this.#settleOne();
+  }
+
+  /** Whatever becomes of its pieces, the request has failed. */
+  spoil(fault: AppError): void {
+    this.fault ??= fault;
   }
 
   /** The request has nothing more to add. */

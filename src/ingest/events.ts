@@ -73,6 +73,7 @@ class EventsRequest {
     if (encoding !== 'identity') {
       const inflated = await this.#edge.inflater.inflate(bytes, encoding);
       body.release();
+      if (this.#exchange.isOver) return;
       if (!inflated.ok) return this.#exchange.refuse(inflated.error);
       bytes = inflated.value;
       this.#edge.counters.inflatedBytes += bytes.length;

@@ -72,6 +72,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
       partitions: options.partitions,
       decodeLimits: { ...DEFAULT_DECODE_LIMITS, ...limits, batchRowsMax: BATCH_ROWS_MAX },
       counters,
+      logger,
     }),
     inflater: new Inflater(bodyBytesMax),
     applied: new AppliedWaits(needs.whenApplied),

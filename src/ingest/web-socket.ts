@@ -37,7 +37,10 @@ type Socket = WebSocket<Session>;
 const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
 
-const HELLO = JSON.stringify({ credit: { frames: FRAME_CREDIT, bytes: BYTE_CREDIT } });
+const HELLO = JSON.stringify({
+  credit: { frames: FRAME_CREDIT, bytes: BYTE_CREDIT },
+  frameBytesMax: FRAME_BYTES_MAX,
+});
 
 export class WebSockets {
   readonly #edge: EdgeContext;

@@ -52,6 +52,7 @@ export const FAULT = {
   state_io: { retryable: true, meaning: 'RocksDB refused a read or write' },
   state_corrupt: { retryable: false, meaning: 'a stored state row cannot be decoded' },
   state_version: { retryable: false, meaning: 'the data directory has another layout version' },
+  decode_failed: { retryable: false, meaning: 'a bug: the decoder threw on a body' },
   listen_failed: {
     retryable: false,
     meaning: 'an address or port cannot be listened on',

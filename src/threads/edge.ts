@@ -93,7 +93,11 @@ async function openLog(): Promise<Journal | undefined> {
     writer,
     block: (partition) => packHeartbeat(producer.next(partition)),
   });
-  heartbeats = setInterval(() => void beat().catch(fail), HEARTBEAT_MS);
+  heartbeats = setInterval(() => {
+    // After a failed sync nobody knows what the disk holds: only opening the journal anew finds out.
+    if (journal.writer.refusal === 'log_io') fail(new AppError('log_io', 'the journal has failed'));
+    else void beat().catch(fail);
+  }, HEARTBEAT_MS);
   return journal;
 }
 

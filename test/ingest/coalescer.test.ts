@@ -12,6 +12,7 @@ import { COLUMN_KIND, ROLE } from '../../src/model/columns.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { decodePositions } from '../../src/model/positions.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import { silentLogger } from './start-edge.ts';
 
 /** A log whose appends wait until the test says that they are durable. */
 class HeldLog implements AppendLog {
@@ -55,7 +56,15 @@ function setUp({ partitions = 1, rowsMax = 100 } = {}) {
   const producer = new Producer({ id: 3, epoch: 7, partitions, clock });
   const decodeLimits = { ...DEFAULT_DECODE_LIMITS, batchRowsMax: rowsMax };
   const counters = new Counters();
-  const coalescer = new Coalescer({ log, clock, producer, partitions, decodeLimits, counters });
+  const coalescer = new Coalescer({
+    log,
+    clock,
+    producer,
+    partitions,
+    decodeLimits,
+    counters,
+    logger: silentLogger,
+  });
   /** Adds a request; its entry of the list is filled when it has settled. */
   const post = (stream: string, body: string, wantsRows = false) => {
     const settled: Contribution[] = [];
@@ -265,6 +274,28 @@ test('more streams than batches are allowed lose nothing', async (t) => {
       .sort(),
     [...streams].sort(),
   );
+});
+
+test('a bug in the decoder fails the requests of its batch, and the next ones are taken', async (t) => {
+  const { log, coalescer, post } = setUp();
+  const innocent = post('s', events(1));
+  const poisoned: Contribution[] = [];
+  const contribution = new Contribution(false, (one) => poisoned.push(one));
+  const destination = { tenant: 'acme', stream: 's', form: 'ndjson' } as const;
+  const poison = Object.defineProperty(Buffer.from('{}'), 'buffer', {
+    get: () => {
+      throw new Error('a bug');
+    },
+  });
+  coalescer.add(destination, poison, contribution);
+  contribution.end();
+  t.is(innocent[0]?.fault?.code, 'decode_failed');
+  t.is(poisoned[0]?.fault?.code, 'decode_failed');
+  const after = post('s', events(1));
+  await turn();
+  await log.sync();
+  t.is(after.length, 1);
+  t.is(after[0]?.fault, undefined);
 });
 
 test('draining waits for what is open and what is on its way', async (t) => {

@@ -10,12 +10,12 @@ type Message = Readonly<Record<string, unknown>>;
 test('the first message grants credit, each frame is answered by its number', async (t) => {
   const { port, blocks } = await startTestEdge(t);
   const client = await open(t, port, '/v1/ws?stream=web');
-  t.deepEqual(await client.next(), { credit: { frames: FRAME_CREDIT, bytes: BYTE_CREDIT } });
+  t.like(await client.next(), { credit: { frames: FRAME_CREDIT, bytes: BYTE_CREDIT } });
   client.socket.send('{"type":"a"}\n{"type":"b"}\n');
   const first = await client.next();
   t.like(first, { seq: 1, accepted: 2, rejected: 0, errors: [] });
   t.is(typeof first['position'], 'string');
-  client.socket.send(pack([{ type: 'c' }, { n: 1 }]));
+  client.socket.send(new Uint8Array(pack([{ type: 'c' }, { n: 1 }])));
   const errors = [{ line: 1, code: 'missing_type' }];
   const second = await client.next();
   t.like(second, { seq: 2, accepted: 1, rejected: 1 });

@@ -78,6 +78,15 @@ test('a port that is taken is a fault with a reason, not a shared port', async (
   await edge.close();
 });
 
+test('a bug ends the thread, not the process', async (t) => {
+  const { start, tell } = await setUp(t);
+  const edge = await start(0, 0, { type: 'journal', dir: await directory(t), durableBefore: 0 });
+  await send(edge.listening.port, { body: BODY });
+  tell(edge, JSON.parse('{"type":"unheard of"}'));
+  t.like(await edge.next(), { type: 'failed' });
+  t.is(await edge.exited, 1);
+});
+
 async function setUp(t: ExecutionContext) {
   const shared = createJournalShared(1);
   const progress = createProgress(1);
