@@ -6,16 +6,16 @@
 import { AppError } from '../model/errors.ts';
 import type { BlockColumns, LabelColumn } from './block-columns.ts';
 import { LabelTable } from './label-table.ts';
+import { TupleTable } from './tuple-table.ts';
 
 /** A label is null where the event had no such field. */
 export interface SeriesLabels {
   readonly id: number;
   readonly labels: readonly (string | null)[];
 }
-/** What the overflow series swallowed, for an operator: which dimension has too many values, with examples. */
+/** What the overflow series swallowed since the process started: which dimension has too many values, with examples. */
 export interface OverflowReport {
-  /** How often a combination of labels was refused; one counts once per block. */
-  readonly combinations: number;
+  readonly events: number;
   readonly dimensions: readonly {
     readonly name: string;
     /** How often a value of this field that no series has was refused; one counts once per block. */
@@ -35,8 +35,6 @@ const EXAMPLE_CHARACTERS_MAX = 100;
 /** Beside the ids of a `LabelTable`, and 0 = absent. Negative ones are never stored. */
 const UNKNOWN = -1;
 const REFUSED = -2;
-/** A combination that the block at hand has not met yet. */
-const UNRESOLVED = -3;
 
 interface Dimension {
   readonly name: string;
@@ -46,12 +44,10 @@ interface Dimension {
   /** Code of the block at hand -> label id. */
   labelOf: Int32Array;
 }
-/** One dimension within the block at hand. */
+/** One dimension within the block at hand; no column if no row has the field. */
 interface BlockDimension {
   readonly dimension: Dimension;
   readonly column: LabelColumn | undefined;
-  /** How many values its codes have: 1 if no row has the field. */
-  readonly span: number;
 }
 
 const decoder = new TextDecoder();
@@ -59,15 +55,10 @@ const decoder = new TextDecoder();
 export class SeriesIndex {
   readonly #dimensions: readonly Dimension[];
   readonly #seriesMax: number;
-  #count = 0;
-  /** Label ids of series `id` at `(id - 1) * dimensions`. */
-  #tuples = new Int32Array(64);
-  /** Open addressing by the hash of the tuple: pairs of hash and series id, 0 = empty. */
-  #cells = new Int32Array(128);
-  #mask = 63;
+  /** Label ids of a series -> its id. */
+  readonly #series: TupleTable;
   readonly #tuple: Int32Array;
-  #combinations = new Uint32Array(1024);
-  #lookup = new Int32Array(1024);
+  #places = new Int32Array(1024);
   #refused = 0;
 
   constructor(dimensions: readonly string[], seriesMax: number) {
@@ -79,36 +70,36 @@ export class SeriesIndex {
       labelOf: new Int32Array(16),
     }));
     this.#seriesMax = seriesMax;
+    this.#series = new TupleTable(dimensions.length);
     this.#tuple = new Int32Array(dimensions.length);
   }
 
   /** Series exist as 1..count. */
   get count(): number {
-    return this.#count;
+    return this.#series.count;
   }
 
   /** Writes the series of each of `rows[0..count)` to `out[row]`, allocating new ones in this order. */
   resolve(columns: BlockColumns, rows: Uint32Array, count: number, out: Uint32Array): void {
     const dimensions = this.#dimensions.map((dimension) => {
       const column = columns.labels(dimension.name);
-      const span = column === undefined ? 1 : column.entries.count + 1;
-      if (dimension.labelOf.length < span) dimension.labelOf = new Int32Array(span * 2);
-      if (column === undefined) dimension.labelOf[0] = 0;
-      else lookUpAll(dimension, column);
-      return { dimension, column, span };
+      lookUpAll(dimension, column);
+      return { dimension, column };
     });
-    let product = 1;
-    for (const { span } of dimensions) product *= span;
-    // Few combinations: each is looked up once. Many (two wide dimensions): every row by itself.
-    const once = product <= Math.max(4096, 4 * count);
-    if (once) this.#resolveOnce(dimensions, product, rows, count, out);
-    else this.#resolveEach(dimensions, rows, count, out);
+    const { dense } = this.#series;
+    if (dense !== undefined) this.#placeRows(dimensions, rows, count);
+    const places = this.#places;
+    for (let j = 0; j < count; j++) {
+      const row = rows[j] as number;
+      const place = dense === undefined ? -1 : (places[j] as number);
+      // What this very block brings up is not in the places: it is found the long way until the next one.
+      out[row] = (place >= 0 && dense?.[place]) || this.#find(dimensions, row);
+    }
   }
 
   labels(id: number): SeriesLabels {
-    const width = this.#dimensions.length;
     const labels = this.#dimensions.map(({ table }, d) => {
-      const label = this.#tuples[(id - 1) * width + d] as number;
+      const label = this.#series.at(id, d);
       return label === 0 ? null : table.text(label);
     });
     return { id, labels };
@@ -117,17 +108,17 @@ export class SeriesIndex {
   /** Takes back committed series into an empty index. Throws `state_corrupt` if they are not 1..n. */
   restore(series: readonly SeriesLabels[]): void {
     for (const { id, labels } of [...series].sort((a, b) => a.id - b.id)) {
-      if (id !== this.#count + 1 || labels.length !== this.#dimensions.length) {
+      if (id !== this.count + 1 || labels.length !== this.#dimensions.length) {
         throw new AppError(
           'state_corrupt',
-          `expected series ${this.#count + 1} with ${this.#dimensions.length} labels, received series ${id} with ${labels.length}`,
+          `expected series ${this.count + 1} with ${this.#dimensions.length} labels, received series ${id} with ${labels.length}`,
         );
       }
       labels.forEach((label, d) => {
         const { table } = this.#dimensions[d] as Dimension;
         this.#tuple[d] = label === null ? 0 : table.intern(label);
       });
-      this.#add();
+      this.#series.add(this.#tuple);
     }
   }
 
@@ -135,7 +126,7 @@ export class SeriesIndex {
   overflow(): OverflowReport | undefined {
     if (this.#refused === 0) return undefined;
     return {
-      combinations: this.#refused,
+      events: this.#refused,
       dimensions: this.#dimensions.map(({ name, refused, examples }) => ({
         name,
         refused,
@@ -144,47 +135,20 @@ export class SeriesIndex {
     };
   }
 
-  #resolveOnce(
-    dimensions: readonly BlockDimension[],
-    product: number,
-    rows: Uint32Array,
-    count: number,
-    out: Uint32Array,
-  ): void {
-    if (this.#combinations.length < count) this.#combinations = new Uint32Array(count * 2);
-    if (this.#lookup.length < product) this.#lookup = new Int32Array(product * 2);
-    const combinations = this.#combinations.fill(0, 0, count);
-    let stride = 1;
-    for (const { column, span } of dimensions) {
+  /** Fills `#places` with the place in `dense` of each row's labels: negative if one of them is not known. */
+  #placeRows(dimensions: readonly BlockDimension[], rows: Uint32Array, count: number): void {
+    if (this.#places.length < count) this.#places = new Int32Array(count * 2);
+    const places = this.#places.fill(0, 0, count);
+    for (let d = 0; d < dimensions.length; d++) {
+      const { dimension, column } = dimensions[d] as BlockDimension;
       if (column === undefined) continue;
+      const { labelOf } = dimension;
       const { codes } = column;
+      const shift = this.#series.shifts[d] as number;
       for (let j = 0; j < count; j++) {
-        combinations[j] =
-          (combinations[j] as number) + (codes[rows[j] as number] as number) * stride;
+        const label = labelOf[codes[rows[j] as number] as number] as number;
+        places[j] = (places[j] as number) | (label << shift);
       }
-      stride *= span;
-    }
-    const lookup = this.#lookup.fill(UNRESOLVED, 0, product);
-    for (let j = 0; j < count; j++) {
-      const combination = combinations[j] as number;
-      let series = lookup[combination] as number;
-      if (series < 0) {
-        series = this.#find(dimensions, rows[j] as number);
-        lookup[combination] = series;
-      }
-      out[rows[j] as number] = series;
-    }
-  }
-
-  #resolveEach(
-    dimensions: readonly BlockDimension[],
-    rows: Uint32Array,
-    count: number,
-    out: Uint32Array,
-  ): void {
-    for (let j = 0; j < count; j++) {
-      const row = rows[j] as number;
-      out[row] = this.#find(dimensions, row);
     }
   }
 
@@ -200,7 +164,7 @@ export class SeriesIndex {
     }
     // Another entry with the same bytes may have become known since the block's entries were looked up.
     if (!known) known = this.#lookUpAgain(dimensions, row);
-    return (known && this.#seriesOf(hashTuple(tuple))) || this.#allocate(dimensions, row);
+    return (known && this.#series.find(tuple)) || this.#allocate(dimensions, row);
   }
 
   #lookUpAgain(dimensions: readonly BlockDimension[], row: number): boolean {
@@ -209,7 +173,10 @@ export class SeriesIndex {
       const { column, dimension } = dimensions[d] as BlockDimension;
       if (column === undefined || (this.#tuple[d] as number) >= 0) continue;
       const code = codeAt(column, row);
-      const label = dimension.table.find(column.entries, code - 1, column.low[code - 1] as number);
+      const hash = column.low[code - 1] as number;
+      // What was refused is either too long or came when all series were taken: it stays unknown.
+      const label =
+        this.#tuple[d] === REFUSED ? 0 : dimension.table.find(column.entries, code - 1, hash);
       if (label === 0) {
         known = false;
       } else {
@@ -222,7 +189,7 @@ export class SeriesIndex {
 
   /** `#tuple` is no series yet. */
   #allocate(dimensions: readonly BlockDimension[], row: number): number {
-    const full = this.#count >= this.#seriesMax;
+    const full = this.count >= this.#seriesMax;
     if (full || dimensions.some(({ column }) => tooLong(column, codeAt(column, row)))) {
       this.#refused++;
       for (const dimension of dimensions) noteRefusal(dimension, row, full);
@@ -236,67 +203,8 @@ export class SeriesIndex {
       dimension.labelOf[code] = label;
       this.#tuple[d] = label;
     }
-    return this.#add();
+    return this.#series.add(this.#tuple);
   }
-
-  /** Appends `#tuple` as the next series. */
-  #add(): number {
-    const width = this.#dimensions.length;
-    const id = ++this.#count;
-    if (id * width > this.#tuples.length) {
-      const grown = new Int32Array(this.#tuples.length * 2 + width);
-      grown.set(this.#tuples);
-      this.#tuples = grown;
-    }
-    this.#tuples.set(this.#tuple, (id - 1) * width);
-    if (id * 2 > this.#mask) this.#grow();
-    this.#place(id, hashTuple(this.#tuple));
-    return id;
-  }
-
-  #grow(): void {
-    const old = this.#cells;
-    this.#cells = new Int32Array(old.length * 2);
-    this.#mask = old.length - 1;
-    for (let i = 0; i < old.length; i += 2) {
-      if (old[i + 1] !== 0) this.#place(old[i + 1] as number, old[i] as number);
-    }
-  }
-
-  #place(id: number, hash: number): void {
-    let at = hash & this.#mask;
-    while (this.#cells[2 * at + 1] !== 0) at = (at + 1) & this.#mask;
-    this.#cells[2 * at] = hash;
-    this.#cells[2 * at + 1] = id;
-  }
-
-  /** The series of `#tuple`, or 0. */
-  #seriesOf(hash: number): number {
-    const cells = this.#cells;
-    const mask = this.#mask;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const id = cells[2 * at + 1] as number;
-      if (id === 0 || (cells[2 * at] === hash && this.#isTuple(id))) return id;
-    }
-  }
-
-  #isTuple(id: number): boolean {
-    const tuple = this.#tuple;
-    const start = (id - 1) * tuple.length;
-    for (let d = 0; d < tuple.length; d++) {
-      if (this.#tuples[start + d] !== tuple[d]) return false;
-    }
-    return true;
-  }
-}
-
-function hashTuple(tuple: Int32Array): number {
-  let hash = 0;
-  for (let d = 0; d < tuple.length; d++) {
-    hash = Math.imul(hash ^ (tuple[d] as number), 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  return hash;
 }
 
 function codeAt(column: LabelColumn | undefined, row: number): number {
@@ -304,9 +212,14 @@ function codeAt(column: LabelColumn | undefined, row: number): number {
 }
 
 /** Fills `labelOf` for every code of the block. A value that is too long is never in the table. */
-function lookUpAll({ table, labelOf }: Dimension, { entries, low }: LabelColumn): void {
+function lookUpAll(dimension: Dimension, column: LabelColumn | undefined): void {
+  const count = column === undefined ? 0 : column.entries.count;
+  if (dimension.labelOf.length <= count) dimension.labelOf = new Int32Array(count * 2);
+  const { labelOf, table } = dimension;
   labelOf[0] = 0;
-  for (let i = 0; i < entries.count; i++) {
+  if (column === undefined) return;
+  const { entries, low } = column;
+  for (let i = 0; i < count; i++) {
     labelOf[i + 1] = table.find(entries, i, low[i] as number) || UNKNOWN;
   }
 }

@@ -150,7 +150,7 @@ test('stored rows are byte for byte what one fold over all events of the bucket 
       for (const [actual, expected] of counts as [unknown, unknown][])
         t.deepEqual(actual, expected);
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 
@@ -162,6 +162,6 @@ test('a state that is restored at every commit stores the same bytes as one that
       t.deepEqual(restarted.commits, lasting.commits);
       t.deepEqual(restarted.counts, lasting.counts);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
