@@ -112,6 +112,7 @@ export class ColumnBatch {
   /** Rows that every column has memory for. */
   #capacity = ROWS_AT_FIRST;
   #bytes = 0;
+  #dropped = false;
 
   /**
    * `onFull` is called between two rows when the next one may not fit: it packs the batch and resets it, or the
@@ -154,8 +155,7 @@ export class ColumnBatch {
     return (
       this.rows < limits.batchRowsMax &&
       this.#bytes + limits.lineBytesMax <= limits.batchBytesMax &&
-      (this.rows + 1) * columns <= limits.batchCellsMax &&
-      columns <= limits.batchColumnsMax
+      (this.rows + 1) * columns <= limits.batchCellsMax
     );
   }
 
@@ -216,7 +216,10 @@ export class ColumnBatch {
 
   /** Empties the batch. Costs a fill of the cells that were used, at memory speed. */
   reset(): void {
-    this.#dropUnused();
+    const { batchColumnsMax } = this.limits;
+    const crowded = this.#columns.length > batchColumnsMax * COLUMNS_KEPT_SHARE;
+    if (crowded || this.#slots.size > batchColumnsMax) this.dropUnused();
+    this.#dropped = false;
     for (const column of this.#columns) {
       if (column.kind === COLUMN_KIND.string) {
         column.codes.fill(0, 0, this.rows);
@@ -232,14 +235,17 @@ export class ColumnBatch {
     this.#bytes = 0;
   }
 
-  /** Keeps yesterday's names from using up the limit of today's. */
-  #dropUnused(): void {
-    const { batchColumnsMax } = this.limits;
-    const crowded = this.#columns.length > batchColumnsMax * COLUMNS_KEPT_SHARE;
-    if (!crowded && this.#slots.size <= batchColumnsMax) return;
+  /**
+   * Drops the columns that no row of the batch uses, so that yesterday's names do not use up the limit of today's.
+   * It looks at every cell, so once in a batch must do; false if nothing was dropped.
+   */
+  dropUnused(): boolean {
+    if (this.#dropped) return false;
+    this.#dropped = true;
     const used = (column: Sink | undefined) => column !== undefined && hasValue(column, this.rows);
     const columns = this.#columns.filter((column) => column === this.#ts || used(column));
-    if (columns.length === this.#columns.length && this.#slots.size <= batchColumnsMax) return;
+    const stale = this.#slots.size > this.limits.batchColumnsMax;
+    if (columns.length === this.#columns.length && !stale) return false;
     this.#columns = columns;
     const slots = new Map<string, Slot>();
     for (const slot of this.#slots.values()) {
@@ -250,6 +256,7 @@ export class ColumnBatch {
     }
     this.#slots = slots;
     this.generation++;
+    return true;
   }
 
   /** A batch of many rows, then one of many columns, must not take memory for many of both. */

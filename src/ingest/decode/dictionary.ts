@@ -19,7 +19,7 @@ const JUDGED_LOOKUPS = 4096;
 /** Batches after which a plain column is tried as a dictionary again, because its data may have changed. */
 const PLAIN_BATCHES = 1024;
 /** Crafted collisions cost at most this many steps per value; past it a value is not found again. */
-const PROBES_MAX = 16;
+const PROBES_MAX = 32;
 /** Bytes that may be read and written behind a string, so that copying and comparing go by words. */
 const SLACK_BYTES = 8;
 

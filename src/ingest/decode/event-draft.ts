@@ -147,7 +147,10 @@ export class EventDraft {
       batch.seal();
       newColumns = this.#newColumns(batch);
     }
-    if (!batch.reserve(newColumns)) return { code: 'too_many_columns' };
+    if (!batch.reserve(newColumns)) {
+      const room = batch.dropUnused() && batch.reserve(this.#newColumns(batch));
+      if (!room) return { code: 'too_many_columns' };
+    }
     for (let i = 0; i < this.#count; i++) this.#writeCell(batch, i);
     batch.commitRow(ts, keyHash || userHash || idHash, this.#end);
     return undefined;
