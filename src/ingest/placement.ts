@@ -18,6 +18,7 @@ export function placeRows(
   partitions: number,
   keyless: number,
 ): PartitionRows[] {
+  if (rows === 0) return [];
   if (partitions === 1) return [{ partition: 0, count: rows, index: undefined }];
   const counts = new Uint32Array(partitions);
   const placeOf = new Uint16Array(rows);

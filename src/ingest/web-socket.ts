@@ -71,7 +71,7 @@ export class WebSockets {
         res.upgrade<Session>(
           newSession(identity.tenant, stream),
           req.getHeader('sec-websocket-key'),
-          req.getHeader('sec-websocket-protocol'),
+          firstOf(req.getHeader('sec-websocket-protocol')),
           req.getHeader('sec-websocket-extensions'),
           context,
         );
@@ -140,6 +140,9 @@ export class WebSockets {
     socket.send(JSON.stringify({ seq, retryAfterMs, error: { code, message } }));
   }
 }
+
+/** Browsers fail a handshake that picks none of the protocols they offered; all mean the same here. */
+const firstOf = (protocols: string): string => (protocols.split(',', 1)[0] as string).trim();
 
 const newSession = (tenant: string, stream: string): Session => ({
   tenant,

@@ -220,6 +220,10 @@ test('only bad lines are answered when they are durable too', async (t) => {
   const settled = post('s', 'nonsense\n');
   await turn();
   t.deepEqual(settled, []);
+  t.deepEqual(
+    log.appends[0]?.map(({ kind }) => kind),
+    [BLOCK_KIND.deadLetters],
+  );
   await log.sync();
   t.is(settled.length, 1);
 });

@@ -36,6 +36,10 @@ test('placing keeps every row once, in order, in the partition of its hash', (t)
   t.notThrows(() => fc.assert(property));
 });
 
+test('no rows are placed nowhere', (t) => {
+  for (const partitions of [1, 3]) t.deepEqual(placeRows(new Uint32Array(9), 0, partitions, 0), []);
+});
+
 test('a range of batch rows is found again in its block', (t) => {
   const index = Uint32Array.from([2, 3, 7, 9]);
   const rows = { partition: 1, count: 4, index };

@@ -129,7 +129,7 @@ test('closing the edge tells its sockets that it goes away', async (t) => {
 });
 
 async function open(t: ExecutionContext, port: number, path: string) {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, ['events', 'other']);
   t.teardown(() => socket.close());
   const messages: Message[] = [];
   let wake = () => {};
