@@ -18,45 +18,30 @@ const ROUND_STEPS_MS = [
   21_600_000, 43_200_000, 86_400_000, 604_800_000,
 ];
 
-/** The range as asked, before any rounding. A range without an end reaches the present step's end. */
-export function askedRange(
-  request: TimeseriesRequest,
-  nowMs: number,
-): { fromMs: number; toMs: number } {
-  if (request.lastMs !== undefined) {
-    if (request.fromMs !== undefined || request.toMs !== undefined) {
-      throw new AppError('query_invalid', 'give either "last" or "from" and "to", not both');
-    }
-    const toMs = ceilTo(nowMs + 1, request.stepMs ?? 1_000);
-    return { fromMs: toMs - request.lastMs, toMs };
-  }
-  const toMs = request.toMs ?? ceilTo(nowMs + 1, request.stepMs ?? 1_000);
-  const fromMs = request.fromMs ?? toMs - RANGE_DEFAULT_MS;
-  if (fromMs >= toMs) {
-    throw new AppError('query_invalid', `"from" (${fromMs}) must lie before "to" (${toMs})`);
-  }
-  return { fromMs, toMs };
-}
-
 /**
  * The coarsest tier that answers exactly; if the range fits no tier's buckets, the coarsest that divides the step,
- * with the range rounded outward to its buckets. Answers in words why no tier does.
+ * with the range rounded outward to its buckets. Answers in words why no tier does. Throws `query_invalid` if
+ * the request names a range that is none.
  */
 export function rangeIn(
   rollup: RollupDefinition,
   request: TimeseriesRequest,
   nowMs: number,
 ): Range | string {
-  const { fromMs, toMs } = askedRange(request, nowMs);
-  const kept = rollup.resolutions.filter((tier) => fromMs >= oldestMs(tier, request, nowMs));
+  const lengthMs = askedLengthMs(request, nowMs);
+  const beginMs = request.fromMs ?? (request.toMs ?? nowMs) - lengthMs;
+  const kept = rollup.resolutions.filter((tier) => beginMs >= oldestMs(tier, request, nowMs));
   const finestKept = kept[0];
-  if (finestKept === undefined) return `data from before ${describeKept(rollup)}`;
-  const stepMs = request.stepMs ?? defaultStepMs(toMs - fromMs, finestKept.stepMs);
+  if (finestKept === undefined) return `data from so far back (it keeps ${describeKept(rollup)})`;
+  const stepMs = request.stepMs ?? defaultStepMs(lengthMs, finestKept.stepMs);
+  // An open end is that of the present step: else the points of a repeated query would shift with the clock.
+  const toMs = request.toMs ?? ceilTo(nowMs + 1, stepMs);
+  const fromMs = request.fromMs ?? toMs - lengthMs;
   const dividing = kept.filter((tier) => stepMs % tier.stepMs === 0);
   const tier =
     dividing.findLast(({ stepMs: s }) => fromMs % s === 0 && toMs % s === 0) ?? dividing.at(-1);
   if (tier === undefined) {
-    return `a resolution that divides a step of ${formatDuration(stepMs)} that far back (it has ${describeKept(rollup)})`;
+    return `a resolution that divides a step of ${formatDuration(stepMs)} (so far back it keeps ${describeKept({ resolutions: kept })})`;
   }
   return {
     tier,
@@ -66,7 +51,18 @@ export function rangeIn(
   };
 }
 
-/** A step of slack, because a sliding range is rounded to whole steps: its first point may be cut, not refused. */
+function askedLengthMs({ fromMs, toMs, lastMs }: TimeseriesRequest, nowMs: number): number {
+  if (lastMs !== undefined) {
+    if (fromMs === undefined && toMs === undefined) return lastMs;
+    throw new AppError('query_invalid', 'give either "last" or "from" and "to", not both');
+  }
+  if (fromMs === undefined) return RANGE_DEFAULT_MS;
+  const endMs = toMs ?? nowMs + 1;
+  if (fromMs < endMs) return endMs - fromMs;
+  throw new AppError('query_invalid', `"from" (${fromMs}) must lie before "to" (${endMs})`);
+}
+
+/** A step of slack: the range is rounded to whole steps, and its first point may then be cut rather than refused. */
 const oldestMs = (tier: Resolution, request: TimeseriesRequest, nowMs: number): number =>
   nowMs - tier.retentionMs - (request.stepMs ?? tier.stepMs);
 
@@ -76,7 +72,7 @@ function defaultStepMs(rangeMs: number, finestMs: number): number {
   return round ?? ceilTo(wantedMs, Math.max(finestMs, ROUND_STEPS_MS.at(-1) as number));
 }
 
-const describeKept = ({ resolutions }: RollupDefinition): string =>
+const describeKept = ({ resolutions }: Pick<RollupDefinition, 'resolutions'>): string =>
   resolutions
     .map(
       ({ stepMs, retentionMs }) => `${formatDuration(stepMs)} for ${formatDuration(retentionMs)}`,
