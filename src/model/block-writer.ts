@@ -164,25 +164,46 @@ function writeColumn(column: Column, entry: number, rows: RowSelection): void {
 }
 
 function writeStrings(column: StringColumn, entry: number, rows: RowSelection): void {
-  const { offsets, count } = column.entries;
-  reserveEntries(count + 1);
+  gatherCodes(column.codes, rows);
+  reserveEntries(Math.max(column.entries.count, rows.count) + 1);
+  const { used, identity } =
+    column.entries.plain === true ? takeEntries(rows.count) : mapEntries(rows.count);
+  const { bytesTotal, fixedLength } = measureEntries(column.entries.offsets, used);
+  const width = identity ? 0 : used < 256 ? 1 : used < 65_536 ? 2 : 3;
+  scratchView.setUint8(entry + 1, width | (fixedLength >= 0 ? STRING_ENCODING.fixedLength : 0));
+  scratchView.setUint32(entry + 16, used, true);
+  writeCodes(rows.count, CODE_WIDTH_BYTES[width] as number);
+  align(4);
+  writeEntryLengths(column.entries.offsets, used, fixedLength);
+  reserve(bytesTotal);
+  copyEntries(column.entries, used);
+}
+
+function gatherCodes(codes: Uint32Array, { count, index }: RowSelection): void {
+  if (index === undefined) gatheredCodes.set(codes.subarray(0, count));
+  else for (let i = 0; i < count; i++) gatheredCodes[i] = codes[index[i] as number] as number;
+}
+
+interface EntryUse {
+  /** Entries in `usedEntries`. */
+  readonly used: number;
+  /** Row i uses entry i. */
+  readonly identity: boolean;
+}
+
+/** Numbers the gathered codes anew, in the order of their first use. */
+function mapEntries(count: number): EntryUse {
+  const codes = gatheredCodes;
   stamp++;
   let used = 0;
   let identity = true;
-  let bytesTotal = 0;
-  const first = { length: -1 };
-  let fixed = true;
-  for (let i = 0; i < rows.count; i++) {
-    const code = column.codes[rows.index === undefined ? i : (rows.index[i] as number)] as number;
+  for (let i = 0; i < count; i++) {
+    const code = codes[i] as number;
     let local = 0;
     if (code !== 0) {
       if (stamps[code] === stamp) {
         local = remap[code] as number;
       } else {
-        const length = (offsets[code] as number) - (offsets[code - 1] as number);
-        if (first.length === -1) first.length = length;
-        else if (length !== first.length) fixed = false;
-        bytesTotal += length;
         stamps[code] = stamp;
         usedEntries[used++] = code - 1;
         local = used;
@@ -190,16 +211,39 @@ function writeStrings(column: StringColumn, entry: number, rows: RowSelection): 
       }
     }
     if (local !== i + 1) identity = false;
-    gatheredCodes[i] = local;
+    codes[i] = local;
   }
-  const width = identity ? 0 : used < 256 ? 1 : used < 65_536 ? 2 : 3;
-  scratchView.setUint8(entry + 1, width | (fixed ? STRING_ENCODING.fixedLength : 0));
-  scratchView.setUint32(entry + 16, used, true);
-  writeCodes(rows.count, CODE_WIDTH_BYTES[width] as number);
-  align(4);
-  writeEntryLengths(offsets, used, fixed ? Math.max(first.length, 0) : -1);
-  reserve(bytesTotal);
-  copyEntries(column.entries, used);
+  return { used, identity };
+}
+
+/** The same where every row has an entry of its own. */
+function takeEntries(count: number): EntryUse {
+  const codes = gatheredCodes;
+  let used = 0;
+  for (let i = 0; i < count; i++) {
+    const code = codes[i] as number;
+    if (code === 0) continue;
+    usedEntries[used++] = code - 1;
+    codes[i] = used;
+  }
+  return { used, identity: used === count };
+}
+
+/** Bytes of the used entries together, and the length that all of them have, or -1. */
+function measureEntries(
+  offsets: Uint32Array,
+  used: number,
+): { readonly bytesTotal: number; readonly fixedLength: number } {
+  let bytesTotal = 0;
+  let fixedLength = 0;
+  for (let i = 0; i < used; i++) {
+    const index = usedEntries[i] as number;
+    const length = (offsets[index + 1] as number) - (offsets[index] as number);
+    bytesTotal += length;
+    if (i === 0) fixedLength = length;
+    else if (length !== fixedLength) fixedLength = -1;
+  }
+  return { bytesTotal, fixedLength };
 }
 
 function writeCodes(count: number, widthBytes: number): void {
@@ -235,8 +279,11 @@ function writeEntryLengths(offsets: Uint32Array, used: number, fixedLength: numb
   at += (used + 1) * 4;
 }
 
-/** Copies the used entries; runs that lie side by side in the source go in one move. */
+/** Copies the used entries; runs that lie side by side in the source go in one move, short ones by words. */
 function copyEntries({ offsets, bytes }: StringColumn['entries'], used: number): void {
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = scratchView;
+  let out = at;
   let i = 0;
   while (i < used) {
     const firstIndex = usedEntries[i] as number;
@@ -248,31 +295,38 @@ function copyEntries({ offsets, bytes }: StringColumn['entries'], used: number):
     }
     const from = offsets[firstIndex] as number;
     const to = offsets[last + 1] as number;
-    if (to - from > 64) {
-      scratch.set(bytes.subarray(from, to), at);
-      at += to - from;
+    const length = to - from;
+    if (length > 64) {
+      scratch.set(bytes.subarray(from, to), out);
+    } else if (length >= 4) {
+      for (let j = 0; j < length - 4; j += 4) {
+        view.setInt32(out + j, source.getInt32(from + j, true), true);
+      }
+      view.setInt32(out + length - 4, source.getInt32(to - 4, true), true); // may overlap
     } else {
-      for (let j = from; j < to; j++) scratch[at++] = bytes[j] as number;
+      for (let j = 0; j < length; j++) scratch[out + j] = bytes[from + j] as number;
     }
+    out += length;
   }
+  at = out;
 }
 
 function writeNumbers(column: NumberColumn, entry: number, rows: RowSelection): void {
-  const { count, index } = rows;
+  const { count } = rows;
+  gatherNumbers(column.values, rows);
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   let integers = true;
   let absent = 0;
   for (let i = 0; i < count; i++) {
-    const value = column.values[index === undefined ? i : (index[i] as number)] as number;
-    gatheredNumbers[i] = value;
+    const value = gatheredNumbers[i] as number;
     if (Number.isNaN(value)) {
       absent++;
       continue;
     }
     if (value < min) min = value;
     if (value > max) max = value;
-    if (integers && (value % 1 !== 0 || (value === 0 && 1 / value < 0))) integers = false;
+    if (value !== Math.floor(value) || (value === 0 && 1 / value < 0)) integers = false;
   }
   const span = max - min;
   const exact =
@@ -304,6 +358,11 @@ function writeNumbers(column: NumberColumn, entry: number, rows: RowSelection): 
         : new Uint32Array(scratch.buffer, at, count);
   for (let i = 0; i < count; i++) out[i] = (gatheredNumbers[i] as number) - min; // NaN becomes 0
   at += out.byteLength;
+}
+
+function gatherNumbers(values: Float64Array, { count, index }: RowSelection): void {
+  if (index === undefined) gatheredNumbers.set(values.subarray(0, count));
+  else for (let i = 0; i < count; i++) gatheredNumbers[i] = values[index[i] as number] as number;
 }
 
 /** A bit per row, least significant first, 1 = present; padded to 8 bytes. */

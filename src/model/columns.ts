@@ -18,6 +18,8 @@ export interface Entries {
   readonly count: number;
   readonly offsets: Uint32Array;
   readonly bytes: Uint8Array;
+  /** True if no two rows share an entry, so that nobody needs to look for those that are used twice. */
+  readonly plain?: boolean;
 }
 
 export interface StringColumn {
