@@ -8,8 +8,9 @@ import type { GroupRows } from './open-bucket.ts';
 export interface PendingBucket {
   readonly stepMs: number;
   readonly bucketMs: number;
-  readonly rows: GroupRows;
   readonly mode: 'put' | 'merge';
+  /** Merged when first asked for. */
+  rows(): GroupRows;
 }
 
 /** Delta rows of one bucket that are kept apart before they are merged: merging each by itself would be quadratic. */
@@ -23,7 +24,7 @@ interface Waiting {
 }
 
 export class PendingRows {
-  /** About what the rows take in memory; grows with every late block, shrinks only by `clear`. */
+  /** About what the rows take in memory. */
   bytes = 0;
   readonly #waiting = new Map<string, Waiting>();
 
@@ -36,25 +37,34 @@ export class PendingRows {
     const waiting = this.#at(stepMs, bucketMs);
     waiting.pieces.push(rows);
     this.bytes += sizeOf(rows);
-    if (waiting.pieces.length < PIECES_MAX) return;
-    const merged = mergeGroups(waiting.pieces);
-    this.bytes += sizeOf(merged) - waiting.pieces.reduce((sum, piece) => sum + sizeOf(piece), 0);
-    waiting.pieces = [merged];
+    if (waiting.pieces.length >= PIECES_MAX) this.#collapse(waiting);
   }
 
-  /** In the order of first change. */
+  /** In the order of first change; valid until the next change. */
   all(): PendingBucket[] {
-    return Array.from(this.#waiting.values(), ({ stepMs, bucketMs, put, pieces }) => ({
-      stepMs,
-      bucketMs,
-      rows: mergeGroups(put === undefined ? pieces : [put, ...pieces]),
-      mode: put === undefined ? 'merge' : 'put',
+    return Array.from(this.#waiting.values(), (waiting) => ({
+      stepMs: waiting.stepMs,
+      bucketMs: waiting.bucketMs,
+      mode: waiting.put === undefined ? 'merge' : 'put',
+      rows: () => this.#collapse(waiting),
     }));
   }
 
   clear(): void {
     this.#waiting.clear();
     this.bytes = 0;
+  }
+
+  /** Makes one of all that waits for a row. */
+  #collapse(waiting: Waiting): GroupRows {
+    const { put, pieces } = waiting;
+    const all = put === undefined ? pieces : [put, ...pieces];
+    const merged = mergeGroups(all);
+    if (all.length === 1) return merged;
+    this.bytes += sizeOf(merged) - all.reduce((sum, rows) => sum + sizeOf(rows), 0);
+    waiting.put = put === undefined ? undefined : merged;
+    waiting.pieces = put === undefined ? [merged] : [];
+    return merged;
   }
 
   #at(stepMs: number, bucketMs: number): Waiting {
@@ -72,7 +82,8 @@ export class PendingRows {
 function mergeGroups(pieces: readonly GroupRows[]): GroupRows {
   const [first, ...others] = pieces;
   if (first === undefined || others.length === 0) return first ?? [];
-  return first.map((_, group) => {
+  const groups = Math.max(...pieces.map((piece) => piece.length));
+  return Array.from({ length: groups }, (_, group) => {
     const [head, ...tail] = pieces.flatMap((piece) => piece[group] ?? []);
     return head === undefined ? undefined : mergeRows(head, ...tail);
   });

@@ -11,13 +11,13 @@ import type { RollupDefinition } from '../model/rollup.ts';
 import type { BlockColumns } from './block-columns.ts';
 import { BucketFold, SLOTS_MAX } from './bucket-fold.ts';
 import { groupByBucket } from './bucket-groups.ts';
-import { mergeRowInto } from './bucket-row.ts';
 import { layoutOf } from './layout.ts';
-import { encodeGroups, type FoldPool, type GroupRows, OpenBucket } from './open-bucket.ts';
+import { encodeGroups, type GroupRows } from './open-bucket.ts';
 import { PendingRows } from './pending-rows.ts';
 import { RowFilter } from './row-filter.ts';
 import { type OverflowReport, SeriesIndex, type SeriesLabels } from './series-index.ts';
-import { bucketOf, closedTo, finestHolding, tierOf } from './tiers.ts';
+import { TierBuckets } from './tier-buckets.ts';
+import { closedTo, finestHolding, tierOf } from './tiers.ts';
 
 /** Which row of the rollup: all series of one bucket, one column group (0 = scalars, 1.. = sketches). */
 export interface RowAt {
@@ -63,9 +63,6 @@ export interface Collected {
   readonly newSeries: readonly SeriesLabels[];
 }
 
-/** Cleared folds that are kept for reuse: about as many as fill up between two commits. */
-const SPARE_FOLDS_MAX = 4;
-
 /** Shared by all states of the thread, which fold one after the other: rows of the block at hand. */
 let selected = new Uint32Array(8192);
 let lateRows = new Uint32Array(8192);
@@ -77,17 +74,11 @@ export class RollupState {
   readonly definition: RollupDefinition;
   readonly #series: SeriesIndex;
   readonly #filter: RowFilter;
-  readonly #pool: FoldPool;
+  readonly #pending = new PendingRows();
+  readonly #buckets: TierBuckets;
   /** Late rows of one bucket are folded here before they become a delta. */
   readonly #late: BucketFold;
-  /** Open buckets of the finest tier, ascending; about (latenessMs + 60 s) / step of them at most. */
-  readonly #open: OpenBucket[] = [];
-  /** Of each coarser tier the bucket that is begun and not closed; index 0 is unused. */
-  readonly #unfinished: (OpenBucket | undefined)[];
-  readonly #pending = new PendingRows();
   #committedSeries = 0;
-  #watermarkMs: number;
-  #closedTo: readonly number[];
 
   /** `watermarkMs`: of the partition as committed, or as it is when the rollup is created. */
   constructor(definition: RollupDefinition, watermarkMs = Number.NEGATIVE_INFINITY) {
@@ -95,15 +86,11 @@ export class RollupState {
       definition.seriesMax < SLOTS_MAX,
       `rollup "${definition.name}" must have fewer than ${SLOTS_MAX} series`,
     );
-    const layout = layoutOf(definition);
     this.definition = definition;
     this.#series = new SeriesIndex(definition.dimensions, definition.seriesMax);
     this.#filter = new RowFilter(definition.filter);
-    this.#pool = foldPool(() => new BucketFold(layout));
-    this.#late = new BucketFold(layout);
-    this.#unfinished = definition.resolutions.map(() => undefined);
-    this.#watermarkMs = watermarkMs;
-    this.#closedTo = closedTo(definition, watermarkMs);
+    this.#buckets = new TierBuckets(definition, watermarkMs, this.#pending);
+    this.#late = new BucketFold(layoutOf(definition));
   }
 
   /**
@@ -113,22 +100,7 @@ export class RollupState {
   restore(series: readonly SeriesLabels[], rows: readonly StoredRow[]): void {
     this.#series.restore(series);
     this.#committedSeries = this.#series.count;
-    const [finest] = this.definition.resolutions;
-    const open = new Map<number, (Uint8Array | undefined)[]>();
-    // In the order of time, in which the rows were merged upwards: float sums come out the same.
-    for (const row of [...rows].sort((a, b) => a.bucketMs - b.bucketMs)) {
-      const tier = tierOf(this.definition, row.stepMs);
-      if (row.stepMs === finest?.stepMs && row.bucketMs >= (this.#closedTo[0] as number)) {
-        const groups = open.get(row.bucketMs) ?? [];
-        groups[row.group] = row.bytes;
-        open.set(row.bucketMs, groups);
-      } else if (row.bucketMs >= (this.#closedTo[tier + 1] ?? Number.POSITIVE_INFINITY)) {
-        mergeRowInto(this.#unfinishedAt(tier + 1, row.bucketMs).edit(), row.group, row.bytes);
-      }
-    }
-    for (const [bucketMs, groups] of open) {
-      this.#open.push(new OpenBucket(bucketMs, this.#pool, groups));
-    }
+    this.#buckets.restore(rows);
   }
 
   /**
@@ -145,13 +117,13 @@ export class RollupState {
     reserve(columns.rows);
     const counts: FoldCounts = { clamped: 0, expired: 0, filtered: 0, late: 0 };
     const count = this.#select(columns, keep, counts);
-    const target = Math.max(watermarkMs, this.#watermarkMs);
+    const target = Math.max(watermarkMs, this.#buckets.watermarkMs);
     if (count > 0) {
       this.#series.resolve(columns, selected, count, seriesOf);
       const { values: times, minMs, clamped } = columns.eventTimes(nowMs);
       if (clamped) counts.clamped = countClamped(columns, count, times);
       const onTime =
-        minMs >= (this.#closedTo[0] as number)
+        minMs >= (this.#buckets.closedTo[0] as number)
           ? count
           : this.#foldLate(columns, times, count, nowMs, counts);
       if (onTime > 0) this.#foldOpen(columns, times, onTime, target);
@@ -162,25 +134,17 @@ export class RollupState {
 
   /** Moves the clock without a block of this stream. Going back is ignored. */
   advance(watermarkMs: number): void {
-    if (watermarkMs <= this.#watermarkMs) return;
-    const closed = closedTo(this.definition, watermarkMs);
-    this.#closeFinest(closed[0] as number);
-    for (let tier = 1; tier < closed.length; tier++) {
-      const begun = this.#unfinished[tier];
-      if (begun !== undefined && begun.bucketMs < (closed[tier] as number)) this.#finish(tier);
-    }
-    this.#watermarkMs = watermarkMs;
-    this.#closedTo = closed;
+    this.#buckets.advance(watermarkMs);
   }
 
   /** Everything changed since `committed`, at most once per key. Nothing may be folded until `committed` is called. */
   changes(): RollupChanges {
-    const finest = this.#finestStepMs;
+    const finest = this.#buckets.finestStepMs;
     const rows: RowChange[] = [];
-    for (const { bucketMs, stepMs, rows: groups, mode } of this.#pending.all()) {
-      pushGroups(rows, groups, (group, bytes) => ({ stepMs, group, bucketMs, bytes, mode }));
+    for (const { bucketMs, stepMs, mode, rows: merged } of this.#pending.all()) {
+      pushGroups(rows, merged(), (group, bytes) => ({ stepMs, group, bucketMs, bytes, mode }));
     }
-    for (const bucket of this.#open) {
+    for (const bucket of this.#buckets.open) {
       if (!bucket.dirty) continue;
       const { bucketMs } = bucket;
       pushGroups(rows, bucket.rows(), (group, bytes) => {
@@ -194,8 +158,7 @@ export class RollupState {
   committed(): void {
     this.#committedSeries = this.#series.count;
     this.#pending.clear();
-    for (const bucket of this.#open) bucket.committed();
-    for (const bucket of this.#unfinished) bucket?.committed();
+    this.#buckets.committed();
   }
 
   /** What a query needs beyond the stored rows: open finest buckets, and whatever is not committed. */
@@ -212,17 +175,17 @@ export class RollupState {
     };
     for (const waiting of this.#pending.all()) {
       const to = waiting.mode === 'put' ? rows : deltas;
-      add(to, waiting.stepMs, waiting.bucketMs, () => waiting.rows);
+      add(to, waiting.stepMs, waiting.bucketMs, waiting.rows);
     }
-    for (const bucket of this.#open) {
-      add(rows, this.#finestStepMs, bucket.bucketMs, () => bucket.rows());
+    for (const bucket of this.#buckets.open) {
+      add(rows, this.#buckets.finestStepMs, bucket.bucketMs, () => bucket.rows());
     }
     return { rows, deltas, newSeries: this.#newSeries() };
   }
 
   /** Buckets of this tier that end at or before it are closed; of finer tiers too. */
   closedToMs(stepMs: number): number {
-    return this.#closedTo[tierOf(this.definition, stepMs)] as number;
+    return this.#buckets.closedTo[tierOf(this.definition, stepMs)] as number;
   }
 
   /** About the memory of what waits for the next commit beside open buckets: commit early when it grows large. */
@@ -237,16 +200,12 @@ export class RollupState {
 
   /** True while some bucket waits for the watermark to pass. */
   get waiting(): boolean {
-    return this.#open.length > 0 || this.#unfinished.some((bucket) => bucket !== undefined);
+    return this.#buckets.waiting;
   }
 
   /** What the overflow series swallowed; undefined while nothing did. */
   overflow(): OverflowReport | undefined {
     return this.#series.overflow();
-  }
-
-  get #finestStepMs(): number {
-    return this.definition.resolutions[0]?.stepMs ?? 1;
   }
 
   /** Fills `selected` with the rows that are kept and meant for this rollup. */
@@ -265,15 +224,15 @@ export class RollupState {
   }
 
   #foldOpen(columns: BlockColumns, times: Float64Array, count: number, watermarkMs: number): void {
-    const stepMs = this.#finestStepMs;
+    const stepMs = this.#buckets.finestStepMs;
     const target = closedTo(this.definition, watermarkMs)[0] as number;
     const { buckets, ends, rows } = groupByBucket(times, selected, count, stepMs);
     let from = 0;
     buckets.forEach((bucketMs, i) => {
       // Closing on the way keeps a block that spans a year from opening all of its seconds at once.
-      this.#closeFinest(Math.min(target, bucketMs));
+      this.#buckets.closeFinest(Math.min(target, bucketMs));
       const to = ends[i] as number;
-      this.#openAt(bucketMs).edit().addRows(columns, rows, from, to, seriesOf);
+      this.#buckets.openAt(bucketMs).edit().addRows(columns, rows, from, to, seriesOf);
       from = to;
     });
   }
@@ -287,7 +246,7 @@ export class RollupState {
     counts: FoldCounts,
   ): number {
     const { definition } = this;
-    const closed = this.#closedTo;
+    const closed = this.#buckets.closedTo;
     const tiers = closed.length;
     let onTime = 0;
     let late = 0;
@@ -316,7 +275,7 @@ export class RollupState {
   /** Amends one tier by `lateRows[0..late)`. Rows that reach an unfinished bucket are done; answers how many are left. */
   #amendTier(columns: BlockColumns, times: Float64Array, tier: number, late: number): number {
     const { stepMs } = this.definition.resolutions[tier] as { stepMs: number };
-    const edge = this.#closedTo[tier] as number;
+    const edge = this.#buckets.closedTo[tier] as number;
     let deltas = 0;
     let left = 0;
     let direct = lateRows.length;
@@ -332,7 +291,7 @@ export class RollupState {
     if (direct < lateRows.length) {
       const rows = tierRows.subarray(direct).reverse();
       const time = times[rows[0] as number] as number;
-      const fold = this.#unfinishedAt(tier, time).edit();
+      const fold = this.#buckets.unfinishedAt(tier, time).edit();
       fold.addRows(columns, rows, 0, rows.length, seriesOf);
     }
     if (deltas > 0) this.#addDeltas(columns, times, deltas, stepMs);
@@ -348,60 +307,6 @@ export class RollupState {
       this.#pending.merge(stepMs, bucketMs, encodeGroups(this.#late, to - from));
       this.#late.reset();
       from = to;
-    });
-  }
-
-  #openAt(bucketMs: number): OpenBucket {
-    let at = this.#open.length;
-    while (at > 0 && (this.#open[at - 1] as OpenBucket).bucketMs > bucketMs) at--;
-    const known = this.#open[at - 1];
-    if (known?.bucketMs === bucketMs) return known;
-    const bucket = new OpenBucket(bucketMs, this.#pool);
-    this.#open.splice(at, 0, bucket);
-    return bucket;
-  }
-
-  /** The unfinished bucket of a tier over `timeMs`; one before it is finished first. */
-  #unfinishedAt(tier: number, timeMs: number): OpenBucket {
-    const { stepMs } = this.definition.resolutions[tier] as { stepMs: number };
-    const bucketMs = bucketOf(timeMs, stepMs);
-    const begun = this.#unfinished[tier];
-    if (begun?.bucketMs === bucketMs) return begun;
-    if (begun !== undefined) this.#finish(tier);
-    const bucket = new OpenBucket(bucketMs, this.#pool);
-    this.#unfinished[tier] = bucket;
-    return bucket;
-  }
-
-  /** Closes the finest buckets that end at or before `limitMs`, in the order of time. */
-  #closeFinest(limitMs: number): void {
-    const stepMs = this.#finestStepMs;
-    let closed = 0;
-    for (const bucket of this.#open) {
-      if (bucket.bucketMs + stepMs > limitMs) break;
-      this.#close(0, bucket);
-      closed++;
-    }
-    if (closed > 0) this.#open.splice(0, closed);
-  }
-
-  #finish(tier: number): void {
-    const bucket = this.#unfinished[tier];
-    this.#unfinished[tier] = undefined;
-    if (bucket !== undefined) this.#close(tier, bucket);
-  }
-
-  /** Makes the bucket's rows final and merges them into the next tier. */
-  #close(tier: number, bucket: OpenBucket): void {
-    const { stepMs } = this.definition.resolutions[tier] as { stepMs: number };
-    bucket.release();
-    const rows = bucket.rows();
-    // A finest bucket that was committed as it is needs no second write; coarser ones are not committed open.
-    if (tier > 0 || bucket.dirty) this.#pending.put(stepMs, bucket.bucketMs, rows);
-    if (tier + 1 >= this.#unfinished.length) return;
-    const above = this.#unfinishedAt(tier + 1, bucket.bucketMs).edit();
-    rows.forEach((row, group) => {
-      if (row !== undefined) mergeRowInto(above, group, row);
     });
   }
 
@@ -431,18 +336,6 @@ function pushGroups<T>(
   rows.forEach((bytes, group) => {
     if (bytes !== undefined) to.push(make(group, bytes));
   });
-}
-
-function foldPool(make: () => BucketFold): FoldPool {
-  const spare: BucketFold[] = [];
-  return {
-    take: () => spare.pop() ?? make(),
-    give: (fold) => {
-      if (spare.length >= SPARE_FOLDS_MAX) return;
-      fold.reset();
-      spare.push(fold);
-    },
-  };
 }
 
 function reserve(rows: number): void {
