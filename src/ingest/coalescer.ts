@@ -1,7 +1,8 @@
 /**
  * Gathers the rows of all requests until the log is free, then packs them into one block per partition: the busier
  * the server, the larger the blocks. While one round syncs the next one fills; with nothing under way a round starts
- * at the end of the event loop's turn.
+ * at the end of the event loop's turn. Under load a round also lingers a little, because a small block costs its
+ * readers nearly as much as a large one.
  */
 import { BLOCK_KIND } from '../model/block-format.ts';
 import { packBlock } from '../model/block-writer.ts';
@@ -16,7 +17,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { type BodyForm, StreamDecoder } from './decode/decoder.ts';
 import type { DecodeLimits } from './decode/limits.ts';
 import { DecodeOutcome } from './decode/outcome.ts';
-import { OPEN_BATCHES_MAX } from './limits.ts';
+import { LINGER_MS, LINGER_ROWS, OPEN_BATCHES_MAX } from './limits.ts';
 import { type PartitionRows, placeRows } from './placement.ts';
 import type { Producer } from './producer.ts';
 
@@ -96,6 +97,10 @@ export class Coalescer {
   #appending = 0;
   #scheduled = false;
   #rotation = 0;
+  /** Of the last round: when it began, and how many rows it took. */
+  #roundAtMs = 0;
+  #roundRows = 0;
+  #linger: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
 
   constructor(options: CoalescerOptions) {
@@ -173,12 +178,29 @@ export class Coalescer {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#appending > 0) return;
+    if (this.#scheduled || this.#appending > 0 || this.#linger !== undefined) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#appending === 0) this.#appendAll();
+      if (this.#appending === 0) this.#nextRound();
     });
+  }
+
+  /** At once, unless the last round was large and only just began. */
+  #nextRound(): void {
+    if (this.#linger !== undefined || !this.#hasOpenRows()) return;
+    const restMs = this.#roundAtMs + LINGER_MS - this.#options.clock.now();
+    if (this.#roundRows < LINGER_ROWS || restMs <= 0) {
+      this.#appendAll();
+      return;
+    }
+    this.#linger = setTimeout(
+      () => {
+        this.#linger = undefined;
+        if (this.#appending === 0) this.#appendAll();
+      },
+      Math.min(restMs, LINGER_MS),
+    );
   }
 
   #hasOpenRows(): boolean {
@@ -193,8 +215,10 @@ export class Coalescer {
   }
 
   #append(batches: readonly OpenBatch[]): void {
-    const sealed = batches.map((batch) => this.#seal(batch));
     const { log, clock, counters } = this.#options;
+    this.#roundAtMs = clock.now();
+    this.#roundRows = batches.reduce((rows, batch) => rows + batch.rows, 0);
+    const sealed = batches.map((batch) => this.#seal(batch));
     const blocks = sealed.flatMap((one) => one.blocks);
     for (const block of blocks) counters.blockBytes += block.length;
     counters.blocks += blocks.length;
@@ -222,8 +246,8 @@ export class Coalescer {
   /** The next round starts before the answers of this one are written, so that the disk is not idle meanwhile. */
   #freed(): void {
     this.#appending -= 1;
-    if (this.#appending === 0) this.#appendAll();
-    if (this.#appending > 0) return;
+    if (this.#appending === 0) this.#nextRound();
+    if (this.#appending > 0 || this.#linger !== undefined) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
