@@ -1,5 +1,4 @@
 /** GraphQL execution with our limits, masks and access: the same for HTTP, SSE and WebSocket. */
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from '../src/model/logger.ts';
 import type { Access } from './authorize.ts';
@@ -44,7 +43,9 @@ export function createGraphServer(options: GraphServerOptions): GraphServer {
     // The mask logs what is worth it, with the id that the client gets.
     logging: false,
     graphiql: graphiql && { title: 'Streamgauge', defaultQuery: FIRST_QUERY },
-    renderGraphiQL,
+    // Its page is 9 MB of text: loaded by the first who opens it.
+    renderGraphiQL: async (page) =>
+      (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(page),
     landingPage: false,
     cors: false,
     multipart: false,
