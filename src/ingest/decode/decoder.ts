@@ -11,7 +11,7 @@ import { ShapeLearner } from './learner.ts';
 import type { DecodeLimits } from './limits.ts';
 import { MsgpackReader, NOT_WHOLE } from './msgpack.ts';
 import { DecodeOutcome } from './outcome.ts';
-import { PaddedCopy } from './padded.ts';
+import { PaddedCopy, type Text } from './padded.ts';
 import { NOT_PLAIN, ShapeTree, SLACK_BYTES, UNKNOWN } from './shape.ts';
 
 export type BodyForm = 'ndjson' | 'json' | 'msgpack';
@@ -29,6 +29,10 @@ export class StreamDecoder {
   readonly #shapes: ShapeTree;
   readonly #learner: ShapeLearner;
   readonly #padded = new PaddedCopy();
+  /** Of the body that is being decoded: when it came, what became of it, and whether all of it is valid UTF-8. */
+  #arrivalMs = 0;
+  #outcome = new DecodeOutcome();
+  #plain = false;
 
   /** For `onFull` see `ColumnBatch`: it may be called while a body is being decoded, between two of its rows. */
   constructor(limits: DecodeLimits, onFull: (batch: ColumnBatch) => void) {
@@ -49,53 +53,36 @@ export class StreamDecoder {
    * - `msgpack`: events one after the other, and arrays of events. After broken bytes nothing more can be found.
    */
   decode(form: BodyForm, body: Uint8Array, arrivalMs: number): DecodeOutcome {
+    this.#outcome = new DecodeOutcome();
+    this.#arrivalMs = arrivalMs;
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    const outcome = new DecodeOutcome();
-    switch (form) {
-      case 'ndjson':
-        this.#lines(bytes, arrivalMs, outcome);
-        break;
-      case 'json':
-        this.#document(bytes, arrivalMs, outcome);
-        break;
-      case 'msgpack':
-        this.#values(bytes, arrivalMs, outcome);
-        break;
-    }
-    return outcome;
+    if (form === 'ndjson') this.#lines(bytes);
+    else if (form === 'json') this.#document(bytes);
+    else this.#values(bytes);
+    return this.#outcome;
   }
 
-  #lines(body: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
-    const start = byteOrderMarkLength(body);
+  #lines(bytes: Buffer): void {
+    this.#plain = isUtf8(bytes);
+    const start = byteOrderMarkLength(bytes);
     // The lines that have slack behind them are read where they are, the last ones in a copy.
-    const newline = body.length > SLACK_BYTES ? body.lastIndexOf(NEWLINE, -SLACK_BYTES - 1) : -1;
+    const newline = bytes.length > SLACK_BYTES ? bytes.lastIndexOf(NEWLINE, -SLACK_BYTES - 1) : -1;
     const split = Math.max(newline + 1, start);
-    const plain = isUtf8(body);
-    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-    const line = this.#linesOf(body, view, start, split, 0, plain, arrivalMs, outcome);
-    if (split === body.length) return;
-    const tail = this.#padded.take(body.subarray(split), SLACK_BYTES);
-    const end = body.length - split;
-    this.#linesOf(tail.bytes, tail.view, 0, end, line, plain, arrivalMs, outcome);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const line = this.#linesOf({ bytes, view }, start, split, 0);
+    const tail = this.#padded.take(bytes.subarray(split), SLACK_BYTES);
+    this.#linesOf(tail, 0, bytes.length - split, line);
   }
 
   /** The lines in `[from, to)`, numbered from `firstLine` on; answers the number of the line that follows. */
-  #linesOf(
-    bytes: Buffer,
-    view: DataView,
-    from: number,
-    to: number,
-    firstLine: number,
-    plain: boolean,
-    arrivalMs: number,
-    outcome: DecodeOutcome,
-  ): number {
+  #linesOf(text: Text, from: number, to: number, firstLine: number): number {
+    const { bytes } = text;
     let line = firstLine;
     for (let at = from; at < to; line++) {
-      const stop = plain ? this.#match(bytes, view, at, arrivalMs) : NOT_PLAIN;
+      const stop = this.#match(text, at);
       if (stop >= 0) {
         const after = bytes[stop] === CARRIAGE_RETURN ? stop + 1 : stop;
-        if ((after >= to || bytes[after] === NEWLINE) && this.#accept(at, stop, outcome)) {
+        if ((after >= to || bytes[after] === NEWLINE) && this.#accept(at, stop)) {
           at = after + 1;
           continue;
         }
@@ -104,116 +91,108 @@ export class StreamDecoder {
       const newline = bytes.indexOf(NEWLINE, at);
       const next = newline === -1 || newline > to ? to : newline;
       const end = next > at && bytes[next - 1] === CARRIAGE_RETURN ? next - 1 : next;
-      if (end > at) this.#fallBack(bytes, at, end, line, stop === UNKNOWN, arrivalMs, outcome);
+      if (end > at) this.#fallBack(text, at, end, line, stop === UNKNOWN);
       at = next + 1;
     }
     return line;
   }
 
-  #document(body: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
+  #document(body: Buffer): void {
+    this.#plain = isUtf8(body);
     const start = skipSpace(body, byteOrderMarkLength(body), body.length);
-    const end = skipSpaceBack(body, start, body.length);
-    if (start === end) return;
-    const array = body[start] === 0x5b;
-    if (array && !isWholeArray(body, start, end)) {
+    const end = skipSpaceBack(body, start, body.length) - start;
+    if (end === 0) return;
+    const text = this.#padded.take(body.subarray(start), SLACK_BYTES);
+    const { bytes } = text;
+    const array = bytes[0] === 0x5b;
+    if (array && !isWholeArray(text, 0, end)) {
       const detail = 'the array is not closed, or something follows it';
-      outcome.reject({ code: 'invalid_json', detail }, 0, body, start, end, this.#limits);
+      this.#outcome.reject({ code: 'invalid_json', detail }, 0, bytes, 0, end, this.#limits);
       return;
     }
-    const { bytes, view } = this.#padded.take(body.subarray(start, end), SLACK_BYTES);
-    const plain = isUtf8(body);
-    const last = array ? end - start - 1 : end - start;
+    const last = array ? end - 1 : end;
     let at = array ? skipSpace(bytes, 1, last) : 0;
     if (at === last) return;
     for (let element = 0; at <= last; element++) {
-      const stop = plain ? this.#match(bytes, view, at, arrivalMs) : NOT_PLAIN;
+      const stop = this.#match(text, at);
       if (stop >= 0) {
         const after = skipSpace(bytes, stop, last);
         const ends = after === last || (array && bytes[after] === COMMA);
-        if (ends && this.#accept(at, stop, outcome)) {
+        if (ends && this.#accept(at, stop)) {
           at = skipSpace(bytes, after + 1, last);
           continue;
         }
         this.#shapes.abandon();
       }
-      const comma = array ? elementEnd(bytes, at, last) : last;
+      const comma = array ? elementEnd(text, at, last) : last;
       const to = skipSpaceBack(bytes, at, comma);
-      this.#fallBack(bytes, at, to, element, stop === UNKNOWN, arrivalMs, outcome);
+      this.#fallBack(text, at, to, element, stop === UNKNOWN);
       at = skipSpace(bytes, comma + 1, last);
     }
   }
 
-  #values(bytes: Buffer, arrivalMs: number, outcome: DecodeOutcome): void {
+  #values(bytes: Buffer): void {
     this.#msgpack.start(bytes);
     let at = 0;
     /** Elements that are still to come of the array that was entered. */
     let elements = 0;
-    for (let line = 0; at < bytes.length || elements > 0; line++) {
-      if (elements > 0) {
-        elements--;
-      } else {
-        const array = this.#msgpack.arrayAt(at);
-        if (array !== undefined) {
-          elements = array.length;
-          at = array.first;
-          line--;
-          continue;
-        }
+    for (let line = 0; at < bytes.length || elements > 0; ) {
+      const array = elements === 0 ? this.#msgpack.arrayAt(at) : undefined;
+      if (array !== undefined) {
+        elements = array.length;
+        at = array.first;
+        continue;
       }
+      elements = Math.max(0, elements - 1);
       const end = this.#msgpack.valueEnd(at);
       if (end === -1) {
-        outcome.reject(NOT_WHOLE, line, bytes, at, bytes.length, this.#limits);
+        this.#outcome.reject(NOT_WHOLE, line, bytes, at, bytes.length, this.#limits);
         return;
       }
-      const fault = this.#judgeValue(at, end, arrivalMs);
-      if (fault === undefined) outcome.accepted++;
-      else outcome.reject(fault, line, bytes, at, end, this.#limits);
+      const fault = this.#judgeValue(at, end);
+      if (fault === undefined) this.#outcome.accepted++;
+      else this.#outcome.reject(fault, line, bytes, at, end, this.#limits);
       at = end;
+      line++;
     }
   }
 
-  #judgeValue(at: number, end: number, arrivalMs: number): Fault | undefined {
+  #judgeValue(at: number, end: number): Fault | undefined {
     if (end - at > this.#limits.lineBytesMax) return { code: 'line_too_long' };
-    return this.#msgpack.readEvent(at, this.#draft) ?? this.#draft.commit(this.batch, arrivalMs);
+    const fault = this.#msgpack.readEvent(at, this.#draft);
+    return fault ?? this.#draft.commit(this.batch, this.#arrivalMs);
   }
 
   /** Tries the shapes on the text at `at`; see `ShapeTree.match`. */
-  #match(bytes: Buffer, view: DataView, at: number, arrivalMs: number): number {
+  #match({ bytes, view }: Text, at: number): number {
+    if (!this.#plain) return NOT_PLAIN;
     if (!this.batch.fits(0)) this.batch.seal();
     this.batch.reserve(0);
-    return this.#shapes.match(bytes, view, at, arrivalMs);
+    return this.#shapes.match(bytes, view, at, this.#arrivalMs);
   }
 
-  #accept(from: number, to: number, outcome: DecodeOutcome): boolean {
+  #accept(from: number, to: number): boolean {
     if (to - from > this.#limits.lineBytesMax) return false;
     this.#shapes.accept(to - from);
-    outcome.accepted++;
+    this.#outcome.accepted++;
     return true;
   }
 
-  /** Judges one JSON text by `JSON.parse`, and learns its shape if it is a new one. */
-  #fallBack(
-    bytes: Buffer,
-    from: number,
-    to: number,
-    line: number,
-    unknown: boolean,
-    arrivalMs: number,
-    outcome: DecodeOutcome,
-  ): void {
-    const fault = this.#judge(bytes, from, to, arrivalMs);
+  /** Judges one JSON text by `JSON.parse`, and learns its shape if it is an unknown one. */
+  #fallBack(text: Text, from: number, to: number, line: number, unknown: boolean): void {
+    const fault = this.#judge(text.bytes, from, to);
     if (fault !== undefined) {
-      outcome.reject(fault, line, bytes, from, to, this.#limits);
+      this.#outcome.reject(fault, line, text.bytes, from, to, this.#limits);
       return;
     }
-    outcome.accepted++;
-    if (unknown) this.#learner.consider(bytes, from, to);
+    this.#outcome.accepted++;
+    if (unknown) this.#learner.consider(text, from, to);
   }
 
-  #judge(bytes: Buffer, from: number, to: number, arrivalMs: number): Fault | undefined {
+  #judge(bytes: Buffer, from: number, to: number): Fault | undefined {
     if (to - from > this.#limits.lineBytesMax) return { code: 'line_too_long' };
     const fault = readJson(bytes, from, to, this.#draft, this.#limits);
-    return fault ?? this.#draft.commit(this.batch, arrivalMs);
+    return fault ?? this.#draft.commit(this.batch, this.#arrivalMs);
   }
 }
 

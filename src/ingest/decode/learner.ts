@@ -1,5 +1,6 @@
 /** Takes accepted lines apart into the literals and names that a shape consists of, as long as that is of use. */
 import { elementEnd, skipSpace } from './json-body.ts';
+import type { Text } from './padded.ts';
 import type { ShapeStep, ShapeTree } from './shape.ts';
 
 const QUOTE = 0x22;
@@ -21,10 +22,10 @@ export class ShapeLearner {
   }
 
   /** Takes the line `[from, to)` into account: one that the fallback accepted and the tree did not know. */
-  consider(bytes: Buffer, from: number, to: number): void {
+  consider(text: Text, from: number, to: number): void {
     if (this.#fruitless >= FRUITLESS_LINES_MAX && ++this.#skipped % SAMPLED_LINES !== 0) return;
-    const steps = shapeSteps(bytes, from, to);
-    if (steps !== undefined && this.#tree.learn(bytes, steps)) {
+    const steps = shapeSteps(text, from, to);
+    if (steps !== undefined && this.#tree.learn(text.bytes, steps)) {
       this.#fruitless = 0;
     } else if (++this.#fruitless === FRUITLESS_LINES_MAX + FRUITLESS_SAMPLES_MAX) {
       this.#tree.forget();
@@ -37,7 +38,8 @@ export class ShapeLearner {
  * The steps of the JSON object `[from, to)`, which the fallback has accepted; undefined if its shape is not worth or not
  * safe to be kept: it holds an array, a name that is escaped or comes twice, or a line feed between its values.
  */
-function shapeSteps(bytes: Buffer, from: number, to: number): ShapeStep[] | undefined {
+function shapeSteps(text: Text, from: number, to: number): ShapeStep[] | undefined {
+  const { bytes } = text;
   const steps: ShapeStep[] = [];
   const names = new Set<string>();
   /** Names of the objects that are open, the event itself without one. */
@@ -74,7 +76,7 @@ function shapeSteps(bytes: Buffer, from: number, to: number): ShapeStep[] | unde
       }
       if (bytes.subarray(literal, at).includes(0x0a)) return undefined;
       steps.push({ from: literal, to: at, name });
-      at = valueEnd(bytes, at, to);
+      at = valueEnd(text, at, to);
       literal = at;
     }
   }
@@ -93,8 +95,9 @@ function plainStringEnd(bytes: Uint8Array, at: number, to: number): number {
 }
 
 /** End of the scalar that starts at `at`, without the space behind it. */
-function valueEnd(bytes: Uint8Array, at: number, to: number): number {
-  let end = elementEnd(bytes, at, to);
+function valueEnd(text: Text, at: number, to: number): number {
+  const { bytes } = text;
+  let end = elementEnd(text, at, to);
   while (end > at && (bytes[end - 1] as number) <= 0x20) end--;
   return end;
 }

@@ -1,9 +1,15 @@
 /** A copy of bytes with zeros behind them, so that reads by word need no bounds. Reused from body to body. */
 
+/** Bytes to be decoded, and a view of them for reads by word. */
+export interface Text {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
 /** A larger buffer is given back before the next copy. */
 const BYTES_KEPT = 1 << 20;
 
-export class PaddedCopy {
+export class PaddedCopy implements Text {
   bytes = Buffer.alloc(0);
   view = new DataView(this.bytes.buffer, 0, 0);
 
