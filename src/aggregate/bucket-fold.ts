@@ -98,6 +98,13 @@ export class BucketFold {
     }
   }
 
+  /** About what it takes in memory. */
+  get memoryBytes(): number {
+    let bytes = this.series.length * (12 + 32 * this.scalars.length) + this.#cells.byteLength;
+    for (const sketch of this.sketches) bytes += sketch.memoryBytes;
+    return bytes;
+  }
+
   /** Slots by ascending series: the order of stored rows. */
   order(): Uint32Array {
     if (this.#order.length === this.slots) return this.#order;

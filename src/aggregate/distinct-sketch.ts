@@ -38,6 +38,11 @@ export class DistinctTable {
   /** Entries as `packRegister` makes them. */
   readonly #sparse = new SlotCells(RANK_BITS);
   readonly #dense: (Uint8Array | undefined)[] = [];
+  #denseCount = 0;
+
+  get memoryBytes(): number {
+    return this.#sparse.memoryBytes + this.#denseCount * REGISTERS;
+  }
 
   /** Adds the packed registers of `rows[from..to)`; `slots` is indexed from 0. */
   addRows(
@@ -99,6 +104,7 @@ export class DistinctTable {
   reset(): void {
     this.#sparse.reset();
     this.#dense.length = 0;
+    this.#denseCount = 0;
   }
 
   #raise(slot: number, register: number): void {
@@ -127,6 +133,7 @@ export class DistinctTable {
     }
     this.#sparse.drop(slot);
     this.#dense[slot] = dense;
+    this.#denseCount++;
     return dense;
   }
 

@@ -3,8 +3,9 @@
  * interval it is put away as the bytes of its rows, a tenth of the memory, and taken out again by the next straggler.
  * Most of the time that a bucket waits for lateness to pass it waits as bytes.
  */
-import type { BucketFold } from './bucket-fold.ts';
+import { BucketFold } from './bucket-fold.ts';
 import { encodeRow, mergeRowInto } from './bucket-row.ts';
+import type { RowLayout } from './layout.ts';
 
 /** Lends cleared folds of one layout. */
 export interface FoldPool {
@@ -18,6 +19,8 @@ export class OpenBucket {
   readonly bucketMs: number;
   /** Changed since it was last committed. */
   dirty = false;
+  /** How many of its events came after it had been closed: only a late delta has any. */
+  restated = 0;
   readonly #pool: FoldPool;
   #fold: BucketFold | undefined;
   /** What `#fold` encodes to; undefined after a change. */
@@ -39,7 +42,7 @@ export class OpenBucket {
   }
 
   rows(): GroupRows {
-    this.#rows ??= this.#fold === undefined ? [] : encodeGroups(this.#fold);
+    this.#rows ??= this.#fold === undefined ? [] : encodeGroups(this.#fold, this.restated);
     return this.#rows;
   }
 
@@ -66,9 +69,21 @@ export class OpenBucket {
   }
 }
 
-/** Every column group of a fold, encoded. */
-export function encodeGroups(fold: BucketFold, restated = 0): GroupRows {
+function encodeGroups(fold: BucketFold, restated: number): GroupRows {
   return Array.from({ length: fold.sketches.length + 1 }, (_, group) =>
     encodeRow(fold, group, restated),
   );
+}
+
+/** Makes folds as they are needed and keeps up to `spareMax` cleared ones. */
+export function foldPool(layout: RowLayout, spareMax: number): FoldPool {
+  const spare: BucketFold[] = [];
+  return {
+    take: () => spare.pop() ?? new BucketFold(layout),
+    give: (fold) => {
+      if (spare.length >= spareMax) return;
+      fold.reset();
+      spare.push(fold);
+    },
+  };
 }

@@ -1,43 +1,69 @@
 /**
- * Rows that wait for the next commit: of closed buckets (absolute), and late deltas (to be merged into what is
- * stored). At most one entry per key leaves: a delta for a row that waits here itself is merged into it.
+ * What waits for the next commit beside open buckets: rows of closed buckets (absolute), and late deltas (to be merged
+ * into what is stored). At most one entry per key leaves: a delta for a row that waits here itself is merged
+ * into it.
  */
+import type { BucketFold } from './bucket-fold.ts';
 import { mergeRows } from './bucket-row.ts';
-import type { GroupRows } from './open-bucket.ts';
+import { type FoldPool, type GroupRows, OpenBucket } from './open-bucket.ts';
 
 export interface PendingBucket {
   readonly stepMs: number;
   readonly bucketMs: number;
   readonly mode: 'put' | 'merge';
-  /** Merged when first asked for. */
+  /** Encoded when first asked for. */
   rows(): GroupRows;
 }
 
-/** Delta rows of one bucket that are kept apart before they are merged: merging each by itself would be quadratic. */
-const PIECES_MAX = 16;
+/**
+ * Deltas that are kept as folds, about 5 KB each at least, the others as bytes. Late events of ordinary clients fall into
+ * the last minute or two of seconds; those of a backfill into anything, and may cost more time.
+ */
+const HOT_DELTAS_MAX = 128;
+
+/** What an entry and a row take in memory beside their content. */
+const ENTRY_BYTES = 300;
+const ROW_BYTES = 100;
 
 interface Waiting {
   readonly stepMs: number;
   readonly bucketMs: number;
   put: GroupRows | undefined;
-  pieces: GroupRows[];
+  delta: OpenBucket | undefined;
+  /** Of the delta, as counted in `bytes`. */
+  deltaBytes: number;
 }
 
 export class PendingRows {
-  /** About what the rows take in memory. */
+  /** About what the rows take in memory, without what the last block added to known deltas. */
   bytes = 0;
+  readonly #pool: FoldPool;
   readonly #waiting = new Map<string, Waiting>();
+  /** Deltas that are folds, the least recently amended first. */
+  readonly #hot = new Set<OpenBucket>();
+
+  constructor(pool: FoldPool) {
+    this.#pool = pool;
+  }
 
   put(stepMs: number, bucketMs: number, rows: GroupRows): void {
     this.#at(stepMs, bucketMs).put = rows;
-    this.bytes += sizeOf(rows);
+    for (const row of rows) this.bytes += row === undefined ? 0 : row.byteLength + ROW_BYTES;
   }
 
-  merge(stepMs: number, bucketMs: number, rows: GroupRows): void {
+  /** The fold that takes in `events` late events of a bucket, to be filled right away. */
+  amend(stepMs: number, bucketMs: number, events: number): BucketFold {
     const waiting = this.#at(stepMs, bucketMs);
-    waiting.pieces.push(rows);
-    this.bytes += sizeOf(rows);
-    if (waiting.pieces.length >= PIECES_MAX) this.#collapse(waiting);
+    waiting.delta ??= new OpenBucket(bucketMs, this.#pool);
+    waiting.delta.restated += events;
+    this.#hot.delete(waiting.delta);
+    this.#hot.add(waiting.delta);
+    const [oldest] = this.#hot;
+    if (this.#hot.size > HOT_DELTAS_MAX && oldest !== undefined) this.#cool(oldest);
+    const fold = waiting.delta.edit();
+    this.bytes += fold.memoryBytes - waiting.deltaBytes;
+    waiting.deltaBytes = fold.memoryBytes;
+    return fold;
   }
 
   /** In the order of first change; valid until the next change. */
@@ -46,49 +72,47 @@ export class PendingRows {
       stepMs: waiting.stepMs,
       bucketMs: waiting.bucketMs,
       mode: waiting.put === undefined ? 'merge' : 'put',
-      rows: () => this.#collapse(waiting),
+      rows: () => this.#rowsOf(waiting),
     }));
   }
 
   clear(): void {
+    for (const delta of this.#hot) this.#cool(delta);
     this.#waiting.clear();
     this.bytes = 0;
   }
 
-  /** Makes one of all that waits for a row. */
-  #collapse(waiting: Waiting): GroupRows {
-    const { put, pieces } = waiting;
-    const all = put === undefined ? pieces : [put, ...pieces];
-    const merged = mergeGroups(all);
-    if (all.length === 1) return merged;
-    this.bytes += sizeOf(merged) - all.reduce((sum, rows) => sum + sizeOf(rows), 0);
-    waiting.put = put === undefined ? undefined : merged;
-    waiting.pieces = put === undefined ? [merged] : [];
-    return merged;
+  #rowsOf(waiting: Waiting): GroupRows {
+    const { put, delta } = waiting;
+    if (delta === undefined) return put ?? [];
+    if (put === undefined) return delta.rows();
+    this.#cool(delta);
+    waiting.put = mergeGroups(put, delta.rows());
+    waiting.delta = undefined;
+    return waiting.put;
+  }
+
+  #cool(delta: OpenBucket): void {
+    delta.release();
+    this.#hot.delete(delta);
   }
 
   #at(stepMs: number, bucketMs: number): Waiting {
     const key = `${stepMs}/${bucketMs}`;
     let waiting = this.#waiting.get(key);
     if (waiting === undefined) {
-      waiting = { stepMs, bucketMs, put: undefined, pieces: [] };
+      waiting = { stepMs, bucketMs, put: undefined, delta: undefined, deltaBytes: 0 };
       this.#waiting.set(key, waiting);
-      this.bytes += 200; // the entry itself
+      this.bytes += ENTRY_BYTES;
     }
     return waiting;
   }
 }
 
-function mergeGroups(pieces: readonly GroupRows[]): GroupRows {
-  const [first, ...others] = pieces;
-  if (first === undefined || others.length === 0) return first ?? [];
-  const groups = Math.max(...pieces.map((piece) => piece.length));
-  return Array.from({ length: groups }, (_, group) => {
-    const [head, ...tail] = pieces.flatMap((piece) => piece[group] ?? []);
-    return head === undefined ? undefined : mergeRows(head, ...tail);
+function mergeGroups(a: GroupRows, b: GroupRows): GroupRows {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, group) => {
+    const [first, second] = [a[group], b[group]];
+    if (first === undefined || second === undefined) return first ?? second;
+    return mergeRows(first, second);
   });
-}
-
-function sizeOf(rows: GroupRows): number {
-  return rows.reduce((sum, row) => sum + (row === undefined ? 0 : row.byteLength + 100), 0);
 }

@@ -86,6 +86,10 @@ export class QuantileTable {
   /** 1 where a slot has seen a fraction. */
   #fractions = new Uint8Array(8);
 
+  get memoryBytes(): number {
+    return this.#bins.memoryBytes;
+  }
+
   /** Adds the packed bins of `rows[from..to)`; `slots` is indexed from 0. */
   addRows(
     packed: Uint32Array,

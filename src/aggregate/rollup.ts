@@ -9,10 +9,10 @@
 import assert from 'node:assert/strict';
 import type { RollupDefinition } from '../model/rollup.ts';
 import type { BlockColumns } from './block-columns.ts';
-import { BucketFold, SLOTS_MAX } from './bucket-fold.ts';
+import { SLOTS_MAX } from './bucket-fold.ts';
 import { groupByBucket } from './bucket-groups.ts';
 import { layoutOf } from './layout.ts';
-import { encodeGroups, type GroupRows } from './open-bucket.ts';
+import { foldPool, type GroupRows } from './open-bucket.ts';
 import { PendingRows } from './pending-rows.ts';
 import { RowFilter } from './row-filter.ts';
 import { type OverflowReport, SeriesIndex, type SeriesLabels } from './series-index.ts';
@@ -63,6 +63,9 @@ export interface Collected {
   readonly newSeries: readonly SeriesLabels[];
 }
 
+/** Cleared folds that are kept for late deltas. */
+const SPARE_DELTAS_MAX = 16;
+
 /** Shared by all states of the thread, which fold one after the other: rows of the block at hand. */
 let selected = new Uint32Array(8192);
 let lateRows = new Uint32Array(8192);
@@ -74,10 +77,8 @@ export class RollupState {
   readonly definition: RollupDefinition;
   readonly #series: SeriesIndex;
   readonly #filter: RowFilter;
-  readonly #pending = new PendingRows();
+  readonly #pending: PendingRows;
   readonly #buckets: TierBuckets;
-  /** Late rows of one bucket are folded here before they become a delta. */
-  readonly #late: BucketFold;
   #committedSeries = 0;
 
   /** `watermarkMs`: of the partition as committed, or as it is when the rollup is created. */
@@ -89,8 +90,9 @@ export class RollupState {
     this.definition = definition;
     this.#series = new SeriesIndex(definition.dimensions, definition.seriesMax);
     this.#filter = new RowFilter(definition.filter);
+    // A pool of their own: the folds of open buckets have grown large, and clearing one costs as much as it can hold.
+    this.#pending = new PendingRows(foldPool(layoutOf(definition), SPARE_DELTAS_MAX));
     this.#buckets = new TierBuckets(definition, watermarkMs, this.#pending);
-    this.#late = new BucketFold(layoutOf(definition));
   }
 
   /**
@@ -303,9 +305,8 @@ export class RollupState {
     let from = 0;
     buckets.forEach((bucketMs, i) => {
       const to = ends[i] as number;
-      this.#late.addRows(columns, rows, from, to, seriesOf);
-      this.#pending.merge(stepMs, bucketMs, encodeGroups(this.#late, to - from));
-      this.#late.reset();
+      const fold = this.#pending.amend(stepMs, bucketMs, to - from);
+      fold.addRows(columns, rows, from, to, seriesOf);
       from = to;
     });
   }

@@ -26,6 +26,10 @@ export class SlotCells {
     this.#keyShift = keyShift;
   }
 
+  get memoryBytes(): number {
+    return this.cells.byteLength + 9 * this.starts.length;
+  }
+
   /** Makes slots 0..count-1 exist. */
   reserve(count: number): void {
     if (count <= this.slots) return;

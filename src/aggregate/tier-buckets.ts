@@ -3,10 +3,9 @@
  * into the one unfinished bucket of the next tier; when the clock passes the end of that, so are its own, and so on.
  */
 import type { RollupDefinition } from '../model/rollup.ts';
-import { BucketFold } from './bucket-fold.ts';
 import { mergeRowInto } from './bucket-row.ts';
 import { layoutOf } from './layout.ts';
-import { type FoldPool, OpenBucket } from './open-bucket.ts';
+import { type FoldPool, foldPool, OpenBucket } from './open-bucket.ts';
 import type { PendingRows } from './pending-rows.ts';
 import type { StoredRow } from './rollup.ts';
 import { bucketOf, closedTo, tierOf } from './tiers.ts';
@@ -29,11 +28,10 @@ export class TierBuckets {
 
   /** Rows of closed buckets go to `pending`. */
   constructor(def: RollupDefinition, watermarkMs: number, pending: PendingRows) {
-    const layout = layoutOf(def);
     this.#def = def;
     this.finestStepMs = def.resolutions[0]?.stepMs ?? 1;
     this.#pending = pending;
-    this.#pool = foldPool(() => new BucketFold(layout));
+    this.#pool = foldPool(layoutOf(def), SPARE_FOLDS_MAX);
     this.#unfinished = def.resolutions.map(() => undefined);
     this.watermarkMs = watermarkMs;
     this.closedTo = closedTo(def, watermarkMs);
@@ -134,16 +132,4 @@ export class TierBuckets {
       if (row !== undefined) mergeRowInto(above, group, row);
     });
   }
-}
-
-function foldPool(make: () => BucketFold): FoldPool {
-  const spare: BucketFold[] = [];
-  return {
-    take: () => spare.pop() ?? make(),
-    give: (fold) => {
-      if (spare.length >= SPARE_FOLDS_MAX) return;
-      fold.reset();
-      spare.push(fold);
-    },
-  };
 }

@@ -1,6 +1,6 @@
 /** Event blocks from plain events, for tests: the packing that the edge does, without the edge. */
 import { Block } from '../../src/model/block.ts';
-import { BLOCK_KIND } from '../../src/model/block-format.ts';
+import { BLOCK_KIND, type BlockKind } from '../../src/model/block-format.ts';
 import { packBlock } from '../../src/model/block-writer.ts';
 import { BOOLEAN, COLUMN_KIND, type Column, ROLE, type Role } from '../../src/model/columns.ts';
 
@@ -13,6 +13,11 @@ export interface BlockPlace {
   readonly partition?: number;
   readonly tenant?: string;
   readonly stream?: string;
+  readonly kind?: BlockKind;
+  readonly producerEpoch?: number;
+  readonly sequence?: number;
+  /** Of the events, how many were refused; with kind `deadLetters`. */
+  readonly rejected?: number;
 }
 
 const ROLES: Readonly<Record<string, Role>> = { ts: ROLE.ts, id: ROLE.id, type: ROLE.type };
@@ -26,16 +31,16 @@ export function eventBlock(
   const names = new Set(events.flatMap((event) => Object.keys(event)));
   const columns = [...names].flatMap((name) => columnsOf(name, events, repeatEntries));
   const header = {
-    kind: BLOCK_KIND.events,
+    kind: place.kind ?? BLOCK_KIND.events,
     partition: place.partition ?? 0,
     tenant: place.tenant ?? 'default',
     stream: place.stream ?? 'events',
     arrivalMs: place.arrivalMs,
     producerId: 1,
-    producerEpoch: 1,
-    sequence: 1,
+    producerEpoch: place.producerEpoch ?? 1,
+    sequence: place.sequence ?? 1,
     received: events.length,
-    rejected: 0,
+    rejected: place.rejected ?? 0,
   };
   return new Block(packBlock(header, columns, { count: events.length, index: undefined }));
 }
