@@ -109,7 +109,7 @@ async function sendResponse(
 }
 
 const isStream = ({ headers }: Response): boolean =>
-  /^(?:text\/event-stream|multipart\/mixed)/.test(headers.get('content-type') ?? '');
+  headers.get('content-type')?.startsWith('text/event-stream') === true;
 
 function writeHead(
   res: HttpResponse,
@@ -166,12 +166,34 @@ async function streamBody(
     res.cork(() => {
       isTaken = res.write(value);
     });
-    if (!isTaken) {
-      await new Promise<void>((resolve) => {
-        writable.resolve = resolve;
-      });
-      if (signal.aborted) return;
-    }
+    if (isTaken) continue;
+    await new Promise<void>((resolve) => {
+      const patience = keepStalled(res);
+      writable.resolve = () => {
+        clearInterval(patience);
+        resolve();
+      };
+    });
+    if (signal.aborted) return;
   }
   res.cork(() => res.end());
+}
+
+/**
+ * uWebSockets cuts a response whose client takes nothing for 10 s, counted from the last write. A page in a background
+ * tab may stall for longer and then go on; after this long it is taken for gone.
+ */
+const STALL_MS_MAX = 120_000;
+const STALL_WRITE_MS = 5_000;
+/** A comment line, which may stand between any two lines of an event stream. */
+const SSE_COMMENT = ':\n';
+
+/** Writes a few bytes now and then, which wait with the rest. */
+function keepStalled(res: HttpResponse): NodeJS.Timeout {
+  let writesLeft = STALL_MS_MAX / STALL_WRITE_MS;
+  const timer = setInterval(() => {
+    res.cork(() => res.write(SSE_COMMENT));
+    if (--writesLeft === 0) clearInterval(timer);
+  }, STALL_WRITE_MS);
+  return timer;
 }
