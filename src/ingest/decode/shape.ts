@@ -8,12 +8,13 @@
  *                      ,"code": -> (code) -- ,"ok": -> (ok) -- } -> end
  *
  * A line that runs from the root to an end has the structure of a line that the fallback accepted; its values
- * are checked here. What is not plain (an escape, an exponent, more than 15 digits, an array, a value over a limit) is
+ * are checked here. What is not plain (an exponent, more than 15 digits, an array, a value over a limit) is
  * left to the fallback. Nested objects cost nothing: their braces are part of the literals.
  */
 import { BOOLEAN } from '../../model/columns.ts';
 import { EPOCH_MS_MAX } from '../../model/units.ts';
 import { type ColumnBatch, SLOT, type Slot } from './column-batch.ts';
+import { EscapedString } from './escaped.ts';
 import { hashBlock, hashBytes, hashFinish, NO_PARTITION_HASH, placeableHash } from './hash.ts';
 import { parseRfc3339 } from './rfc3339.ts';
 
@@ -92,6 +93,7 @@ export class ShapeTree {
   #literalBytes = 0;
   /** Where the line that was matched ended. */
   #matched: Edge = this.#root;
+  #escaped: EscapedString | undefined;
   #tsMs = 0;
   #partitionHash = 0;
 
@@ -151,27 +153,38 @@ export class ShapeTree {
       const first = bytes[at] as number;
       const role = slot.role;
       if (first === 0x22) {
-        const start = at + 1;
-        const end = scanString(view, start);
-        const hash = scannedHash;
-        if (bytes[end] !== 0x22 || end - start > valueBytesMax)
-          return this.#giveUp(matched, NOT_PLAIN);
+        let source = view;
+        let start = at + 1;
+        let end = scanString(view, start);
+        let hash = scannedHash;
         at = end + 1;
-        if (role === SLOT.ts) {
-          tsMs = parseRfc3339(bytes, start, end);
-          if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(matched, NOT_PLAIN);
-          continue;
+        const stopped = bytes[end];
+        if (stopped !== 0x22) {
+          const close =
+            stopped === 0x5c && role !== SLOT.ts ? this.#escapes().read(bytes, start) : -1;
+          if (close === -1) return this.#giveUp(matched, NOT_PLAIN);
+          source = this.#escapes().view;
+          start = 0;
+          end = this.#escapes().length;
+          hash = hashBytes(source, 0, end);
+          at = close + 1;
         }
+        if (end - start > valueBytesMax) return this.#giveUp(matched, NOT_PLAIN);
         if (role !== SLOT.field) {
-          if (start === end) {
-            if (role === SLOT.type || role === SLOT.id) return this.#giveUp(matched, NOT_PLAIN);
-          } else if (role === SLOT.id) idHash = placeableHash(hash);
-          else if (role === SLOT.user) userHash = placeableHash(hash);
-          else if (role === SLOT.key) keyHash = placeableHash(hash);
+          if (role === SLOT.ts) {
+            tsMs = parseRfc3339(bytes, start, end);
+            if (!(tsMs >= 0 && tsMs <= EPOCH_MS_MAX)) return this.#giveUp(matched, NOT_PLAIN);
+            continue;
+          }
+          const key = start === end ? NO_PARTITION_HASH : placeableHash(hash);
+          if (role === SLOT.user) userHash = key;
+          else if (role === SLOT.key) keyHash = key;
+          else if (key === NO_PARTITION_HASH) return this.#giveUp(matched, NOT_PLAIN);
+          else if (role === SLOT.id) idHash = key;
         }
         const column = slot.strings;
         if (column === undefined) return this.#giveUp(matched, NOT_PLAIN);
-        column.codes[row] = column.entries.intern(view, start, end, hash);
+        column.codes[row] = column.entries.intern(source, start, end, hash);
       } else if (first === 0x2d || (first >= 0x30 && first <= 0x39)) {
         const start = at;
         if (first === 0x2d) at++;
@@ -292,6 +305,12 @@ export class ShapeTree {
     this.#matched = this.#root;
     this.#edges = 0;
     this.#literalBytes = 0;
+  }
+
+  /** Made when it is needed: most streams escape nothing, and it holds a longest value. */
+  #escapes(): EscapedString {
+    this.#escaped ??= new EscapedString(this.#batch.limits.valueBytesMax);
+    return this.#escaped;
   }
 
   #giveUp(matched: Edge, reason: number): number {

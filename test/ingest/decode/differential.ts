@@ -104,7 +104,18 @@ const scalars = fc.oneof(
   { weight: 4, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
   {
     weight: 4,
-    arbitrary: fc.constantFrom('a', 'click', '', 'DE', 'ä€😀', '\\', '"', '\u2028', '\ud800'),
+    arbitrary: fc.constantFrom(
+      'a',
+      'click',
+      '',
+      'DE',
+      'ä€😀',
+      'a/b',
+      '\\',
+      '"',
+      '\u2028',
+      '\ud800',
+    ),
   },
   { weight: 4, arbitrary: numbers },
   { weight: 2, arbitrary: fc.constantFrom(true, false, null) },
@@ -124,12 +135,26 @@ const times = fc.oneof(
   scalars,
 );
 
-/** Events of one program: the same keys in the same order, every time other values. */
-const program = fc
-  .record({ keys: fc.uniqueArray(names, { maxLength: 7 }), spaced: fc.constantFrom('', ' ', '\t') })
-  .map(({ keys, spaced }) => ({ keys: ['type', ...keys.filter((key) => key !== 'type')], spaced }));
+/** How a program writes: its keys, in its order, its white space, and whether it escapes all it can. */
+interface Program {
+  readonly keys: readonly string[];
+  readonly spaced: string;
+  readonly escaping: boolean;
+}
 
-const programLine = ({ keys, spaced }: { keys: string[]; spaced: string }): fc.Arbitrary<string> =>
+const program: fc.Arbitrary<Program> = fc
+  .record({
+    keys: fc.uniqueArray(names, { maxLength: 7 }),
+    spaced: fc.constantFrom('', ' ', '\t'),
+    escaping: fc.boolean(),
+  })
+  .map(({ keys, ...style }) => ({
+    ...style,
+    keys: ['type', ...keys.filter((key) => key !== 'type')],
+  }));
+
+/** The same keys in the same order, every time with other values. */
+const programLine = ({ keys, spaced, escaping }: Program): fc.Arbitrary<string> =>
   fc
     .tuple(
       ...keys.map((key) =>
@@ -137,13 +162,23 @@ const programLine = ({ keys, spaced }: { keys: string[]; spaced: string }): fc.A
       ),
     )
     .map((parts) => {
-      const fields = parts.map((part, i) => `${JSON.stringify(keys[i])}:${spaced}${numeric(part)}`);
+      const fields = parts.map((part, i) => {
+        const text = jsonText(part);
+        return `${JSON.stringify(keys[i])}:${spaced}${escaping ? escapeAll(text) : text}`;
+      });
       return `{${fields.join(`,${spaced}`)}}`;
     });
 
 /** `JSON.stringify` writes no -0. */
-const numeric = (value: unknown): string =>
+const jsonText = (value: unknown): string =>
   Object.is(value, -0) ? '-0' : (JSON.stringify(value) ?? 'null');
+
+/** As json.dumps of Python and json_encode of PHP do; hexadecimal digits in either case. */
+const escapeAll = (text: string): string =>
+  text.replaceAll('/', '\\/').replace(/[\u007f-\uffff]/g, (unit) => {
+    const hex = unit.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${unit.charCodeAt(0) % 2 === 0 ? hex : hex.toUpperCase()}`;
+  });
 
 type Mutation = readonly [kind: number, where: number, byte: number];
 const mutation: fc.Arbitrary<Mutation> = fc.tuple(
