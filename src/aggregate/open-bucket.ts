@@ -19,7 +19,7 @@ export class OpenBucket {
   readonly bucketMs: number;
   /** Changed since it was last committed. */
   dirty = false;
-  /** How many of its events came after it had been closed: only a late delta has any. */
+  /** How many of its events came after it had been closed: 0 unless it is a late delta. */
   restated = 0;
   readonly #pool: FoldPool;
   #fold: BucketFold | undefined;
