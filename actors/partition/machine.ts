@@ -156,6 +156,10 @@ export class PartitionMachine {
   get watermarkMs(): number {
     return this.#watermarkMs;
   }
+  /** The newest arrival. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
   get control(): RollupsControl | undefined {
     return this.#rollups.control;
   }
@@ -389,7 +393,7 @@ export class PartitionMachine {
     if (!isRollupsControl(control)) {
       throw new AppError('block_corrupt', 'a control block must be of type "setRollups"');
     }
-    const reload = this.#rollups.declare(control);
+    const reload = this.#rollups.declare(control, this.#watermarkMs);
     this.#definitionsChanged ||= this.#rollups.control === control;
     this.#mustReload = reload;
     // At once, so that what is dropped is gone before rows of the same name can come.

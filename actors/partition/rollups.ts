@@ -106,7 +106,7 @@ export class Rollups {
    * Makes these the definitions. A rollup that is gone, or that now means other rows, loses its rows. Answers true if
    * one changed that keeps them: its state must be loaded again, with the new definition, from the next commit.
    */
-  declare(control: RollupsControl): boolean {
+  declare(control: RollupsControl, watermarkMs: number): boolean {
     if (this.#control !== undefined && control.version <= this.#control.version) return false;
     let mustReload = false;
     for (const [name, tenants] of this.#live) {
@@ -115,6 +115,9 @@ export class Rollups {
       if (before === undefined || JSON.stringify(before) === JSON.stringify(after)) continue;
       if (after !== undefined && rowsOf(before) === rowsOf(after)) {
         mustReload = true;
+        // What the new lateness takes for closed must be closed in what is stored.
+        const soonerMs = before.latenessMs - after.latenessMs;
+        for (const { state } of tenants.values()) state.advance(watermarkMs + soonerMs);
         continue;
       }
       for (const tenant of tenants.keys()) this.#dropped.push({ tenant, rollup: name });
@@ -138,15 +141,18 @@ export class Rollups {
     const { tenant, stream } = columns.block;
     const definitions = this.#byStream.get(stream);
     if (definitions === undefined) return { ...NO_COUNTS, pendingBytes: 0 };
-    const sum = { ...NO_COUNTS, expired: Number.POSITIVE_INFINITY, pendingBytes: 0 };
+    const sum = { ...NO_COUNTS, pendingBytes: 0 };
+    let leastFiltered = Number.POSITIVE_INFINITY;
     for (const definition of definitions) {
       const { state } = this.#stateOf(tenant, definition, before);
       state.advance(before);
       const counts = state.fold(columns, keep, after, nowMs);
       sum.clamped = Math.max(sum.clamped, counts.clamped);
       sum.late = Math.max(sum.late, counts.late);
-      // Expired is what no rollup could take.
-      sum.expired = Math.min(sum.expired, counts.expired);
+      // Expired is what no rollup could take: one that wanted only some rows cannot tell about the others.
+      if (counts.filtered < leastFiltered) sum.expired = counts.expired;
+      if (counts.filtered === leastFiltered) sum.expired = Math.min(sum.expired, counts.expired);
+      leastFiltered = Math.min(leastFiltered, counts.filtered);
       sum.filtered += counts.filtered;
       sum.pendingBytes += state.pendingBytes;
     }
