@@ -45,6 +45,12 @@ export class StepAccumulator {
     this.#restated = Math.max(this.#restated, restatedOf(row));
   }
 
+  /** As new, but with its memory: for the next step. */
+  reset(): void {
+    this.#fold.reset();
+    this.#restated = 0;
+  }
+
   /** Output series that something was merged into, ascending. */
   series(): number[] {
     return Array.from(this.#fold.order(), (slot) => this.#fold.series[slot] as number);

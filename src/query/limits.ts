@@ -16,7 +16,7 @@ export const CELLS_MAX = 1_000_000;
  * Points that are merged at the same time, without and with sketches: accumulators of a sketch measure are up to
  * kilobytes per series and point, scalars tens of bytes. More points mean fewer RocksDB iterators.
  */
-export const CHUNK_POINTS = 512;
+export const CHUNK_POINTS = 128;
 export const CHUNK_POINTS_SKETCH = 32;
 
 /** Stored rows that one query may read: about a second of work. */

@@ -2,62 +2,70 @@
 import type { AskedMeasure, StepAccumulator } from '../aggregate/merge.ts';
 import type { MeasuredValue, Point } from './answer.ts';
 import type { Plan } from './plan.ts';
-import { storedMeasure } from './request.ts';
+import type { Ranking } from './ranking.ts';
+import { toAsked } from './request.ts';
+
+interface PackedSeries {
+  /** Numbers of the points, ascending. */
+  readonly points: number[];
+  /** Per point and measure a value (NaN: none) and a bound. */
+  readonly numbers: number[];
+}
 
 export class PointTable {
   readonly #plan: Plan;
+  readonly #ranking: Ranking;
   readonly #asked: readonly AskedMeasure[];
-  /** Per output series: the point numbers, ascending, and per point a value and a bound for each measure. */
-  readonly #pointsOf = new Map<number, number[]>();
-  readonly #numbersOf = new Map<number, number[]>();
+  /** By output series. */
+  readonly #packed: (PackedSeries | undefined)[] = [];
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, ranking: Ranking) {
     this.#plan = plan;
-    this.#asked = plan.measures.map(askedMeasure);
+    this.#ranking = ranking;
+    this.#asked = plan.measures.map(toAsked);
   }
 
-  /** Output series that have at least one point, in the order in which they were first seen. */
+  /** Output series that have at least one point. */
   get series(): number[] {
-    return [...this.#pointsOf.keys()];
+    return [...this.#packed.keys()].filter((output) => this.#packed[output] !== undefined);
   }
 
   /** Steps must come in ascending order. */
   addStep(point: number, step: StepAccumulator): void {
     const perSecond = 1_000 / this.#lengthMs(point);
     for (const output of step.series()) {
-      const points = this.#pointsOf.get(output) ?? [];
-      const numbers = this.#numbersOf.get(output) ?? [];
-      if (points.length === 0) {
-        this.#pointsOf.set(output, points);
-        this.#numbersOf.set(output, numbers);
-      }
-      points.push(point);
-      this.#asked.forEach((asked, i) => {
-        const { value, errorBound } = step.answer(output, asked);
+      const packed = this.#packedOf(output);
+      packed.points.push(point);
+      for (let i = 0; i < this.#asked.length; i++) {
+        const { value, errorBound } = step.answer(output, this.#asked[i] as AskedMeasure);
+        if (i === this.#ranking.at) this.#ranking.addValue(output, value);
         const factor = this.#plan.measures[i]?.op === 'rate' ? perSecond : 1;
-        numbers.push(value === null ? Number.NaN : value * factor, errorBound * factor);
-      });
+        packed.numbers.push(value === null ? Number.NaN : value * factor, errorBound * factor);
+      }
     }
   }
 
   pointsOf(output: number): Point[] {
     const { fromMs, stepMs } = this.#plan;
-    const numbers = this.#numbersOf.get(output) ?? [];
-    return (this.#pointsOf.get(output) ?? []).map((point, at) => ({
+    const { points, numbers } = this.#packedOf(output);
+    return points.map((point, at) => ({
       t: fromMs + point * stepMs,
       values: this.#asked.map((_, i) => valueAt(numbers, (at * this.#asked.length + i) * 2)),
     }));
+  }
+
+  #packedOf(output: number): PackedSeries {
+    const known = this.#packed[output];
+    if (known !== undefined) return known;
+    const packed = { points: [], numbers: [] };
+    this.#packed[output] = packed;
+    return packed;
   }
 
   #lengthMs(point: number): number {
     const { fromMs, toMs, stepMs } = this.#plan;
     return Math.min(stepMs, toMs - fromMs - point * stepMs);
   }
-}
-
-export function askedMeasure(measure: Plan['measures'][number]): AskedMeasure {
-  const stored = storedMeasure(measure);
-  return measure.q === undefined ? { measure: stored } : { measure: stored, q: measure.q };
 }
 
 function valueAt(numbers: readonly number[], at: number): MeasuredValue {

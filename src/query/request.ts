@@ -1,4 +1,5 @@
 /** A timeseries query as it is asked: plain data, times already read, nothing judged yet. */
+import type { AskedMeasure } from '../aggregate/merge.ts';
 import type { Measure, MeasureOp } from '../model/rollup.ts';
 import type { Where } from './where.ts';
 
@@ -45,4 +46,9 @@ export function describeMeasure({ op, field, q }: Omit<MeasureRequest, 'op'> & {
 export function storedMeasure({ op, field }: MeasureRequest): Measure {
   if (op === 'count' || field === undefined) return { op: 'count' };
   return { op: op === 'rate' ? 'sum' : op, field };
+}
+
+export function toAsked(request: MeasureRequest): AskedMeasure {
+  const measure = storedMeasure(request);
+  return request.q === undefined ? { measure } : { measure, q: request.q };
 }

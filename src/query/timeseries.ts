@@ -10,8 +10,9 @@ import type { Series, TimeseriesAnswer } from './answer.ts';
 import { ANSWER_VALUES_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH, ROWS_MAX } from './limits.ts';
 import { openSource, type PartitionSource } from './partition-source.ts';
 import type { Plan } from './plan.ts';
-import { askedMeasure, PointTable } from './point-table.ts';
+import { PointTable } from './point-table.ts';
 import type { PartitionClient, StoredRollups } from './ports.ts';
+import { Ranking } from './ranking.ts';
 import { scanPart } from './row-scan.ts';
 import type { SeriesGroups } from './series-groups.ts';
 import type { SeriesTables } from './series-tables.ts';
@@ -59,8 +60,7 @@ export async function answerTimeseries(
 
 interface Merged {
   readonly table: PointTable;
-  /** The whole range as one step, with the column group of the measure that series are ordered by. */
-  readonly total: StepAccumulator;
+  readonly ranking: Ranking;
   readonly restated: boolean;
 }
 
@@ -70,43 +70,44 @@ async function mergeParts(
   parts: readonly PartitionSource[],
   stored: StoredRollups,
 ): Promise<Merged> {
-  const { fromMs, toMs, stepMs, points, rollup, orderGroup } = plan;
-  const table = new PointTable(plan);
-  const total = new StepAccumulator(rollup);
+  const { fromMs, toMs, stepMs, points, rollup } = plan;
+  const ranking = new Ranking(plan, groups.labels.length);
+  const table = new PointTable(plan, ranking);
+  const chunkPoints = plan.groups.some((group) => group > 0) ? CHUNK_POINTS_SKETCH : CHUNK_POINTS;
+  /** One per point of a chunk, used again for the next: growing anew would cost more than merging. */
+  const steps = Array.from(
+    { length: Math.min(points, chunkPoints) },
+    () => new StepAccumulator(rollup),
+  );
   let restated = false;
   let rowsLeft = ROWS_MAX;
-  const chunkPoints = plan.groups.some((group) => group > 0) ? CHUNK_POINTS_SKETCH : CHUNK_POINTS;
   for (let first = 0; first < points; first += chunkPoints) {
     const chunkFromMs = fromMs + first * stepMs;
     const chunkToMs = Math.min(toMs, chunkFromMs + chunkPoints * stepMs);
-    const steps = new Map<number, StepAccumulator>();
     for (const part of parts) {
       const outputOf = groups.outputOf(part.partition);
       await scanPart(plan, part, stored, chunkFromMs, chunkToMs, (bucketMs, group, row) => {
         if (--rowsLeft < 0) throw tooManyRows();
-        const point = Math.floor((bucketMs - fromMs) / stepMs);
-        const step = steps.get(point) ?? new StepAccumulator(rollup);
-        steps.set(point, step);
-        step.add(group, row, outputOf);
-        if (group === orderGroup) total.add(group, row, outputOf);
+        steps[Math.floor((bucketMs - chunkFromMs) / stepMs)]?.add(group, row, outputOf);
+        ranking.addRow(group, row, outputOf);
       });
     }
-    for (const [point, step] of [...steps].sort(([a], [b]) => a - b)) {
+    for (const [i, step] of steps.entries()) {
       restated ||= step.restated > 0;
-      table.addStep(point, step);
+      table.addStep(first + i, step);
+      step.reset();
     }
     await nextTurn();
   }
-  return { table, total, restated };
+  return { table, ranking, restated };
 }
 
 /** The first `limit` series in the asked order; equals are ordered by their labels, so that answers are stable. */
-function bestSeries(plan: Plan, groups: SeriesGroups, { table, total }: Merged): Series[] {
+function bestSeries(plan: Plan, groups: SeriesGroups, { table, ranking }: Merged): Series[] {
   const { orderBy, measures, limit } = plan;
-  const ordering = askedMeasure(measures[orderBy.measure] as Plan['measures'][number]);
   const ranked = table.series.map((output) => ({
     output,
-    rank: total.answer(output, ordering).value,
+    rank: ranking.rankOf(output),
     name: JSON.stringify(groups.labels[output]),
   }));
   const sign = orderBy.descending ? -1 : 1;
