@@ -190,21 +190,23 @@ export class ShapeTree {
         if (first === 0x2d) at++;
         const digitsAt = at;
         let value = 0;
-        // Four digits at a time; a word of them has no byte that leaves '0'..'9' on either side.
+        // Four digits at a time; then the last ones, moved up so that zeros stand before them.
         for (;;) {
           const word = view.getInt32(at, true);
           const digits = word - 0x30303030;
-          if ((((word + 0x46464646) | digits) & 0x80808080) !== 0) break;
-          const pairs = (Math.imul(digits, 10) + (digits >>> 8)) & 0x00ff00ff;
-          value = value * 10_000 + (pairs & 0xff) * 100 + (pairs >>> 16);
-          at += 4;
+          const others = ((word + 0x46464646) | digits) & 0x80808080; // bytes outside of '0'..'9'
+          const count = others === 0 ? 4 : (31 - Math.clz32(others & -others)) >> 3;
+          if (count > 0) {
+            const four = digits << (32 - (count << 3));
+            const pairs = (Math.imul(four, 10) + (four >>> 8)) & 0x00ff00ff;
+            value =
+              value * (POWERS_OF_TEN[count] as number) + (pairs & 0xff) * 100 + (pairs >>> 16);
+            at += count;
+          }
+          if (count < 4) break;
           if (at - digitsAt > DIGITS_MAX) return this.#giveUp(matched, NOT_PLAIN);
         }
         let digit = (bytes[at] as number) - 0x30;
-        while (digit >= 0 && digit <= 9) {
-          value = value * 10 + digit;
-          digit = (bytes[++at] as number) - 0x30;
-        }
         let digitCount = at - digitsAt;
         const leadingZero = bytes[digitsAt] === 0x30 && digitCount > 1;
         if (digitCount === 0 || leadingZero) return this.#giveUp(matched, NOT_PLAIN);
