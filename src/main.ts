@@ -4,63 +4,28 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { loadHead } from '../actors/partition/snapshot.ts';
-import { authorizerFor } from '../graphql/authorize.ts';
-import { openQueryListener } from '../graphql/server.ts';
 import manifest from '../package.json' with { type: 'json' };
-import {
-  createJournalShared,
-  durableEnd,
-  type JournalShared,
-  journalStart,
-  sharedRefusal,
-} from '../storage/log/journal-shared.ts';
+import { createJournalShared } from '../storage/log/journal-shared.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
-import { type OpenState, openState } from '../storage/state/rocksdb.ts';
+import { openState } from '../storage/state/rocksdb.ts';
 import type { RunningServer } from './cli/start.ts';
 import type { Config } from './config.ts';
+import type { Foundation } from './foundation.ts';
 import type { EdgeOptions } from './ingest/options.ts';
-import { createLogger, type ThreadLogger } from './logging.ts';
-import { createMetrics } from './metrics.ts';
-import { systemClock } from './model/clock.ts';
+import { createLogger } from './logging.ts';
 import type { AppError } from './model/errors.ts';
 import type { RollupsControl } from './model/rollup.ts';
-import { AppliedSignal } from './query/applied-signal.ts';
-import { systemScheduler } from './query/live-query.ts';
-import type { PartitionClient } from './query/ports.ts';
-import { Queries } from './query/queries.ts';
-import { storedRollups } from './query/stored-rollups.ts';
 import { startRetention } from './retention.ts';
-import { createSystem } from './system.ts';
 import type { JournalHere } from './threads/edge-protocol.ts';
 import { EdgeWorker } from './threads/edge-worker.ts';
-import { PartitionLinks } from './threads/partition-links.ts';
+import type { PartitionThread } from './threads/partition-links.ts';
 import { PartitionWorker } from './threads/partition-worker.ts';
-import {
-  createProgress,
-  neededFrom,
-  type Progress,
-  progressMovedFrom,
-  progressTicks,
-} from './threads/progress.ts';
+import { createProgress, neededFrom } from './threads/progress.ts';
 
-/** How long operators' questions wait for a partition thread. */
-const SYSTEM_TIMEOUT_MS = 2_000;
 /** The part of the log that the window of duplicates may pin; the rest is for what is not applied yet. */
 const DEDUP_LOG_PART = 0.5;
-
-/** What every part of the server is built from. */
-interface Foundation {
-  readonly config: Config;
-  readonly logger: ThreadLogger;
-  readonly state: OpenState;
-  readonly journalDir: string;
-  readonly shared: JournalShared;
-  readonly progress: Progress;
-  /** A thread that ended by itself. */
-  readonly onFailed: (fault: AppError) => void;
-}
 
 /** Rejects with an `AppError`; what was started by then is stopped. */
 export async function startServer(config: Config): Promise<RunningServer> {
@@ -97,10 +62,14 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
     const scheme = config.tls === undefined ? 'http' : 'https';
     const ingestUrl = `${scheme}://${hostInUrl(config.listen.host)}:${ingestPort}`;
-    const query = await startQueries(base, partitionWorkers, edges, ingestUrl);
+    const ready = Promise.all(partitionWorkers.map((worker) => worker.ready));
+    // Loaded only now: events are accepted already.
+    const { startQuerySide } = await import('./query-side.ts');
+    const asker = partitionThreads(partitionWorkers, 0);
+    const query = await startQuerySide(base, asker, edges, ingestUrl, ready);
     closers.push(() => query.close());
 
-    await Promise.all(partitionWorkers.map(({ ready }) => ready));
+    await ready;
     for (const edge of edges) edge.setReadiness();
     logger.info({ ingestUrl, queryUrl: query.url, version: manifest.version }, 'ready');
     return { ingestUrl, queryUrl: query.url, failed: failed.promise, close };
@@ -152,10 +121,7 @@ async function startEdges(
     producerEpoch: base.state.server.starts,
     journal: shared.buffer,
     progress: progress.buffer,
-    partitionThreads: partitionWorkers.map(({ partitions, ports }) => ({
-      partitions,
-      port: portAt(ports, edgeId + 1),
-    })),
+    partitionThreads: partitionThreads(partitionWorkers, edgeId + 1),
   });
   const first = new EdgeWorker(
     { ...dataOf(0, config.listen.ingestPort), log: await journalToOpen(base) },
@@ -215,90 +181,6 @@ function shortenLog({ state, shared, progress, logger }: Foundation, journalOwne
   };
 }
 
-async function startQueries(
-  base: Foundation,
-  partitionWorkers: readonly PartitionWorker[],
-  edges: readonly EdgeWorker[],
-  ingestUrl: string,
-) {
-  const { config, logger, state, journalDir, shared, progress } = base;
-  const links = new PartitionLinks(
-    partitionWorkers.map(({ partitions, ports }) => ({ partitions, port: portAt(ports, 0) })),
-  );
-  const partitions = partitionClient(links, shared, progress);
-  const catalog = { rollups: () => config.rollups };
-  const stored = storedRollups(state);
-  const queries = new Queries({ partitions, stored, catalog });
-  const partitionMetrics = async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat();
-  const system = createSystem({
-    state,
-    journalDir,
-    shared,
-    actors: async () => (await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
-    partitions: partitionMetrics,
-  });
-  let isReady = false;
-  void Promise.all(partitionWorkers.map(({ ready }) => ready)).then(
-    () => {
-      isReady = true;
-    },
-    () => {},
-  );
-  return openQueryListener({
-    host: config.listen.host,
-    port: config.listen.queryPort,
-    ...(config.tls && { tls: config.tls }),
-    corsOrigins: config.cors.origins,
-    authorize: authorizerFor(config.keys),
-    needsKey: config.keys.length > 0,
-    services: {
-      queries,
-      partitions,
-      catalog,
-      system,
-      clock: systemClock,
-      version: manifest.version,
-    },
-    logger: logger.child({ component: 'query' }),
-    metrics: createMetrics({
-      edges: async () => {
-        const counts = await Promise.all(edges.map((edge) => edge.counts()));
-        return counts.filter((edge) => edge !== undefined);
-      },
-      partitions: partitionMetrics,
-      journal: () => ({
-        startOffset: journalStart(shared),
-        durableOffset: durableEnd(shared) ?? 0,
-        refusal: sharedRefusal(shared),
-      }),
-      subscribers: () => queries.live.subscribers,
-    }),
-    readiness: () => (isReady ? [] : ['the partitions are loading their state']),
-    ingestUrl,
-  });
-}
-
-function partitionClient(
-  links: PartitionLinks,
-  shared: JournalShared,
-  progress: Progress,
-): PartitionClient {
-  const moved = () => progressMovedFrom(progress, progressTicks(progress));
-  const applied = new AppliedSignal(moved, systemScheduler);
-  // What was logged before this start is in no partition's end: it lies before the end at the opening.
-  const openedEnd = durableEnd(shared) ?? 0;
-  return {
-    partitions: shared.partitions,
-    collect: (partition, request, timeoutMs) =>
-      links.ask('collect', { partition, request }, timeoutMs),
-    ledger: (partition, request, timeoutMs) =>
-      links.ask('ledger', { partition, request }, timeoutMs),
-    appliedOffset: (partition) => shared.applied[partition] ?? 0,
-    endOffset: (partition) => Math.max(openedEnd, shared.partitionEnds[partition] ?? 0),
-    onApplied: (listener) => applied.listen(listener),
-  };
-}
-
 const edgeOptions = (config: Config): Omit<EdgeOptions, 'port'> => ({
   host: config.listen.host,
   ...(config.tls && { tls: config.tls }),
@@ -314,8 +196,6 @@ const allBelow = (count: number): number[] => Array.from({ length: count }, (_, 
 
 const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
-function portAt<T>(ports: readonly T[], index: number): T {
-  const port = ports[index];
-  if (port === undefined) throw new RangeError(`there is no port for asker ${index}`);
-  return port;
-}
+/** The ways to all partition threads of one asker: 0 is the main thread, edge e is e + 1. */
+const partitionThreads = (workers: readonly PartitionWorker[], asker: number): PartitionThread[] =>
+  workers.map(({ partitions, ports }) => ({ partitions, port: ports[asker] as MessagePort }));

@@ -1,0 +1,114 @@
+/**
+ * The query side put together: what is asked of partitions and of the state store, behind one listener. Apart from main.ts
+ * because its libraries take longest to load, and events are accepted before anybody asks.
+ */
+
+import { authorizerFor } from '../graphql/authorize.ts';
+import { openQueryListener, type QueryListener } from '../graphql/server.ts';
+import manifest from '../package.json' with { type: 'json' };
+import {
+  durableEnd,
+  type JournalShared,
+  journalStart,
+  sharedRefusal,
+} from '../storage/log/journal-shared.ts';
+import type { Foundation } from './foundation.ts';
+import { createMetrics } from './metrics.ts';
+import { systemClock } from './model/clock.ts';
+import { AppliedSignal } from './query/applied-signal.ts';
+import { systemScheduler } from './query/live-query.ts';
+import type { PartitionClient } from './query/ports.ts';
+import { Queries } from './query/queries.ts';
+import { storedRollups } from './query/stored-rollups.ts';
+import { createSystem } from './system.ts';
+import type { EdgeWorker } from './threads/edge-worker.ts';
+import { PartitionLinks, type PartitionThread } from './threads/partition-links.ts';
+import { type Progress, progressMovedFrom, progressTicks } from './threads/progress.ts';
+
+/** How long operators' questions wait for a partition thread. */
+const SYSTEM_TIMEOUT_MS = 2_000;
+
+/** Rejects if the address is taken or the TLS files cannot be used. */
+export async function startQuerySide(
+  base: Foundation,
+  threads: readonly PartitionThread[],
+  edges: readonly EdgeWorker[],
+  ingestUrl: string,
+  partitionsReady: Promise<unknown>,
+): Promise<QueryListener> {
+  const { config, logger, state, journalDir, shared, progress } = base;
+  const links = new PartitionLinks(threads);
+  const partitions = partitionClient(links, shared, progress);
+  const catalog = { rollups: () => config.rollups };
+  const stored = storedRollups(state);
+  const queries = new Queries({ partitions, stored, catalog });
+  const partitionMetrics = async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat();
+  const system = createSystem({
+    state,
+    journalDir,
+    shared,
+    actors: async () => (await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
+    partitions: partitionMetrics,
+  });
+  let isReady = false;
+  // A partition that cannot load fails the start, which whoever waits for it sees.
+  partitionsReady.then(
+    () => {
+      isReady = true;
+    },
+    () => {},
+  );
+  return openQueryListener({
+    host: config.listen.host,
+    port: config.listen.queryPort,
+    ...(config.tls && { tls: config.tls }),
+    corsOrigins: config.cors.origins,
+    authorize: authorizerFor(config.keys),
+    needsKey: config.keys.length > 0,
+    services: {
+      queries,
+      partitions,
+      catalog,
+      system,
+      clock: systemClock,
+      version: manifest.version,
+    },
+    logger: logger.child({ component: 'query' }),
+    metrics: createMetrics({
+      edges: async () => {
+        const counts = await Promise.all(edges.map((edge) => edge.counts()));
+        return counts.filter((edge) => edge !== undefined);
+      },
+      partitions: partitionMetrics,
+      journal: () => ({
+        startOffset: journalStart(shared),
+        durableOffset: durableEnd(shared) ?? 0,
+        refusal: sharedRefusal(shared),
+      }),
+      subscribers: () => queries.live.subscribers,
+    }),
+    readiness: () => (isReady ? [] : ['the partitions are loading their state']),
+    ingestUrl,
+  });
+}
+
+function partitionClient(
+  links: PartitionLinks,
+  shared: JournalShared,
+  progress: Progress,
+): PartitionClient {
+  const moved = () => progressMovedFrom(progress, progressTicks(progress));
+  const applied = new AppliedSignal(moved, systemScheduler);
+  // What was logged before this start is in no partition's end: it lies before the end at the opening.
+  const openedEnd = durableEnd(shared) ?? 0;
+  return {
+    partitions: shared.partitions,
+    collect: (partition, request, timeoutMs) =>
+      links.ask('collect', { partition, request }, timeoutMs),
+    ledger: (partition, request, timeoutMs) =>
+      links.ask('ledger', { partition, request }, timeoutMs),
+    appliedOffset: (partition) => shared.applied[partition] ?? 0,
+    endOffset: (partition) => Math.max(openedEnd, shared.partitionEnds[partition] ?? 0),
+    onApplied: (listener) => applied.listen(listener),
+  };
+}
