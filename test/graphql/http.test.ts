@@ -36,7 +36,7 @@ test('a timeseries is answered with what is known of its quality', async (t) => 
   const { data, errors, status } = await ask(url, COUNT_BY_TYPE, { variables });
   t.is(status, 200);
   t.deepEqual(errors, []);
-  const { watermark, ...answer } = data.timeseries;
+  const { watermark, ...answer } = data?.timeseries ?? { watermark: undefined };
   t.is(typeof watermark, 'number');
   const point = (value: number) => [{ t: now, values: [{ value, errorBound: 0 }] }];
   t.deepEqual(answer, {
@@ -138,7 +138,7 @@ test('an operation that is too large is refused before it runs', async (t) => {
       errors[0]?.message,
     );
   }
-  t.is((await ask(url, deep)).data.version, '1.2.3'); // Fragments are no depth of the answer.
+  t.is((await ask(url, deep)).data?.version, '1.2.3'); // Fragments are no depth of the answer.
   t.is((await ask(url, aliases(8, 'timeseries { from }'))).errors.length, 0);
 });
 
@@ -176,8 +176,8 @@ test('with keys, only those with scope read are answered', async (t) => {
   t.is(none.errors[0]?.extensions['code'], 'unauthorized');
   t.is((await ask(url, '{ version }', bearer('sg_wrong'))).status, 401);
   t.is((await ask(url, '{ version }', bearer('sg_write'))).status, 403);
-  t.is((await ask(url, '{ version }', bearer('sg_read'))).data.version, '1.2.3');
-  t.is((await ask(url, '{ version }', bearer('sg_admin'))).data.version, '1.2.3');
+  t.is((await ask(url, '{ version }', bearer('sg_read'))).data?.version, '1.2.3');
+  t.is((await ask(url, '{ version }', bearer('sg_admin'))).data?.version, '1.2.3');
 });
 
 test('the machinery is shown to admins only', async (t) => {
@@ -248,9 +248,9 @@ test('the ledger adds up partitions and what is pending', async (t) => {
     clamped: 2,
     expired: 4,
   };
-  t.deepEqual((await ask(url, query)).data.ledger, { ...expected, balanced: true });
+  t.deepEqual((await ask(url, query)).data?.ledger, { ...expected, balanced: true });
   memory.stop(1);
-  t.false((await ask(url, query)).data.ledger.balanced);
+  t.is((await ask(url, query)).data?.ledger.balanced, false);
 });
 
 test('dead letters come in pages, their bytes as text where they are text', async (t) => {
@@ -277,10 +277,10 @@ test('dead letters come in pages, their bytes as text where they are text', asyn
         url,
         `{ deadLetters(${args}) { nextCursor letters { id arrival line code text base64 } } }`,
       )
-    ).data.deadLetters;
+    ).data?.deadLetters;
   const first = await page('first: 2');
-  t.is(first.nextCursor, 'l1');
-  t.deepEqual(first.letters[0], {
+  t.is(first?.nextCursor, 'l1');
+  t.deepEqual(first?.letters[0], {
     id: 'l0',
     arrival: NOON,
     line: 0,
@@ -288,10 +288,10 @@ test('dead letters come in pages, their bytes as text where they are text', asyn
     text: null,
     base64: '/w==',
   });
-  t.is(first.letters[1].text, '{"a":ä');
+  t.is(first?.letters[1]?.text, '{"a":ä');
   const second = await page('first: 2, after: "l1"');
-  t.is(second.nextCursor, null);
-  t.is(second.letters.length, 1);
+  t.is(second?.nextCursor, null);
+  t.is(second?.letters.length, 1);
 });
 
 test('the other paths tell what they are for', async (t) => {

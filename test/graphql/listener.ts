@@ -68,10 +68,20 @@ function recorder(errors: LogLine[]): Logger {
   };
 }
 
+/** The parts of answers that tests look into. */
+interface AnswerData {
+  readonly version: string;
+  readonly timeseries: { readonly watermark: number | null };
+  readonly ledger: { readonly balanced: boolean };
+  readonly deadLetters: {
+    readonly nextCursor: string | null;
+    readonly letters: readonly { readonly text: string | null }[];
+  };
+}
+
 export interface GraphAnswer {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: the shape is what the test looks at.
-  readonly data: any;
+  readonly data: AnswerData | null | undefined;
   readonly errors: readonly {
     message: string;
     path?: unknown;
