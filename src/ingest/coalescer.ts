@@ -17,7 +17,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { type BodyForm, StreamDecoder } from './decode/decoder.ts';
 import type { DecodeLimits } from './decode/limits.ts';
 import { DecodeOutcome } from './decode/outcome.ts';
-import { LINGER_MS, LINGER_ROWS, OPEN_BATCHES_MAX } from './limits.ts';
+import { BLOCK_ROWS_WANTED, LINGER_MS, OPEN_BATCHES_MAX } from './limits.ts';
 import { type PartitionRows, placeRows } from './placement.ts';
 import type { Producer } from './producer.ts';
 
@@ -178,7 +178,7 @@ export class Coalescer {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#appending > 0 || this.#linger !== undefined) return;
+    if (this.#scheduled || this.#appending > 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -186,21 +186,30 @@ export class Coalescer {
     });
   }
 
-  /** At once, unless the last round was large and only just began. */
+  /** At once, unless the last round shows that more rows are about to come, and they are wanted. */
   #nextRound(): void {
-    if (this.#linger !== undefined || !this.#hasOpenRows()) return;
+    const wanted = BLOCK_ROWS_WANTED * this.#options.partitions;
     const restMs = this.#roundAtMs + LINGER_MS - this.#options.clock.now();
-    if (this.#roundRows < LINGER_ROWS || restMs <= 0) {
+    const isEnough = this.#roundRows < BLOCK_ROWS_WANTED || this.#openRows() >= wanted;
+    if (isEnough || restMs <= 0) {
+      clearTimeout(this.#linger);
+      this.#linger = undefined;
       this.#appendAll();
-      return;
+    } else if (this.#hasOpenRows()) {
+      this.#linger ??= setTimeout(
+        () => {
+          this.#linger = undefined;
+          if (this.#appending === 0) this.#appendAll();
+        },
+        Math.min(restMs, LINGER_MS),
+      );
     }
-    this.#linger = setTimeout(
-      () => {
-        this.#linger = undefined;
-        if (this.#appending === 0) this.#appendAll();
-      },
-      Math.min(restMs, LINGER_MS),
-    );
+  }
+
+  #openRows(): number {
+    let rows = 0;
+    for (const batch of this.#open.values()) rows += batch.rows;
+    return rows;
   }
 
   #hasOpenRows(): boolean {

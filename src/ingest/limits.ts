@@ -37,11 +37,12 @@ export const DOCUMENT_BYTES_MAX = 8 * 2 ** 20;
  */
 export const BATCH_ROWS_MAX = 16_384;
 /**
- * After a round of at least this many rows the next one begins no sooner than so many milliseconds later. Larger makes
- * fewer, larger blocks and syncs, and adds to the latency of a loaded server; a server with little to do never waits.
- * Found with load-tests/bench.ts: at 12 partitions it doubles the rate, at 1 it is worth a tenth.
+ * Rows that a block should have: a small one costs its readers nearly as much as a large one. While the last round had
+ * at least this many rows, the next one lingers until there are as many for each partition, or the time is over.
+ * Larger makes fewer blocks and adds to the latency of a loaded server; one with little to do never waits.
+ * Found with load-tests/bench.ts: at 12 partitions lingering doubles the rate.
  */
-export const LINGER_ROWS = 512;
+export const BLOCK_ROWS_WANTED = 256;
 export const LINGER_MS = 5;
 /**
  * Streams with an open batch at once. Each keeps its buffers and dictionaries between rounds, up to about 16 MiB;
