@@ -149,7 +149,7 @@ async function journalToOpen({ config, state, journalDir }: Foundation): Promise
   let isCurrent = true;
   for (const partition of allBelow(config.partitions)) {
     const head = await loadHead(state, partition);
-    if (JSON.stringify(head?.control?.rollups) !== wanted) isCurrent = false;
+    if (JSON.stringify(head?.definitions?.rollups) !== wanted) isCurrent = false;
     durableBefore = Math.max(durableBefore, head?.state.position ?? 0);
   }
   const definitions: RollupsControl = {

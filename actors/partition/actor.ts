@@ -77,10 +77,13 @@ export interface PartitionOptions {
   readonly restart: RestartLimit;
   /** What the log holds, as of now: blocks in `[start, end)`, all of them durable. */
   readonly logged: () => { readonly start: number; readonly end: number };
-  readonly publish: {
+  readonly watch: {
     /** The state is loaded; the log is to be read again from `readFrom`. */
     started(readFrom: number): void;
     crashed(): void;
+  };
+  /** For whoever waits for this partition. */
+  readonly publish: {
     applied(position: number): void;
     committed(position: number, neededFrom: number): void;
     wantsHeartbeat(wanted: boolean): void;
@@ -126,14 +129,14 @@ export function partitionActor(options: PartitionOptions): PartitionActor {
     mailboxMax: PARTITION_MAILBOX_MAX,
     restart: options.restart,
     start: () => Partition.load(options, suspicion, stats),
-    started: (partition) => options.publish.started(partition.readFrom),
+    started: (partition) => options.watch.started(partition.readFrom),
     receive: (partition, command) => {
       if (command.type === 'apply') newest = command.block.offset;
       return partition.obey(command);
     },
     crashed: (error) => {
       suspicion.crashed(error, newest);
-      options.publish.crashed();
+      options.watch.crashed();
     },
     stop: (partition) => partition.commitRest(),
   };
@@ -318,8 +321,8 @@ export class Partition {
 
   async #reload(): Promise<void> {
     await this.commit();
-    const { control, watermarkMs } = this.#machine;
-    const contents = await loadRollups(this.#options.store, this.#id, control, watermarkMs);
+    const { definitions, watermarkMs } = this.#machine;
+    const contents = await loadRollups(this.#options.store, this.#id, definitions, watermarkMs);
     this.#machine.reload(contents);
   }
 

@@ -9,7 +9,6 @@ import { Block, readControl } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { assertNever } from '../../src/model/result.ts';
-import type { RollupsControl } from '../../src/model/rollup.ts';
 import type { LoggedBlock } from '../../storage/log/log.ts';
 import {
   deadLetterCountKey,
@@ -27,7 +26,13 @@ import { Ledger, type LedgerLine } from './ledger.ts';
 import { rowAsJson } from './poison.ts';
 import { Producers } from './producers.ts';
 import type { CollectRequest } from './protocol.ts';
-import { type Collection, type RollupContent, Rollups, type RowMerge } from './rollups.ts';
+import {
+  type Collection,
+  type Definitions,
+  type RollupContent,
+  Rollups,
+  type RowMerge,
+} from './rollups.ts';
 import { encodePartitionState, isRollupsControl, type PartitionSnapshot } from './snapshot.ts';
 
 export interface MachineOptions {
@@ -135,7 +140,7 @@ export class PartitionMachine {
     this.#dedup = new Dedup(dedup, dedupSeed, snapshot.generations);
     this.#producers = new Producers(snapshot.producers);
     this.#deadLetters = new DeadLetters(partition, deadLettersMax, snapshot.deadLetterCounts);
-    this.#rollups = new Rollups(partition, snapshot.control);
+    this.#rollups = new Rollups(partition, snapshot.definitions);
     this.#position = snapshot.position;
     this.#watermarkMs = snapshot.watermarkMs;
     this.#nowMs = snapshot.nowMs;
@@ -160,8 +165,8 @@ export class PartitionMachine {
   get nowMs(): number {
     return this.#nowMs;
   }
-  get control(): RollupsControl | undefined {
-    return this.#rollups.control;
+  get definitions(): Definitions | undefined {
+    return this.#rollups.definitions;
   }
   get window(): DedupWindow {
     return this.#dedup.window();
@@ -256,7 +261,7 @@ export class PartitionMachine {
       ops.push({ key: deadLetterCountKey(partition, tenant), value });
     }
     if (this.#definitionsChanged) {
-      const value = Buffer.from(JSON.stringify(this.#rollups.control));
+      const value = Buffer.from(JSON.stringify(this.#rollups.definitions));
       ops.push({ key: definitionsKey(partition), value });
     }
     ops.push({
@@ -393,8 +398,9 @@ export class PartitionMachine {
     if (!isRollupsControl(control)) {
       throw new AppError('block_corrupt', 'a control block must be of type "setRollups"');
     }
+    const before = this.#rollups.definitions;
     const reload = this.#rollups.declare(control, this.#watermarkMs);
-    this.#definitionsChanged ||= this.#rollups.control === control;
+    this.#definitionsChanged ||= this.#rollups.definitions !== before;
     this.#mustReload = reload;
     // At once, so that what is dropped is gone before rows of the same name can come.
     return { commit: true, reload };

@@ -18,6 +18,22 @@ import { encodeSeriesLabels } from '../../storage/state/rows.ts';
 import type { KeyRange, StateOp } from '../../storage/state/state.ts';
 import type { CollectRequest, RollupRow, SeriesLabels } from './protocol.ts';
 
+/**
+ * The definitions in effect, as a commit stores them. A rollup whose lateness was raised would take closed buckets for
+ * open again, of which finer rows may be gone. So its own watermark is held where they stay closed, until the partition's
+ * has come there.
+ */
+export interface Definitions extends RollupsControl {
+  readonly heldMs?: Readonly<Record<string, number>>;
+}
+
+/** The watermark of a rollup when the partition's is `watermarkMs`. */
+export const rollupWatermark = (
+  definitions: Definitions | undefined,
+  rollup: string,
+  watermarkMs: number,
+): number => Math.max(watermarkMs, definitions?.heldMs?.[rollup] ?? Number.NEGATIVE_INFINITY);
+
 /** What is stored of one tenant's rollup: all series, and the rows that open buckets need. */
 export interface RollupContent {
   readonly tenant: string;
@@ -62,20 +78,22 @@ const NO_COUNTS: FoldCounts = { clamped: 0, expired: 0, filtered: 0, late: 0 };
 
 export class Rollups {
   readonly #partition: number;
-  #control: RollupsControl | undefined;
+  #definitions: Definitions | undefined;
   #byStream = new Map<string, RollupDefinition[]>();
   /** By rollup name, then tenant. */
   readonly #live = new Map<string, Map<string, LiveRollup>>();
   readonly #dropped: { tenant: string; rollup: string }[] = [];
+  /** Their states have the definition of before: the clock of the new one is not theirs. */
+  readonly #toReload = new Set<string>();
 
-  constructor(partition: number, control: RollupsControl | undefined) {
+  constructor(partition: number, definitions: Definitions | undefined) {
     this.#partition = partition;
-    this.#use(control);
+    this.#use(definitions);
   }
 
   /** The definitions in effect; undefined before the first control block. */
-  get control(): RollupsControl | undefined {
-    return this.#control;
+  get definitions(): Definitions | undefined {
+    return this.#definitions;
   }
 
   get series(): number {
@@ -93,8 +111,9 @@ export class Rollups {
   /** Takes back what was committed, and replaces what is in memory of it. */
   restore(contents: readonly RollupContent[], watermarkMs: number): void {
     this.#live.clear();
+    this.#toReload.clear();
     for (const { tenant, rollup, series, rows } of contents) {
-      const definition = this.#control?.rollups.find(({ name }) => name === rollup);
+      const definition = this.#definitions?.rollups.find(({ name }) => name === rollup);
       if (definition === undefined) continue;
       const live = this.#begin(tenant, definition, watermarkMs);
       live.isStored = true;
@@ -107,24 +126,31 @@ export class Rollups {
    * one changed that keeps them: its state must be loaded again, with the new definition, from the next commit.
    */
   declare(control: RollupsControl, watermarkMs: number): boolean {
-    if (this.#control !== undefined && control.version <= this.#control.version) return false;
-    let mustReload = false;
-    for (const [name, tenants] of this.#live) {
-      const before = this.#control?.rollups.find((rollup) => rollup.name === name);
-      const after = control.rollups.find((rollup) => rollup.name === name);
-      if (before === undefined || JSON.stringify(before) === JSON.stringify(after)) continue;
-      if (after !== undefined && rowsOf(before) === rowsOf(after)) {
-        mustReload = true;
-        // What the new lateness takes for closed must be closed in what is stored.
-        const soonerMs = before.latenessMs - after.latenessMs;
-        for (const { state } of tenants.values()) state.advance(watermarkMs + soonerMs);
-        continue;
+    const known = this.#definitions;
+    if (known !== undefined && control.version <= known.version) return false;
+    const heldMs: Record<string, number> = {};
+    for (const after of control.rollups) {
+      const before = known?.rollups.find(({ name }) => name === after.name);
+      if (before === undefined || rowsOf(before) !== rowsOf(after)) continue;
+      const soonerMs = before.latenessMs - after.latenessMs;
+      const closedMs = this.#watermark(after.name, watermarkMs) - soonerMs;
+      if (closedMs > watermarkMs) heldMs[after.name] = closedMs;
+      if (JSON.stringify(before) === JSON.stringify(after)) continue;
+      this.#toReload.add(after.name);
+      // What the new lateness takes for closed must be closed in what is stored.
+      for (const { state } of this.#live.get(after.name)?.values() ?? []) {
+        state.advance(Math.max(watermarkMs, closedMs) + soonerMs);
       }
-      for (const tenant of tenants.keys()) this.#dropped.push({ tenant, rollup: name });
-      this.#live.delete(name);
     }
-    this.#use(control);
-    return mustReload;
+    for (const [rollup, tenants] of this.#live) {
+      const before = known?.rollups.find(({ name }) => name === rollup);
+      const after = control.rollups.find(({ name }) => name === rollup);
+      if (before !== undefined && after !== undefined && rowsOf(before) === rowsOf(after)) continue;
+      for (const tenant of tenants.keys()) this.#dropped.push({ tenant, rollup });
+      this.#live.delete(rollup);
+    }
+    this.#use({ ...control, heldMs });
+    return this.#toReload.size > 0;
   }
 
   /**
@@ -145,8 +171,8 @@ export class Rollups {
     let leastFiltered = Number.POSITIVE_INFINITY;
     for (const definition of definitions) {
       const { state } = this.#stateOf(tenant, definition, before);
-      state.advance(before);
-      const counts = state.fold(columns, keep, after, nowMs);
+      state.advance(this.#watermark(definition.name, before));
+      const counts = state.fold(columns, keep, this.#watermark(definition.name, after), nowMs);
       sum.clamped = Math.max(sum.clamped, counts.clamped);
       sum.late = Math.max(sum.late, counts.late);
       // Expired is what no rollup could take: one that wanted only some rows cannot tell about the others.
@@ -160,7 +186,10 @@ export class Rollups {
   }
 
   advance(watermarkMs: number): void {
-    for (const { state } of this.#all()) state.advance(watermarkMs);
+    for (const { state } of this.#all()) {
+      const { name } = state.definition;
+      if (!this.#toReload.has(name)) state.advance(this.#watermark(name, watermarkMs));
+    }
   }
 
   changes(): RollupChanges {
@@ -203,9 +232,11 @@ export class Rollups {
     const sweeps: KeyRange[] = [];
     for (const { tenant, state, sweptBeforeMs } of this.#all()) {
       const { definition } = state;
+      if (this.#toReload.has(definition.name)) continue;
       const groups = layoutOf(definition).sketches.length + 1;
       definition.resolutions.forEach(({ stepMs, retentionMs }, tier) => {
-        const beforeMs = expiredBeforeMs(definition, stepMs, watermarkMs, nowMs);
+        const closed = this.#watermark(definition.name, watermarkMs);
+        const beforeMs = expiredBeforeMs(definition, stepMs, closed, nowMs);
         const toMs = Math.floor(beforeMs / stepMs) * stepMs;
         const due = (sweptBeforeMs[tier] ?? 0) + Math.max(stepMs, retentionMs * SWEEP_PART);
         if (!(toMs >= due)) return;
@@ -220,13 +251,14 @@ export class Rollups {
   }
 
   collect({ tenant, rollup, ...range }: CollectRequest, watermarkMs: number): Collection {
-    const definition = this.#control?.rollups.find(({ name }) => name === rollup);
+    const definition = this.#definitions?.rollups.find(({ name }) => name === rollup);
     const live = this.#live.get(rollup)?.get(tenant);
+    const closed = this.#watermark(rollup, watermarkMs);
     if (definition === undefined || live === undefined) {
-      const closedToMs = range.steps.map((stepMs) => closedEdge(definition, stepMs, watermarkMs));
+      const closedToMs = range.steps.map((stepMs) => closedEdge(definition, stepMs, closed));
       return { closedToMs, rows: [], deltas: [], series: [] };
     }
-    live.state.advance(watermarkMs);
+    live.state.advance(closed);
     const { rows, deltas, newSeries } = live.state.collect(range);
     const named = (row: StoredRow): RollupRow => ({ tenant, rollup, ...row });
     return {
@@ -239,16 +271,20 @@ export class Rollups {
 
   /** Lateness of a rollup; 0 if there is no such rollup. */
   latenessMs(rollup: string): number {
-    return this.#control?.rollups.find(({ name }) => name === rollup)?.latenessMs ?? 0;
+    return this.#definitions?.rollups.find(({ name }) => name === rollup)?.latenessMs ?? 0;
   }
 
   *#all(): Generator<LiveRollup> {
     for (const tenants of this.#live.values()) yield* tenants.values();
   }
 
-  #use(control: RollupsControl | undefined): void {
-    this.#control = control;
-    this.#byStream = Map.groupBy(control?.rollups ?? [], ({ stream }) => stream);
+  #watermark(rollup: string, watermarkMs: number): number {
+    return rollupWatermark(this.#definitions, rollup, watermarkMs);
+  }
+
+  #use(definitions: Definitions | undefined): void {
+    this.#definitions = definitions;
+    this.#byStream = Map.groupBy(definitions?.rollups ?? [], ({ stream }) => stream);
   }
 
   #stateOf(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
@@ -257,7 +293,7 @@ export class Rollups {
   }
 
   #begin(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
-    const state = new RollupState(definition, watermarkMs);
+    const state = new RollupState(definition, this.#watermark(definition.name, watermarkMs));
     const live = { tenant, state, isStored: false, sweptBeforeMs: [] };
     const tenants = this.#live.get(definition.name) ?? new Map<string, LiveRollup>();
     tenants.set(tenant, live);

@@ -27,7 +27,7 @@ import type { GenerationMark } from './dedup.ts';
 import { HOUR_MS, hourOf, type LedgerLine } from './ledger.ts';
 import type { ProducerMark } from './producers.ts';
 import type { SeriesLabels } from './protocol.ts';
-import type { RollupContent } from './rollups.ts';
+import { type Definitions, type RollupContent, rollupWatermark } from './rollups.ts';
 
 /** The row that says how far a partition is. */
 export interface PartitionState {
@@ -39,7 +39,7 @@ export interface PartitionState {
 }
 
 export interface PartitionSnapshot extends PartitionState {
-  readonly control: RollupsControl | undefined;
+  readonly definitions: Definitions | undefined;
   readonly rollups: readonly RollupContent[];
   /** Of the hour of `nowMs`. */
   readonly ledger: readonly LedgerLine[];
@@ -53,7 +53,7 @@ export const EMPTY_SNAPSHOT: PartitionSnapshot = {
   nowMs: 0,
   producers: [],
   generations: [],
-  control: undefined,
+  definitions: undefined,
   rollups: [],
   ledger: [],
   deadLetterCounts: new Map(),
@@ -74,7 +74,7 @@ export function decodePartitionState(row: Uint8Array): PartitionState {
 /** How far a partition is, and by which definitions; undefined before its first commit. */
 export interface PartitionHead {
   readonly state: PartitionState;
-  readonly control: RollupsControl | undefined;
+  readonly definitions: Definitions | undefined;
 }
 
 export async function loadHead(
@@ -86,8 +86,8 @@ export async function loadHead(
     definitionsKey(partition),
   ]);
   if (stateRow === undefined) return undefined;
-  const control = definitionsRow === undefined ? undefined : decodeDefinitions(definitionsRow);
-  return { state: decodePartitionState(stateRow), control };
+  const definitions = definitionsRow === undefined ? undefined : decodeDefinitions(definitionsRow);
+  return { state: decodePartitionState(stateRow), definitions };
 }
 
 /** Reads the newest commit. */
@@ -97,11 +97,11 @@ export async function loadSnapshot(
 ): Promise<PartitionSnapshot> {
   const head = await loadHead(store, partition);
   if (head === undefined) return EMPTY_SNAPSHOT;
-  const { state, control } = head;
+  const { state, definitions } = head;
   return {
     ...state,
-    control,
-    rollups: await loadRollups(store, partition, control, state.watermarkMs),
+    definitions,
+    rollups: await loadRollups(store, partition, definitions, state.watermarkMs),
     ledger: await loadLedger(store, partition, hourOf(state.nowMs)),
     deadLetterCounts: await loadDeadLetterCounts(store, partition),
   };
@@ -111,21 +111,22 @@ export async function loadSnapshot(
 export async function loadRollups(
   store: StateReader,
   partition: number,
-  control: RollupsControl | undefined,
+  definitions: Definitions | undefined,
   watermarkMs: number,
 ): Promise<RollupContent[]> {
   const contents: RollupContent[] = [];
   for await (const { key } of scan(store, liveRollupRange(partition))) {
     const { tenant, rollup } = parseLiveRollupKey(key);
-    const definition = control?.rollups.find(({ name }) => name === rollup);
+    const definition = definitions?.rollups.find(({ name }) => name === rollup);
     if (definition === undefined) continue;
+    const closedMs = rollupWatermark(definitions, rollup, watermarkMs);
     const series: SeriesLabels[] = [];
     for await (const row of scan(store, seriesRange(partition, tenant, rollup))) {
       series.push({ id: seriesIdOf(row.key), labels: decodeSeriesLabels(row.value) });
     }
     const rows: StoredRow[] = [];
     const groups = layoutOf(definition).sketches.length + 1;
-    for (const { stepMs, fromMs, toMs } of openRanges(definition, watermarkMs)) {
+    for (const { stepMs, fromMs, toMs } of openRanges(definition, closedMs)) {
       for (let group = 0; group < groups; group++) {
         const at = { partition, tenant, rollup, stepMs, group };
         const range = rollupRowRange(at, Math.max(0, fromMs), Math.min(toMs, BUCKET_MS_MAX));
@@ -183,12 +184,12 @@ async function loadDeadLetterCounts(
   return counts;
 }
 
-function decodeDefinitions(row: Uint8Array): RollupsControl {
-  const control = parseJson('the definitions of rollups', row);
-  if (!isRollupsControl(control)) {
+function decodeDefinitions(row: Uint8Array): Definitions {
+  const definitions = parseJson('the definitions of rollups', row);
+  if (!isRollupsControl(definitions)) {
     throw new AppError('state_corrupt', 'the definitions of rollups are not of type "setRollups"');
   }
-  return control;
+  return definitions;
 }
 
 /** What the control block's writer has checked in depth is only told apart here. */

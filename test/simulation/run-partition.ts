@@ -89,8 +89,8 @@ export class PartitionRun {
     const { commit, reload } = machine.apply(logged);
     if (commit || reload) await this.#commit(true);
     if (!reload) return;
-    const { control, watermarkMs } = machine;
-    machine.reload(await loadRollups(this.store, machine.partition, control, watermarkMs));
+    const { definitions, watermarkMs } = machine;
+    machine.reload(await loadRollups(this.store, machine.partition, definitions, watermarkMs));
   }
 
   async #commit(mayCrash: boolean): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { MachineOptions } from '../../actors/partition/machine.ts';
-import { amended } from '../../actors/partition/rollups.ts';
+import { amended, rollupWatermark } from '../../actors/partition/rollups.ts';
 import { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { layoutOf } from '../../src/aggregate/layout.ts';
 import { StepAccumulator } from '../../src/aggregate/merge.ts';
@@ -89,9 +89,10 @@ function isSweepable(key: Uint8Array, { machine, logStart }: PartitionRun): bool
   if (kind === ROW_KIND.verdict) return verdictOffset(key) < Math.max(logStart, machine.neededFrom);
   if (kind !== ROW_KIND.rollup) return false;
   const { rollup, stepMs, bucketMs } = parseRollupRowKey(key);
-  const definition = machine.control?.rollups.find(({ name }) => name === rollup);
+  const definition = machine.definitions?.rollups.find(({ name }) => name === rollup);
   if (definition === undefined) return false;
-  const beforeMs = expiredBeforeMs(definition, stepMs, machine.watermarkMs, machine.nowMs);
+  const closedMs = rollupWatermark(machine.definitions, rollup, machine.watermarkMs);
+  const beforeMs = expiredBeforeMs(definition, stepMs, closedMs, machine.nowMs);
   return bucketMs + stepMs <= beforeMs;
 }
 

@@ -1,0 +1,179 @@
+/**
+ * The partitions of one thread: an actor each, and one reader of the log that feeds them all. A partition that
+ * crashes makes the reader go back for it; the others pass over what they have.
+ */
+import type { Logger } from '../../src/model/logger.ts';
+import { type Offset, offset } from '../../src/model/units.ts';
+import { JOURNAL_READ_BYTES } from '../../storage/limits.ts';
+import type { LogRead, LogReader } from '../../storage/log/log.ts';
+import type { ActorRef, ActorSystem } from '../runtime.ts';
+import {
+  BLOCKS_AHEAD_MAX,
+  type PartitionOptions,
+  type PartitionStats,
+  partitionActor,
+} from './actor.ts';
+import type { PartitionCommand } from './protocol.ts';
+
+export interface PartitionGroupOptions {
+  readonly system: ActorSystem;
+  readonly partitions: readonly number[];
+  readonly optionsOf: (partition: number) => Omit<PartitionOptions, 'watch'>;
+  readonly openReader: (from: ReadonlyMap<number, Offset>) => LogReader;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly log: Logger;
+}
+
+export interface OwnedPartition {
+  readonly id: number;
+  readonly ref: ActorRef<PartitionCommand>;
+  readonly stats: PartitionStats;
+}
+
+/**
+ * A read that was asked for before a partition came back may hold blocks from far ahead of where it now stands. So
+ * nothing is given to it until the loop that reads has itself sent the reader back, with no read on its way.
+ */
+interface Owned extends OwnedPartition {
+  isFed: boolean;
+  /** Where the reader must go back to first. */
+  seekTo: Offset | undefined;
+}
+
+/** A log that cannot be read is tried again this often: the disk may come back, and a person may restore a file. */
+const READ_RETRY_MS = 5_000;
+
+export class PartitionGroup {
+  readonly #options: PartitionGroupOptions;
+  readonly #owned = new Map<number, Owned>();
+  readonly #stopped = Promise.withResolvers<void>();
+  #reader: LogReader | undefined;
+  #feeding: Promise<void> = Promise.resolve();
+  #isClosing = false;
+
+  /** Resolves once each partition has loaded its state, or has failed to and tries again. Then reading begins. */
+  static async start(options: PartitionGroupOptions): Promise<PartitionGroup> {
+    const group = new PartitionGroup(options);
+    const from = await group.#startActors();
+    group.#feeding = group.#feed(from);
+    return group;
+  }
+
+  private constructor(options: PartitionGroupOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects if feeding ended by a bug. */
+  get feeding(): Promise<void> {
+    return this.#feeding;
+  }
+
+  get partitions(): readonly OwnedPartition[] {
+    return [...this.#owned.values()];
+  }
+
+  partition(id: number): OwnedPartition {
+    const owned = this.#owned.get(id);
+    if (owned === undefined) throw new RangeError(`partition ${id} is not of this thread`);
+    return owned;
+  }
+
+  /** To be called as often as changes shall be written. */
+  commit(): void {
+    for (const { ref } of this.#owned.values()) {
+      if (ref.state === 'running') ref.offer({ type: 'commit' });
+    }
+  }
+
+  /** Stops reading, applies and commits what was read, ends. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#stopped.resolve();
+    this.#reader?.close();
+    await this.#feeding;
+    await Promise.all(Array.from(this.#owned.values(), ({ ref }) => ref.stop()));
+  }
+
+  async #startActors(): Promise<Map<number, Offset>> {
+    const { system, partitions, optionsOf } = this.#options;
+    const from = new Map<number, Offset>();
+    const settled = partitions.map((id) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const watch = {
+        started: (readFrom: number) => {
+          const position = offset(readFrom);
+          from.set(id, position);
+          const owned = this.#owned.get(id);
+          if (owned !== undefined) owned.seekTo = position;
+          // For one that waits at the end of the log.
+          this.#reader?.seek(id, position);
+          resolve();
+        },
+        crashed: () => {
+          const owned = this.#owned.get(id);
+          if (owned !== undefined) owned.isFed = false;
+          resolve();
+        },
+      };
+      const { spec, stats } = partitionActor({ ...optionsOf(id), watch });
+      const ref = system.spawn('partition', spec);
+      this.#owned.set(id, { id, stats, ref, isFed: false, seekTo: undefined });
+      return promise;
+    });
+    await Promise.all(settled);
+    return from;
+  }
+
+  async #feed(from: ReadonlyMap<number, Offset>): Promise<void> {
+    // One that has not loaded yet joins by a seek. Its first blocks are refused until then.
+    const [first = 0] = this.#options.partitions;
+    const wanted = from.size > 0 ? from : new Map([[first, offset(0)]]);
+    if (this.#isClosing) return;
+    this.#reader = this.#options.openReader(wanted);
+    while (!this.#isClosing) {
+      this.#seekBack(this.#reader);
+      const read = await this.#read(this.#reader);
+      if (read !== undefined) await this.#distribute(read);
+    }
+  }
+
+  #seekBack(reader: LogReader): void {
+    for (const owned of this.#owned.values()) {
+      if (owned.seekTo === undefined) continue;
+      reader.seek(owned.id, owned.seekTo);
+      owned.seekTo = undefined;
+      owned.isFed = true;
+    }
+  }
+
+  async #read(reader: LogReader): Promise<LogRead | undefined> {
+    try {
+      return await reader.read(JOURNAL_READ_BYTES);
+    } catch (error) {
+      const { log, sleep } = this.#options;
+      log.error({ err: error }, 'the log cannot be read; partitions stand still until it can');
+      await Promise.race([sleep(READ_RETRY_MS), this.#stopped.promise]);
+      return undefined;
+    }
+  }
+
+  async #distribute({ blocks, readTo }: LogRead): Promise<void> {
+    const served = new Set<number>();
+    for (const block of blocks) {
+      const owned = this.#owned.get(block.partition);
+      if (owned === undefined) continue;
+      served.add(owned.id);
+      await owned.ref.credit(BLOCKS_AHEAD_MAX);
+      if (owned.isFed) await deliver(owned.ref, { type: 'apply', block });
+    }
+    for (const { id, ref, isFed } of this.#owned.values()) {
+      if (served.has(id) || !isFed || ref.depth >= BLOCKS_AHEAD_MAX) continue;
+      ref.offer({ type: 'readTo', offset: readTo(id) });
+    }
+  }
+}
+
+/** A block must not be passed over because questions have filled the mailbox meanwhile. */
+async function deliver(ref: ActorRef<PartitionCommand>, command: PartitionCommand): Promise<void> {
+  while (ref.offer(command) === 'full') await ref.credit(BLOCKS_AHEAD_MAX);
+}

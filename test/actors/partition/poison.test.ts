@@ -1,0 +1,45 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { findPoison, rowAsJson } from '../../../actors/partition/poison.ts';
+import { eventBlock } from '../../aggregate/event-blocks.ts';
+
+test('exactly the poison rows are found, wherever they lie', (t) => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.nat(499), { maxLength: 8 }), (poison) => {
+      const holds = (leftOut: Uint8Array) => poison.every((row) => leftOut[row] !== 0);
+      const found = findPoison(500, holds);
+      t.deepEqual(
+        [...(found ?? [])].flatMap((out, row) => (out === 0 ? [] : [row])),
+        [...poison].sort((a, b) => a - b),
+      );
+    }),
+  );
+});
+
+test('events that only crash together are all left out', (t) => {
+  const holds = (leftOut: Uint8Array) => leftOut[3] !== 0 || leftOut[90] !== 0;
+  t.deepEqual(findPoison(100, holds), new Uint8Array(100).fill(1));
+});
+
+test('a block that crashes without any row has no answer', (t) => {
+  t.is(
+    findPoison(10, () => false),
+    undefined,
+  );
+});
+
+test('a block full of poison ends in a bounded number of trials', (t) => {
+  let trials = 0;
+  const found = findPoison(65_536, (leftOut) => {
+    trials++;
+    return leftOut.every((out) => out !== 0);
+  });
+  t.true(trials < 1_000, `${trials} trials`);
+  t.true(found?.every((out) => out !== 0));
+});
+
+test('an event is shown with all of its fields', (t) => {
+  const event = { type: 'view', id: 'x', ts: 5, n: 1.5, ok: false, none: null };
+  const block = eventBlock([{ type: 'a', none: 'there' }, event], { arrivalMs: 0 });
+  t.deepEqual(JSON.parse(rowAsJson(block, 1)), { type: 'view', id: 'x', ts: 5, n: 1.5, ok: false });
+});
