@@ -27,6 +27,20 @@ export const MUTANTS: readonly Mutant[] = [
     replace:
       'this.#appends.push({ blocks, offsets, resolve, reject, durable: 0 }); resolve(offsets);',
   },
+  {
+    name: 'double-apply-of-resent',
+    breaks: 'an event that is sent again counts once',
+    file: 'actors/partition/machine.ts',
+    find: ': this.#dedup.judge(scopeOf(block), ids, rows, keep, offset, this.#nowMs);',
+    replace: ': 0;',
+  },
+  {
+    name: 'double-apply-after-crash',
+    breaks: 'the aggregates and the position that they stand for are committed together',
+    file: 'actors/partition/machine.ts',
+    find: 'ops.push({\n      key: partitionStateKey(partition),',
+    replace: 'if (this.counters.blocks < 20) ops.push({\n      key: partitionStateKey(partition),',
+  },
 ];
 
 export const MUTANT_ENV = 'LOAD_TEST_MUTANT';
