@@ -38,13 +38,14 @@ export class Mailbox<Message> {
     return undefined;
   }
 
-  /** Undefined if it is full. */
+  /** Undefined if it is full but for `kept` places. */
   enter(
     message: Message,
     sinceMs: number,
+    kept = 0,
     abort?: (fault: AppError) => void,
   ): Envelope<Message> | undefined {
-    if (this.#waiting.size >= this.max) return undefined;
+    if (this.#waiting.size >= this.max - kept) return undefined;
     const envelope = { message, sinceMs, abort, lost: false };
     this.#waiting.add(envelope);
     return envelope;

@@ -40,6 +40,8 @@ export interface ActorSpec<State, Message> {
   readonly name: string;
   /** Messages that may wait; one more is refused. */
   readonly mailboxMax: number;
+  /** Of these, how many places `ask` leaves free for `offer`: questions must not keep work out. */
+  readonly keptFromAsks?: number;
   readonly restart: RestartLimit;
   /** Makes the state, at first and after each crash, before any message is handled. */
   start(): State | Promise<State>;
@@ -223,10 +225,9 @@ class Actor<State, Message> implements ActorRef<Message> {
       if (answer instanceof Error) reject(answer);
       else resolve(answer);
     });
-    const sent = this.#send(message, reject);
+    const sent = this.#send(message, this.#spec.keptFromAsks, reject);
     if (sent === 'full') {
-      const { mailboxMax } = this.#spec;
-      reject(new AppError('mailbox_full', `${mailboxMax} messages wait for ${this.path}`));
+      reject(new AppError('mailbox_full', `${this.depth} messages wait for ${this.path}`));
     } else if (sent === 'stopped') {
       reject(this.#notTaking());
     }
@@ -262,13 +263,17 @@ class Actor<State, Message> implements ActorRef<Message> {
     return this.#state === 'running' || this.#state === 'starting';
   }
 
-  #send(message: Message, abort?: (fault: AppError) => void): 'accepted' | 'full' | 'stopped' {
+  #send(
+    message: Message,
+    kept = 0,
+    abort?: (fault: AppError) => void,
+  ): 'accepted' | 'full' | 'stopped' {
     if (!this.#takes()) {
       this.#mailbox.dead += 1;
       this.#hooks.deadLetter(typeOf(message));
       return 'stopped';
     }
-    const envelope = this.#mailbox.enter(message, this.#options.clock.now(), abort);
+    const envelope = this.#mailbox.enter(message, this.#options.clock.now(), kept, abort);
     if (envelope === undefined) return 'full';
     dispatch(this.#ref, { kind: 'message', envelope });
     return 'accepted';

@@ -81,6 +81,8 @@ export interface PartitionOptions {
     /** The state is loaded; the log is to be read again from `readFrom`. */
     started(readFrom: number): void;
     crashed(): void;
+    /** A block has been handled: there is room for another. */
+    handled(): void;
   };
   /** For whoever waits for this partition. */
   readonly publish: {
@@ -130,9 +132,11 @@ export function partitionActor(options: PartitionOptions): PartitionActor {
     restart: options.restart,
     start: () => Partition.load(options, suspicion, stats),
     started: (partition) => options.watch.started(partition.readFrom),
-    receive: (partition, command) => {
+    keptFromAsks: PARTITION_MAILBOX_MAX / 2,
+    receive: async (partition, command) => {
       if (command.type === 'apply') newest = command.block.offset;
-      return partition.obey(command);
+      await partition.obey(command);
+      if (command.type === 'apply') options.watch.handled();
     },
     crashed: (error) => {
       suspicion.crashed(error, newest);

@@ -5,7 +5,7 @@
 import type { Logger } from '../../src/model/logger.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import { JOURNAL_READ_BYTES } from '../../storage/limits.ts';
-import type { LogRead, LogReader } from '../../storage/log/log.ts';
+import type { LoggedBlock, LogRead, LogReader } from '../../storage/log/log.ts';
 import type { ActorRef, ActorSystem } from '../runtime.ts';
 import {
   BLOCKS_AHEAD_MAX,
@@ -38,6 +38,10 @@ interface Owned extends OwnedPartition {
   isFed: boolean;
   /** Where the reader must go back to first. */
   seekTo: Offset | undefined;
+  /** Blocks that it was given and has not handled; counted apart from questions, which must not hold blocks up. */
+  ahead: number;
+  /** Called when `ahead` has fallen. */
+  wake: () => void;
 }
 
 /** A log that cannot be read is tried again this often: the disk may come back, and a person may restore a file. */
@@ -111,13 +115,31 @@ export class PartitionGroup {
         },
         crashed: () => {
           const owned = this.#owned.get(id);
-          if (owned !== undefined) owned.isFed = false;
+          if (owned !== undefined) {
+            owned.isFed = false;
+            owned.ahead = 0;
+            owned.wake();
+          }
           resolve();
+        },
+        handled: () => {
+          const owned = this.#owned.get(id);
+          if (owned === undefined) return;
+          owned.ahead -= 1;
+          owned.wake();
         },
       };
       const { spec, stats } = partitionActor({ ...optionsOf(id), watch });
       const ref = system.spawn('partition', spec);
-      this.#owned.set(id, { id, stats, ref, isFed: false, seekTo: undefined });
+      this.#owned.set(id, {
+        id,
+        stats,
+        ref,
+        isFed: false,
+        seekTo: undefined,
+        ahead: 0,
+        wake: () => {},
+      });
       return promise;
     });
     await Promise.all(settled);
@@ -163,17 +185,26 @@ export class PartitionGroup {
       const owned = this.#owned.get(block.partition);
       if (owned === undefined) continue;
       served.add(owned.id);
-      await owned.ref.credit(BLOCKS_AHEAD_MAX);
-      if (owned.isFed) await deliver(owned.ref, { type: 'apply', block });
+      await deliver(owned, block);
     }
-    for (const { id, ref, isFed } of this.#owned.values()) {
-      if (served.has(id) || !isFed || ref.depth >= BLOCKS_AHEAD_MAX) continue;
+    for (const { id, ref, isFed, ahead } of this.#owned.values()) {
+      if (served.has(id) || !isFed || ahead > 0) continue;
       ref.offer({ type: 'readTo', offset: readTo(id) });
     }
   }
 }
 
-/** A block must not be passed over because questions have filled the mailbox meanwhile. */
-async function deliver(ref: ActorRef<PartitionCommand>, command: PartitionCommand): Promise<void> {
-  while (ref.offer(command) === 'full') await ref.credit(BLOCKS_AHEAD_MAX);
+/** Waits for room. A partition that crashes meanwhile gets the block again from its seek. */
+async function deliver(owned: Owned, block: LoggedBlock): Promise<void> {
+  while (owned.isFed && owned.ahead >= BLOCKS_AHEAD_MAX) {
+    await new Promise<void>((resolve) => {
+      owned.wake = resolve;
+    });
+  }
+  while (owned.isFed) {
+    const sent = owned.ref.offer({ type: 'apply', block });
+    if (sent === 'accepted') owned.ahead += 1;
+    if (sent !== 'full') return;
+    await owned.ref.credit();
+  }
 }

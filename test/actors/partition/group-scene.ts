@@ -1,0 +1,241 @@
+/** Real partitions of one thread: journal, RocksDB, actors. Only the disk's faults are made up. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { PartitionGroup } from '../../../actors/partition/group.ts';
+import type {
+  CollectReply,
+  LedgerEntry,
+  LedgerReply,
+  PartitionCommand,
+} from '../../../actors/partition/protocol.ts';
+import { ActorSystem } from '../../../actors/runtime.ts';
+import type { RestartLimit } from '../../../actors/supervision.ts';
+import { BlockColumns } from '../../../src/aggregate/block-columns.ts';
+import { StepAccumulator } from '../../../src/aggregate/merge.ts';
+import { packControl } from '../../../src/model/block.ts';
+import { systemClock } from '../../../src/model/clock.ts';
+import type { RollupDefinition } from '../../../src/model/rollup.ts';
+import { type Journal, openJournal } from '../../../storage/log/journal.ts';
+import {
+  createJournalShared,
+  durableEnd,
+  type JournalShared,
+  journalStart,
+} from '../../../storage/log/journal-shared.ts';
+import { type OpenState, openState } from '../../../storage/state/rocksdb.ts';
+import type { StateStore } from '../../../storage/state/state.ts';
+import { type BlockPlace, eventBlock, type PlainEvent } from '../../aggregate/event-blocks.ts';
+import { silent } from '../scripted-clock.ts';
+
+export const NOW_MS = Date.UTC(2026, 0, 1, 12);
+export const TENANT = 'default';
+
+export const BY_TYPE: RollupDefinition = {
+  name: 'by_type',
+  stream: 'events',
+  filter: [],
+  dimensions: ['type'],
+  measures: [{ op: 'count' }, { op: 'sum', field: 'n' }],
+  resolutions: [
+    { stepMs: 1_000, retentionMs: 3_600_000 },
+    { stepMs: 60_000, retentionMs: 86_400_000 },
+  ],
+  latenessMs: 10_000,
+  seriesMax: 100,
+};
+
+const EAGER: RestartLimit = {
+  maxRestarts: 1_000,
+  withinMs: 60_000,
+  backoffMinMs: 1,
+  backoffMaxMs: 4,
+};
+
+export interface SceneOptions {
+  readonly dir: string;
+  readonly partitions?: number;
+  /** Wraps the store of the partitions. */
+  readonly store?: (store: StateStore) => StateStore;
+  readonly maxRestarts?: number;
+}
+
+export async function scratchDir(t: ExecutionContext): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'streamgauge-partitions-'));
+  t.teardown(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export class GroupScene {
+  readonly group: PartitionGroup;
+  readonly journal: Journal;
+  readonly shared: JournalShared;
+  readonly system: ActorSystem;
+  readonly state: OpenState;
+  /** Per partition, as published. */
+  readonly committed = new Map<number, number>();
+  #sequence = 0;
+
+  static async open({
+    dir,
+    partitions = 2,
+    store,
+    maxRestarts,
+  }: SceneOptions): Promise<GroupScene> {
+    const shared = createJournalShared(partitions);
+    const state = await openState({ dir: join(dir, 'state'), partitions });
+    const journal = await openJournal({ dir: join(dir, 'journal'), shared, diskReserveBytes: 0 });
+    const system = new ActorSystem({
+      clock: systemClock,
+      random: Math.random,
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      log: silent,
+    });
+    const columns = new BlockColumns();
+    const committed = new Map<number, number>();
+    const group = await PartitionGroup.start({
+      system,
+      partitions: Array.from({ length: partitions }, (_, i) => i),
+      optionsOf: (partition) => ({
+        machine: {
+          partition,
+          dedup: { idsMax: 10_000, bytesMax: 1e7, logBytesMax: 1e9 },
+          dedupSeed: state.server.dedupSeed,
+          deadLettersMax: 10,
+          columns,
+        },
+        store: store?.(state) ?? state,
+        clock: systemClock,
+        log: silent,
+        restart: { ...EAGER, ...(maxRestarts !== undefined && { maxRestarts }) },
+        logged: () => ({ start: journalStart(shared), end: durableEnd(shared) ?? 0 }),
+        publish: {
+          applied: (position) => {
+            shared.applied[partition] = position;
+          },
+          committed: (position) => committed.set(partition, position),
+          wantsHeartbeat: (wanted) => Atomics.store(shared.watermarkWanted, partition, +wanted),
+        },
+      }),
+      openReader: journal.openReader,
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      log: silent,
+    });
+    return new GroupScene(group, journal, shared, system, state, committed);
+  }
+
+  private constructor(
+    group: PartitionGroup,
+    journal: Journal,
+    shared: JournalShared,
+    system: ActorSystem,
+    state: OpenState,
+    committed: Map<number, number>,
+  ) {
+    this.group = group;
+    this.journal = journal;
+    this.shared = shared;
+    this.system = system;
+    this.state = state;
+    this.committed = committed;
+  }
+
+  async close(): Promise<void> {
+    await this.group.close();
+    await this.system.stop();
+    await this.journal.writer.close();
+    await this.state.close();
+  }
+
+  async declare(rollups: readonly RollupDefinition[], version = 1): Promise<void> {
+    const { partitions } = this.shared;
+    const blocks = Array.from({ length: partitions }, (_, partition) =>
+      packControl(this.#header(partition), { type: 'setRollups', version, rollups }),
+    );
+    await this.journal.writer.append(blocks);
+  }
+
+  /** Logs one block of events; answers its offset. */
+  async send(
+    partition: number,
+    events: readonly PlainEvent[],
+    place: Partial<BlockPlace> = {},
+  ): Promise<number> {
+    const block = eventBlock(events, {
+      arrivalMs: NOW_MS,
+      partition,
+      sequence: ++this.#sequence,
+      tenant: TENANT,
+      ...place,
+    });
+    const [offset] = await this.journal.writer.append([block.bytes]);
+    return offset as number;
+  }
+
+  /** Until everything that is logged is applied by all partitions. */
+  async applied(): Promise<void> {
+    const { applied, partitionEnds } = this.shared;
+    await this.until(() => applied.every((at, id) => at >= (partitionEnds[id] as number)));
+  }
+
+  /** Looks after each turn of the event loop; the test's own time limit ends it. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await turn();
+  }
+
+  collect(partition: number): Promise<CollectReply> {
+    const request = {
+      tenant: TENANT,
+      rollup: BY_TYPE.name,
+      fromMs: 0,
+      toMs: NOW_MS * 2,
+      steps: [1_000, 60_000],
+      groups: [0],
+    };
+    return this.ask(partition, (replyTo) => ({ type: 'collect', request, replyTo }));
+  }
+
+  async ledger(partition: number): Promise<LedgerEntry | undefined> {
+    const request = { tenant: TENANT, fromMs: 0, toMs: NOW_MS * 2 };
+    const { entries } = await this.ask<LedgerReply>(partition, (replyTo) => {
+      return { type: 'ledger', request, replyTo };
+    });
+    return entries[0];
+  }
+
+  ask<T>(
+    partition: number,
+    make: (replyTo: (answer: T | Error) => void) => PartitionCommand,
+  ): Promise<T> {
+    return this.group.partition(partition).ref.ask(make, 30_000);
+  }
+
+  /** Label -> count, of events that are still in open seconds: those of the last ones sent. */
+  async openCounts(partition: number): Promise<Record<string, number>> {
+    const { rows, series } = await this.collect(partition);
+    const labels = new Map(series.map(({ id, labels: [type] }) => [id, String(type)]));
+    const sum = new StepAccumulator(BY_TYPE);
+    const outputs = Int32Array.from({ length: 64 }, (_, id) => id);
+    for (const row of rows) if (row.stepMs === 1_000) sum.add(0, row.bytes, outputs);
+    return Object.fromEntries(
+      sum
+        .series()
+        .map((id) => [
+          labels.get(id) ?? `#${id}`,
+          sum.answer(id, { measure: { op: 'count' } }).value ?? 0,
+        ]),
+    );
+  }
+
+  #header(partition: number) {
+    return {
+      partition,
+      arrivalMs: NOW_MS,
+      producerId: 9,
+      producerEpoch: 1,
+      sequence: ++this.#sequence,
+    };
+  }
+}

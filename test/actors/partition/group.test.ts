@@ -1,0 +1,158 @@
+import test from 'ava';
+import { POISON_CODE } from '../../../actors/partition/machine.ts';
+import { AppError, isFault } from '../../../src/model/errors.ts';
+import { deadLetterRange } from '../../../storage/state/keys.ts';
+import { decodeDeadLetter } from '../../../storage/state/rows.ts';
+import { type StateStore, scan } from '../../../storage/state/state.ts';
+import { BY_TYPE, GroupScene, NOW_MS, scratchDir, TENANT } from './group-scene.ts';
+
+const events = (count: number, type = 'view') =>
+  Array.from({ length: count }, (_, n) => ({ id: `${type}-${n}`, ts: NOW_MS, type, n }));
+
+/** Rejects the commits that `fails` names by their number, before they do anything. */
+const failing =
+  (fails: (commit: number) => Error | undefined) =>
+  (store: StateStore): StateStore => {
+    let commits = 0;
+    return {
+      ...store,
+      commit: async (ops) => {
+        const error = fails(++commits);
+        if (error !== undefined) throw error;
+        await store.commit(ops);
+      },
+    };
+  };
+
+test('what is logged is applied, answered, committed, and still there after a restart', async (t) => {
+  const dir = await scratchDir(t);
+  const first = await GroupScene.open({ dir });
+  await first.declare([BY_TYPE]);
+  await first.send(0, events(10));
+  await first.send(1, events(5, 'click'));
+  await first.applied();
+  t.deepEqual(await first.openCounts(0), { view: 10 });
+  t.deepEqual(await first.openCounts(1), { click: 5 });
+  await first.close();
+  t.is(first.committed.get(0), first.shared.applied[0]);
+
+  const second = await GroupScene.open({ dir });
+  t.deepEqual(await second.openCounts(0), { '#1': 10 });
+  t.like(await second.ledger(0), { received: 10, applied: 10, duplicate: 0, stream: 'events' });
+  await second.close();
+});
+
+test('an event that comes again counts once, before and after a restart, and the ledger says so', async (t) => {
+  const dir = await scratchDir(t);
+  const first = await GroupScene.open({ dir });
+  await first.declare([BY_TYPE]);
+  await first.send(0, events(10));
+  const again = await first.send(0, events(10));
+  await first.applied();
+  const verdict = { offset: again, rowFrom: 2, rowTo: 7 };
+  const dropped = () =>
+    first.ask<number>(0, (replyTo) => ({ type: 'verdict', request: verdict, replyTo }));
+  t.is(await dropped(), 5);
+  await first.until(() => {
+    first.group.commit();
+    return (first.committed.get(0) ?? 0) > again;
+  });
+  t.is(await dropped(), 5, 'a committed verdict is read from the store');
+  await first.close();
+
+  const second = await GroupScene.open({ dir });
+  await second.send(0, [...events(10), ...events(1, 'click')], { sequence: 100 });
+  await second.applied();
+  t.deepEqual(await second.openCounts(0), { '#1': 10, click: 1 });
+  t.like(await second.ledger(0), { received: 31, applied: 11, duplicate: 20 });
+  await second.close();
+});
+
+test('a crash while committing is replayed: nothing is lost or counted twice, and the others go on', async (t) => {
+  const crash = (commit: number) => {
+    if (commit % 3 === 1) return new Error('a bug');
+    return commit % 3 === 2 ? new AppError('state_io', 'disk full') : undefined;
+  };
+  const scene = await GroupScene.open({ dir: await scratchDir(t), store: failing(crash) });
+  await scene.declare([BY_TYPE]);
+  for (let i = 0; i < 30; i++) {
+    await scene.send(i % 2, events(4, `t${i >> 1}`));
+    scene.group.commit();
+  }
+  await scene.applied();
+  await scene.until(() => {
+    scene.group.commit();
+    const { partitionEnds } = scene.shared;
+    return [0, 1].every((id) => (scene.committed.get(id) ?? 0) >= (partitionEnds[id] as number));
+  });
+  for (const id of [0, 1]) {
+    t.like(await scene.ledger(id), { received: 60, applied: 60, duplicate: 0 });
+    const counts = await scene.openCounts(id);
+    t.deepEqual(new Set(Object.values(counts)), new Set([4]));
+    t.is(Object.keys(counts).length, 15);
+  }
+  const restarts = scene.system.snapshot().reduce((sum, actor) => sum + actor.restarts, 0);
+  t.true(restarts > 0, 'no actor was restarted');
+  await scene.close();
+});
+
+test('an event that crashes its partition each time goes to the dead letters; its neighbours count', async (t) => {
+  const scene = await GroupScene.open({ dir: await scratchDir(t) });
+  await scene.declare([BY_TYPE]);
+  // No edge lets a time before 1970 pass. It has no place among the keys, so that committing it must crash.
+  const poison = { id: 'bad', ts: -5_000, type: 'bad', n: 1 };
+  const good = events(9);
+  await scene.send(0, [...good.slice(0, 4), poison, ...good.slice(4)]);
+  await scene.send(0, events(3, 'later'));
+  await scene.send(1, events(2, 'other'));
+  await scene.until(() => {
+    scene.group.commit();
+    const end = scene.shared.partitionEnds[0] as number;
+    return (scene.committed.get(0) ?? 0) >= end;
+  });
+  await scene.applied();
+  t.like(await scene.ledger(0), { received: 13, applied: 12, rejected: 1 });
+  const letters = [];
+  for await (const { value } of scan(scene.state, deadLetterRange(0, TENANT))) {
+    letters.push(decodeDeadLetter(value));
+  }
+  t.is(letters.length, 1);
+  t.like(letters[0], { code: POISON_CODE, stream: 'events', line: 4 });
+  t.deepEqual(JSON.parse(Buffer.from(letters[0]?.raw ?? []).toString()), poison);
+  t.like(await scene.ledger(1), { received: 2, applied: 2 });
+  const [zero, one] = scene.system.snapshot();
+  t.is(zero?.state, 'running');
+  t.true((zero?.restarts ?? 0) >= 3);
+  t.is(one?.restarts, 0);
+  await scene.close();
+});
+
+test('a partition that cannot start says so to whoever asks, and the others serve', async (t) => {
+  const broken = (store: StateStore): StateStore => ({
+    ...store,
+    getMany: async (keys) => {
+      if (keys[0]?.[1] === 1) throw new AppError('state_corrupt', 'a torn row');
+      return store.getMany(keys);
+    },
+  });
+  const scene = await GroupScene.open({ dir: await scratchDir(t), store: broken, maxRestarts: 2 });
+  await scene.declare([BY_TYPE]);
+  await scene.send(0, events(3));
+  await scene.send(1, events(3));
+  await scene.until(() => scene.group.partition(1).ref.state === 'failed');
+  const refused = await t.throwsAsync(scene.collect(1));
+  t.true(isFault(refused, 'restart_limit'));
+  await scene.until(() => (scene.shared.applied[0] as number) > 0);
+  t.deepEqual(await scene.openCounts(0), { view: 3 });
+  t.regex(scene.system.snapshot()[1]?.lastError ?? '', /torn row/);
+  await scene.close();
+});
+
+test('a partition without blocks keeps up with the log that others fill', async (t) => {
+  const scene = await GroupScene.open({ dir: await scratchDir(t) });
+  await scene.send(0, events(3));
+  const end = scene.shared.partitionEnds[0] as number;
+  await scene.until(() => scene.shared.applied.every((at) => at >= end));
+  t.is(scene.shared.partitionEnds[1], 0);
+  await scene.close();
+});
