@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { packControl } from '../../src/model/block.ts';
+import { PartitionLinks } from '../../src/threads/partition-links.ts';
+import { PartitionWorker } from '../../src/threads/partition-worker.ts';
+import {
+  createProgress,
+  neededFrom,
+  progressMovedFrom,
+  progressTicks,
+} from '../../src/threads/progress.ts';
+import { openJournal } from '../../storage/log/journal.ts';
+import { createJournalShared } from '../../storage/log/journal-shared.ts';
+import { openState } from '../../storage/state/rocksdb.ts';
+import { BY_TYPE, NOW_MS, scratchDir, TENANT } from '../actors/partition/group-scene.ts';
+import { eventBlock } from '../aggregate/event-blocks.ts';
+
+const PARTITIONS = 3;
+const TIMEOUT_MS = 20_000;
+
+/** A thread with partitions 0 and 2, and what a main thread has around it. */
+async function openThread(t: ExecutionContext, dir: string) {
+  const shared = createJournalShared(PARTITIONS);
+  const progress = createProgress(PARTITIONS);
+  const state = await openState({ dir: join(dir, 'state'), partitions: PARTITIONS });
+  const journalDir = join(dir, 'journal');
+  const worker = new PartitionWorker(
+    {
+      thread: 0,
+      partitions: [0, 2],
+      journalDir,
+      journal: shared.buffer,
+      progress: progress.buffer,
+      state: state.handle,
+      commitIntervalMs: 20,
+      bounds: {
+        dedupIdsMax: 10_000,
+        dedupBytesMax: 1e7,
+        dedupLogBytesMax: 1e9,
+        deadLettersMax: 10,
+      },
+      logging: { level: 'silent', format: 'json' },
+    },
+    1,
+    (fault) => t.fail(String(fault)),
+  );
+  const links = new PartitionLinks([
+    { port: worker.ports[0] as (typeof worker.ports)[0], partitions: worker.partitions },
+  ]);
+  const journal = await openJournal({ dir: journalDir, shared, diskReserveBytes: 0 });
+  const reached = async (at: ArrayLike<number>, partition: number, offset: number) => {
+    for (;;) {
+      const ticks = progressTicks(progress);
+      if ((at[partition] as number) >= offset) return;
+      await progressMovedFrom(progress, ticks);
+    }
+  };
+  const close = async () => {
+    await worker.close();
+    await journal.writer.close();
+    await state.close();
+  };
+  return { shared, progress, state, worker, links, journal, reached, close };
+}
+
+const control = (partition: number) =>
+  packControl(
+    { partition, arrivalMs: NOW_MS, producerId: 0, producerEpoch: 1, sequence: 1 },
+    { type: 'setRollups', version: 1, rollups: [BY_TYPE] },
+  );
+const block = (partition: number, sequence: number, rows: number) =>
+  eventBlock(
+    Array.from({ length: rows }, (_, i) => ({ id: `e${i}`, ts: NOW_MS, type: 'view' })),
+    { arrivalMs: NOW_MS, partition, sequence, tenant: TENANT },
+  ).bytes;
+
+const LEDGER = { tenant: TENANT, fromMs: 0, toMs: NOW_MS * 2 };
+const EVERYTHING = {
+  tenant: TENANT,
+  rollup: BY_TYPE.name,
+  fromMs: 0,
+  toMs: NOW_MS * 2,
+  steps: [1_000],
+  groups: [0],
+};
+
+test('a thread applies its partitions, answers over its port, and commits when it closes', async (t) => {
+  const dir = await scratchDir(t);
+  const first = await openThread(t, dir);
+  await first.worker.ready;
+  await first.journal.writer.append([control(0), control(2), block(0, 1, 5), block(1, 1, 9)]);
+  const [again] = await first.journal.writer.append([block(0, 2, 6)]);
+  const end = first.shared.partitionEnds[0] as number;
+  await first.reached(first.shared.applied, 0, end);
+
+  const reply = await first.links.ask('collect', { partition: 0, request: EVERYTHING }, TIMEOUT_MS);
+  t.true(reply.appliedOffset >= end);
+  t.is(reply.watermarkMs, NOW_MS - BY_TYPE.latenessMs);
+  t.is(reply.rows.length, 1);
+  const verdict = { offset: again as number, rowFrom: 0, rowTo: 6 };
+  const dropped = await first.links.ask('verdict', { partition: 0, request: verdict }, TIMEOUT_MS);
+  t.is(dropped, 5);
+  const [actors] = await first.links.askAll('actors', TIMEOUT_MS);
+  t.deepEqual(
+    actors?.map(({ path, state }) => [path, state]),
+    [
+      ['partition/0', 'running'],
+      ['partition/2', 'running'],
+    ],
+  );
+  const [metrics] = await first.links.askAll('metrics', TIMEOUT_MS);
+  t.like(metrics?.[0], { partition: 0, eventsApplied: 6, eventsDuplicate: 5, lagBytes: 0 });
+  await first.close();
+  t.true((first.progress.committed[0] as number) >= end);
+  t.true(neededFrom(first.progress) === 0, 'partition 1 is of no thread and has loaded nothing');
+
+  const second = await openThread(t, dir);
+  await second.worker.ready;
+  t.true((second.shared.applied[0] as number) >= end);
+  const { entries } = await second.links.ask(
+    'ledger',
+    { partition: 0, request: LEDGER },
+    TIMEOUT_MS,
+  );
+  t.like(entries[0], { received: 11, applied: 6, duplicate: 5 });
+  await second.close();
+});
+
+test('a partition of another thread is a bug of the asker, and the thread goes on', async (t) => {
+  const { worker, links, close } = await openThread(t, await scratchDir(t));
+  await worker.ready;
+  const port = worker.ports[0] as (typeof worker.ports)[0];
+  port.postMessage({
+    id: 999,
+    name: 'ledger',
+    ask: { partition: 1, request: LEDGER },
+  });
+  const [answer] = await once(port, 'message');
+  t.like(answer, { id: 999, ok: false, code: undefined });
+  const { entries } = await links.ask('ledger', { partition: 2, request: LEDGER }, TIMEOUT_MS);
+  t.deepEqual(entries, []);
+  await close();
+});
