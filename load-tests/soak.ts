@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import type { Measured } from './generator/protocol.ts';
 import { Generator } from './generator.ts';
 import { type LiveResult, probeLive, type StallResult, stallReader } from './live.ts';
+import { LIVE_TRANSPORTS } from './live-query.ts';
 import { loadOptions, MAIN_CASE } from './load-case.ts';
 import { grouped, megabytes, saveResult } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
@@ -26,8 +27,8 @@ const RSS_BYTES_MAX = 1e9;
 const GROWTH_MAX = 0.05;
 const SEEN_P99_MS_MAX = 1_000;
 const PROBES_PER_MINUTE = 20;
-const STALL_MS_PER_MINUTE = 3_000;
-const STALL_MS_MIN = 12_000;
+/** Longer than the history of a live query and the sockets' buffers bridge, shorter than the server waits for a reader. */
+const STALL_MS = 80_000;
 const STALL_GROWTH_BYTES_MAX = 256e6;
 
 const { values: options } = parseArgs({
@@ -82,11 +83,9 @@ async function run(): Promise<Soak> {
     server,
     Math.ceil(minutes * PROBES_PER_MINUTE),
   );
-  const stalls: StallResult[] = [];
-  const stallMs = Math.max(STALL_MS_MIN, minutes * STALL_MS_PER_MINUTE);
-  for (const transport of ['websocket', 'sse'] as const) {
-    stalls.push(await stallReader(server, transport, stallMs));
-  }
+  const stalls = await Promise.all(
+    LIVE_TRANSPORTS.map((transport) => stallReader(server, transport, STALL_MS)),
+  );
   await sleep(Math.max(0, endsAt - performance.now()));
   clearInterval(sampler);
 
