@@ -22,7 +22,7 @@ type RowKind = (typeof ROW_KIND)[keyof typeof ROW_KIND];
 
 /** Rows that belong to a partition and to no tenant. A tenant's name is never empty. */
 const NO_TENANT = '';
-/** Greatest bucket time and offset that a key holds: 2^53 - 1. */
+/** Greatest offset and hour that a key holds: 2^53 - 1. */
 const KEY_NUMBER_MAX = Number.MAX_SAFE_INTEGER;
 
 export interface RollupRowAt {

@@ -69,7 +69,7 @@ export async function openState({ dir, partitions }: StateOptions): Promise<Open
       ...store,
       server,
       handle: db.handle,
-      // The write-ahead log is one file: syncing a later write syncs the earlier ones.
+      // A synced write first syncs what earlier ones left in the write-ahead log.
       syncedBarrier: () =>
         write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true),
       pageDown: (range, rowsMax) =>
