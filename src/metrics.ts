@@ -107,7 +107,7 @@ function partitionMetrics(registry: Registry): (all: readonly PartitionMetrics[]
     {
       appliedOffset: ['gauge', 'applied_offset', 'Every block before it is applied.'],
       committedOffset: ['gauge', 'committed_offset', 'Where a restart would read on.'],
-      lagBytes: ['gauge', 'lag_bytes', 'Log bytes between the durable end and what is applied.'],
+      lagBytes: ['gauge', 'lag_bytes', 'Log bytes between what is applied and its newest block.'],
       eventsApplied: ['counter', 'events_applied_total', 'Events that aggregates hold.'],
       eventsDuplicate: ['counter', 'events_duplicate_total', 'Events dropped as duplicates.'],
       eventsLate: ['counter', 'events_late_total', 'Events that amended a closed bucket.'],

@@ -37,7 +37,7 @@ export const AT = {
   directory: 76, // u32, byte offset of the column directory
 } as const;
 
-/** Length of the block that starts at `at`, or undefined if fewer than 12 bytes or no block start are there. */
+/** Length of the block that starts at `at`, or undefined if there is no whole header of one. The block may end behind the view. */
 export function blockLengthAt(view: DataView, at: number): number | undefined {
   if (at + BLOCK_HEADER_BYTES > view.byteLength) return undefined;
   if (view.getUint32(at + AT.magic, true) !== BLOCK_MAGIC) return undefined;

@@ -11,7 +11,10 @@ export class PartitionWorker {
   readonly partitions: readonly number[];
   /** One end per asker; whoever asks gets one. */
   readonly ports: readonly MessagePort[];
-  /** Resolves once every partition has loaded its committed state. Rejects if the thread fails before. */
+  /**
+   * Resolves once every partition has loaded its committed state, or has failed to and tries again. Rejects if the
+   * thread fails before.
+   */
   readonly ready: Promise<void>;
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<void>();

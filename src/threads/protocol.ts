@@ -116,7 +116,7 @@ export type PartitionThreadCommand = { readonly type: 'close' };
 
 /** Partition thread → main thread, on its `parentPort`. */
 export type PartitionThreadEvent =
-  /** Every partition has loaded its committed state; reading the log begins. */
+  /** Every partition has loaded its committed state, or has failed to and tries again; reading the log begins. */
   | { readonly type: 'ready' }
   /** The thread cannot go on and ends. */
   | { readonly type: 'failed'; readonly code: FaultCode | undefined; readonly message: string }
