@@ -236,10 +236,10 @@ class Actor<State, Message> implements ActorRef<Message> {
 
   stop(): Promise<void> {
     if (this.#state === 'stopping' || this.#hasEnded) return this.#ended.promise;
-    const crashed = this.#state === 'restarting' || this.#state === 'failed';
     this.#state = 'stopping';
     this.#stopping.resolve();
-    if (!crashed) dispatch(this.#ref, { kind: 'stop' });
+    // Also after a crash: its backoff may be over, and the actor be starting again. If not, the crash ends it.
+    dispatch(this.#ref, { kind: 'stop' });
     return this.#ended.promise;
   }
 

@@ -169,6 +169,25 @@ test('a stop does not wait for a backoff', async (t) => {
   t.is(actor.state, 'stopped');
 });
 
+test('a stop while the actor starts again after a crash ends it behind its start', async (t) => {
+  let starts = 0;
+  const loading = Promise.withResolvers<void>();
+  const { time, system, actor } = scene({
+    start: async () => {
+      if (++starts > 1) await loading.promise;
+      return { value: 0 };
+    },
+  });
+  actor.offer({ type: 'crash' });
+  await until(() => time.waits.length === 1);
+  time.endWait();
+  await until(() => starts === 2);
+  const stopped = system.stop();
+  loading.resolve();
+  await stopped;
+  t.is(actor.state, 'stopped');
+});
+
 test('a crash while stopping ends the actor', async (t) => {
   const { system, actor } = scene({
     stop: () => {
