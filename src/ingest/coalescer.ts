@@ -4,7 +4,7 @@
  * at the end of the event loop's turn. Under load a round also lingers a little, because a small block costs its
  * readers nearly as much as a large one.
  */
-import { BLOCK_KIND } from '../model/block-format.ts';
+import { BLOCK_BYTES_MAX, BLOCK_KIND } from '../model/block-format.ts';
 import { packBlock } from '../model/block-writer.ts';
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
@@ -143,7 +143,8 @@ export class Coalescer {
       this.#options.logger.error({ err: error, tenant, stream, form }, 'the decoder failed');
       const fault = new AppError('decode_failed', 'the decoder failed on this body', {}, error);
       this.#open.delete(keyOf(tenant, stream));
-      for (const { contribution } of parts) contribution.failed(fault);
+      fail(parts, fault);
+      this.#tellIdle();
       adding?.contribution.spoil(fault);
       return undefined;
     }
@@ -227,7 +228,11 @@ export class Coalescer {
     const { log, clock, counters } = this.#options;
     this.#roundAtMs = clock.now();
     this.#roundRows = batches.reduce((rows, batch) => rows + batch.rows, 0);
-    const sealed = batches.map((batch) => this.#seal(batch));
+    const sealed = batches.map((batch) => this.#seal(batch)).filter((one) => this.#isFit(one));
+    if (sealed.length === 0) {
+      this.#tellIdle();
+      return;
+    }
     const blocks = sealed.flatMap((one) => one.blocks);
     for (const block of blocks) counters.blockBytes += block.length;
     counters.blocks += blocks.length;
@@ -245,18 +250,32 @@ export class Coalescer {
         counters.appendsFailed += 1;
         this.#freed();
         const fault = faultOf(error);
-        for (const { parts } of sealed) {
-          for (const { contribution } of parts) contribution.failed(fault);
-        }
+        for (const { parts } of sealed) fail(parts, fault);
       },
     );
+  }
+
+  /** The bounds of batches keep blocks small enough. If one has a hole, its requests fail and not the server. */
+  #isFit({ blocks, parts }: Sealed): boolean {
+    const bytes = Math.max(...blocks.map((block) => block.length));
+    if (bytes <= BLOCK_BYTES_MAX) return true;
+    const message = `expected blocks of at most ${BLOCK_BYTES_MAX} bytes, packed one of ${bytes}`;
+    const fault = new AppError('block_too_large', message);
+    this.#options.logger.error({ err: fault }, 'a batch does not fit into a block');
+    fail(parts, fault);
+    return false;
   }
 
   /** The next round starts before the answers of this one are written, so that the disk is not idle meanwhile. */
   #freed(): void {
     this.#appending -= 1;
     if (this.#appending === 0) this.#nextRound();
-    if (this.#appending > 0 || this.#linger !== undefined) return;
+    this.#tellIdle();
+  }
+
+  /** A round may linger with nothing left to wait for, because a batch that filled up went before it. */
+  #tellIdle(): void {
+    if (this.#appending > 0 || this.#hasOpenRows()) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
@@ -336,6 +355,10 @@ function settle(
     const batch = new DurableBatch(blocks, positions);
     for (const { contribution, from, to } of parts) contribution.durable(batch, from, to);
   }
+}
+
+function fail(parts: readonly Part[], fault: AppError): void {
+  for (const { contribution } of parts) contribution.failed(fault);
 }
 
 const faultOf = (error: unknown): AppError =>

@@ -5,11 +5,15 @@ import { DEAD_LETTER_BYTES_MAX } from './limits.ts';
 
 const encoder = new TextEncoder();
 
+/** What a row takes in a block besides its strings: an offset and a code for each of three, and the line. */
+const ROW_BYTES = 32;
+
 export class DeadLetters {
   #codes = new Strings();
   #messages = new Strings();
   #raws = new Strings();
   #lines: number[] = [];
+  #bytes = 0;
   #rejected = 0;
 
   /** Refused lines, stored or not: what the block's header says. */
@@ -29,9 +33,13 @@ export class DeadLetters {
   add({ rejected, rejections }: DecodeOutcome, lineFrom: number): void {
     this.#rejected += rejected;
     for (const { code, message, line, raw } of rejections) {
-      if (this.#raws.byteLength + raw.length > DEAD_LETTER_BYTES_MAX) return;
-      this.#codes.push(encoder.encode(code));
-      this.#messages.push(encoder.encode(message));
+      const codeBytes = encoder.encode(code);
+      const messageBytes = encoder.encode(message);
+      const bytes = ROW_BYTES + codeBytes.length + messageBytes.length + raw.length;
+      if (this.#bytes + bytes > DEAD_LETTER_BYTES_MAX) return;
+      this.#bytes += bytes;
+      this.#codes.push(codeBytes);
+      this.#messages.push(messageBytes);
       this.#raws.push(raw);
       this.#lines.push(lineFrom + line);
     }
@@ -57,6 +65,7 @@ export class DeadLetters {
     this.#messages = new Strings();
     this.#raws = new Strings();
     this.#lines = [];
+    this.#bytes = 0;
     this.#rejected = 0;
   }
 }
@@ -64,11 +73,9 @@ export class DeadLetters {
 /** Byte strings, each an entry of its own. */
 class Strings {
   readonly #parts: Uint8Array[] = [];
-  byteLength = 0;
 
   push(bytes: Uint8Array): void {
     this.#parts.push(bytes);
-    this.byteLength += bytes.length;
   }
 
   column(name: string): StringColumn {

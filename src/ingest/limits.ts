@@ -49,7 +49,7 @@ export const LINGER_MS = 5;
  * the longest unused goes when another stream comes.
  */
 export const OPEN_BATCHES_MAX = 32;
-/** Raw bytes of refused lines kept per stream and round: a flood of garbage is counted, not stored. */
+/** Bytes of refused lines with their reasons, kept per stream and round: a flood of garbage is counted, not stored. */
 export const DEAD_LETTER_BYTES_MAX = 2 ** 20;
 
 /** `ack=applied` waits this long, then answers `"applied":false`. Longer holds a connection and its memory. */

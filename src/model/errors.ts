@@ -49,6 +49,7 @@ export const FAULT = {
   log_locked: { retryable: false, meaning: 'another process has the data directory open' },
   block_corrupt: { retryable: false, meaning: 'a block fails its checksum or its own structure' },
   block_version: { retryable: false, meaning: 'a block was written by another format version' },
+  block_too_large: { retryable: false, meaning: 'a bug: a block was packed that no log can take' },
   state_io: { retryable: true, meaning: 'RocksDB refused a read or write' },
   state_corrupt: { retryable: false, meaning: 'a stored state row cannot be decoded' },
   state_version: { retryable: false, meaning: 'the data directory has another layout version' },

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
+import { FRAME_CREDIT } from '../../src/ingest/limits.ts';
 import { type AccessKey, hashSecret, type Scope } from '../../src/model/access.ts';
 import {
   BAD_INPUT,
@@ -68,6 +69,32 @@ test('a sender that leaves in the middle of its body leaves nothing behind', asy
   while (edge.counts().requestsInProgress > 0) await new Promise(setImmediate);
   t.is(edge.counts().bodyMemoryBytes, 0);
   t.true((await blocks()).every(({ rows, received }) => rows === 1 && received === 1));
+});
+
+test('60 sockets full of refused lines in one round, and a second client is served', async (t) => {
+  const durable = Promise.withResolvers<void>();
+  const { port, edge, blocks } = await startTestEdge(t, {
+    log: (log) => ({
+      refusal: undefined,
+      append: (all) => durable.promise.then(() => log.append(all)),
+    }),
+  });
+  const lines = 100;
+  const sockets = Array.from({ length: 60 }, () => new WebSocket(`ws://127.0.0.1:${port}/v1/ws`));
+  t.teardown(() => {
+    for (const socket of sockets) socket.close();
+  });
+  for (const socket of sockets) {
+    socket.addEventListener('open', () => {
+      for (let i = 0; i < FRAME_CREDIT; i++) socket.send('x\n'.repeat(lines));
+    });
+  }
+  const frames = sockets.length * FRAME_CREDIT;
+  while (edge.counts().frames < frames) await new Promise(setImmediate);
+  durable.resolve();
+  t.is((await send(port, { body: '{"type":"a"}' })).status, 200);
+  const rejected = (await blocks()).reduce((sum, block) => sum + block.rejected, 0);
+  t.is(rejected, frames * lines);
 });
 
 /** A well-behaved client that sends one event after the other, meanwhile. */

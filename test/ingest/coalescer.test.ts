@@ -3,11 +3,11 @@ import type { AppendLog } from '../../src/ingest/append-log.ts';
 import { Coalescer } from '../../src/ingest/coalescer.ts';
 import { Contribution } from '../../src/ingest/contribution.ts';
 import { Counters } from '../../src/ingest/counters.ts';
-import { DEFAULT_DECODE_LIMITS } from '../../src/ingest/decode/limits.ts';
-import { OPEN_BATCHES_MAX } from '../../src/ingest/limits.ts';
+import { DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../src/ingest/decode/limits.ts';
+import { DEAD_LETTER_BYTES_MAX, OPEN_BATCHES_MAX } from '../../src/ingest/limits.ts';
 import { Producer } from '../../src/ingest/producer.ts';
 import { Block } from '../../src/model/block.ts';
-import { BLOCK_KIND } from '../../src/model/block-format.ts';
+import { BLOCK_BYTES_MAX, BLOCK_KIND } from '../../src/model/block-format.ts';
 import { COLUMN_KIND, ROLE } from '../../src/model/columns.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { decodePositions } from '../../src/model/positions.ts';
@@ -48,13 +48,18 @@ class HeldLog implements AppendLog {
   }
 }
 
+interface SetUp extends Partial<DecodeLimits> {
+  readonly partitions?: number;
+  readonly rowsMax?: number;
+}
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function setUp({ partitions = 1, rowsMax = 100 } = {}) {
+function setUp({ partitions = 1, rowsMax = 100, ...limits }: SetUp = {}) {
   const log = new HeldLog();
   const clock = { now: () => 1_700_000_000_000 };
   const producer = new Producer({ id: 3, epoch: 7, partitions, clock });
-  const decodeLimits = { ...DEFAULT_DECODE_LIMITS, batchRowsMax: rowsMax };
+  const decodeLimits = { ...DEFAULT_DECODE_LIMITS, batchRowsMax: rowsMax, ...limits };
   const counters = new Counters();
   const coalescer = new Coalescer({
     log,
@@ -300,6 +305,47 @@ test('a bug in the decoder fails the requests of its batch, and the next ones ar
   await log.sync();
   t.is(after.length, 1);
   t.is(after[0]?.fault, undefined);
+});
+
+test('a flood of refused lines is counted in full and kept in part', async (t) => {
+  const { log, post } = setUp();
+  const frames = 4_000;
+  for (let i = 0; i < frames; i++) post('s', 'x\n'.repeat(100));
+  await turn();
+  const [block] = log.appends[0] ?? [];
+  t.is(block?.rejected, frames * 100);
+  t.true((block?.rows ?? 0) > 1_000);
+  t.true((block?.bytes.length ?? 0) < DEAD_LETTER_BYTES_MAX * 1.1);
+  await log.sync();
+});
+
+test('a batch that fits into no block fails its requests, and the next ones are taken', async (t) => {
+  const { log, coalescer, post } = setUp({ rowsMax: 1_000, batchBytesMax: 4 * BLOCK_BYTES_MAX });
+  const long = 'a'.repeat(60_000);
+  const distinct = Array.from({ length: 300 }, (_, i) => `{"type":"a","f":"${i}${long}"}\n`);
+  const large = post('large', distinct.join(''));
+  const small = post('small', events(1));
+  await turn();
+  await log.sync();
+  t.is(large[0]?.fault?.code, 'block_too_large');
+  t.is(small[0]?.fault, undefined);
+  await coalescer.drained();
+});
+
+test('draining ends although a round lingers that has nothing left', async (t) => {
+  const { log, coalescer, post } = setUp({ rowsMax: 300 });
+  post('s', events(290));
+  await turn();
+  await log.sync();
+  post('s', events(10));
+  await turn();
+  t.is(log.waiting, 0, 'the next round lingers');
+  post('s', `${events(290)}\n`);
+  t.is(log.waiting, 1, 'the batch is full');
+  const drained = coalescer.drained();
+  await log.sync();
+  await drained;
+  t.is(log.appends.length, 2);
 });
 
 test('draining waits for what is open and what is on its way', async (t) => {
