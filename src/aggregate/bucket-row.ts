@@ -109,16 +109,16 @@ function encodeScalars(fold: BucketFold, restated: number): Uint8Array<ArrayBuff
   for (const _ of fold.scalars) out.u32(0);
   const widths = out.at;
   out.u16(0);
-  out.bytes[widths] = writeColumn(fold.series, order);
-  out.bytes[widths + 1] = writeColumn(fold.counts, order);
+  out.setU8(widths, writeColumn(fold.series, order));
+  out.setU8(widths + 1, writeColumn(fold.counts, order));
   fold.scalars.forEach((scalars, f) => {
     const { n, sum, min, max, field } = scalars;
     const head = heads + f * 4;
     const everyEvent = order.every((slot) => n[slot] === fold.counts[slot]);
-    out.bytes[head] = everyEvent ? 0 : writeColumn(n, order);
-    if (field.sum) out.bytes[head + 1] = writeColumn(sum, order);
-    if (field.min) out.bytes[head + 2] = writeColumn(min, order, n);
-    if (field.max) out.bytes[head + 3] = writeColumn(max, order, n);
+    out.setU8(head, everyEvent ? 0 : writeColumn(n, order));
+    if (field.sum) out.setU8(head + 1, writeColumn(sum, order));
+    if (field.min) out.setU8(head + 2, writeColumn(min, order, n));
+    if (field.max) out.setU8(head + 3, writeColumn(max, order, n));
   });
   return out.take();
 }
@@ -147,9 +147,9 @@ function encodeSketch(
   writeHeader(kind, 0, series, Math.min(restated, 1));
   const widths = out.at;
   out.u16(0);
-  out.bytes[widths] = writeColumn(fold.series, present.subarray(0, series));
+  out.setU8(widths, writeColumn(fold.series, present.subarray(0, series)));
   const endWidth = widthOf(ends, series);
-  out.bytes[widths + 1] = endWidth;
+  out.setU8(widths + 1, endWidth);
   out.column(ends, series, endWidth);
   out.append(payloads);
   return out.take();

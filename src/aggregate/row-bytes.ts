@@ -37,6 +37,11 @@ export class ByteWriter {
     this.bytes[this.at++] = value;
   }
 
+  /** Writes over a byte that was reserved before. `bytes` must not be indexed for that: a write may have replaced it. */
+  setU8(at: number, value: number): void {
+    this.bytes[at] = value;
+  }
+
   u16(value: number): void {
     this.reserve(2);
     this.#view.setUint16(this.at, value, true);

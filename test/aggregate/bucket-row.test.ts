@@ -176,3 +176,28 @@ test('series without a value for a sketch are not in its row', (t) => {
   visitSeries(row(plain, 1), (series) => ids.push(series));
   t.deepEqual(ids, [1]);
 });
+
+test('a row is right however far the buffer that it is written to has to grow', (t) => {
+  for (let series = 100; series <= 12_800; series *= 2) {
+    const events = Array.from({ length: series }, (_, i) => ({
+      series: i,
+      a: i + 0.5,
+      b: -i,
+      u: `${i}`,
+    }));
+    const restored = new BucketFold(layout);
+    for (const group of [0, 1, 2]) mergeRowInto(restored, group, row(events, group));
+    const direct = fold(events);
+    for (let i = 0; i < series; i++) {
+      const [now, then] = [restored.slotOf(i), direct.slotOf(i)];
+      t.is(restored.counts[now], direct.counts[then]);
+      restored.scalars.forEach((scalars, f) => {
+        const wanted = direct.scalars[f];
+        t.is(scalars.sum[now], wanted?.sum[then]);
+        if (scalars.field.max) t.is(scalars.max[now], wanted?.max[then]);
+      });
+    }
+    for (const group of [0, 1, 2])
+      t.is(hex(encodeRow(restored, group, 0)), hex(row(events, group)));
+  }
+});
