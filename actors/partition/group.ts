@@ -51,6 +51,8 @@ export class PartitionGroup {
   readonly #options: PartitionGroupOptions;
   readonly #owned = new Map<number, Owned>();
   readonly #stopped = Promise.withResolvers<void>();
+  /** Called when a partition has loaded its state. */
+  #wakeFeeding = (): void => {};
   #reader: LogReader | undefined;
   #feeding: Promise<void> = Promise.resolve();
   #isClosing = false;
@@ -58,8 +60,8 @@ export class PartitionGroup {
   /** Resolves once each partition has loaded its state, or has failed to and tries again. Then reading begins. */
   static async start(options: PartitionGroupOptions): Promise<PartitionGroup> {
     const group = new PartitionGroup(options);
-    const from = await group.#startActors();
-    group.#feeding = group.#feed(from);
+    await group.#startActors();
+    group.#feeding = group.#feed();
     return group;
   }
 
@@ -93,33 +95,36 @@ export class PartitionGroup {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#stopped.resolve();
+    this.#wakeFeeding();
     this.#reader?.close();
     await this.#feeding;
     await Promise.all(Array.from(this.#owned.values(), ({ ref }) => ref.stop()));
   }
 
-  async #startActors(): Promise<Map<number, Offset>> {
+  async #startActors(): Promise<void> {
     const { system, partitions, optionsOf } = this.#options;
-    const from = new Map<number, Offset>();
     const settled = partitions.map((id) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const watch = {
         started: (readFrom: number) => {
           const position = offset(readFrom);
-          from.set(id, position);
           const owned = this.#owned.get(id);
           if (owned !== undefined) owned.seekTo = position;
           // For one that waits at the end of the log.
           this.#reader?.seek(id, position);
+          this.#wakeFeeding();
           resolve();
         },
         crashed: () => {
           const owned = this.#owned.get(id);
           if (owned !== undefined) {
             owned.isFed = false;
+            owned.seekTo = undefined;
             owned.ahead = 0;
             owned.wake();
           }
+          // One that crashes again and again must not make the others wait until the reader has come back to them.
+          this.#reader?.release(id);
           resolve();
         },
         handled: () => {
@@ -143,20 +148,36 @@ export class PartitionGroup {
       return promise;
     });
     await Promise.all(settled);
-    return from;
   }
 
-  async #feed(from: ReadonlyMap<number, Offset>): Promise<void> {
-    // One that has not loaded yet joins by a seek. Its first blocks are refused until then.
-    const [first = 0] = this.#options.partitions;
-    const wanted = from.size > 0 ? from : new Map([[first, offset(0)]]);
-    if (this.#isClosing) return;
-    this.#reader = this.#options.openReader(wanted);
-    while (!this.#isClosing) {
+  async #feed(): Promise<void> {
+    for (;;) {
+      await this.#someoneToFeed();
+      if (this.#isClosing) return;
+      this.#reader ??= this.#options.openReader(this.#wanted());
       this.#seekBack(this.#reader);
       const read = await this.#read(this.#reader);
       if (read !== undefined) await this.#distribute(read);
     }
+  }
+
+  /** Reading for nobody would wear the disk, and lead away from where the next one begins. */
+  async #someoneToFeed(): Promise<void> {
+    const wants = ({ isFed, seekTo }: Owned): boolean => isFed || seekTo !== undefined;
+    while (!this.#isClosing && ![...this.#owned.values()].some(wants)) {
+      await new Promise<void>((resolve) => {
+        this.#wakeFeeding = resolve;
+      });
+    }
+  }
+
+  /** Where those that have loaded their state begin. The others join by a seek. */
+  #wanted(): Map<number, Offset> {
+    const from = new Map<number, Offset>();
+    for (const { id, seekTo } of this.#owned.values()) {
+      if (seekTo !== undefined) from.set(id, seekTo);
+    }
+    return from;
   }
 
   #seekBack(reader: LogReader): void {

@@ -61,8 +61,11 @@ export class JournalCursor {
    */
   async read(read: Read, wanted: number, end: Offset): Promise<JournalBytes> {
     const at = this.#offset;
-    if (this.#moved) await this.close();
-    this.#moved = false;
+    if (this.#moved) {
+      // First, because a seek may come while the file is closed.
+      this.#moved = false;
+      await this.close();
+    }
     for (;;) {
       this.#file ??= await this.#openFileOf(at);
       const { base, path, fd } = this.#file;

@@ -57,6 +57,10 @@ class JournalReader implements LogReader {
     this.#reading = true;
     try {
       return await this.#read(Math.max(BLOCK_HEADER_BYTES, Math.min(bytesMax, JOURNAL_READ_BYTES)));
+    } catch (error) {
+      // The next read looks for the file anew: somebody may have put a sound one in its place.
+      await this.#cursor.close();
+      throw error;
     } finally {
       this.#reading = false;
       if (this.#closed) await this.#cursor.close();
@@ -64,9 +68,25 @@ class JournalReader implements LogReader {
   }
 
   seek(partition: number, to: Offset): void {
+    const at = this.#cursor.offset;
+    if (to < at) {
+      // What lies before the cursor is delivered, though their own blocks may have ended long before it.
+      for (const [other, delivered] of this.#delivered) {
+        if (delivered < at) this.#delivered.set(other, at);
+      }
+      this.#cursor.seek(to);
+    }
     this.#delivered.set(partition, to);
     this.#seeks += 1;
-    if (to < this.#cursor.offset) this.#cursor.seek(to);
+    wakeReaders(this.#shared);
+  }
+
+  release(partition: number): void {
+    this.#delivered.delete(partition);
+    const first = Math.min(...this.#delivered.values());
+    if (this.#delivered.size === 0 || first <= this.#cursor.offset) return;
+    this.#cursor.seek(offset(first));
+    this.#seeks += 1;
     wakeReaders(this.#shared);
   }
 

@@ -57,5 +57,7 @@ export interface LogReader {
    * one. Blocks of other partitions may be delivered again with it: consumers skip offsets they have passed.
    */
   seek(partition: number, offset: Offset): void;
+  /** Delivers no more of `partition` until its next `seek`, and passes over what nobody else has to get. */
+  release(partition: number): void;
   close(): void;
 }

@@ -60,6 +60,10 @@ export interface SceneOptions {
   /** Wraps the store of the partitions. */
   readonly store?: (store: StateStore) => StateStore;
   readonly maxRestarts?: number;
+  /** Of a file of the journal. */
+  readonly fileBytes?: number;
+  /** What happens to the log before the partitions load. */
+  readonly beforeStart?: (journal: Journal) => Promise<void>;
 }
 
 export async function scratchDir(t: ExecutionContext): Promise<string> {
@@ -83,10 +87,18 @@ export class GroupScene {
     partitions = 2,
     store,
     maxRestarts,
+    fileBytes,
+    beforeStart,
   }: SceneOptions): Promise<GroupScene> {
     const shared = createJournalShared(partitions);
     const state = await openState({ dir: join(dir, 'state'), partitions });
-    const journal = await openJournal({ dir: join(dir, 'journal'), shared, diskReserveBytes: 0 });
+    const journal = await openJournal({
+      dir: join(dir, 'journal'),
+      shared,
+      diskReserveBytes: 0,
+      ...(fileBytes !== undefined && { fileBytes }),
+    });
+    await beforeStart?.(journal);
     const system = new ActorSystem({
       clock: systemClock,
       random: Math.random,

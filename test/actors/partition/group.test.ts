@@ -1,6 +1,7 @@
 import test from 'ava';
 import { POISON_CODE } from '../../../actors/partition/machine.ts';
 import { AppError, isFault } from '../../../src/model/errors.ts';
+import { offset } from '../../../src/model/units.ts';
 import { deadLetterRange } from '../../../storage/state/keys.ts';
 import { decodeDeadLetter } from '../../../storage/state/rows.ts';
 import { type StateStore, scan } from '../../../storage/state/state.ts';
@@ -146,6 +147,39 @@ test('a partition that cannot start says so to whoever asks, and the others serv
   t.deepEqual(await scene.openCounts(0), { view: 3 });
   t.regex(scene.system.snapshot()[1]?.lastError ?? '', /torn row/);
   await scene.close();
+});
+
+test('partitions that could not load at first are read from where they stand, not from the start of the log', async (t) => {
+  const dir = await scratchDir(t);
+  const first = await GroupScene.open({ dir, fileBytes: 4_096 });
+  await first.declare([BY_TYPE]);
+  const withoutIds = events(20).map(({ id: _, ...event }) => event);
+  for (let i = 0; i < 20; i++) await first.send(i % 2, withoutIds);
+  await first.applied();
+  await first.close();
+
+  let loads = 0;
+  const brokenAtFirst = (store: StateStore): StateStore => ({
+    ...store,
+    getMany: async (keys) => {
+      if (++loads <= 4) throw new AppError('state_io', 'disk full');
+      return store.getMany(keys);
+    },
+  });
+  const second = await GroupScene.open({
+    dir,
+    fileBytes: 4_096,
+    store: brokenAtFirst,
+    beforeStart: async ({ writer }) => {
+      const start = await writer.deleteBefore(offset(Math.min(...first.committed.values())));
+      t.true(start > 0);
+    },
+  });
+  await second.send(0, events(3, 'later'), { sequence: 100 });
+  await second.send(1, events(3, 'later'), { sequence: 101 });
+  await second.applied();
+  t.like(await second.ledger(1), { applied: 203 });
+  await second.close();
 });
 
 test('a partition without blocks keeps up with the log that others fill', async (t) => {

@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { isFault } from '../../../src/model/errors.ts';
 import { type Offset, offset } from '../../../src/model/units.ts';
+import { type Disk, nodeDisk } from '../../../storage/log/disk.ts';
 import { openJournalReader } from '../../../storage/log/journal-reader.ts';
 import { createJournalShared, durableEnd } from '../../../storage/log/journal-shared.ts';
 import { sequenceOf, testBlock } from './blocks.ts';
@@ -151,6 +152,86 @@ test('a seek goes back to an older file', async (t) => {
   t.deepEqual(
     (await readUntil(reader, 0, end)).map((block) => sequenceOf(block.bytes)),
     [1, 2, 3],
+  );
+});
+
+test('a seek that comes while a file is being closed is not forgotten', async (t) => {
+  const dir = await scratchDir(t);
+  const { journal, shared } = await scratchJournal(t, { dir, fileBytes: 1024 });
+  const offsets: Offset[] = [];
+  for (const sequence of [1, 2, 3]) {
+    offsets.push(...(await journal.writer.append([testBlock({ sequence, bodyBytes: 800 })])));
+  }
+  let closing = () => {};
+  const disk: Disk = {
+    ...nodeDisk,
+    close: async (fd) => {
+      closing();
+      await nodeDisk.close(fd);
+    },
+  };
+  const [first = START, second = START, third = START] = offsets;
+  const reader = openJournalReader({ dir, shared, disk, from: new Map([[0, third]]) });
+  t.teardown(() => reader.close());
+  await reader.read(1);
+  reader.seek(0, second);
+  closing = () => {
+    closing = () => {};
+    reader.seek(0, first);
+  };
+  t.deepEqual(
+    (await readUntil(reader, 0, durableEnd(shared) ?? START)).map((b) => sequenceOf(b.bytes)),
+    [1, 2, 3],
+  );
+});
+
+test('a damaged file that is replaced by a sound one is read on', async (t) => {
+  const dir = await scratchDir(t);
+  const { journal, shared } = await scratchJournal(t, { dir });
+  await journal.writer.append([1, 2].map((sequence) => testBlock({ sequence })));
+  const [path = ''] = await journalFiles(dir);
+  const sound = await readFile(path);
+  const damaged = Buffer.from(sound);
+  damaged[64 + 90] = 0xff;
+  await writeFile(path, damaged);
+  const reader = journal.openReader(new Map([[0, START]]));
+  t.teardown(() => reader.close());
+  t.true(isFault(await t.throwsAsync(reader.read(1 << 20)), 'block_corrupt'));
+  await writeFile(`${path}.restored`, sound);
+  await rename(`${path}.restored`, path);
+  t.deepEqual(
+    (await readUntil(reader, 0, durableEnd(shared) ?? START)).map((b) => sequenceOf(b.bytes)),
+    [1, 2],
+  );
+});
+
+test('a partition that is released no longer holds the others back', async (t) => {
+  const dir = await scratchDir(t);
+  const { journal, shared } = await scratchJournal(t, { dir });
+  const offsets = await journal.writer.append(
+    [0, 1, 1, 0].map((partition, sequence) => testBlock({ partition, sequence })),
+  );
+  const from = new Map([
+    [0, START],
+    [1, START],
+  ]);
+  const reader = journal.openReader(from);
+  t.teardown(() => reader.close());
+  const end = durableEnd(shared) ?? START;
+  await readUntil(reader, 0, end);
+  reader.seek(1, START);
+  await reader.read(1);
+  reader.release(1);
+  const more = journal.writer.append([1, 0].map((partition) => testBlock({ partition })));
+  const { blocks, readTo } = await reader.read(1);
+  await more;
+  // The next read begins where partition 0 was, and finds the block of partition 1 that nobody wants.
+  t.deepEqual([blocks.length, readTo(0) > end], [0, true]);
+  reader.seek(1, offsets[2] as Offset);
+  const again = await readUntil(reader, 1, durableEnd(shared) ?? START);
+  t.deepEqual(
+    again.map(({ partition }) => partition),
+    [1, 1, 0],
   );
 });
 
