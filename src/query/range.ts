@@ -36,7 +36,9 @@ export function rangeIn(
   const stepMs = request.stepMs ?? defaultStepMs(lengthMs, finestKept.stepMs);
   // An open end is that of the present step: else the points of a repeated query would shift with the clock.
   const toMs = request.toMs ?? ceilTo(nowMs + 1, stepMs);
-  const fromMs = request.fromMs ?? toMs - lengthMs;
+  // In whole steps: a step longer than the range would otherwise begin in the future.
+  const openFromMs = toMs - (request.toMs === undefined ? ceilTo(lengthMs, stepMs) : lengthMs);
+  const fromMs = request.fromMs ?? openFromMs;
   const dividing = kept.filter((tier) => stepMs % tier.stepMs === 0);
   const tier =
     dividing.findLast(({ stepMs: s }) => fromMs % s === 0 && toMs % s === 0) ?? dividing.at(-1);

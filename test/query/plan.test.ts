@@ -102,6 +102,12 @@ test('the points of a repeated query with an open end do not shift with the cloc
   t.is((later.fromMs - first.fromMs) % first.stepMs, 0);
 });
 
+test('a step longer than the range covers what has been, not what is to come', (t) => {
+  const { fromMs, toMs } = plan({ lastMs: 15 * MINUTE, stepMs: HOUR });
+  t.is(toMs - fromMs, HOUR);
+  t.true(fromMs <= NOW && NOW < toMs);
+});
+
 test('without a range it is the last hour, without a step about 240 points', (t) => {
   const hour = plan({});
   t.is(hour.toMs - hour.fromMs, HOUR);
