@@ -209,11 +209,12 @@ export class Partition {
       case 'commit':
         return this.#commitIfDue();
       case 'collect':
-        return answer(command.replyTo, () => this.#collect(command.request));
+        this.#machine.closeDue(command.request);
+        return this.#answer(command.replyTo, () => this.#collect(command.request));
       case 'ledger':
-        return answer(command.replyTo, () => this.#ledger(command.request));
+        return this.#answer(command.replyTo, () => this.#ledger(command.request));
       case 'verdict':
-        return answer(command.replyTo, () => this.#droppedRows(command.request));
+        return this.#answer(command.replyTo, () => this.#droppedRows(command.request));
       default:
         return assertNever(command);
     }
@@ -353,6 +354,18 @@ export class Partition {
     this.#askForHeartbeat();
   }
 
+  /** Asking changes nothing here. So what goes wrong, a bug included, is the asker's answer and not a crash. */
+  async #answer<T>(replyTo: Reply<T>, ask: () => Promise<T>): Promise<void> {
+    try {
+      replyTo(await ask());
+    } catch (error) {
+      if (!(error instanceof AppError)) {
+        this.#options.log.error({ err: error, partition: this.#id }, 'a question failed');
+      }
+      replyTo(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   async #collect(request: CollectRequest): Promise<CollectReply> {
     const { rows, deltas, ...rest } = this.#machine.collect(request);
     const keys = deltas.map((row) => rollupRowKey({ partition: this.#id, ...row }));
@@ -394,14 +407,4 @@ function droppedIn(verdict: Verdict, rowFrom: number, rowTo: number): number {
     if (verdict.isDropped(row)) dropped++;
   }
   return dropped;
-}
-
-/** A fault of the store while reading is the asker's answer; anything else is a crash of the partition. */
-async function answer<T>(replyTo: Reply<T>, ask: () => Promise<T>): Promise<void> {
-  try {
-    replyTo(await ask());
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    replyTo(error);
-  }
 }

@@ -303,6 +303,12 @@ export class PartitionMachine {
     this.#mustReload = false;
   }
 
+  /** To be called before `collect`, which reads only. */
+  closeDue({ tenant, rollup }: CollectRequest): void {
+    this.#rollups.advanceOne(tenant, rollup, this.#watermarkMs);
+  }
+
+  /** Throws `rollup_changing`. */
   collect(request: CollectRequest): Collection & { readonly watermarkMs: number } {
     return {
       ...this.#rollups.collect(request, this.#watermarkMs),

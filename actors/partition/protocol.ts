@@ -26,6 +26,8 @@ export interface SeriesLabels {
 export interface CollectRequest {
   readonly tenant: string;
   readonly rollup: string;
+  /** `identityOf` its definition: a partition that replays may still be at an older one of the same name. */
+  readonly identity: string;
   readonly fromMs: number;
   readonly toMs: number;
   readonly steps: readonly number[];

@@ -4,8 +4,9 @@ import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { mergeRows } from '../../src/aggregate/bucket-row.ts';
 import { layoutOf } from '../../src/aggregate/layout.ts';
 import { type FoldCounts, RollupState, type StoredRow } from '../../src/aggregate/rollup.ts';
-import { closedTo, expiredBeforeMs } from '../../src/aggregate/tiers.ts';
-import type { RollupDefinition, RollupsControl } from '../../src/model/rollup.ts';
+import { closedTo, expiredBeforeMs, tierOf } from '../../src/aggregate/tiers.ts';
+import { AppError } from '../../src/model/errors.ts';
+import { identityOf, type RollupDefinition, type RollupsControl } from '../../src/model/rollup.ts';
 import {
   liveRollupKey,
   rollupRange,
@@ -135,7 +136,7 @@ export class Rollups {
       const soonerMs = before.latenessMs - after.latenessMs;
       const closedMs = this.#watermark(after.name, watermarkMs) - soonerMs;
       if (closedMs > watermarkMs) heldMs[after.name] = closedMs;
-      if (JSON.stringify(before) === JSON.stringify(after)) continue;
+      if (identityOf(before) === identityOf(after)) continue;
       this.#toReload.add(after.name);
       // What the new lateness takes for closed must be closed in what is stored.
       for (const { state } of this.#live.get(after.name)?.values() ?? []) {
@@ -250,15 +251,27 @@ export class Rollups {
     return sweeps;
   }
 
-  collect({ tenant, rollup, ...range }: CollectRequest, watermarkMs: number): Collection {
+  /** To be called before `collect`, which reads only: closes what is complete. */
+  advanceOne(tenant: string, rollup: string, watermarkMs: number): void {
+    const live = this.#live.get(rollup)?.get(tenant);
+    live?.state.advance(this.#watermark(rollup, watermarkMs));
+  }
+
+  /** Throws `rollup_changing` if the definition in effect is not the one that is asked for. */
+  collect({ tenant, rollup, identity, ...range }: CollectRequest, watermarkMs: number): Collection {
     const definition = this.#definitions?.rollups.find(({ name }) => name === rollup);
+    if (definition === undefined || identityOf(definition) !== identity) {
+      throw new AppError('rollup_changing', `rollup "${rollup}" has another definition yet`, {
+        partition: this.#partition,
+      });
+    }
     const live = this.#live.get(rollup)?.get(tenant);
     const closed = this.#watermark(rollup, watermarkMs);
-    if (definition === undefined || live === undefined) {
-      const closedToMs = range.steps.map((stepMs) => closedEdge(definition, stepMs, closed));
+    if (live === undefined) {
+      const edges = closedTo(definition, closed);
+      const closedToMs = range.steps.map((stepMs) => edges[tierOf(definition, stepMs)] as number);
       return { closedToMs, rows: [], deltas: [], series: [] };
     }
-    live.state.advance(closed);
     const { rows, deltas, newSeries } = live.state.collect(range);
     const named = (row: StoredRow): RollupRow => ({ tenant, rollup, ...row });
     return {
@@ -311,13 +324,3 @@ export const amended = (stored: Uint8Array | undefined, delta: Uint8Array): Uint
 /** What decides the meaning of stored rows: definitions that agree on it can share them. */
 const rowsOf = ({ stream, dimensions, measures, resolutions }: RollupDefinition): string =>
   JSON.stringify([stream, dimensions, measures, resolutions.map(({ stepMs }) => stepMs)]);
-
-function closedEdge(
-  definition: RollupDefinition | undefined,
-  stepMs: number,
-  watermarkMs: number,
-): number {
-  const tier = definition?.resolutions.findIndex((resolution) => resolution.stepMs === stepMs);
-  if (definition === undefined || tier === undefined) return Number.NEGATIVE_INFINITY;
-  return closedTo(definition, watermarkMs)[tier] ?? Number.NEGATIVE_INFINITY;
-}

@@ -66,6 +66,10 @@ export const FAULT = {
   actor_stopped: { retryable: true, meaning: 'the actor has stopped or is restarting' },
   restart_limit: { retryable: false, meaning: 'an actor crashed more often than its limit allows' },
   thread_failed: { retryable: false, meaning: 'a thread of the server ended by itself' },
+  rollup_changing: {
+    retryable: true,
+    meaning: 'a partition has not come to the definition of the rollup that is asked for',
+  },
   query_invalid: { retryable: false, meaning: 'the query cannot be answered as asked' },
   query_timeout: { retryable: true, meaning: 'the query took longer than its limit' },
   query_overload: {

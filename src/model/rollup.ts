@@ -35,6 +35,9 @@ export interface RollupDefinition {
   readonly seriesMax: number;
 }
 
+/** Equal for definitions that are equal in everything: their rows mean the same and are kept and closed alike. */
+export const identityOf = (definition: RollupDefinition): string => JSON.stringify(definition);
+
 /** 1 s for 2 h, 1 min for 14 d, 15 min for 2 y. */
 export const DEFAULT_RESOLUTIONS: readonly Resolution[] = [
   { stepMs: 1_000, retentionMs: 2 * 3_600_000 },

@@ -3,6 +3,7 @@
  * answers what it has closed; what is still open at a coarse tier comes from the finer ones.
  */
 import { AppError } from '../model/errors.ts';
+import { identityOf } from '../model/rollup.ts';
 import { COLLECT_TIMEOUT_MS } from './limits.ts';
 import type { Plan } from './plan.ts';
 import type { CollectReply, PartitionClient, StoredRollups } from './ports.ts';
@@ -19,6 +20,8 @@ export interface PartitionSource {
   readonly partition: number;
   /** False: it did not answer in time, and only committed rows are there. */
   readonly answered: boolean;
+  /** False: what it has committed is of another definition of the rollup, and nothing of it can be read. */
+  readonly isReadable: boolean;
   /** Events at or before it are complete in this answer. */
   readonly watermarkMs: number;
   readonly spans: readonly Span[];
@@ -40,13 +43,16 @@ export async function openSource(
   const endOffset = partitions.endOffset(partition);
   const reply = await collectIfAlive(partition, plan, partitions);
   if (reply === undefined) {
-    const watermarkMs = (await stored.watermarkMs(partition)) - plan.rollup.latenessMs;
+    const committedMs = await stored.watermarkMs(partition, plan.rollup);
+    const isReadable = committedMs !== undefined;
+    const watermarkMs = (committedMs ?? Number.NEGATIVE_INFINITY) - plan.rollup.latenessMs;
     const closedToMs = plan.tiersMs.map(() => watermarkMs);
     return {
       partition,
       answered: false,
+      isReadable,
       watermarkMs,
-      spans: spansOf(plan, closedToMs),
+      spans: isReadable ? spansOf(plan, closedToMs) : [],
       changed: new Map(),
       newSeries: [],
     };
@@ -57,6 +63,7 @@ export async function openSource(
   return {
     partition,
     answered: true,
+    isReadable: true,
     watermarkMs: Math.max(reply.watermarkMs, idleWatermarkMs),
     spans: spansOf(plan, reply.closedToMs),
     changed: indexRows(reply.rows),
@@ -69,12 +76,13 @@ async function collectIfAlive(
   { tenant, rollup, fromMs, toMs, tiersMs, groups }: Plan,
   partitions: PartitionClient,
 ): Promise<CollectReply | undefined> {
-  const request = { tenant, rollup: rollup.name, fromMs, toMs, steps: tiersMs, groups };
+  const identity = identityOf(rollup);
+  const request = { tenant, rollup: rollup.name, identity, fromMs, toMs, steps: tiersMs, groups };
   try {
     return await partitions.collect(partition, request, COLLECT_TIMEOUT_MS);
   } catch (error) {
     // An operating fault of one partition must not take the answer of the others; a bug must show.
-    if (error instanceof AppError && error.retryable) return undefined;
+    if (error instanceof AppError) return undefined;
     throw error;
   }
 }

@@ -13,7 +13,10 @@ export type { CollectReply, CollectRequest, LedgerReply, LedgerRequest, SeriesLa
 /** The partitions of this server, wherever their threads are. Partitions count from 0. */
 export interface PartitionClient {
   readonly partitions: number;
-  /** Rejects with `query_timeout`, or with the actor's fault while it restarts. */
+  /**
+   * Rejects with `query_timeout`, with the actor's fault while it restarts, or with `rollup_changing` while it
+   * replays what was logged under another definition.
+   */
   collect(partition: number, request: CollectRequest, timeoutMs: number): Promise<CollectReply>;
   ledger(partition: number, request: LedgerRequest, timeoutMs: number): Promise<LedgerReply>;
   /** Every block before it is applied and seen by the next `collect`. */
@@ -46,8 +49,11 @@ export interface StoredRollups {
     rollup: string,
     afterId: number,
   ): Promise<readonly SeriesLabels[]>;
-  /** The partition's committed watermark, lateness not subtracted; -Infinity before the first commit. */
-  watermarkMs(partition: number): Promise<number>;
+  /**
+   * The partition's committed watermark, lateness not subtracted. Undefined while what is committed is not of this
+   * definition of the rollup: its rows and series may mean something else.
+   */
+  watermarkMs(partition: number, rollup: RollupDefinition): Promise<number | undefined>;
 }
 
 /** The rollups in effect; a change makes new definition objects. */

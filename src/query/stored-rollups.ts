@@ -1,14 +1,14 @@
 /** The committed rollups, read from the state store. */
-import { decodePartitionState } from '../../actors/partition/snapshot.ts';
+import { loadHead } from '../../actors/partition/snapshot.ts';
 import {
   parseRollupRowKey,
-  partitionStateKey,
   rollupRowRange,
   seriesIdOf,
   seriesRange,
 } from '../../storage/state/keys.ts';
 import { decodeSeriesLabels } from '../../storage/state/rows.ts';
 import { type StateReader, scan } from '../../storage/state/state.ts';
+import { identityOf } from '../model/rollup.ts';
 import type { RowScan, SeriesLabels, StoredRollups } from './ports.ts';
 
 export const storedRollups = (state: StateReader): StoredRollups => ({
@@ -30,8 +30,10 @@ export const storedRollups = (state: StateReader): StoredRollups => ({
     return series;
   },
 
-  async watermarkMs(partition): Promise<number> {
-    const [row] = await state.getMany([partitionStateKey(partition)]);
-    return row === undefined ? Number.NEGATIVE_INFINITY : decodePartitionState(row).watermarkMs;
+  async watermarkMs(partition, rollup): Promise<number | undefined> {
+    const head = await loadHead(state, partition);
+    const stored = head?.definitions?.rollups.find(({ name }) => name === rollup.name);
+    if (stored === undefined || identityOf(stored) !== identityOf(rollup)) return undefined;
+    return head?.state.watermarkMs;
   },
 });

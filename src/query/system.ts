@@ -108,6 +108,6 @@ export async function sumLedger(
 }
 
 function missingIfFault(error: unknown): LedgerReply | undefined {
-  if (error instanceof AppError && error.retryable) return undefined;
+  if (error instanceof AppError) return undefined;
   throw error;
 }

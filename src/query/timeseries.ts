@@ -36,7 +36,8 @@ export async function answerTimeseries(
       openSource(partition, plan, partitions, stored, nowMs),
     ),
   );
-  for (const { partition, newSeries } of parts) {
+  for (const { partition, newSeries, isReadable } of parts) {
+    if (!isReadable) continue;
     groups.extend(partition, await tables.read(partition, plan.tenant, plan.rollup));
     groups.extend(partition, newSeries);
   }

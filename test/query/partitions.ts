@@ -34,6 +34,7 @@ interface Partition {
   committedWatermarkMs: number;
   offset: number;
   isDown: boolean;
+  isAtOldDefinition: boolean;
 }
 
 export class MemoryPartitions implements PartitionClient, StoredRollups, RollupCatalog {
@@ -59,6 +60,7 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
       committedWatermarkMs: Number.NEGATIVE_INFINITY,
       offset: 0,
       isDown: false,
+      isAtOldDefinition: false,
     }));
   }
 
@@ -103,8 +105,14 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
     this.#at(partition).isDown = true;
   }
 
+  /** From now on what the partition holds and has committed is of other definitions. */
+  replay(partition: number): void {
+    this.#at(partition).isAtOldDefinition = true;
+  }
+
   async collect(partition: number, request: CollectRequest): Promise<CollectReply> {
-    const { rollups, rows, watermarkMs, offset, isDown } = this.#at(partition);
+    const { rollups, rows, watermarkMs, offset, isDown, isAtOldDefinition } = this.#at(partition);
+    if (isAtOldDefinition) throw new AppError('rollup_changing', 'the partition replays');
     if (isDown) throw new AppError('actor_stopped', 'the partition restarts');
     const { tenant, rollup } = request;
     const state = rollups.get(rollup);
@@ -161,8 +169,9 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
     return (this.#at(partition).series.get(rollup) ?? []).filter(({ id }) => id > afterId);
   }
 
-  async watermarkMs(partition: number): Promise<number> {
-    return this.#at(partition).committedWatermarkMs;
+  async watermarkMs(partition: number): Promise<number | undefined> {
+    const { isAtOldDefinition, committedWatermarkMs } = this.#at(partition);
+    return isAtOldDefinition ? undefined : committedWatermarkMs;
   }
 
   #at(partition: number): Partition {

@@ -4,9 +4,15 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { encodePartitionState } from '../../actors/partition/snapshot.ts';
 import { storedRollups } from '../../src/query/stored-rollups.ts';
-import { partitionStateKey, rollupRowKey, seriesKey } from '../../storage/state/keys.ts';
+import {
+  definitionsKey,
+  partitionStateKey,
+  rollupRowKey,
+  seriesKey,
+} from '../../storage/state/keys.ts';
 import { openState } from '../../storage/state/rocksdb.ts';
 import { encodeSeriesLabels } from '../../storage/state/rows.ts';
+import { BY_TYPE } from './rollups.ts';
 
 const STATE = { position: 8, watermarkMs: 42, nowMs: 50, producers: [], generations: [] };
 
@@ -52,7 +58,8 @@ test('rows come in the order of time, only of what was asked', async (t) => {
 test('series and the watermark are those of the last commit', async (t) => {
   const state = await openTestState(t);
   const stored = storedRollups(state);
-  t.is(await stored.watermarkMs(1), Number.NEGATIVE_INFINITY);
+  t.is(await stored.watermarkMs(1, BY_TYPE), undefined);
+  const definitions = { type: 'setRollups', version: 1, rollups: [BY_TYPE] };
   const series = [1, 2, 3].map((id) => ({ id, labels: [`l${id}`, null] }));
   await state.commit([
     ...series.map(({ id, labels }) => ({
@@ -60,8 +67,11 @@ test('series and the watermark are those of the last commit', async (t) => {
       value: encodeSeriesLabels(labels),
     })),
     { key: partitionStateKey(1), value: encodePartitionState(STATE) },
+    { key: definitionsKey(1), value: Buffer.from(JSON.stringify(definitions)) },
   ]);
-  t.is(await stored.watermarkMs(1), 42);
+  t.is(await stored.watermarkMs(1, BY_TYPE), 42);
+  const declaredAnew = { ...BY_TYPE, dimensions: ['country'] };
+  t.is(await stored.watermarkMs(1, declaredAnew), undefined, 'what is stored means something else');
   t.deepEqual(await stored.series(1, 'a', 'r', 0), series);
   t.deepEqual(await stored.series(1, 'a', 'r', 2), series.slice(2));
   t.deepEqual(await stored.series(2, 'a', 'r', 0), []);

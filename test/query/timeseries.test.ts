@@ -256,6 +256,18 @@ test('of a partition that does not answer the committed part counts, and the ans
   });
 });
 
+test('a partition that replays what was logged under another definition is missing, with what it has committed', async (t) => {
+  const { memory, clock, ask } = setUp();
+  memory.apply(0, [event(START)], START);
+  memory.apply(1, [event(START)], START);
+  memory.commit(1);
+  memory.replay(1);
+  clock.nowMs = START + HOUR;
+  const answer = await ask({ fromMs: START, toMs: START + HOUR, stepMs: MINUTE });
+  t.like(answer, { complete: false, watermarkMs: null, missingPartitions: [1] });
+  t.deepEqual(plain(answer.series), { '': [[0, 1]] });
+});
+
 test('a long range is read from the coarse tier, only its end from finer ones', async (t) => {
   const { memory, clock, ask } = setUp(1);
   for (let minute = 0; minute < 120; minute++) {

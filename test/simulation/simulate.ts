@@ -9,7 +9,7 @@ import { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { layoutOf } from '../../src/aggregate/layout.ts';
 import { StepAccumulator } from '../../src/aggregate/merge.ts';
 import { expiredBeforeMs } from '../../src/aggregate/tiers.ts';
-import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { identityOf, type RollupDefinition } from '../../src/model/rollup.ts';
 import {
   deadLetterRange,
   ledgerRange,
@@ -150,7 +150,9 @@ async function readMinutes(
   const rollup = definition.name;
   const groups = [0, ...layoutOf(definition).sketches.map((_, i) => i + 1)];
   const steps = [1_000, MINUTE_MS];
-  const request = { tenant, rollup, fromMs: 0, toMs: FOREVER_MS, steps, groups };
+  const identity = identityOf(definition);
+  const request = { tenant, rollup, identity, fromMs: 0, toMs: FOREVER_MS, steps, groups };
+  machine.closeDue(request);
   const live = machine.collect(request);
   const labels = new Map<number, string>();
   for await (const { key, value } of scan(store, seriesRange(0, tenant, rollup))) {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { packControl } from '../../src/model/block.ts';
+import { identityOf } from '../../src/model/rollup.ts';
 import { PartitionLinks } from '../../src/threads/partition-links.ts';
 import { PartitionWorker } from '../../src/threads/partition-worker.ts';
 import {
@@ -79,6 +80,7 @@ const LEDGER = { tenant: TENANT, fromMs: 0, toMs: NOW_MS * 2 };
 const EVERYTHING = {
   tenant: TENANT,
   rollup: BY_TYPE.name,
+  identity: identityOf(BY_TYPE),
   fromMs: 0,
   toMs: NOW_MS * 2,
   steps: [1_000],

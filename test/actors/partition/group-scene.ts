@@ -17,7 +17,7 @@ import { BlockColumns } from '../../../src/aggregate/block-columns.ts';
 import { StepAccumulator } from '../../../src/aggregate/merge.ts';
 import { packControl } from '../../../src/model/block.ts';
 import { systemClock } from '../../../src/model/clock.ts';
-import type { RollupDefinition } from '../../../src/model/rollup.ts';
+import { identityOf, type RollupDefinition } from '../../../src/model/rollup.ts';
 import { type Journal, openJournal } from '../../../storage/log/journal.ts';
 import {
   createJournalShared,
@@ -201,6 +201,7 @@ export class GroupScene {
     const request = {
       tenant: TENANT,
       rollup: BY_TYPE.name,
+      identity: identityOf(BY_TYPE),
       fromMs: 0,
       toMs: NOW_MS * 2,
       steps: [1_000, 60_000],

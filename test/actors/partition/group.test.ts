@@ -128,6 +128,29 @@ test('an event that crashes its partition each time goes to the dead letters; it
   await scene.close();
 });
 
+test('a question that goes wrong is answered with the error; the partition goes on', async (t) => {
+  let isBroken = false;
+  const broken = (store: StateStore): StateStore => ({
+    ...store,
+    getMany: async (keys) => {
+      if (isBroken) throw new TypeError('a bug');
+      return store.getMany(keys);
+    },
+  });
+  const scene = await GroupScene.open({ dir: await scratchDir(t), store: broken });
+  await scene.declare([BY_TYPE]);
+  await scene.send(0, events(3));
+  await scene.applied();
+  isBroken = true;
+  const request = { offset: 8, rowFrom: 0, rowTo: 1 };
+  const refused = scene.ask<number>(0, (replyTo) => ({ type: 'verdict', request, replyTo }));
+  await t.throwsAsync(refused, { instanceOf: TypeError, message: 'a bug' });
+  isBroken = false;
+  t.deepEqual(await scene.openCounts(0), { view: 3 });
+  t.is(scene.system.snapshot()[0]?.restarts, 0);
+  await scene.close();
+});
+
 test('a partition that cannot start says so to whoever asks, and the others serve', async (t) => {
   const broken = (store: StateStore): StateStore => ({
     ...store,
