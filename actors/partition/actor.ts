@@ -269,7 +269,7 @@ export class Partition {
     let reload = false;
     if (this.#suspicion.isPoison(block.offset)) {
       await this.commit();
-      await this.#applyWithoutPoison(block);
+      reload = await this.#applyWithoutPoison(block);
     } else {
       reload = machine.apply(block).reload;
     }
@@ -278,7 +278,8 @@ export class Partition {
     this.#suspicion.passed(block.offset);
   }
 
-  async #applyWithoutPoison(block: LoggedBlock): Promise<void> {
+  /** Answers whether the rollups are to be loaded again. */
+  async #applyWithoutPoison(block: LoggedBlock): Promise<boolean> {
     const { machine: options, store, log } = this.#options;
     const committed = await loadSnapshot(store, this.#id);
     // Duplicates are never folded, so trials need not know them.
@@ -304,13 +305,13 @@ export class Partition {
     );
     if (poison === undefined) {
       this.#machine.skip(block);
-      return;
+      return false;
     }
     const leftOut: LeftOut = {
       rows: poison,
       reason: 'applying this event crashed its partition repeatedly',
     };
-    this.#machine.apply(block, leftOut);
+    return this.#machine.apply(block, leftOut).reload;
   }
 
   #advanceTo(offset: number): void | Promise<void> {

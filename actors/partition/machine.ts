@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
-import { Block, readControl } from '../../src/model/block.ts';
+import { Block, type BlockHead, headOf, readControl } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { assertNever } from '../../src/model/result.ts';
@@ -229,10 +229,19 @@ export class PartitionMachine {
     return effects;
   }
 
-  /** Passes over a block that cannot be applied even without its rows. */
+  /**
+   * Passes over a block that cannot be applied even without its rows. Perhaps it cannot be read at all: from its header
+   * the ledger knows what was refused, and its verdict keeps it from being tried again when ids are learned anew.
+   */
   skip(logged: LoggedBlock): void {
     this.#begin(logged);
-    this.counters.poison += 1;
+    const head = headOf(logged.bytes);
+    const { received, rows } = head;
+    this.#nowMs = Math.max(this.#nowMs, head.arrivalMs);
+    this.counters.blocks += 1;
+    this.counters.poison += received;
+    this.#drop(logged.offset, rows, undefined);
+    this.#count(head, { received, rejected: received });
     this.#position = logged.nextOffset;
   }
 
@@ -438,7 +447,7 @@ export class PartitionMachine {
     this.#verdictBytes += verdict.length;
   }
 
-  #count(block: Block, counts: Partial<typeof NO_EVENTS>): void {
+  #count(block: BlockHead, counts: Partial<typeof NO_EVENTS>): void {
     this.#ledger.add(block.tenant, block.stream, this.#nowMs, { ...NO_EVENTS, ...counts });
   }
 

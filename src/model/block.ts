@@ -3,7 +3,7 @@
  * speed and in one width, so that the loops over them stay monomorphic; no object is made per event.
  */
 
-import { AT, BLOCK_KIND, type BlockKind } from './block-format.ts';
+import { AT, BLOCK_HEADER_BYTES, BLOCK_KIND, type BlockKind } from './block-format.ts';
 import {
   DIRECTORY_ENTRY_BYTES,
   NUMBER_ENCODING,
@@ -25,6 +25,28 @@ export interface BlockColumn {
 }
 
 const decoder = new TextDecoder();
+
+/** What can be said of a block whose columns cannot be read. */
+export type BlockHead = Pick<Block, 'tenant' | 'stream' | 'arrivalMs' | 'rows' | 'received'>;
+
+export function headOf(bytes: Uint8Array): BlockHead {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    ...namesOf(bytes, view),
+    arrivalMs: view.getFloat64(AT.arrivalMs, true),
+    rows: view.getUint32(AT.rows, true),
+    received: view.getUint32(AT.received, true),
+  };
+}
+
+function namesOf(bytes: Uint8Array, view: DataView): { tenant: string; stream: string } {
+  const streamAt = BLOCK_HEADER_BYTES + view.getUint16(AT.tenantLength, true);
+  const streamEnd = streamAt + view.getUint16(AT.streamLength, true);
+  return {
+    tenant: decoder.decode(bytes.subarray(BLOCK_HEADER_BYTES, streamAt)),
+    stream: decoder.decode(bytes.subarray(streamAt, streamEnd)),
+  };
+}
 
 /** A view of a block whose checksum has been checked by whoever read it from outside (`checkBlock`). */
 export class Block {
@@ -67,11 +89,9 @@ export class Block {
     this.rejected = view.getUint32(AT.rejected, true);
     this.tsMinMs = view.getFloat64(AT.tsMinMs, true);
     this.tsMaxMs = view.getFloat64(AT.tsMaxMs, true);
-    const tenantAt = 80;
-    const streamAt = tenantAt + view.getUint16(AT.tenantLength, true);
-    const streamEnd = streamAt + view.getUint16(AT.streamLength, true);
-    this.tenant = decoder.decode(bytes.subarray(tenantAt, streamAt));
-    this.stream = decoder.decode(bytes.subarray(streamAt, streamEnd));
+    const { tenant, stream } = namesOf(bytes, view);
+    this.tenant = tenant;
+    this.stream = stream;
     this.columns = readDirectory(bytes, view);
   }
 

@@ -1,10 +1,12 @@
 import test from 'ava';
 import { POISON_CODE } from '../../../actors/partition/machine.ts';
+import { AT, sealBlock } from '../../../src/model/block-format.ts';
 import { AppError, isFault } from '../../../src/model/errors.ts';
 import { offset } from '../../../src/model/units.ts';
 import { deadLetterRange } from '../../../storage/state/keys.ts';
 import { decodeDeadLetter } from '../../../storage/state/rows.ts';
 import { type StateStore, scan } from '../../../storage/state/state.ts';
+import { eventBlock } from '../../aggregate/event-blocks.ts';
 import { BY_TYPE, GroupScene, NOW_MS, scratchDir, TENANT } from './group-scene.ts';
 
 const events = (count: number, type = 'view') =>
@@ -126,6 +128,34 @@ test('an event that crashes its partition each time goes to the dead letters; it
   t.true((zero?.restarts ?? 0) >= 3);
   t.is(one?.restarts, 0);
   await scene.close();
+});
+
+test('a block that cannot even be read is passed over for good: counted as rejected, and no hindrance to a restart', async (t) => {
+  const dir = await scratchDir(t);
+  const first = await GroupScene.open({ dir });
+  await first.declare([BY_TYPE]);
+  await first.send(0, events(3));
+  const place = { arrivalMs: NOW_MS, partition: 0, sequence: 50, tenant: TENANT };
+  const { bytes } = eventBlock(events(5, 'lost'), place);
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(AT.columns, 60_000, true);
+  sealBlock(bytes);
+  await first.journal.writer.append([bytes]);
+  await first.send(0, events(2, 'later'), { sequence: 51 });
+  await first.until(() => {
+    first.group.commit();
+    return (first.committed.get(0) ?? 0) >= (first.shared.partitionEnds[0] as number);
+  });
+  await first.group.partition(0).ref.credit(2);
+  t.like(await first.ledger(0), { received: 10, applied: 5, rejected: 5 });
+  t.is(first.group.partition(0).stats.counters.poison, 5);
+  await first.close();
+
+  const second = await GroupScene.open({ dir });
+  await second.send(0, [...events(3), ...events(1, 'new')], { sequence: 52 });
+  await second.applied();
+  t.like(await second.ledger(0), { received: 14, applied: 6, duplicate: 3, rejected: 5 });
+  t.is(second.system.snapshot()[0]?.restarts, 0);
+  await second.close();
 });
 
 test('a question that goes wrong is answered with the error; the partition goes on', async (t) => {
