@@ -39,6 +39,18 @@ export class BodyMemory {
     return pooled;
   }
 
+  /** Counts bytes that a body holds elsewhere; false if all bodies together have reached the bound. */
+  hold(bytes: number): boolean {
+    if (this.#bytesTaken + bytes > this.#bytesMax) return false;
+    this.#bytesTaken += bytes;
+    return true;
+  }
+
+  /** The bytes of a `hold` that answered true are gone. */
+  drop(bytes: number): void {
+    this.#bytesTaken -= bytes;
+  }
+
   /** `buffer` came from `take` and is used no more. */
   give(buffer: Uint8Array): void {
     const bytes = buffer.length;

@@ -16,7 +16,7 @@ import type { Counters } from './counters.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { type BodyForm, StreamDecoder } from './decode/decoder.ts';
 import type { DecodeLimits } from './decode/limits.ts';
-import { DecodeOutcome } from './decode/outcome.ts';
+import { BODY_START, type BodyPlace, DecodeOutcome } from './decode/outcome.ts';
 import { BLOCK_ROWS_WANTED, LINGER_MS, OPEN_BATCHES_MAX } from './limits.ts';
 import { type PartitionRows, placeRows } from './placement.ts';
 import type { Producer } from './producer.ts';
@@ -108,22 +108,22 @@ export class Coalescer {
   }
 
   /**
-   * Decodes `body`, or a slice that starts at line `lineFrom`, into the stream's open batch. The contribution hears of
-   * each piece once it is durable; the caller ends it after the last call.
+   * Decodes the piece of `body` that starts at `from` into the stream's open batch; the outcome says where the next
+   * one does. The contribution hears of each once it is durable; the caller ends it after the last call.
    */
   add(
     { tenant, stream, form }: Destination,
     body: Uint8Array,
     contribution: Contribution,
-    lineFrom = 0,
+    from = BODY_START,
   ): DecodeOutcome {
     const batch = this.#batchOf(tenant, stream);
     const adding = { contribution, from: batch.rows };
     batch.adding = adding;
-    const outcome = this.#decode(batch, form, body);
+    const outcome = this.#decode(batch, form, body, from);
     if (outcome === undefined) return new DecodeOutcome();
     batch.adding = undefined;
-    batch.deadLetters.add(outcome, lineFrom);
+    batch.deadLetters.add(outcome);
     if (batch.rows > adding.from || outcome.rejected > 0) {
       join(batch, adding);
       this.#schedule();
@@ -135,9 +135,14 @@ export class Coalescer {
    * Bad input never throws, so a throw is a bug, and what the batch holds is not to be trusted. It is given up with its
    * requests, none of which is acknowledged; one poisonous body must not stop the server for everybody.
    */
-  #decode(batch: OpenBatch, form: BodyForm, body: Uint8Array): DecodeOutcome | undefined {
+  #decode(
+    batch: OpenBatch,
+    form: BodyForm,
+    body: Uint8Array,
+    from: BodyPlace,
+  ): DecodeOutcome | undefined {
     try {
-      return batch.decoder.decode(form, body, this.#options.clock.now());
+      return batch.decoder.decode(form, body, this.#options.clock.now(), from);
     } catch (error) {
       const { tenant, stream, parts, adding } = batch;
       this.#options.logger.error({ err: error, tenant, stream, form }, 'the decoder failed');

@@ -26,11 +26,8 @@ export class DeadLetters {
     return this.#lines.length;
   }
 
-  /**
-   * Lines past the memory bound are counted only, like those of which the decoder kept no bytes. `lineFrom` is the
-   * line of its body that the outcome counts as 0.
-   */
-  add({ rejected, rejections }: DecodeOutcome, lineFrom: number): void {
+  /** Lines past the memory bound are counted only, like those of which the decoder kept no bytes. */
+  add({ rejected, rejections }: DecodeOutcome): void {
     this.#rejected += rejected;
     for (const { code, message, line, raw } of rejections) {
       const codeBytes = encoder.encode(code);
@@ -41,7 +38,7 @@ export class DeadLetters {
       this.#codes.push(codeBytes);
       this.#messages.push(messageBytes);
       this.#raws.push(raw);
-      this.#lines.push(lineFrom + line);
+      this.#lines.push(line);
     }
   }
 

@@ -4,6 +4,7 @@ import type { AppliedWaits } from './applied.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { Counters } from './counters.ts';
 import type { Inflater } from './inflate.ts';
+import type { Pieces } from './pieces.ts';
 import type { BodyRules } from './receive-body.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
@@ -11,6 +12,7 @@ export interface EdgeContext {
   readonly rules: AdmissionRules;
   readonly bodyRules: BodyRules;
   readonly coalescer: Coalescer;
+  readonly pieces: Pieces;
   readonly inflater: Inflater;
   readonly applied: AppliedWaits;
   readonly counters: Counters;

@@ -1,21 +1,15 @@
 /** `POST /v1/events`: a request's way from admission to its answer. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { Rejection } from '../model/errors.ts';
 import { type Admitted, admitEvents, announcedLength } from './admission.ts';
-import type { Destination } from './coalescer.ts';
 import { Contribution } from './contribution.ts';
-import type { DecodeOutcome } from './decode/outcome.ts';
+import { DEFAULT_DECODE_LIMITS } from './decode/limits.ts';
 import type { EdgeContext } from './edge-context.ts';
 import { Exchange } from './exchange.ts';
-import {
-  DECODE_SLICE_BYTES,
-  DOCUMENT_BYTES_MAX,
-  REPLY_ERRORS_MAX,
-  SKIPPED_BODY_BYTES_MAX,
-} from './limits.ts';
-import { type ReceivedBody, receiveBody } from './receive-body.ts';
+import type { Compression } from './inflate.ts';
+import { DOCUMENT_BYTES_MAX, SKIPPED_BODY_BYTES_MAX } from './limits.ts';
+import { BodyOutcome } from './pieces.ts';
+import { NO_MEMORY, type ReceivedBody, receiveBody } from './receive-body.ts';
 import { type Refusal, refusalOfFault } from './refusal.ts';
-import { slicesOf } from './slices.ts';
 
 export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequest): void {
   const origin = edge.rules.origins.answerTo(req.getHeader('origin'));
@@ -28,18 +22,15 @@ export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequ
     exchange.refuse(admitted.error, [], isLong);
     return;
   }
-  const { destination, encoding } = admitted.value;
-  const isSliced = (length: number) => length > DECODE_SLICE_BYTES;
-  const mustOwn = encoding === 'identity' ? isSliced : () => true;
+  const { encoding } = admitted.value;
+  /** What cannot be decoded before the socket's own buffer is gone. */
+  const mustOwn = (length: number) =>
+    encoding !== 'identity' || length > DEFAULT_DECODE_LIMITS.pieceBytesMax;
   receiveBody(exchange, edge.bodyRules, mustOwn, (body) => {
     edge.counters.bodyBytes += body.bytes.length;
     const request = new EventsRequest(edge, exchange, admitted.value);
-    if (encoding !== 'identity' || body.bytes.length > DECODE_SLICE_BYTES) {
-      void request.takeLater(body);
-    } else {
-      request.take(body.bytes, destination);
-      body.release();
-    }
+    if (encoding === 'identity') request.take(body);
+    else void request.takeCompressed(body, encoding);
   });
 }
 
@@ -49,9 +40,7 @@ class EventsRequest {
   readonly #exchange: Exchange;
   readonly #admitted: Admitted;
   readonly #contribution: Contribution;
-  readonly #errors: Rejection[] = [];
-  #accepted = 0;
-  #rejected = 0;
+  readonly #outcome = new BodyOutcome();
 
   constructor(edge: EdgeContext, exchange: Exchange, admitted: Admitted) {
     this.#edge = edge;
@@ -60,61 +49,45 @@ class EventsRequest {
     this.#contribution = new Contribution(admitted.ack === 'applied', () => this.#settled());
   }
 
-  /** Decodes a small body at once. */
-  take(bytes: Uint8Array, destination: Destination): void {
-    this.#note(this.#edge.coalescer.add(destination, bytes, this.#contribution), 0);
-    this.#contribution.end();
-  }
-
-  /** Inflates a compressed body; decodes a large one in slices and lets others in between. */
-  async takeLater(body: ReceivedBody): Promise<void> {
-    const { destination, encoding } = this.#admitted;
-    let bytes = body.bytes;
-    if (encoding !== 'identity') {
-      const inflated = await this.#edge.inflater.inflate(bytes, encoding);
+  /** Decodes a body of usual size at once. */
+  take(body: ReceivedBody): void {
+    const { bytes, isOwned } = body;
+    const { destination } = this.#admitted;
+    if (destination.form !== 'ndjson' && bytes.length > DOCUMENT_BYTES_MAX) {
+      this.#exchange.refuse(DOCUMENT_TOO_LARGE);
       body.release();
-      if (this.#exchange.isOver) return;
-      if (!inflated.ok) return this.#exchange.refuse(inflated.error);
-      bytes = inflated.value;
-      this.#edge.counters.inflatedBytes += bytes.length;
+      return;
     }
-    if (destination.form !== 'ndjson') {
-      if (bytes.length > DOCUMENT_BYTES_MAX) this.#exchange.refuse(DOCUMENT_TOO_LARGE);
-      else this.take(bytes, destination);
-    } else {
-      await this.#takeSlices(bytes, destination);
-    }
+    const contribution = this.#contribution;
+    const decoded = this.#edge.pieces.decode({
+      destination,
+      bytes,
+      isOwned,
+      contribution,
+      outcome: this.#outcome,
+    });
+    if (decoded === undefined) body.release();
+    else void decoded.then(body.release);
+  }
+
+  async takeCompressed(body: ReceivedBody, encoding: Compression): Promise<void> {
+    const inflated = await this.#edge.inflater.inflate(body.bytes, encoding);
     body.release();
-  }
-
-  async #takeSlices(bytes: Uint8Array, destination: Destination): Promise<void> {
-    const { coalescer } = this.#edge;
-    for (const slice of slicesOf(bytes, DECODE_SLICE_BYTES)) {
-      if (slice.lineFrom > 0) await new Promise((resolve) => setImmediate(resolve));
-      const { lineFrom } = slice;
-      const outcome = coalescer.add(destination, slice.bytes, this.#contribution, lineFrom);
-      this.#note(outcome, lineFrom);
-    }
-    this.#contribution.end();
-  }
-
-  #note(outcome: DecodeOutcome, lineFrom: number): void {
-    const { counters, rules } = this.#edge;
-    this.#accepted += outcome.accepted;
-    this.#rejected += outcome.rejected;
-    for (const { code, line, message } of outcome.rejections) {
-      if (this.#errors.length === REPLY_ERRORS_MAX) break;
-      this.#errors.push({ line: lineFrom + line, code, message });
-    }
-    counters.decoded(outcome);
-    rules.quotas.charge(this.#admitted.destination.tenant, outcome.accepted + outcome.rejected);
+    if (this.#exchange.isOver) return;
+    if (!inflated.ok) return this.#exchange.refuse(inflated.error);
+    const bytes = inflated.value;
+    this.#edge.counters.inflatedBytes += bytes.length;
+    const { memory } = this.#edge.bodyRules;
+    if (!memory.hold(bytes.length)) return this.#exchange.refuse(NO_MEMORY);
+    this.take({ bytes, isOwned: true, release: () => memory.drop(bytes.length) });
   }
 
   #settled(): void {
     const { fault } = this.#contribution;
+    const { accepted, rejected } = this.#outcome;
     if (fault !== undefined) this.#exchange.refuse(refusalOfFault(fault.code));
-    else if (this.#accepted + this.#rejected === 0) this.#exchange.refuse(EMPTY_BODY);
-    else if (this.#accepted === 0) this.#reply(400, '');
+    else if (accepted + rejected === 0) this.#exchange.refuse(EMPTY_BODY);
+    else if (accepted === 0) this.#reply(400, '');
     else if (this.#admitted.ack === 'applied') void this.#replyApplied();
     else this.#reply(200, '');
   }
@@ -125,9 +98,8 @@ class EventsRequest {
   }
 
   #reply(status: 200 | 400, more: string): void {
-    const accepted = this.#accepted;
-    const rejected = this.#rejected;
-    const outcome = outcomeJson(accepted, rejected, this.#errors, this.#contribution.position);
+    const { accepted } = this.#outcome;
+    const outcome = outcomeJson(this.#outcome, this.#contribution.position);
     const error = accepted === 0 ? `"error":${ALL_REJECTED},` : '';
     if (accepted === 0) this.#edge.counters.refused('all_rejected');
     this.#exchange.reply(status, `{${error}${outcome}${more}}`);
@@ -135,12 +107,7 @@ class EventsRequest {
 }
 
 /** The members that the answers to a request and to a frame share. */
-export function outcomeJson(
-  accepted: number,
-  rejected: number,
-  errors: readonly Rejection[],
-  position: string,
-): string {
+export function outcomeJson({ accepted, rejected, errors }: BodyOutcome, position: string): string {
   const list = errors.length === 0 ? '[]' : JSON.stringify(errors);
   return `"accepted":${accepted},"rejected":${rejected},"errors":${list},"position":"${position}"`;
 }

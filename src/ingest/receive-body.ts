@@ -14,6 +14,8 @@ export interface BodyRules {
 /** The body's bytes, and how to give them back (once is enough, more does no harm). */
 export interface ReceivedBody {
   readonly bytes: Uint8Array;
+  /** False: the bytes lie in the socket's own buffer. */
+  readonly isOwned: boolean;
   release(): void;
 }
 
@@ -43,13 +45,13 @@ export function receiveBody(
       exchange.refuse(bodyTooLarge(bodyBytesMax), [], true);
     } else if (isLast && body.length === 0 && !mustOwn(length)) {
       unwatch();
-      whole({ bytes, release });
+      whole({ bytes, isOwned: false, release });
     } else if (!body.append(bytes)) {
       exchange.refuse(NO_MEMORY, [], true);
     } else if (isLast) {
       unwatch();
       exchange.onOver(() => {});
-      whole({ bytes: body.bytes(), release });
+      whole({ bytes: body.bytes(), isOwned: true, release });
     }
   });
 }

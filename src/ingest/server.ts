@@ -20,6 +20,7 @@ import { BATCH_ROWS_MAX, CERTIFICATE_CHECK_MS, DRAIN_MS, SLOW_BODY_SWEEP_MS } fr
 import { Listener } from './listener.ts';
 import type { EdgeOptions } from './options.ts';
 import { Origins, PREFLIGHT_HEADERS } from './origins.ts';
+import { Pieces } from './pieces.ts';
 import type { Producer } from './producer.ts';
 import { Quotas } from './quota.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -53,11 +54,21 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
   const memory = new BodyMemory();
   const slowBodies = new SlowBodies(clock, limits.bodyTimeoutMs);
   const { bodyBytesMax } = limits;
+  const quotas = new Quotas(limits, edges);
+  const coalescer = new Coalescer({
+    log,
+    clock,
+    producer: needs.producer,
+    partitions: options.partitions,
+    decodeLimits: { ...DEFAULT_DECODE_LIMITS, ...limits, batchRowsMax: BATCH_ROWS_MAX },
+    counters,
+    logger,
+  });
   const edge: EdgeContext = {
     rules: {
       keys: new KeyRing(options.keys),
       origins: new Origins(options.corsOrigins),
-      quotas: new Quotas(limits, edges),
+      quotas,
       log,
       memory,
       clock,
@@ -65,15 +76,8 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
       isClosing: () => isClosing,
     },
     bodyRules: { memory, slowBodies, bodyBytesMax },
-    coalescer: new Coalescer({
-      log,
-      clock,
-      producer: needs.producer,
-      partitions: options.partitions,
-      decodeLimits: { ...DEFAULT_DECODE_LIMITS, ...limits, batchRowsMax: BATCH_ROWS_MAX },
-      counters,
-      logger,
-    }),
+    coalescer,
+    pieces: new Pieces({ coalescer, memory, counters, quotas }),
     inflater: new Inflater(bodyBytesMax),
     applied: new AppliedWaits(needs.whenApplied),
     counters,
@@ -92,15 +96,20 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     },
   });
   const timers = [setInterval(() => slowBodies.sweep(), SLOW_BODY_SWEEP_MS)];
-  if (tls !== undefined) {
-    const replace = () => listener.replaceCertificate();
-    const watch = await CertificateWatch.start(tls, logger, replace);
-    timers.push(setInterval(() => void watch.check(), CERTIFICATE_CHECK_MS));
-  }
   const abort = () => {
     for (const timer of timers) clearInterval(timer);
     listener.close();
   };
+  try {
+    if (tls !== undefined) {
+      const replace = () => listener.replaceCertificate();
+      const watch = await CertificateWatch.start(tls, logger, replace);
+      timers.push(setInterval(() => void watch.check(), CERTIFICATE_CHECK_MS));
+    }
+  } catch (error) {
+    abort();
+    throw error;
+  }
   return {
     counts: () => ({ ...counters.snapshot(), bodyMemoryBytes: memory.bytesTaken }),
     abort,

@@ -5,9 +5,9 @@
  */
 import type { TemplatedApp, WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { admitSender, busyRefusal } from './admission.ts';
+import { Body } from './body-memory.ts';
 import type { Destination } from './coalescer.ts';
 import { Contribution } from './contribution.ts';
-import type { DecodeOutcome } from './decode/outcome.ts';
 import type { EdgeContext } from './edge-context.ts';
 import { outcomeJson } from './events.ts';
 import { Exchange } from './exchange.ts';
@@ -18,6 +18,8 @@ import {
   SOCKET_BACKLOG_BYTES_MAX,
   SOCKET_IDLE_S,
 } from './limits.ts';
+import { BodyOutcome } from './pieces.ts';
+import { NO_MEMORY } from './receive-body.ts';
 import { type Refusal, refusalOfFault } from './refusal.ts';
 
 /** One sender. Lives as long as its socket. */
@@ -29,6 +31,8 @@ interface Session {
   unansweredFrames: number;
   unansweredBytes: number;
   isOpen: boolean;
+  /** Set while a frame is decoded in pieces, until the frames behind it are decoded too. */
+  decoding: Promise<void> | undefined;
 }
 
 type Socket = WebSocket<Session>;
@@ -97,7 +101,8 @@ export class WebSockets {
   }
 
   #take(socket: Socket, bytes: Uint8Array, isBinary: boolean): void {
-    const { rules, coalescer, counters } = this.#edge;
+    const { rules, pieces, counters } = this.#edge;
+    const { memory } = rules;
     const session = socket.getUserData();
     const seq = ++session.frames;
     counters.frames += 1;
@@ -116,21 +121,33 @@ export class WebSockets {
       this.#refuse(socket, seq, busy);
       return;
     }
+    // The frames of a socket are decoded in order: behind one that takes several pieces the next ones wait.
+    const waiting = session.decoding === undefined ? undefined : new Body(memory);
+    if (waiting?.append(bytes) === false) {
+      this.#refuse(socket, seq, NO_MEMORY);
+      return;
+    }
     session.unansweredFrames += 1;
     session.unansweredBytes += length;
-    let outcome: DecodeOutcome | undefined;
+    const outcome = new BodyOutcome();
     const contribution = new Contribution(false, ({ fault, position }) => {
       session.unansweredFrames -= 1;
       session.unansweredBytes -= length;
       if (fault !== undefined) this.#refuse(socket, seq, refusalOfFault(fault.code));
-      else if (outcome !== undefined) answer(socket, seq, outcome, position);
+      else answer(socket, seq, outcome, position);
     });
     const { tenant, stream } = session;
     const destination: Destination = { tenant, stream, form: isBinary ? 'msgpack' : 'ndjson' };
-    outcome = coalescer.add(destination, bytes, contribution);
-    counters.decoded(outcome);
-    rules.quotas.charge(tenant, outcome.accepted + outcome.rejected);
-    contribution.end();
+    const frame = { destination, contribution, outcome };
+    if (waiting === undefined) {
+      decodeNext(session, pieces.decode({ ...frame, bytes, isOwned: false }));
+      return;
+    }
+    const decode = async () => {
+      if (session.isOpen) await pieces.decode({ ...frame, bytes: waiting.bytes(), isOwned: true });
+      waiting.release();
+    };
+    decodeNext(session, session.decoding?.then(decode));
   }
 
   /** The frame was not taken: the sender sends it again, as a new frame. */
@@ -151,11 +168,17 @@ const newSession = (tenant: string, stream: string): Session => ({
   unansweredFrames: 0,
   unansweredBytes: 0,
   isOpen: true,
+  decoding: undefined,
 });
 
-function answer(socket: Socket, seq: number, outcome: DecodeOutcome, position: string): void {
+function decodeNext(session: Session, decoding: Promise<void> | undefined): void {
+  session.decoding = decoding;
+  void decoding?.then(() => {
+    if (session.decoding === decoding) session.decoding = undefined;
+  });
+}
+
+function answer(socket: Socket, seq: number, outcome: BodyOutcome, position: string): void {
   if (!socket.getUserData().isOpen) return;
-  const errors = outcome.rejections.map(({ code, line, message }) => ({ line, code, message }));
-  const { accepted, rejected } = outcome;
-  socket.send(`{"seq":${seq},${outcomeJson(accepted, rejected, errors, position)}}`);
+  socket.send(`{"seq":${seq},${outcomeJson(outcome, position)}}`);
 }

@@ -3,6 +3,7 @@
  * without one are accepted in full.
  */
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { pack } from 'msgpackr';
 import type { RefusalCode } from '../../src/ingest/refusal.ts';
 import type { RejectionCode } from '../../src/model/errors.ts';
 import type { Request } from './send.ts';
@@ -267,6 +268,32 @@ export const BAD_INPUT: readonly BadInput[] = [
     body: '[]',
     status: 400,
     code: 'empty_body',
+  },
+  {
+    name: 'a megabyte of one-byte lines',
+    body: `${'x\n'.repeat(500_000)}${GOOD}\n`,
+    status: 200,
+    code: 'invalid_json',
+    line: 0,
+    accepted: 1,
+  },
+  {
+    name: 'an array of a million numbers',
+    headers: withType('application/json'),
+    body: `[${'1,'.repeat(1_000_000)}${GOOD}]`,
+    status: 200,
+    code: 'not_an_object',
+    line: 0,
+    accepted: 1,
+  },
+  {
+    name: 'a million msgpack nils',
+    headers: withType('application/msgpack'),
+    body: Buffer.concat([Buffer.alloc(1_000_000, 0xc0), pack({ type: 'a' })]),
+    status: 200,
+    code: 'not_an_object',
+    line: 0,
+    accepted: 1,
   },
   {
     name: 'an array that is not closed',

@@ -4,6 +4,7 @@ import { Coalescer } from '../../src/ingest/coalescer.ts';
 import { Contribution } from '../../src/ingest/contribution.ts';
 import { Counters } from '../../src/ingest/counters.ts';
 import { DEFAULT_DECODE_LIMITS, type DecodeLimits } from '../../src/ingest/decode/limits.ts';
+import { BODY_START, type BodyPlace } from '../../src/ingest/decode/outcome.ts';
 import { DEAD_LETTER_BYTES_MAX, OPEN_BATCHES_MAX } from '../../src/ingest/limits.ts';
 import { Producer } from '../../src/ingest/producer.ts';
 import { Block } from '../../src/model/block.ts';
@@ -75,7 +76,9 @@ function setUp({ partitions = 1, rowsMax = 100, ...limits }: SetUp = {}) {
     const settled: Contribution[] = [];
     const contribution = new Contribution(wantsRows, (one) => settled.push(one));
     const destination = { tenant: 'acme', stream, form: 'ndjson' } as const;
-    coalescer.add(destination, Buffer.from(body), contribution);
+    for (let from: BodyPlace | undefined = BODY_START; from !== undefined; ) {
+      from = coalescer.add(destination, Buffer.from(body), contribution, from).rest;
+    }
     contribution.end();
     return settled;
   };

@@ -7,7 +7,6 @@ import { TrustedProxies } from '../../src/ingest/client-address.ts';
 import { Inflater } from '../../src/ingest/inflate.ts';
 import { placeRows, rowsWithin } from '../../src/ingest/placement.ts';
 import { TokenBucket } from '../../src/ingest/quota.ts';
-import { slicesOf } from '../../src/ingest/slices.ts';
 import { zstdFrames } from '../../src/ingest/zstd-frames.ts';
 
 test('placing keeps every row once, in order, in the partition of its hash', (t) => {
@@ -46,24 +45,6 @@ test('a range of batch rows is found again in its block', (t) => {
   t.deepEqual(rowsWithin(rows, 3, 9), { from: 1, to: 3 });
   t.deepEqual(rowsWithin(rows, 4, 7), { from: 2, to: 2 });
   t.deepEqual(rowsWithin({ ...rows, index: undefined }, 4, 7), { from: 4, to: 7 });
-});
-
-test('slices are whole lines, and together the body', (t) => {
-  const lines = fc.array(fc.string({ maxLength: 12 }), { maxLength: 30 });
-  const property = fc.property(lines, fc.integer({ min: 1, max: 40 }), (all, bytesMax) => {
-    const body = Buffer.from(all.map((line) => line.replaceAll('\n', '')).join('\n'));
-    const slices = [...slicesOf(body, bytesMax)];
-    t.deepEqual(Buffer.concat(slices.map(({ bytes }) => bytes)), body);
-    let line = 0;
-    for (const [i, { bytes, lineFrom }] of slices.entries()) {
-      t.is(lineFrom, line);
-      line += Buffer.from(bytes).toString('latin1').split('\n').length - 1;
-      if (i < slices.length - 1) t.is(bytes.at(-1), 0x0a);
-      const isOneLine = Buffer.from(bytes).indexOf(0x0a) === bytes.length - 1;
-      t.true(bytes.length <= bytesMax || isOneLine || i === slices.length - 1);
-    }
-  });
-  t.notThrows(() => fc.assert(property));
 });
 
 test('body memory is bounded, reused and given back', (t) => {

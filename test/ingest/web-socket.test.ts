@@ -1,7 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { pack } from 'msgpackr';
+import { DEFAULT_DECODE_LIMITS } from '../../src/ingest/decode/limits.ts';
 import { BYTE_CREDIT, FRAME_BYTES_MAX, FRAME_CREDIT } from '../../src/ingest/limits.ts';
 import { hashSecret } from '../../src/model/access.ts';
+import { COLUMN_KIND } from '../../src/model/columns.ts';
 import { send } from './send.ts';
 import { startTestEdge } from './start-edge.ts';
 
@@ -87,6 +89,29 @@ test('a frame that cannot be taken now is answered with when to send it again', 
   now.ms += 2_000;
   client.socket.send('{"type":"a"}\n');
   t.like(await client.next(), { seq: 3, accepted: 1 });
+});
+
+test('frames behind one of several pieces are decoded after it, in order', async (t) => {
+  const { port, blocks } = await startTestEdge(t);
+  const client = await open(t, port, '/v1/ws');
+  await client.next();
+  const counts = [DEFAULT_DECODE_LIMITS.pieceLinesMax * 2.5, 1, 5_000, 2];
+  let n = 0;
+  for (const count of counts) {
+    const lines = Array.from({ length: count }, () => `{"type":"a","key":"k","n":${n++}}\n`);
+    client.socket.send(lines.join(''));
+  }
+  for (const [i, accepted] of counts.entries()) {
+    t.like(await client.next(), { seq: i + 1, accepted, rejected: 0 });
+  }
+  const ns = (await blocks()).flatMap((block) => {
+    const numbers = new Float64Array(block.rows);
+    const column = block.field('n', COLUMN_KIND.number);
+    if (column !== undefined) block.readNumbers(column, numbers);
+    return [...numbers];
+  });
+  t.deepEqual(ns, [...ns.keys()]);
+  t.is(ns.length, n);
 });
 
 test('a frame over the limit ends its connection only', async (t) => {

@@ -10,7 +10,7 @@ import { elementEnd, isWholeArray, skipSpace, skipSpaceBack } from './json-body.
 import { ShapeLearner } from './learner.ts';
 import type { DecodeLimits } from './limits.ts';
 import { MsgpackReader, NOT_WHOLE } from './msgpack.ts';
-import { DecodeOutcome } from './outcome.ts';
+import { BODY_START, type BodyPlace, DecodeOutcome } from './outcome.ts';
 import { PaddedCopy, type Text } from './padded.ts';
 import { NOT_PLAIN, ShapeTree, SLACK_BYTES, UNKNOWN } from './shape.ts';
 
@@ -29,9 +29,12 @@ export class StreamDecoder {
   readonly #shapes: ShapeTree;
   readonly #learner: ShapeLearner;
   readonly #padded = new PaddedCopy();
-  /** Of the body that is being decoded: when it came, what became of it, and whether all of it is valid UTF-8. */
+  /** Of the piece that is being decoded: when it came, what became of it, and whether all of it is valid UTF-8. */
   #arrivalMs = 0;
   #outcome = new DecodeOutcome();
+  /** Its next line, and the one that it ends before. */
+  #line = 0;
+  #lineMax = 0;
   #plain = false;
 
   /** For `onFull` see `ColumnBatch`: it may be called while a body is being decoded, between two of its rows. */
@@ -51,34 +54,49 @@ export class StreamDecoder {
    * - `json`: one event, or an array of them. Each element is judged by itself; if the array itself is broken
    *   (a bracket or string that does not end), the whole body is refused as its line 0.
    * - `msgpack`: events one after the other, and arrays of events. After broken bytes nothing more can be found.
+   *
+   * A long body is decoded in pieces, so that others are served in between: this call decodes the piece that starts
+   * at `from`, and the outcome's `rest` is where the next one does. Other bodies may be decoded between them.
    */
-  decode(form: BodyForm, body: Uint8Array, arrivalMs: number): DecodeOutcome {
-    this.#outcome = new DecodeOutcome();
+  decode(
+    form: BodyForm,
+    body: Uint8Array,
+    arrivalMs: number,
+    from: BodyPlace = BODY_START,
+  ): DecodeOutcome {
+    this.#outcome = new DecodeOutcome(from);
     this.#arrivalMs = arrivalMs;
+    this.#line = from.line;
+    this.#lineMax = from.line + this.#limits.pieceLinesMax;
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    if (form === 'ndjson') this.#lines(bytes);
-    else if (form === 'json') this.#document(bytes);
-    else this.#values(bytes);
+    if (form === 'ndjson') this.#lines(bytes, from);
+    else if (form === 'json') this.#document(bytes, from);
+    else this.#values(bytes, from);
     return this.#outcome;
   }
 
-  #lines(bytes: Buffer): void {
+  #lines(body: Buffer, from: BodyPlace): void {
+    const bytes = body.subarray(from.byte, behindLine(body, from.byte, this.#limits.pieceBytesMax));
     this.#plain = isUtf8(bytes);
-    const start = byteOrderMarkLength(bytes);
+    const start = from.byte === 0 ? byteOrderMarkLength(bytes) : 0;
     // The lines that have slack behind them are read where they are, the last ones in a copy.
     const newline = bytes.length > SLACK_BYTES ? bytes.lastIndexOf(NEWLINE, -SLACK_BYTES - 1) : -1;
     const split = Math.max(newline + 1, start);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const line = this.#linesOf({ bytes, view }, start, split, 0);
-    const tail = this.#padded.take(bytes.subarray(split), SLACK_BYTES);
-    this.#linesOf(tail, 0, bytes.length - split, line);
+    let end = this.#linesOf({ bytes, view }, start, split);
+    if (end === split) {
+      const tail = this.#padded.take(bytes.subarray(split), SLACK_BYTES);
+      end += this.#linesOf(tail, 0, bytes.length - split);
+    }
+    if (from.byte + end < body.length) this.#outcome.stopAt(from.byte + end, this.#line);
   }
 
-  /** The lines in `[from, to)`, numbered from `firstLine` on; answers the number of the line that follows. */
-  #linesOf(text: Text, from: number, to: number, firstLine: number): number {
+  /** The lines in `[from, to)`, as many as the piece may have; answers where it stopped. */
+  #linesOf(text: Text, from: number, to: number): number {
     const { bytes } = text;
-    let line = firstLine;
-    for (let at = from; at < to; line++) {
+    let line = this.#line;
+    let at = from;
+    for (; at < to && !this.#isPieceOver(line); line++) {
       const stop = this.#match(text, at);
       if (stop >= 0) {
         const after = bytes[stop] === CARRIAGE_RETURN ? stop + 1 : stop;
@@ -94,26 +112,32 @@ export class StreamDecoder {
       if (end > at) this.#fallBack(text, at, end, line, stop === UNKNOWN);
       at = next + 1;
     }
-    return line;
+    this.#line = line;
+    return Math.min(at, to);
   }
 
-  #document(body: Buffer): void {
-    this.#plain = isUtf8(body);
-    const start = skipSpace(body, byteOrderMarkLength(body), body.length);
+  #document(body: Buffer, from: BodyPlace): void {
+    const isStart = from.byte === 0;
+    const start = isStart ? skipSpace(body, byteOrderMarkLength(body), body.length) : from.byte;
+    this.#plain = isUtf8(body.subarray(start));
     const end = skipSpaceBack(body, start, body.length) - start;
     if (end === 0) return;
     const text = this.#padded.take(body.subarray(start), SLACK_BYTES);
     const { bytes } = text;
-    const array = bytes[0] === 0x5b;
-    if (array && !isWholeArray(text, 0, end)) {
+    const array = !isStart || bytes[0] === 0x5b;
+    if (isStart && array && !isWholeArray(text, 0, end)) {
       const detail = 'the array is not closed, or something follows it';
       this.#outcome.reject({ code: 'invalid_json', detail }, 0, bytes, 0, end, this.#limits);
       return;
     }
     const last = array ? end - 1 : end;
-    let at = array ? skipSpace(bytes, 1, last) : 0;
-    if (at === last) return;
-    for (let element = 0; at <= last; element++) {
+    let at = isStart && array ? skipSpace(bytes, 1, last) : 0;
+    if (isStart && at === last) return;
+    for (let element = from.line; at <= last; element++) {
+      if (this.#isPieceOver(element)) {
+        this.#outcome.stopAt(start + at, element);
+        return;
+      }
       const stop = this.#match(text, at);
       if (stop >= 0) {
         const after = skipSpace(bytes, stop, last);
@@ -131,12 +155,17 @@ export class StreamDecoder {
     }
   }
 
-  #values(bytes: Buffer): void {
+  #values(body: Buffer, from: BodyPlace): void {
+    const bytes = body.subarray(from.byte);
     this.#msgpack.start(bytes);
     let at = 0;
-    /** Elements that are still to come of the array that was entered. */
-    let elements = 0;
-    for (let line = 0; at < bytes.length || elements > 0; ) {
+    let { line, elements } = from;
+    // Arrays count too: they may be empty.
+    for (let heads = line; at < bytes.length || elements > 0; heads++) {
+      if (this.#isPieceOver(heads)) {
+        this.#outcome.stopAt(from.byte + at, line, elements);
+        return;
+      }
       const array = elements === 0 ? this.#msgpack.arrayAt(at) : undefined;
       if (array !== undefined) {
         elements = array.length;
@@ -155,6 +184,10 @@ export class StreamDecoder {
       at = end;
       line++;
     }
+  }
+
+  #isPieceOver(line: number): boolean {
+    return line >= this.#lineMax || this.#outcome.rejected >= this.#limits.pieceRejectionsMax;
   }
 
   #judgeValue(at: number, end: number): Fault | undefined {
@@ -194,6 +227,15 @@ export class StreamDecoder {
     const fault = readJson(bytes, from, to, this.#draft, this.#limits);
     return fault ?? this.#draft.commit(this.batch, this.#arrivalMs);
   }
+}
+
+/** At most `bytesMax` behind `from`, behind the end of a line or of the body; one line may be longer. */
+function behindLine(bytes: Buffer, from: number, bytesMax: number): number {
+  if (bytes.length - from <= bytesMax) return bytes.length;
+  const last = bytes.lastIndexOf(NEWLINE, from + bytesMax - 1);
+  if (last >= from) return last + 1;
+  const next = bytes.indexOf(NEWLINE, from + bytesMax);
+  return next === -1 ? bytes.length : next + 1;
 }
 
 const byteOrderMarkLength = (bytes: Uint8Array): number =>

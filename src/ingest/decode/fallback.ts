@@ -4,10 +4,18 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { type EventDraft, type Fault, nestedRoleFault } from './event-draft.ts';
+import { skipSpace, skipSpaceBack } from './json-body.ts';
 import type { DecodeLimits } from './limits.ts';
 
 /** Characters of V8's own words about broken JSON that are passed on. */
 const SYNTAX_DETAIL_MAX = 120;
+
+const OPENING_BRACE = 0x7b;
+/** First bytes of what may be JSON but is no object. */
+const STARTS_A_VALUE = new Set(Buffer.from('["-0123456789'));
+const LITERALS = new Set(['null', 'true', 'false']);
+const NOT_AN_OBJECT: Fault = { code: 'not_an_object' };
+const NOT_JSON: Fault = { code: 'invalid_json', detail: 'expected "{" first' };
 
 /** Reads the JSON text `[from, to)` into `draft`; what stands in the way, if anything. */
 export function readJson(
@@ -18,8 +26,13 @@ export function readJson(
   limits: DecodeLimits,
 ): Fault | undefined {
   if (!isUtf8(bytes.subarray(from, to))) return { code: 'invalid_utf8' };
+  const start = skipSpace(bytes, from, to);
+  if (bytes[start] !== OPENING_BRACE || start === to) return noObject(bytes, start, to);
   let value: unknown;
+  const { stackTraceLimit } = Error;
   try {
+    // Where the decoder is called from tells nobody anything, and costs more than the parsing.
+    Error.stackTraceLimit = 0;
     // V8 keeps its own stack while it parses, so that no nesting overflows the machine's.
     value = JSON.parse(bytes.toString('utf8', from, to));
   } catch (error) {
@@ -27,10 +40,21 @@ export function readJson(
       code: 'invalid_json',
       detail: (error as SyntaxError).message.slice(0, SYNTAX_DETAIL_MAX),
     };
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
-  if (!isObject(value)) return { code: 'not_an_object' };
+  if (!isObject(value)) return NOT_AN_OBJECT;
   draft.start();
   return flatten(value, '', 1, draft, limits);
+}
+
+/** A flood of such lines must cost nothing, so it is told without parsing; `start` is behind the white space. */
+function noObject(bytes: Buffer, start: number, to: number): Fault {
+  if (STARTS_A_VALUE.has(bytes[start] as number) && start < to) return NOT_AN_OBJECT;
+  // The longest literal has 5 bytes.
+  const end = skipSpaceBack(bytes, start, to);
+  const isLiteral = end - start <= 5 && LITERALS.has(bytes.toString('latin1', start, end));
+  return isLiteral ? NOT_AN_OBJECT : NOT_JSON;
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;

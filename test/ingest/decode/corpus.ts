@@ -110,7 +110,17 @@ export const NASTY_LINES: readonly NastyLine[] = [
     bytes('{"type":"a","x":"', [0xe2, 0x82], '"}'), // cut short
     bytes('{"type":"a"}', [0x80]),
   ),
-  ...refused('not_an_object', 'null', '1', '"type"', '[]', '[{"type":"a"}]', 'true'),
+  ...refused(
+    'not_an_object',
+    'null',
+    ' null ',
+    '-1',
+    '1',
+    '"type"',
+    '[]',
+    '[{"type":"a"}]',
+    'true',
+  ),
   ...refused(
     'missing_type',
     '{}',

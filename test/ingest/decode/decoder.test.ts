@@ -3,7 +3,11 @@ import { Packr } from 'msgpackr';
 import type { ColumnBatch } from '../../../src/ingest/decode/column-batch.ts';
 import { type BodyForm, StreamDecoder } from '../../../src/ingest/decode/decoder.ts';
 import { DEFAULT_DECODE_LIMITS } from '../../../src/ingest/decode/limits.ts';
-import type { DecodeOutcome } from '../../../src/ingest/decode/outcome.ts';
+import {
+  BODY_START,
+  type BodyPlace,
+  type DecodeOutcome,
+} from '../../../src/ingest/decode/outcome.ts';
 import { batchRows, type Row } from './rows.ts';
 
 const ARRIVAL_MS = 1_700_000_000_000;
@@ -12,8 +16,28 @@ const unlimited = (): never => {
 };
 const packr = new Packr({ useRecords: false });
 
-interface Decoded extends DecodeOutcome {
+interface Pieces extends Pick<DecodeOutcome, 'accepted' | 'rejected' | 'rejections'> {
+  readonly pieces: readonly DecodeOutcome[];
+}
+
+interface Decoded extends Pieces {
   readonly rows: Row[];
+}
+
+/** Decodes the whole body; what became of it together, and of each piece. */
+function decodePieces(decoder: StreamDecoder, form: BodyForm, body: Uint8Array): Pieces {
+  const pieces: DecodeOutcome[] = [];
+  for (let from: BodyPlace | undefined = BODY_START; from !== undefined; ) {
+    const piece: DecodeOutcome = decoder.decode(form, body, ARRIVAL_MS, from);
+    pieces.push(piece);
+    from = piece.rest;
+  }
+  return {
+    pieces,
+    accepted: pieces.reduce((sum, piece) => sum + piece.accepted, 0),
+    rejected: pieces.reduce((sum, piece) => sum + piece.rejected, 0),
+    rejections: pieces.flatMap((piece) => piece.rejections),
+  };
 }
 
 function decode(
@@ -22,12 +46,18 @@ function decode(
   limits = DEFAULT_DECODE_LIMITS,
 ): Decoded {
   const decoder = new StreamDecoder(limits, unlimited);
-  const outcome = decoder.decode(form, Buffer.from(body as string), ARRIVAL_MS);
-  return Object.assign(outcome, { rows: batchRows(decoder.batch) });
+  const all = decodePieces(decoder, form, Buffer.from(body as string));
+  return Object.assign(all, { rows: batchRows(decoder.batch) });
 }
 
-const refusals = ({ rejections }: DecodeOutcome): string[] =>
+const refusals = ({ rejections }: Pieces): string[] =>
   rejections.map(({ line, code }) => `${line} ${code}`);
+
+const summary = ({ accepted, rejected, rejections }: Pieces) => ({
+  accepted,
+  rejected,
+  rejections,
+});
 
 test('lines are counted from 0, empty ones too, and end in LF, CR LF or nothing', (t) => {
   const body = '\ufeff{"type":"a"}\r\n\r\n\n{"type":"b"}\nbad\n{"type":"c"}';
@@ -214,6 +244,53 @@ test('rejections are counted exactly and kept up to their bound, with the start 
   t.is(outcome.rejected, 250);
   t.is(outcome.rejections.length, 100);
   t.is(outcome.rejections[0]?.raw.length, 4096);
+});
+
+test('a body in pieces becomes what it becomes at once, and no piece has more than its lines', (t) => {
+  const events = Array.from({ length: 40 }, (_, i) =>
+    i % 7 === 3 ? '{"n":1}' : i % 7 === 5 ? ' ' : `{"type":"a","n":${i},"s":"ä${i}"}`,
+  );
+  const packed = events.map((event) => packr.pack(event === ' ' ? null : JSON.parse(event)));
+  const bodies = [
+    ['ndjson', Buffer.from(`\ufeff${events.join('\r\n')}\n\n`)],
+    ['ndjson', Buffer.from(events.join('\n'))],
+    ['json', Buffer.from(`\ufeff [ ${events.join(' , ')}, ] `)],
+    ['json', Buffer.from('[]')],
+    ['msgpack', Buffer.concat([...packed, packr.pack(packed.map(() => [])), ...packed])],
+    ['msgpack', packr.pack(events.map((event, i) => (event === ' ' ? i : JSON.parse(event))))],
+    ['msgpack', Buffer.concat([Buffer.from([0xdc, 0xff, 0xff]), ...packed])],
+  ] as const;
+  for (const [form, body] of bodies) {
+    const whole = decode(form, body);
+    for (const pieces of [
+      { pieceLinesMax: 1 },
+      { pieceLinesMax: 3 },
+      { pieceBytesMax: 50 },
+      { pieceRejectionsMax: 2 },
+    ]) {
+      const limits = { ...DEFAULT_DECODE_LIMITS, ...pieces };
+      const decoder = new StreamDecoder(limits, unlimited);
+      const found = decodePieces(decoder, form, body);
+      for (const { accepted, rejected } of found.pieces) {
+        t.true(accepted + rejected <= limits.pieceLinesMax);
+        t.true(rejected <= limits.pieceRejectionsMax);
+      }
+      t.deepEqual(summary(found), summary(whole));
+      t.deepEqual(batchRows(decoder.batch), whole.rows);
+    }
+  }
+});
+
+test('rejections are kept up to the bound of the whole body, not of each piece', (t) => {
+  const decoder = new StreamDecoder(DEFAULT_DECODE_LIMITS, unlimited);
+  const { pieces, rejected, rejections } = decodePieces(
+    decoder,
+    'ndjson',
+    Buffer.from('x\n'.repeat(5_000)),
+  );
+  t.true(pieces.length > 1);
+  t.is(rejected, 5_000);
+  t.is(rejections.length, DEFAULT_DECODE_LIMITS.rejectionsKeptMax);
 });
 
 test('a body larger than a batch fills several, each within the bounds', (t) => {
