@@ -53,10 +53,18 @@ export async function startServer(config: Config): Promise<RunningServer> {
       onFailed: (fault) => failed.resolve(fault),
     };
 
-    const partitionWorkers = startPartitions(base);
-    closers.push(() => Promise.all(partitionWorkers.map((worker) => worker.close())).then());
     const edges: EdgeWorker[] = [];
-    closers.push(() => Promise.all(edges.map((edge) => edge.close())).then());
+    let isStarting = true;
+    const problems = () =>
+      isStarting
+        ? ['the partitions are loading their state']
+        : partitionWorkers.flatMap((worker) => worker.problems);
+    const tellEdges = () => {
+      for (const edge of edges) edge.setReadiness(inWords(problems()));
+    };
+    const partitionWorkers = startPartitions(base, tellEdges);
+    closers.push(() => Promise.all(partitionWorkers.map((worker) => worker.close())).then());
+    closers.push(() => closeEdges(edges));
     const ingestPort = await startEdges(base, partitionWorkers, edges);
     closers.push(shortenLog(base, edges[0] as EdgeWorker));
 
@@ -66,11 +74,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
     // Loaded only now: events are accepted already.
     const { startQuerySide } = await import('./query-side.ts');
     const asker = partitionThreads(partitionWorkers, 0);
-    const query = await startQuerySide(base, asker, edges, ingestUrl, ready);
+    const query = await startQuerySide(base, asker, edges, ingestUrl, problems);
     closers.push(() => query.close());
 
     await ready;
-    for (const edge of edges) edge.setReadiness();
+    isStarting = false;
+    tellEdges();
     logger.info({ ingestUrl, queryUrl: query.url, version: manifest.version }, 'ready');
     return { ingestUrl, queryUrl: query.url, failed: failed.promise, close };
   } catch (error) {
@@ -79,8 +88,26 @@ export async function startServer(config: Config): Promise<RunningServer> {
   }
 }
 
+/** The edges that append through edge 0 first: it closes the journal. */
+async function closeEdges([first, ...others]: readonly EdgeWorker[]): Promise<void> {
+  await Promise.all(others.map((edge) => edge.close()));
+  await first?.close();
+}
+
+/** Problems that a health check shows; a person looks for more in the log. */
+const PROBLEMS_SHOWN = 3;
+
+/** Undefined: there are none. */
+function inWords(problems: readonly string[]): string | undefined {
+  if (problems.length === 0) return undefined;
+  const more = problems.length - PROBLEMS_SHOWN;
+  return [...problems.slice(0, PROBLEMS_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join(
+    '; ',
+  );
+}
+
 /** Partition p belongs to thread p modulo the number of threads. */
-function startPartitions(base: Foundation): PartitionWorker[] {
+function startPartitions(base: Foundation, onProblems: () => void): PartitionWorker[] {
   const { config, state, journalDir, shared, progress, onFailed } = base;
   const { partitions, dedup, journal } = config;
   const threads = Math.min(config.partitionThreads, partitions);
@@ -103,7 +130,7 @@ function startPartitions(base: Foundation): PartitionWorker[] {
       bounds,
       logging: config.logging,
     };
-    return new PartitionWorker(options, askers, onFailed);
+    return new PartitionWorker(options, askers, onFailed, onProblems);
   });
 }
 

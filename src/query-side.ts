@@ -34,7 +34,7 @@ export async function startQuerySide(
   threads: readonly PartitionThread[],
   edges: readonly EdgeWorker[],
   ingestUrl: string,
-  partitionsReady: Promise<unknown>,
+  readiness: () => readonly string[],
 ): Promise<QueryListener> {
   const { config, logger, state, journalDir, shared, progress } = base;
   const links = new PartitionLinks(threads);
@@ -50,14 +50,6 @@ export async function startQuerySide(
     actors: async () => (await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
     partitions: partitionMetrics,
   });
-  let isReady = false;
-  // A partition that cannot load fails the start, which whoever waits for it sees.
-  partitionsReady.then(
-    () => {
-      isReady = true;
-    },
-    () => {},
-  );
   return openQueryListener({
     host: config.listen.host,
     port: config.listen.queryPort,
@@ -87,7 +79,7 @@ export async function startQuerySide(
       }),
       subscribers: () => queries.live.subscribers,
     }),
-    readiness: () => (isReady ? [] : ['the partitions are loading their state']),
+    readiness,
     ingestUrl,
   });
 }

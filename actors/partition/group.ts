@@ -42,6 +42,7 @@ interface Owned extends OwnedPartition {
   ahead: number;
   /** Called when `ahead` has fallen. */
   wake: () => void;
+  hasLoaded: boolean;
 }
 
 /** A log that cannot be read is tried again this often: the disk may come back, and a person may restore a file. */
@@ -54,6 +55,8 @@ export class PartitionGroup {
   /** Called when a partition has loaded its state. */
   #wakeFeeding = (): void => {};
   #reader: LogReader | undefined;
+  /** Why the log could not be read at the last try. */
+  #readFault: string | undefined;
   #feeding: Promise<void> = Promise.resolve();
   #isClosing = false;
 
@@ -84,6 +87,21 @@ export class PartitionGroup {
     return owned;
   }
 
+  /** What keeps these partitions from being ready, in words. A restart that takes a moment does not. */
+  problems(): string[] {
+    const lastErrors = new Map(
+      this.#options.system.snapshot().map(({ path, lastError }) => [path, lastError]),
+    );
+    const problems: string[] = [];
+    for (const { id, ref, hasLoaded } of this.#owned.values()) {
+      const why = lastErrors.get(ref.path);
+      if (ref.state === 'failed') problems.push(`partition ${id} has failed: ${why}`);
+      else if (!hasLoaded) problems.push(`partition ${id} cannot load its state: ${why}`);
+    }
+    if (this.#readFault !== undefined) problems.push(`the log cannot be read: ${this.#readFault}`);
+    return problems;
+  }
+
   /** To be called as often as changes shall be written. */
   commit(): void {
     for (const { ref } of this.#owned.values()) {
@@ -109,7 +127,10 @@ export class PartitionGroup {
         started: (readFrom: number) => {
           const position = offset(readFrom);
           const owned = this.#owned.get(id);
-          if (owned !== undefined) owned.seekTo = position;
+          if (owned !== undefined) {
+            owned.seekTo = position;
+            owned.hasLoaded = true;
+          }
           // For one that waits at the end of the log.
           this.#reader?.seek(id, position);
           this.#wakeFeeding();
@@ -144,6 +165,7 @@ export class PartitionGroup {
         seekTo: undefined,
         ahead: 0,
         wake: () => {},
+        hasLoaded: false,
       });
       return promise;
     });
@@ -191,8 +213,11 @@ export class PartitionGroup {
 
   async #read(reader: LogReader): Promise<LogRead | undefined> {
     try {
-      return await reader.read(JOURNAL_READ_BYTES);
+      const read = await reader.read(JOURNAL_READ_BYTES);
+      this.#readFault = undefined;
+      return read;
     } catch (error) {
+      this.#readFault = error instanceof Error ? error.message : String(error);
       const { log, sleep } = this.#options;
       log.error({ err: error }, 'the log cannot be read; partitions stand still until it can');
       await Promise.race([sleep(READ_RETRY_MS), this.#stopped.promise]);

@@ -1,6 +1,7 @@
 /** The main thread's end of one partition thread: its life. Requests go through `PartitionClient`. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { AppError } from '../model/errors.ts';
+import { assertNever } from '../model/result.ts';
 import type {
   PartitionThreadCommand,
   PartitionThreadEvent,
@@ -16,15 +17,21 @@ export class PartitionWorker {
    * thread fails before.
    */
   readonly ready: Promise<void>;
+  /** What keeps its partitions from being ready, in words, as of a second ago. */
+  problems: readonly string[] = [];
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<void>();
   #isClosing = false;
 
-  /** `onFailed` is told once, of a thread that ends although nobody closed it. */
+  /**
+   * `onFailed` is told once, of a thread that ends although nobody closed it; `onProblems` whenever `problems` has
+   * changed.
+   */
   constructor(
     options: Omit<PartitionThreadOptions, 'clients'>,
     askers: number,
     onFailed: (fault: AppError) => void,
+    onProblems: () => void = () => {},
   ) {
     const channels = Array.from({ length: askers }, () => new MessageChannel());
     const clients = channels.map(({ port2 }) => port2);
@@ -48,9 +55,23 @@ export class PartitionWorker {
       onFailed(fault);
     };
     this.#worker.on('message', (event: PartitionThreadEvent) => {
-      if (event.type === 'ready') resolve();
-      else if (event.type === 'closed') this.#ended.resolve();
-      else fail(new AppError(event.code ?? 'thread_failed', event.message));
+      switch (event.type) {
+        case 'ready':
+          resolve();
+          break;
+        case 'problems':
+          this.problems = event.problems;
+          onProblems();
+          break;
+        case 'closed':
+          this.#ended.resolve();
+          break;
+        case 'failed':
+          fail(new AppError(event.code ?? 'thread_failed', event.message));
+          break;
+        default:
+          assertNever(event);
+      }
     });
     this.#worker.on('error', (error) => fail(new AppError('thread_failed', String(error))));
     this.#worker.on('exit', () => {

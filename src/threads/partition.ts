@@ -29,6 +29,9 @@ import type {
 /** Longest wait of a request in a partition's mailbox; whoever asked gives up sooner. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
+/** How late readiness may be about a partition that has failed. */
+const HEALTH_INTERVAL_MS = 1_000;
+
 const options: PartitionThreadOptions = workerData;
 const log = createLogger({ ...options.logging, thread: `partitions/${options.thread}` });
 const journal = attachJournalShared(options.journal);
@@ -54,6 +57,9 @@ parentPort?.on('message', (command: PartitionThreadCommand) => {
   if (command.type === 'close') void close().catch(fail);
 });
 const commitTimer = setInterval(() => group.commit(), options.commitIntervalMs);
+let told = '';
+const healthTimer = setInterval(tellProblems, HEALTH_INTERVAL_MS);
+tellProblems();
 tell({ type: 'ready' });
 
 function optionsOf(partition: number): Omit<PartitionOptions, 'watch'> {
@@ -153,8 +159,17 @@ function metricsOf({ id, stats, ref }: OwnedPartition): PartitionMetrics {
   };
 }
 
+/** Before `ready` too, so that nobody takes a thread for sound whose partitions have failed to load. */
+function tellProblems(): void {
+  const problems = group.problems();
+  if (problems.join() === told) return;
+  told = problems.join();
+  tell({ type: 'problems', problems });
+}
+
 async function close(): Promise<void> {
   clearInterval(commitTimer);
+  clearInterval(healthTimer);
   await group.close();
   await system.stop();
   tell({ type: 'closed' });

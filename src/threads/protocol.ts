@@ -118,6 +118,8 @@ export type PartitionThreadCommand = { readonly type: 'close' };
 export type PartitionThreadEvent =
   /** Every partition has loaded its committed state, or has failed to and tries again; reading the log begins. */
   | { readonly type: 'ready' }
+  /** What keeps its partitions from being ready has changed; nothing: they are. */
+  | { readonly type: 'problems'; readonly problems: readonly string[] }
   /** The thread cannot go on and ends. */
   | { readonly type: 'failed'; readonly code: FaultCode | undefined; readonly message: string }
   /** After `close`: everything that was applied is committed. */

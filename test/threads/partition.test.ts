@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { packControl } from '../../src/model/block.ts';
@@ -13,7 +13,8 @@ import {
 } from '../../src/threads/progress.ts';
 import { openJournal } from '../../storage/log/journal.ts';
 import { createJournalShared } from '../../storage/log/journal-shared.ts';
-import { openState } from '../../storage/state/rocksdb.ts';
+import { partitionStateKey } from '../../storage/state/keys.ts';
+import { type OpenState, openState } from '../../storage/state/rocksdb.ts';
 import { BY_TYPE, NOW_MS, scratchDir, TENANT } from '../actors/partition/group-scene.ts';
 import { eventBlock } from '../aggregate/event-blocks.ts';
 
@@ -21,10 +22,16 @@ const PARTITIONS = 3;
 const TIMEOUT_MS = 20_000;
 
 /** A thread with partitions 0 and 2, and what a main thread has around it. */
-async function openThread(t: ExecutionContext, dir: string) {
+async function openThread(
+  t: ExecutionContext,
+  dir: string,
+  prepare: (state: OpenState) => Promise<void> = async () => {},
+) {
   const shared = createJournalShared(PARTITIONS);
   const progress = createProgress(PARTITIONS);
   const state = await openState({ dir: join(dir, 'state'), partitions: PARTITIONS });
+  await prepare(state);
+  const changed = new EventEmitter();
   const journalDir = join(dir, 'journal');
   const worker = new PartitionWorker(
     {
@@ -45,6 +52,7 @@ async function openThread(t: ExecutionContext, dir: string) {
     },
     1,
     (fault) => t.fail(String(fault)),
+    () => changed.emit('problems'),
   );
   const links = new PartitionLinks([
     { port: worker.ports[0] as (typeof worker.ports)[0], partitions: worker.partitions },
@@ -62,7 +70,7 @@ async function openThread(t: ExecutionContext, dir: string) {
     await journal.writer.close();
     await state.close();
   };
-  return { shared, progress, state, worker, links, journal, reached, close };
+  return { shared, progress, state, worker, links, journal, reached, changed, close };
 }
 
 const control = (partition: number) =>
@@ -127,6 +135,21 @@ test('a thread applies its partitions, answers over its port, and commits when i
   );
   t.like(entries[0], { received: 11, applied: 6, duplicate: 5 });
   await second.close();
+});
+
+test('a thread says which partition cannot load, and that it could after all', async (t) => {
+  const torn = { key: partitionStateKey(2), value: Buffer.from('{') };
+  const { worker, state, changed, close } = await openThread(t, await scratchDir(t), (store) =>
+    store.commit([torn]),
+  );
+  await worker.ready;
+  t.is(worker.problems.length, 1);
+  t.regex(worker.problems[0] ?? '', /^partition 2 cannot load its state: .*JSON/);
+  const mended = once(changed, 'problems');
+  await state.commit([{ ...torn, value: undefined }]);
+  await mended;
+  t.deepEqual(worker.problems, []);
+  await close();
 });
 
 test('a partition of another thread is a bug of the asker, and the thread goes on', async (t) => {
