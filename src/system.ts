@@ -26,10 +26,11 @@ export function createSystem(sources: SystemSources): SystemPort {
     deadLetters: (query) => newestDeadLetters(state, shared.partitions, query),
     async pendingEvents(tenant, stream, from) {
       const applied = new Map([...from].map(([partition, at]) => [partition, offset(at)]));
-      const { entries } = await countBacklog(journalDir, shared, applied);
-      return entries
+      const { entries, complete } = await countBacklog(journalDir, shared, applied);
+      const events = entries
         .filter((entry) => entry.tenant === tenant && entry.stream === stream)
         .reduce((sum, { received }) => sum + received, 0);
+      return { events, isComplete: complete };
     },
   };
 }

@@ -47,8 +47,20 @@ export interface SystemPort {
   /** Newest first, at most `first`. Throws `query_invalid` if `after` is no id. */
   deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetterView[]>;
   /** Durable events of the stream, accepted or refused, that lie at or behind these offsets per partition. */
-  pendingEvents(tenant: string, stream: string, from: ReadonlyMap<number, number>): Promise<number>;
+  pendingEvents(
+    tenant: string,
+    stream: string,
+    from: ReadonlyMap<number, number>,
+  ): Promise<PendingEvents>;
 }
+
+export interface PendingEvents {
+  readonly events: number;
+  /** False: so much waits that counting ended before the end of the log. */
+  readonly isComplete: boolean;
+}
+
+const NONE_PENDING: PendingEvents = { events: 0, isComplete: true };
 
 export interface LedgerQuery {
   readonly tenant: string;
@@ -72,7 +84,8 @@ export interface LedgerSum {
 const HOUR_MS = 3_600_000;
 
 /**
- * Adds up the ledger over the partitions. What is pending is counted from exactly the offsets at which the partitions
+ * Adds up the ledger over the partitions. It balances if in every line what the headers of blocks announced is what
+ * became of their rows, two numbers that are counted apart, and if nothing is missing from the sum. What is pending is counted from exactly the offsets at which the partitions
  * answered, so that an event in between is neither missed nor counted twice.
  */
 export async function sumLedger(
@@ -89,22 +102,27 @@ export async function sumLedger(
     ),
   );
   const sum = { received: 0, applied: 0, duplicate: 0, rejected: 0, clamped: 0, expired: 0 };
+  let linesBalance = true;
   const from = new Map<number, number>();
   replies.forEach((reply, partition) => {
     from.set(partition, reply?.appliedOffset ?? partitions.appliedOffset(partition));
     for (const entry of reply?.entries ?? []) {
       if (entry.stream !== stream) continue;
+      // Line by line, so that two errors cannot make up for each other.
+      linesBalance &&= entry.received === entry.applied + entry.duplicate + entry.rejected;
       for (const count of Object.keys(sum) as (keyof typeof sum)[]) sum[count] += entry[count];
     }
   });
   // What is pending has only just arrived.
   const isNowAsked = nowMs >= hours.fromMs && nowMs < toMs;
-  const pending = isNowAsked ? await system.pendingEvents(tenant, stream, from) : 0;
-  const received = sum.received + pending;
-  const balanced =
-    received === sum.applied + sum.duplicate + sum.rejected + pending &&
-    replies.every((reply) => reply !== undefined);
-  return { ...sum, received, pending, balanced };
+  const pending = isNowAsked ? await system.pendingEvents(tenant, stream, from) : NONE_PENDING;
+  const hasAll = pending.isComplete && replies.every((reply) => reply !== undefined);
+  return {
+    ...sum,
+    received: sum.received + pending.events,
+    pending: pending.events,
+    balanced: linesBalance && hasAll,
+  };
 }
 
 function missingIfFault(error: unknown): LedgerReply | undefined {

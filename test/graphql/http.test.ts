@@ -228,8 +228,10 @@ test('pages of other origins may not ask, unless they are configured', async (t)
 test('the ledger adds up partitions and what is pending', async (t) => {
   const { url, memory } = await openTestListener(t, {
     system: {
-      pendingEvents: async (_tenant, _stream, from) =>
-        [...from.values()].reduce((a, b) => a + b, 0),
+      pendingEvents: async (_tenant, _stream, from) => ({
+        events: [...from.values()].reduce((a, b) => a + b, 0),
+        isComplete: true,
+      }),
     },
   });
   const line = { tenant: 'default', stream: 'events', arrivalHourMs: NOON, clamped: 1, expired: 2 };

@@ -54,7 +54,7 @@ const NOTHING: SystemPort = {
   actors: async () => [],
   partitions: async () => [],
   deadLetters: async () => [],
-  pendingEvents: async () => 0,
+  pendingEvents: async () => ({ events: 0, isComplete: true }),
 };
 
 function recorder(errors: LogLine[]): Logger {

@@ -158,6 +158,18 @@ test('a block that cannot even be read is passed over for good: counted as rejec
   await second.close();
 });
 
+test('the ledger takes what was received from headers, and what became of it from rows', async (t) => {
+  const scene = await GroupScene.open({ dir: await scratchDir(t) });
+  const place = { arrivalMs: NOW_MS, partition: 0, sequence: 50, tenant: TENANT };
+  const { bytes } = eventBlock(events(5), place);
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(AT.received, 6, true);
+  sealBlock(bytes);
+  await scene.journal.writer.append([bytes]);
+  await scene.applied();
+  t.like(await scene.ledger(0), { received: 6, applied: 5, duplicate: 0, rejected: 0 });
+  await scene.close();
+});
+
 test('a question that goes wrong is answered with the error; the partition goes on', async (t) => {
   let isBroken = false;
   const broken = (store: StateStore): StateStore => ({
