@@ -2,7 +2,12 @@
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import type { TimeseriesAnswer } from './answer.ts';
-import { LIVE_QUERIES_MAX, LIVE_SUBSCRIBERS_MAX } from './limits.ts';
+import {
+  LIVE_QUERIES_MAX,
+  LIVE_QUERIES_PER_TENANT_MAX,
+  LIVE_SUBSCRIBERS_MAX,
+  LIVE_SUBSCRIBERS_PER_TENANT_MAX,
+} from './limits.ts';
 import { type LiveMessage, LiveQuery, type Scheduler } from './live-query.ts';
 import type { PartitionClient } from './ports.ts';
 import type { TimeseriesRequest } from './request.ts';
@@ -18,6 +23,7 @@ export interface LiveOptions {
 }
 
 interface Running {
+  readonly tenant: string;
   readonly query: LiveQuery;
   subscribers: number;
 }
@@ -42,16 +48,17 @@ export class LiveQueries {
 
   /** Throws `query_invalid` at once if no rollup can answer, `query_overload` if a bound is reached. */
   subscribe(request: TimeseriesRequest, cursor?: string): AsyncIterableIterator<LiveMessage> {
-    if (this.#subscribers >= LIVE_SUBSCRIBERS_MAX) {
-      throw new AppError(
-        'query_overload',
-        `${LIVE_SUBSCRIBERS_MAX} subscriptions are open already`,
-      );
+    const { tenant } = request;
+    if (this.#subscribers >= LIVE_SUBSCRIBERS_MAX) throw tooMany(LIVE_SUBSCRIBERS_MAX);
+    const own = [...this.#running.values()].filter((running) => running.tenant === tenant);
+    const ownSubscribers = own.reduce((sum, { subscribers }) => sum + subscribers, 0);
+    if (ownSubscribers >= LIVE_SUBSCRIBERS_PER_TENANT_MAX) {
+      throw tooMany(LIVE_SUBSCRIBERS_PER_TENANT_MAX);
     }
     // The key order of a request is the same for all: they are built in one place.
     const key = JSON.stringify(request);
     const known = this.#running.get(key);
-    const running = known?.query.hasEnded === false ? known : this.#start(key, request);
+    const running = known?.query.hasEnded === false ? known : this.#start(key, request, own.length);
     running.subscribers++;
     this.#subscribers++;
     return this.#cursorInto(running.query, cursor, () => this.#leave(key, running));
@@ -65,16 +72,18 @@ export class LiveQueries {
     this.#stopListening = undefined;
   }
 
-  #start(key: string, request: TimeseriesRequest): Running {
-    if (this.#running.size >= LIVE_QUERIES_MAX) {
+  #start(key: string, request: TimeseriesRequest, ownQueries: number): Running {
+    const isFull = this.#running.size >= LIVE_QUERIES_MAX;
+    if (isFull || ownQueries >= LIVE_QUERIES_PER_TENANT_MAX) {
+      const running = isFull ? LIVE_QUERIES_MAX : LIVE_QUERIES_PER_TENANT_MAX;
       throw new AppError(
         'query_overload',
-        `${LIVE_QUERIES_MAX} different live queries run already: end one, or subscribe to an equal query`,
+        `${running} different live queries run already: end one, or subscribe to an equal query`,
       );
     }
     const { answererFor, partitions, clock, scheduler, newId } = this.#options;
     const query = new LiveQuery({ answer: answererFor(request), clock, scheduler, id: newId() });
-    const running = { query, subscribers: 0 };
+    const running = { tenant: request.tenant, query, subscribers: 0 };
     this.#running.set(key, running);
     this.#stopListening ??= partitions.onApplied(() => {
       for (const each of this.#running.values()) each.query.touch();
@@ -138,3 +147,6 @@ export class LiveQueries {
     };
   }
 }
+
+const tooMany = (open: number): AppError =>
+  new AppError('query_overload', `${open} subscriptions are open already`);

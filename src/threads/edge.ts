@@ -14,7 +14,7 @@ import { type Edge, startEdge } from '../ingest/server.ts';
 import { createLogger } from '../logging.ts';
 import { packControl, packHeartbeat } from '../model/block.ts';
 import { systemClock } from '../model/clock.ts';
-import { AppError } from '../model/errors.ts';
+import { AppError, isFault } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import type { RollupsControl } from '../model/rollup.ts';
 import { offset } from '../model/units.ts';
@@ -25,6 +25,8 @@ import { createWhenApplied } from './when-applied.ts';
 
 /** What one idle partition's clock may lag behind. */
 const HEARTBEAT_MS = 1_000;
+/** Shorter than the log's own look at the disk, so that definitions come before the events that room lets in. */
+const DEFINE_RETRY_MS = 100;
 
 if (parentPort === null) throw new Error('an edge is a worker thread');
 const main = parentPort;
@@ -81,13 +83,14 @@ async function start(): Promise<void> {
 async function openLog(): Promise<Journal | undefined> {
   const { log } = data;
   if (log.type === 'remote') {
-    writer = connectLogWriter({ port: log.port, shared });
+    const { type: _, ...where } = log;
+    writer = connectLogWriter({ ...where, shared });
     return undefined;
   }
   const { type: _, durableBefore, definitions, ...where } = log;
   const journal = await openJournal({ ...where, shared, durableBefore: offset(durableBefore) });
   writer = journal.writer;
-  if (definitions !== undefined) await writer.append(controlBlocks(definitions));
+  if (definitions !== undefined) await define(definitions);
   const beat = createHeartbeats({
     shared,
     writer,
@@ -99,6 +102,20 @@ async function openLog(): Promise<Journal | undefined> {
     else void beat().catch(fail);
   }, HEARTBEAT_MS);
   return journal;
+}
+
+/**
+ * Logs the definitions before the first event. A full log takes neither them nor events: what is stored can be asked
+ * meanwhile, and they follow as soon as there is room.
+ */
+async function define(definitions: RollupsControl, isAgain = false): Promise<void> {
+  try {
+    await writer?.append(controlBlocks(definitions));
+  } catch (error) {
+    if (!isFault(error, 'log_full')) throw error;
+    if (!isAgain) logger.warn({}, 'the log is full: changed rollups wait until it has room');
+    setTimeout(() => void define(definitions, true).catch(fail), DEFINE_RETRY_MS);
+  }
 }
 
 const controlBlocks = (definitions: RollupsControl): Uint8Array[] =>

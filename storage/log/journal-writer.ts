@@ -163,12 +163,14 @@ export class JournalWriter implements LogWriter {
       const [oldest, next] = this.#files;
       if (oldest === undefined || next === undefined || next.base > before) break;
       publishStart(this.#shared, next.base);
-      this.#files.shift();
       try {
         await rm(oldest.path, { force: true });
       } catch (cause) {
         throw logIo('deleting a file of the log', oldest.path, cause);
       }
+      // Another call may have deleted the same file meanwhile.
+      if (this.#files[0] !== oldest) continue;
+      this.#files.shift();
       this.#logBytes -= oldest.bytes;
       this.#roomBytes += oldest.bytes;
       this.#publishRefusal();
@@ -220,7 +222,7 @@ export class JournalWriter implements LogWriter {
     const { bytesMax, pendingBytesMax } = this.#bounds;
     return (
       `${this.#queue.bytes} of ${pendingBytesMax} bytes wait, ${this.#logBytes} of ${bytesMax} bytes are kept, ` +
-      `${this.#roomBytes} bytes are free above the disk reserve`
+      `${Math.max(0, this.#roomBytes)} bytes are free above the disk reserve`
     );
   }
 

@@ -150,6 +150,14 @@ async function explained<T>(doing: string, path: string, act: () => Promise<T>):
     return await act();
   } catch (cause) {
     const reason = reasonOf(cause);
+    if (/lock file|lock hold/i.test(reason)) {
+      throw new AppError(
+        'log_locked',
+        'another server has this data directory open: stop it, or give this one a directory of its own',
+        { path },
+        cause,
+      );
+    }
     throw new AppError(
       'state_io',
       `${doing} the state failed: ${reason}; check space and permissions`,

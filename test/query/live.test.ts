@@ -5,7 +5,9 @@ import {
   LIVE_HISTORY_MESSAGES,
   LIVE_IDLE_TICK_MS,
   LIVE_QUERIES_MAX,
+  LIVE_QUERIES_PER_TENANT_MAX,
   LIVE_SUBSCRIBERS_MAX,
+  LIVE_SUBSCRIBERS_PER_TENANT_MAX,
   LIVE_TICK_MS,
 } from '../../src/query/limits.ts';
 import { LiveQueries } from '../../src/query/live.ts';
@@ -274,16 +276,24 @@ test('a query that can no longer be answered ends at once, and can be asked anew
 
 test('subscribers and different queries are bounded', (t) => {
   const { live } = setUp();
-  for (let i = 0; i < LIVE_QUERIES_MAX; i++) live.subscribe({ ...REQUEST, stepMs: i });
-  const another = t.throws(() => live.subscribe({ ...REQUEST, stepMs: -1 }));
-  t.true(isFault(another, 'query_overload'));
-  while (live.subscribers < LIVE_SUBSCRIBERS_MAX) live.subscribe({ ...REQUEST, stepMs: 0 });
-  t.true(
+  const isRefused = (request: TimeseriesRequest) =>
     isFault(
-      t.throws(() => live.subscribe({ ...REQUEST, stepMs: 0 })),
+      t.throws(() => live.subscribe(request)),
       'query_overload',
-    ),
-  );
+    );
+  const other = { ...REQUEST, tenant: 'other' };
+  for (let i = 0; i < LIVE_QUERIES_PER_TENANT_MAX; i++) live.subscribe({ ...REQUEST, stepMs: i });
+  t.true(isRefused({ ...REQUEST, stepMs: -1 }));
+  while (live.queries < LIVE_QUERIES_MAX) live.subscribe({ ...other, stepMs: live.queries });
+  t.true(isRefused({ ...REQUEST, tenant: 'third' }));
+  const stepMs = LIVE_QUERIES_PER_TENANT_MAX;
+  const others = live.subscribers - LIVE_QUERIES_PER_TENANT_MAX;
+  while (live.subscribers < LIVE_SUBSCRIBERS_PER_TENANT_MAX + others) {
+    live.subscribe({ ...REQUEST, stepMs: 0 });
+  }
+  t.true(isRefused({ ...REQUEST, stepMs: 0 }));
+  while (live.subscribers < LIVE_SUBSCRIBERS_MAX) live.subscribe({ ...other, stepMs });
+  t.true(isRefused({ ...other, stepMs }));
   live.close();
 });
 
