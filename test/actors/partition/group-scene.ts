@@ -192,6 +192,19 @@ export class GroupScene {
     await this.until(() => applied.every((at, id) => at >= (partitionEnds[id] as number)));
   }
 
+  /** Until everything that is logged for these partitions is committed. */
+  async commit(...partitions: readonly number[]): Promise<void> {
+    for (const id of partitions) {
+      const { ref } = this.group.partition(id);
+      while ((this.committed.get(id) ?? 0) < (this.shared.partitionEnds[id] as number)) {
+        this.group.commit();
+        // Room for questions: commits that wait behind each other are no use.
+        await ref.credit(2);
+        await turn();
+      }
+    }
+  }
+
   /** Looks after each turn of the event loop; the test's own time limit ends it. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) await turn();
