@@ -2,7 +2,6 @@
  * The composition root: reads top-down as the way of an event. Edges take it in and write the log, partition threads
  * read the log and keep the aggregates, the query listener answers.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { loadHead } from '../actors/partition/snapshot.ts';
@@ -12,6 +11,7 @@ import { connectLogWriter } from '../storage/log/remote.ts';
 import { openState } from '../storage/state/rocksdb.ts';
 import type { RunningServer } from './cli/start.ts';
 import type { Config } from './config.ts';
+import { prepareDataDir } from './data-dir.ts';
 import type { Foundation } from './foundation.ts';
 import type { EdgeOptions } from './ingest/options.ts';
 import { createLogger } from './logging.ts';
@@ -37,7 +37,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   };
   const failed = Promise.withResolvers<AppError>();
   try {
-    await mkdir(config.dataDir, { recursive: true });
+    await prepareDataDir(config.dataDir);
     const state = await openState({
       dir: join(config.dataDir, 'state'),
       partitions: config.partitions,
