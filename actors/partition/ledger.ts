@@ -19,6 +19,8 @@ export interface LedgerLine extends LedgerCounts {
  */
 const LINES_MAX = 20_000;
 export const OTHER_STREAMS = '__other__';
+/** Tenants are named by keys of the configuration: nobody has as many. What is past it is kept for longer. */
+const TENANTS_MAX = 100_000;
 
 type Line = { -readonly [K in keyof LedgerLine]: LedgerLine[K] };
 
@@ -27,12 +29,15 @@ export class Ledger {
   readonly #lines = new Map<string, Line>();
   /** Changed since the last commit, of past hours too. */
   readonly #changed = new Set<Line>();
+  /** All that may have lines in the store: the quiet ones must be swept too. */
+  readonly #tenants = new Set<string>();
   #hourMs = Number.NEGATIVE_INFINITY;
   #sweptDay = Number.NEGATIVE_INFINITY;
 
-  /** `lines`: those that were committed of the hour of `nowMs`. */
-  restore(nowMs: number, lines: readonly LedgerLine[]): void {
+  /** `lines`: those that were committed of the hour of `nowMs`; `tenants`: all that have stored something. */
+  restore(nowMs: number, lines: readonly LedgerLine[], tenants: readonly string[]): void {
     this.#hourMs = hourOf(nowMs);
+    for (const tenant of tenants) this.#tenants.add(tenant);
     for (const line of lines) this.#lines.set(keyOf(line.tenant, line.stream), { ...line });
   }
 
@@ -64,9 +69,9 @@ export class Ledger {
     return isDue;
   }
 
-  /** Tenants that had events in the current hour. */
-  tenants(): ReadonlySet<string> {
-    return new Set(Array.from(this.#lines.values(), ({ tenant }) => tenant));
+  /** Every tenant that ever had events here. */
+  get tenants(): ReadonlySet<string> {
+    return this.#tenants;
   }
 
   #line(tenant: string, stream: string, hourMs: number): Line {
@@ -82,6 +87,7 @@ export class Ledger {
     const zero = { received: 0, applied: 0, duplicate: 0, rejected: 0, clamped: 0, expired: 0 };
     const line = { tenant, stream, arrivalHourMs: hourMs, ...zero };
     this.#lines.set(keyOf(tenant, stream), line);
+    if (this.#tenants.size < TENANTS_MAX) this.#tenants.add(tenant);
     return line;
   }
 }

@@ -145,7 +145,7 @@ export class PartitionMachine {
     this.#watermarkMs = snapshot.watermarkMs;
     this.#nowMs = snapshot.nowMs;
     this.#isRelearning = snapshot.generations.length > 0;
-    this.#ledger.restore(snapshot.nowMs, snapshot.ledger);
+    this.#ledger.restore(snapshot.nowMs, snapshot.ledger, snapshot.tenants);
     this.#rollups.restore(snapshot.rollups, snapshot.watermarkMs);
   }
 
@@ -459,9 +459,7 @@ export class PartitionMachine {
   #ledgerSweeps(): KeyRange[] {
     const toMs = this.#nowMs - LEDGER_RETENTION_MS;
     if (!this.#ledger.takeSweepDue(this.#nowMs) || toMs <= 0) return [];
-    return [...this.#ledger.tenants()].map((tenant) =>
-      ledgerRange(this.partition, tenant, 0, toMs),
-    );
+    return [...this.#ledger.tenants].map((tenant) => ledgerRange(this.partition, tenant, 0, toMs));
   }
 
   #keepAll(rows: number): Uint8Array {

@@ -41,6 +41,8 @@ export interface PartitionState {
 export interface PartitionSnapshot extends PartitionState {
   readonly definitions: Definitions | undefined;
   readonly rollups: readonly RollupContent[];
+  /** All that have stored anything. */
+  readonly tenants: readonly string[];
   /** Of the hour of `nowMs`. */
   readonly ledger: readonly LedgerLine[];
   readonly deadLetterCounts: ReadonlyMap<string, number>;
@@ -55,6 +57,7 @@ export const EMPTY_SNAPSHOT: PartitionSnapshot = {
   generations: [],
   definitions: undefined,
   rollups: [],
+  tenants: [],
   ledger: [],
   deadLetterCounts: new Map(),
 };
@@ -98,11 +101,13 @@ export async function loadSnapshot(
   const head = await loadHead(store, partition);
   if (head === undefined) return EMPTY_SNAPSHOT;
   const { state, definitions } = head;
+  const tenants = await loadTenants(store, partition);
   return {
     ...state,
     definitions,
     rollups: await loadRollups(store, partition, definitions, state.watermarkMs),
-    ledger: await loadLedger(store, partition, hourOf(state.nowMs)),
+    tenants,
+    ledger: await loadLedger(store, partition, tenants, hourOf(state.nowMs)),
     deadLetterCounts: await loadDeadLetterCounts(store, partition),
   };
 }
@@ -144,14 +149,14 @@ export async function loadRollups(
 /** Greatest bucket time that a key holds. */
 const BUCKET_MS_MAX = 2 ** 48 - 1;
 
-/** Of all tenants: each one's hour lies elsewhere, so the tenants are found by jumping from one to the next. */
 async function loadLedger(
   store: StateReader,
   partition: number,
+  tenants: readonly string[],
   hourMs: number,
 ): Promise<LedgerLine[]> {
   const lines: LedgerLine[] = [];
-  for (const tenant of await loadTenants(store, partition)) {
+  for (const tenant of tenants) {
     const range = ledgerRange(partition, tenant, hourMs, hourMs + HOUR_MS);
     for await (const { key, value } of scan(store, range)) {
       lines.push({ ...parseLedgerKey(key), ...decodeLedger(value) });
@@ -160,6 +165,7 @@ async function loadLedger(
   return lines;
 }
 
+/** Found by jumping from one to the next. */
 async function loadTenants(store: StateReader, partition: number): Promise<string[]> {
   const tenants: string[] = [];
   let range = tenantsAfter(partition);

@@ -32,9 +32,24 @@ test('a committed line is not written again until it changes, and then as a whol
 
 test('a restored hour goes on from what was stored', (t) => {
   const ledger = new Ledger();
-  ledger.restore(HOUR_MS + 5, [{ tenant: 'a', stream: 's', arrivalHourMs: HOUR_MS, ...ONE }]);
+  ledger.restore(
+    HOUR_MS + 5,
+    [{ tenant: 'a', stream: 's', arrivalHourMs: HOUR_MS, ...ONE }],
+    ['a'],
+  );
   ledger.add('a', 's', HOUR_MS + 7, ONE);
   t.is(ledger.changed()[0]?.applied, 2);
+});
+
+test('tenants that are quiet are known, so that what is past its retention is deleted for them too', (t) => {
+  const ledger = new Ledger();
+  ledger.restore(HOUR_MS, [], ['before']);
+  ledger.add('quiet', 's', HOUR_MS, ONE);
+  ledger.add('busy', 's', HOUR_MS, ONE);
+  ledger.committed();
+  ledger.add('busy', 's', 30 * HOUR_MS, ONE);
+  t.true(ledger.takeSweepDue(30 * HOUR_MS));
+  t.deepEqual([...ledger.tenants], ['before', 'quiet', 'busy']);
 });
 
 test('streams past the bound are counted under one name: the ledger still balances', (t) => {
