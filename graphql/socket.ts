@@ -29,7 +29,8 @@ const EXCLUSIVE_PORT = 1;
 
 interface Listening {
   readonly app: TemplatedApp;
-  readonly socket: us_listen_socket;
+  /** Undefined: the port was lost to another program while the certificate was replaced. */
+  readonly socket: us_listen_socket | undefined;
 }
 
 export class ListeningSocket {
@@ -42,8 +43,9 @@ export class ListeningSocket {
 
   private constructor(address: SocketAddress, routes: (app: TemplatedApp) => void) {
     this.#routes = routes;
-    this.#current = listen(address, routes);
-    this.port = us_socket_local_port(this.#current.socket);
+    const { app, socket } = listen(address, routes);
+    this.#current = { app, socket };
+    this.port = us_socket_local_port(socket);
     this.#address = { ...address, port: this.port };
   }
 
@@ -61,11 +63,19 @@ export class ListeningSocket {
     const { tls } = this.#address;
     if (tls === undefined) return;
     await checkCertificate(tls);
+    const old = this.#current;
     // In one turn of the event loop, so that nobody else takes the port in between.
-    us_listen_socket_close(this.#current.socket);
+    if (old.socket !== undefined) us_listen_socket_close(old.socket);
+    this.#current = { app: old.app, socket: undefined };
+    try {
+      this.#current = listen(this.#address, this.#routes);
+    } catch (error) {
+      // The library reads the files itself, and they may have changed since they were checked.
+      this.#current = { app: old.app, socket: bind(old.app, this.#address) };
+      throw error;
+    }
     this.#previous?.app.close();
-    this.#previous = this.#current;
-    this.#current = listen(this.#address, this.#routes);
+    this.#previous = old;
   }
 
   close(): void {
@@ -74,15 +84,22 @@ export class ListeningSocket {
   }
 }
 
-function listen(
-  { host, port, tls }: SocketAddress,
-  routes: (app: TemplatedApp) => void,
-): Listening {
+function listen(address: SocketAddress, routes: (app: TemplatedApp) => void) {
+  const { tls } = address;
   const app =
     tls === undefined
       ? App()
       : SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
   routes(app);
+  try {
+    return { app, socket: bind(app, address) };
+  } catch (error) {
+    app.close();
+    throw error;
+  }
+}
+
+function bind(app: TemplatedApp, { host, port }: SocketAddress): us_listen_socket {
   const bound: { socket?: us_listen_socket } = {};
   const done = (socket: us_listen_socket | false) => {
     if (socket !== false) bound.socket = socket;
@@ -90,13 +107,12 @@ function listen(
   // The library takes host and options together, its typings know them only apart.
   Reflect.apply(app.listen, app, [host, port, EXCLUSIVE_PORT, done]);
   if (bound.socket === undefined) {
-    app.close();
     throw new AppError(
       'listen_failed',
       `${host}:${port} cannot be listened on: is another program there, and is the address of this machine?`,
     );
   }
-  return { app, socket: bound.socket };
+  return bound.socket;
 }
 
 /** The library says only that it failed; Node says why. */

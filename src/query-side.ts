@@ -13,6 +13,7 @@ import {
   sharedRefusal,
 } from '../storage/log/journal-shared.ts';
 import type { Foundation } from './foundation.ts';
+import { watchCertificate } from './ingest/certificates.ts';
 import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
@@ -50,10 +51,11 @@ export async function startQuerySide(
     actors: async () => (await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
     partitions: partitionMetrics,
   });
-  return openQueryListener({
+  const { tls } = config;
+  const listener = await openQueryListener({
     host: config.listen.host,
     port: config.listen.queryPort,
-    ...(config.tls && { tls: config.tls }),
+    ...(tls && { tls }),
     corsOrigins: config.cors.origins,
     authorize: authorizerFor(config.keys),
     needsKey: config.keys.length > 0,
@@ -82,6 +84,14 @@ export async function startQuerySide(
     readiness,
     ingestUrl,
   });
+  const unwatch = tls && (await watchCertificate(listener, tls, logger));
+  return {
+    ...listener,
+    close() {
+      unwatch?.();
+      listener.close();
+    },
+  };
 }
 
 function partitionClient(

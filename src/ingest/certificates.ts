@@ -1,6 +1,7 @@
 /** Notices that the certificate files have changed, also when a symbolic link on their way was switched. */
 import { stat } from 'node:fs/promises';
 import type { Logger } from '../model/logger.ts';
+import { CERTIFICATE_CHECK_MS } from './limits.ts';
 import type { TlsFiles } from './options.ts';
 
 export class CertificateWatch {
@@ -47,6 +48,30 @@ export class CertificateWatch {
     } finally {
       this.#checking = false;
     }
+  }
+}
+
+/** What has a certificate: both listeners of the server. */
+export interface CertificateHolder {
+  /** Rejects and changes nothing if the files do not fit. */
+  replaceCertificate(): Promise<void>;
+  close(): void;
+}
+
+/** Looks at the files now and then; answers how to stop that. If it rejects, `holder` is closed. */
+export async function watchCertificate(
+  holder: CertificateHolder,
+  files: TlsFiles,
+  logger: Logger,
+  everyMs = CERTIFICATE_CHECK_MS,
+): Promise<() => void> {
+  try {
+    const watch = await CertificateWatch.start(files, logger, () => holder.replaceCertificate());
+    const timer = setInterval(() => void watch.check(), everyMs);
+    return () => clearInterval(timer);
+  } catch (error) {
+    holder.close();
+    throw error;
   }
 }
 

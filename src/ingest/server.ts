@@ -5,7 +5,7 @@ import type { Logger } from '../model/logger.ts';
 import type { AppendLog } from './append-log.ts';
 import { AppliedWaits, type WhenApplied } from './applied.ts';
 import { BodyMemory } from './body-memory.ts';
-import { CertificateWatch } from './certificates.ts';
+import { watchCertificate } from './certificates.ts';
 import { TrustedProxies } from './client-address.ts';
 import { Coalescer } from './coalescer.ts';
 import { Counters, type EdgeCounts } from './counters.ts';
@@ -16,7 +16,7 @@ import { Exchange } from './exchange.ts';
 import { routeHealth } from './health.ts';
 import { Inflater } from './inflate.ts';
 import { KeyRing } from './keys.ts';
-import { BATCH_ROWS_MAX, CERTIFICATE_CHECK_MS, DRAIN_MS, SLOW_BODY_SWEEP_MS } from './limits.ts';
+import { BATCH_ROWS_MAX, DRAIN_MS, SLOW_BODY_SWEEP_MS } from './limits.ts';
 import { Listener } from './listener.ts';
 import type { EdgeOptions } from './options.ts';
 import { Origins, PREFLIGHT_HEADERS } from './origins.ts';
@@ -95,21 +95,13 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
       counters.connections = count;
     },
   });
-  const timers = [setInterval(() => slowBodies.sweep(), SLOW_BODY_SWEEP_MS)];
+  const unwatch = tls && (await watchCertificate(listener, tls, logger));
+  const sweep = setInterval(() => slowBodies.sweep(), SLOW_BODY_SWEEP_MS);
   const abort = () => {
-    for (const timer of timers) clearInterval(timer);
+    clearInterval(sweep);
+    unwatch?.();
     listener.close();
   };
-  try {
-    if (tls !== undefined) {
-      const replace = () => listener.replaceCertificate();
-      const watch = await CertificateWatch.start(tls, logger, replace);
-      timers.push(setInterval(() => void watch.check(), CERTIFICATE_CHECK_MS));
-    }
-  } catch (error) {
-    abort();
-    throw error;
-  }
   return {
     counts: () => ({ ...counters.snapshot(), bodyMemoryBytes: memory.bytesTaken }),
     abort,

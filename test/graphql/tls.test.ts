@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { watchCertificate } from '../../src/ingest/certificates.ts';
 import { isFault } from '../../src/model/errors.ts';
+import { freePort, silentLogger } from '../ingest/start-edge.ts';
 import { openTestListener } from './listener.ts';
 
 const fixture = (name: string): string =>
@@ -47,6 +49,32 @@ test('a replaced certificate serves new connections; one that does not fit chang
   await writeFile(tls.certFile, 'no certificate');
   t.true(isFault(await t.throwsAsync(replaceCertificate()), 'config_invalid'));
   t.is(await certificateOf(url), second);
+});
+
+test('new files are noticed while the server runs', async (t) => {
+  const { tls, install } = await certificateDir(t);
+  await install('first');
+  const listener = await openTestListener(t, { tls, port: await freePort() });
+  const first = await certificateOf(listener.url);
+  t.teardown(await watchCertificate(listener, tls, silentLogger, 5));
+  await install('second');
+  // Who connects in the moment of the change may be cut.
+  const now = () => certificateOf(listener.url).catch(() => first);
+  while ((await now()) === first) await new Promise(setImmediate);
+  t.pass();
+});
+
+test('a watch that cannot start closes its listener', async (t) => {
+  const { tls } = await certificateDir(t);
+  let isClosed = false;
+  const holder = {
+    replaceCertificate: async () => {},
+    close: () => {
+      isClosed = true;
+    },
+  };
+  await t.throwsAsync(watchCertificate(holder, tls, silentLogger), { code: 'ENOENT' });
+  t.true(isClosed);
 });
 
 test('a listener with an unusable certificate does not open', async (t) => {
