@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { mkdir, rename, rmdir, stat } from 'node:fs/promises';
 import test from 'ava';
 import { isFault } from '../../../src/model/errors.ts';
 import { type Offset, offset } from '../../../src/model/units.ts';
@@ -43,6 +43,30 @@ test('deletion takes whole files, keeps the newest, and readers of what is gone 
   t.true(isFault(error, 'log_truncated'));
   await journal.writer.deleteBefore(offset(Number.MAX_SAFE_INTEGER));
   t.is((await journalFiles(dir)).length, 1);
+});
+
+test('a file that cannot be deleted is still counted, and the next deletion tries again', async (t) => {
+  const dir = await scratchDir(t);
+  const { journal } = await scratchJournal(t, { dir, fileBytes: FILE_BYTES });
+  for (let sequence = 0; sequence < 12; sequence += 1) {
+    await journal.writer.append([testBlock({ sequence, bodyBytes: 900 })]);
+  }
+  const [path = ''] = await journalFiles(dir);
+  await rename(path, `${path}.away`);
+  await mkdir(path);
+  const { logBytes } = journal.writer;
+  const everything = offset(Number.MAX_SAFE_INTEGER);
+  t.true(isFault(await t.throwsAsync(journal.writer.deleteBefore(everything)), 'log_io'));
+  t.is(journal.writer.logBytes, logBytes);
+  await rmdir(path);
+  await rename(`${path}.away`, path);
+  await Promise.all([
+    journal.writer.deleteBefore(everything),
+    journal.writer.deleteBefore(everything),
+  ]);
+  const [newest = '', ...others] = await journalFiles(dir);
+  t.deepEqual(others, []);
+  t.is(journal.writer.logBytes, (await stat(newest)).size);
 });
 
 test('a reader in the middle of a file that is deleted reads on', async (t) => {
