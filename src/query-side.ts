@@ -43,13 +43,12 @@ export async function startQuerySide(
   const catalog = { rollups: () => config.rollups };
   const stored = storedRollups(state);
   const queries = new Queries({ partitions, stored, catalog });
-  const partitionMetrics = async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat();
   const system = createSystem({
     state,
     journalDir,
     shared,
     actors: async () => (await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
-    partitions: partitionMetrics,
+    partitions: async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat(),
   });
   const { tls } = config;
   const listener = await openQueryListener({
@@ -70,10 +69,10 @@ export async function startQuerySide(
     logger: logger.child({ component: 'query' }),
     metrics: createMetrics({
       edges: async () => {
-        const counts = await Promise.all(edges.map((edge) => edge.counts()));
+        const counts = await Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));
         return counts.filter((edge) => edge !== undefined);
       },
-      partitions: partitionMetrics,
+      partitions: async () => (await links.askResponsive('metrics', SYSTEM_TIMEOUT_MS)).flat(),
       journal: () => ({
         startOffset: journalStart(shared),
         durableOffset: durableEnd(shared) ?? 0,

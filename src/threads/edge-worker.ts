@@ -21,6 +21,7 @@ export class EdgeWorker {
   readonly #ended = Promise.withResolvers<undefined>();
   /** Snapshots that were asked for; as many as the metrics page has requests. */
   readonly #counts = new Map<number, (counts: EdgeCounts) => void>();
+  #lastCounts: EdgeCounts | undefined;
   #asks = 0;
   #isClosing = false;
   #hasFailed = false;
@@ -46,14 +47,24 @@ export class EdgeWorker {
     });
   }
 
-  /** A snapshot of its counters; undefined if it ends meanwhile. */
-  counts(): Promise<EdgeCounts | undefined> {
-    const counts = new Promise<EdgeCounts>((resolve) => {
-      const id = this.#asks++;
+  /**
+   * A snapshot of its counters, or the last one if it is late: metrics add edges up, and a sum that falls looks like a
+   * restart. Undefined if there is none, or the thread ends meanwhile.
+   */
+  async counts(timeoutMs: number): Promise<EdgeCounts | undefined> {
+    const id = this.#asks++;
+    let timer: NodeJS.Timeout | undefined;
+    const counts = new Promise<EdgeCounts | undefined>((resolve) => {
+      timer = setTimeout(() => resolve(this.#lastCounts), timeoutMs);
       this.#counts.set(id, resolve);
       this.#tell({ type: 'counts', id });
     });
-    return Promise.race([counts, this.#ended.promise]);
+    try {
+      return await Promise.race([counts, this.#ended.promise]);
+    } finally {
+      clearTimeout(timer);
+      this.#counts.delete(id);
+    }
   }
 
   /** Says on `/readyz` that the server is ready, or why it is not. */
@@ -83,8 +94,8 @@ export class EdgeWorker {
         this.#listening.resolve(message);
         break;
       case 'counts':
+        this.#lastCounts = message.counts;
         this.#counts.get(message.id)?.(message.counts);
-        this.#counts.delete(message.id);
         break;
       case 'failed': {
         const { code = 'thread_failed', message: text, location } = message.fault;

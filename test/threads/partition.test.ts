@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { packControl } from '../../src/model/block.ts';
 import { identityOf } from '../../src/model/rollup.ts';
@@ -149,6 +150,27 @@ test('a thread says which partition cannot load, and that it could after all', a
   await state.commit([{ ...torn, value: undefined }]);
   await mended;
   t.deepEqual(worker.problems, []);
+  await close();
+});
+
+test('a thread that does not answer is left out where that is asked for', async (t) => {
+  const { worker, links, close } = await openThread(t, await scratchDir(t));
+  await worker.ready;
+  const mute = new MessageChannel();
+  t.teardown(() => mute.port1.close());
+  const [port] = worker.ports;
+  const both = new PartitionLinks([
+    { port: port as MessagePort, partitions: worker.partitions },
+    { port: mute.port2, partitions: [1] },
+  ]);
+  await t.throwsAsync(both.askAll('metrics', 500));
+  const [metrics, ...rest] = await both.askResponsive('metrics', 500);
+  t.deepEqual(
+    metrics?.map(({ partition }) => partition),
+    [0, 2],
+  );
+  t.deepEqual(rest, []);
+  t.is((await links.askResponsive('actors', TIMEOUT_MS)).length, 1);
   await close();
 });
 
