@@ -161,7 +161,8 @@ async function startEdges(
   for (let edgeId = 1; edgeId < config.edgeThreads; edgeId++) {
     const { port1, port2 } = new MessageChannel();
     first.serveLog(port1);
-    const log = { type: 'remote', port: port2 } as const;
+    const { pendingBytesMax } = config.journal;
+    const log = { type: 'remote', port: port2, pendingBytesMax } as const;
     edges.push(new EdgeWorker({ ...dataOf(edgeId, port), log }, onFailed));
   }
   await Promise.all(edges.map(({ listening }) => listening));

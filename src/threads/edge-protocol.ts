@@ -38,6 +38,8 @@ export interface RemoteJournal {
   readonly type: 'remote';
   /** Its other end is given to edge 0 as `serveLog`. */
   readonly port: MessagePort;
+  /** What this edge may have waiting for the journal; default: as much as the journal itself. */
+  readonly pendingBytesMax?: number;
 }
 
 export type ToEdge =
