@@ -122,6 +122,11 @@ function partitionMetrics(registry: Registry): (all: readonly PartitionMetrics[]
       dedupBytes: ['gauge', 'dedup_window_bytes', 'Memory of that window.'],
       dedupSinceMs: ['gauge', 'dedup_window_since_milliseconds', 'Arrival of its oldest id.'],
       series: ['gauge', 'series', 'Series of all rollups.'],
+      overflowEvents: [
+        'counter',
+        'series_overflow_events_total',
+        'Events counted as one series, because their rollup has too many.',
+      ],
     },
     'partition',
   );

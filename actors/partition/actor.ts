@@ -104,6 +104,8 @@ export interface PartitionStats {
   dedupBytes: number;
   dedupSinceMs: number;
   series: number;
+  /** Begins anew when the actor does. */
+  overflowEvents: number;
 }
 
 export interface PartitionActor {
@@ -124,6 +126,7 @@ export function partitionActor(options: PartitionOptions): PartitionActor {
     dedupBytes: 0,
     dedupSinceMs: 0,
     series: 0,
+    overflowEvents: 0,
   };
   let newest = -1;
   const spec: ActorSpec<Partition, PartitionCommand> = {
@@ -160,6 +163,8 @@ export class Partition {
   #isDirty = false;
   #wantsHeartbeat = false;
   #verdictsSweptTo = 0;
+  /** Rollups whose overflow has been logged. */
+  readonly #overflowing = new Set<string>();
 
   /** Rejects with `log_truncated` if the log no longer has what comes behind the last commit. */
   static async load(
@@ -352,7 +357,23 @@ export class Partition {
     this.#stats.dedupBytes = bytes;
     this.#stats.dedupSinceMs = sinceMs;
     this.#stats.series = this.#machine.series;
+    this.#lookAtOverflows();
     this.#askForHeartbeat();
+  }
+
+  #lookAtOverflows(): void {
+    let events = 0;
+    for (const { tenant, rollup, report } of this.#machine.overflows()) {
+      events += report.events;
+      const name = `${tenant}/${rollup}`;
+      if (this.#overflowing.has(name)) continue;
+      this.#overflowing.add(name);
+      this.#options.log.warn(
+        { partition: this.#id, tenant, rollup, ...report },
+        'a rollup has more series than it may: the rest is counted as one',
+      );
+    }
+    this.#stats.overflowEvents = events;
   }
 
   /** Asking changes nothing here. So what goes wrong, a bug included, is the asker's answer and not a crash. */

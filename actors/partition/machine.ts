@@ -175,6 +175,10 @@ export class PartitionMachine {
     return this.#rollups.series;
   }
 
+  overflows(): ReturnType<Rollups['overflows']> {
+    return this.#rollups.overflows();
+  }
+
   /** True if a heartbeat would do something, when the log has been read to `offset` without a block. */
   wantsHeartbeatAt(offset: number): boolean {
     return this.#rollups.waiting || this.#dedup.isOverdueAt(offset);

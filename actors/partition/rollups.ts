@@ -4,6 +4,7 @@ import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { mergeRows } from '../../src/aggregate/bucket-row.ts';
 import { layoutOf } from '../../src/aggregate/layout.ts';
 import { type FoldCounts, RollupState, type StoredRow } from '../../src/aggregate/rollup.ts';
+import type { OverflowReport } from '../../src/aggregate/series-index.ts';
 import { closedTo, expiredBeforeMs, tierOf } from '../../src/aggregate/tiers.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { identityOf, type RollupDefinition, type RollupsControl } from '../../src/model/rollup.ts';
@@ -101,6 +102,14 @@ export class Rollups {
     let states = 0;
     for (const live of this.#all()) states += live.state.seriesCount;
     return states;
+  }
+
+  /** The rollups that have more combinations of labels than series, and since their states were made, how much more. */
+  *overflows(): Generator<{ tenant: string; rollup: string; report: OverflowReport }> {
+    for (const { tenant, state } of this.#all()) {
+      const report = state.overflow();
+      if (report !== undefined) yield { tenant, rollup: state.definition.name, report };
+    }
   }
 
   /** True while some bucket waits for the watermark. */

@@ -109,6 +109,8 @@ export interface PartitionMetrics {
   readonly dedupBytes: number;
   readonly dedupSinceMs: number;
   readonly series: number;
+  /** Events that the overflow series took. */
+  readonly overflowEvents: number;
 }
 
 /** Main thread → partition thread. */

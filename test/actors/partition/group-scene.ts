@@ -202,6 +202,7 @@ export class GroupScene {
         await ref.credit(2);
         await turn();
       }
+      await ref.credit(2);
     }
   }
 

@@ -155,6 +155,15 @@ test('the ledger takes what was received from headers, and what became of it fro
   await scene.close();
 });
 
+test('events past the bound on series are counted', async (t) => {
+  const scene = await GroupScene.open({ dir: await scratchDir(t), partitions: 1 });
+  await scene.declare([{ ...BY_TYPE, seriesMax: 2 }]);
+  await scene.send(0, [...events(2, 'a'), ...events(2, 'b'), ...events(3, 'c'), ...events(1, 'd')]);
+  await scene.commit(0);
+  t.is(scene.group.partition(0).stats.overflowEvents, 4);
+  await scene.close();
+});
+
 test('a question that goes wrong is answered with the error; the partition goes on', async (t) => {
   let isBroken = false;
   const broken = (store: StateStore): StateStore => ({
