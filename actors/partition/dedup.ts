@@ -13,7 +13,7 @@
  */
 import assert from 'node:assert/strict';
 import type { LabelColumn } from '../../src/aggregate/block-columns.ts';
-import { IdTable, idsIn, tableBytes } from './id-table.ts';
+import { IdTable, TAGS } from './id-table.ts';
 
 export interface DedupBounds {
   /** Ids that the window must hold. */
@@ -31,7 +31,6 @@ export interface GenerationMark {
   readonly to: number;
   /** Arrival time of that block. */
   readonly sinceMs: number;
-  readonly idsMax: number;
 }
 
 export interface DedupWindow {
@@ -42,22 +41,24 @@ export interface DedupWindow {
 
 interface Generation extends GenerationMark {
   to: number;
-  readonly table: IdTable;
+  /** Of its ids in the table. */
+  readonly tag: number;
 }
 
-/** The first generation is this small, each next one twice as large: an idle partition costs next to nothing. */
-const FIRST_IDS = 16_384;
-/** Full-sized generations in a full window: more would waste less of it, and cost each id one more look-up. */
-const GENERATIONS_FULL = 4;
-/** How many pieces of the log's window a generation may span. */
-const LOG_PIECES = 8;
+/**
+ * Generations in a full window, by ids and by log bytes: what is remembered beyond the window is at most one of
+ * them. Together far fewer than there are tags.
+ */
+const GENERATIONS_FULL = 16;
 /** Salts of (tenant, stream) that are kept; recomputing one is cheap. */
 const SALTS_MAX = 4_096;
 
 export class Dedup {
   readonly #bounds: DedupBounds;
   readonly #seed: readonly [number, number];
+  readonly #table: IdTable;
   readonly #generations: Generation[] = [];
+  #lastTag = 0;
   /** Generations that the rebuild has not reached yet, oldest first. */
   readonly #toRebuild: GenerationMark[];
   readonly #salts = new Map<string, readonly [number, number]>();
@@ -74,6 +75,7 @@ export class Dedup {
   ) {
     this.#bounds = bounds;
     this.#seed = seed;
+    this.#table = new IdTable(bounds.bytesMax);
     this.#toRebuild = [...marks];
   }
 
@@ -83,17 +85,12 @@ export class Dedup {
   }
 
   marks(): GenerationMark[] {
-    const built = this.#generations.map(({ table: _, ...mark }) => mark);
+    const built = this.#generations.map(({ tag: _, ...mark }) => mark);
     return [...built, ...this.#toRebuild];
   }
 
   window(): DedupWindow {
-    let ids = 0;
-    let bytes = 0;
-    for (const { table } of this.#generations) {
-      ids += table.count;
-      bytes += table.bytes;
-    }
+    const { count: ids, bytes } = this.#table;
     return { ids, bytes, sinceMs: this.#generations[0]?.sinceMs ?? 0 };
   }
 
@@ -105,7 +102,7 @@ export class Dedup {
 
   /** To be called with every block of the partition, before its rows: what lies too far back in the log is forgotten. */
   moveTo(offset: number): void {
-    while (this.isOverdueAt(offset)) this.#generations.shift();
+    while (this.isOverdueAt(offset)) this.#forgetOldest();
   }
 
   /**
@@ -123,15 +120,11 @@ export class Dedup {
     assert(this.#toRebuild.length === 0, 'the window of duplicates has not been rebuilt');
     const count = this.#hash(scope, ids, rows, keep);
     if (count === 0) return 0;
+    const newest = this.#makeRoom(count, offset, nowMs);
+    newest.to = offset;
     const fresh = this.#fresh;
     fresh.fill(1, 0, count);
-    const hashes = { low: this.#low, high: this.#high };
-    const newest = this.#makeRoom(count, offset, nowMs);
-    for (const { table } of this.#generations) {
-      if (table !== newest.table) table.sift(hashes, count, fresh);
-    }
-    newest.table.add(hashes, count, fresh);
-    newest.to = offset;
+    this.#table.add({ low: this.#low, high: this.#high }, count, fresh, newest.tag);
     let dropped = 0;
     for (let i = 0; i < count; i++) {
       if (fresh[i] !== 0) continue;
@@ -151,7 +144,7 @@ export class Dedup {
     if (generation === undefined) return;
     const count = this.#hash(scope, ids, rows, keep);
     this.#fresh.fill(1, 0, count);
-    generation.table.add({ low: this.#low, high: this.#high }, count, this.#fresh);
+    this.#table.add({ low: this.#low, high: this.#high }, count, this.#fresh, generation.tag);
   }
 
   /** All blocks before the committed position have been relearned. */
@@ -168,50 +161,46 @@ export class Dedup {
       const next = this.#toRebuild[0];
       if (next === undefined || next.from > offset) return;
       this.#toRebuild.shift();
-      this.#generations.push({ ...next, table: new IdTable(next.idsMax) });
+      this.#begin(next);
     }
   }
 
-  /** The newest generation; another one if it has no room for `count` more, and then drops what the window can do without. */
+  /** The newest generation; another one if it has its share, and then drops what the window can do without. */
   #makeRoom(count: number, offset: number, nowMs: number): Generation {
+    const table = this.#table;
+    const idsMax = Math.min(this.#bounds.idsMax, table.capacity);
+    const { logBytesMax } = this.#bounds;
     const newest = this.#generations.at(-1);
-    const piece = this.#bounds.logBytesMax / LOG_PIECES;
-    const hasRoom =
-      newest !== undefined &&
-      newest.table.count + count <= newest.idsMax &&
-      offset - newest.from < piece;
-    if (hasRoom) return newest;
-    const isFull = newest !== undefined && newest.table.count + count > newest.idsMax;
-    const wanted = newest === undefined ? FIRST_IDS : newest.idsMax * (isFull ? 2 : 1);
-    const idsMax = Math.max(count, Math.min(wanted, this.#fullIds()));
-    this.#forget(tableBytes(idsMax));
-    const table = new IdTable(idsMax);
-    const begun = { from: offset, to: offset, sinceMs: nowMs, idsMax, table };
+    const isDone =
+      newest === undefined ||
+      table.countOf(newest.tag) >= idsMax / GENERATIONS_FULL ||
+      offset - newest.from >= logBytesMax / GENERATIONS_FULL;
+    while (table.count + count > table.capacity && this.#generations.length > 0) {
+      this.#forgetOldest();
+    }
+    while (isDone && this.#isOldestSpare()) this.#forgetOldest();
+    const current = this.#generations.at(-1);
+    if (!isDone && current !== undefined) return current;
+    return this.#begin({ from: offset, to: offset, sinceMs: nowMs });
+  }
+
+  #isOldestSpare(): boolean {
+    const [oldest] = this.#generations;
+    if (oldest === undefined) return false;
+    return this.#table.count - this.#table.countOf(oldest.tag) >= this.#bounds.idsMax;
+  }
+
+  #begin(mark: GenerationMark): Generation {
+    this.#lastTag = (this.#lastTag % TAGS) + 1;
+    const begun = { ...mark, tag: this.#lastTag };
+    this.#table.begin(begun.tag);
     this.#generations.push(begun);
     return begun;
   }
 
-  #fullIds(): number {
-    const { idsMax, bytesMax } = this.#bounds;
-    return Math.min(
-      Math.ceil(idsMax / GENERATIONS_FULL),
-      Math.max(idsIn(bytesMax / (GENERATIONS_FULL + 1)), 1),
-    );
-  }
-
-  /** Drops oldest generations while the rest holds enough ids, or while memory is short of `moreBytes`. */
-  #forget(moreBytes: number): void {
-    let { ids, bytes } = this.window();
-    for (;;) {
-      const oldest = this.#generations[0];
-      if (oldest === undefined) return;
-      const { table } = oldest;
-      const isSpare = ids - table.count >= this.#bounds.idsMax;
-      if (!isSpare && bytes + moreBytes <= this.#bounds.bytesMax) return;
-      this.#generations.shift();
-      ids -= table.count;
-      bytes -= table.bytes;
-    }
+  #forgetOldest(): void {
+    const oldest = this.#generations.shift();
+    if (oldest !== undefined) this.#table.retire(oldest.tag);
   }
 
   /** Hashes of the kept rows that have an id, with their row numbers; answers how many. */

@@ -61,6 +61,8 @@ export async function simulate(seed: number): Promise<SimulationReport> {
   const calm = new PartitionRun(options, steps, new Random(seed + 1), NO_FAULTS);
   await calm.finish();
   assertSameState(crashing, calm);
+  assertSwept(crashing);
+  assertSwept(calm);
   if (!forgets) {
     const model = new Model();
     for (const step of steps) model.apply(step);
@@ -85,7 +87,7 @@ function assertSameState(a: PartitionRun, b: PartitionRun): void {
 }
 
 function isSweepable(key: Uint8Array, { machine, logStart }: PartitionRun): boolean {
-  const kind = key[key.indexOf(0, 2) + 1];
+  const kind = kindOf(key);
   if (kind === ROW_KIND.verdict) return verdictOffset(key) < Math.max(logStart, machine.neededFrom);
   if (kind !== ROW_KIND.rollup) return false;
   const { rollup, stepMs, bucketMs } = parseRollupRowKey(key);
@@ -94,6 +96,26 @@ function isSweepable(key: Uint8Array, { machine, logStart }: PartitionRun): bool
   const closedMs = rollupWatermark(machine.definitions, rollup, machine.watermarkMs);
   const beforeMs = expiredBeforeMs(definition, stepMs, closedMs, machine.nowMs);
   return bucketMs + stepMs <= beforeMs;
+}
+
+/** Behind the partition (2 bytes) and the tenant, which a zero ends. */
+const kindOf = (key: Uint8Array): number | undefined => key[key.indexOf(0, 2) + 1];
+
+/** A thirty-second part of a retention, or a step, may have passed since the last sweep; no more. */
+function assertSwept({ store, machine }: PartitionRun): void {
+  const { definitions, watermarkMs, nowMs } = machine;
+  for (const hex of store.dump().keys()) {
+    const key = Buffer.from(hex, 'hex');
+    if (kindOf(key) !== ROW_KIND.rollup) continue;
+    const { rollup, stepMs, bucketMs } = parseRollupRowKey(key);
+    const definition = definitions?.rollups.find(({ name }) => name === rollup);
+    const tier = definition?.resolutions.find((resolution) => resolution.stepMs === stepMs);
+    assert(definition !== undefined && tier !== undefined, `row ${hex} belongs to nothing`);
+    const closedMs = rollupWatermark(definitions, rollup, watermarkMs);
+    const beforeMs = expiredBeforeMs(definition, stepMs, closedMs, nowMs);
+    const lagMs = Math.max(stepMs, tier.retentionMs / 32) + stepMs;
+    assert(bucketMs + stepMs > beforeMs - lagMs, `row ${hex} should have been deleted`);
+  }
 }
 
 async function assertModel(run: PartitionRun, model: Model): Promise<void> {
