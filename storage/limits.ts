@@ -51,9 +51,6 @@ export const BACKLOG_READ_BYTES = 256 * KIB;
 /** Headers one backlog count looks at before it answers with what it has (about a second of work). */
 export const BACKLOG_BLOCKS_MAX = 1_000_000;
 
-/** Partitions one server may have: the block header stores the number in 16 bits. */
-export const PARTITIONS_MAX = 65_536;
-
 /**
  * Memory for RocksDB's memtables, of which a quarter is one memtable. It also bounds the write-ahead log, which a
  * restart reads back: larger means fewer, larger flushes and a longer restart.

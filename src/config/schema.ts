@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type AccessKey, hashSecret, isSecret, SCOPES, SECRET_PREFIX } from '../model/access.ts';
-import { BLOCK_BYTES_MAX } from '../model/block-format.ts';
+import { BLOCK_BYTES_MAX, PARTITIONS_MAX } from '../model/block-format.ts';
 import {
   DEFAULT_LATENESS_MS,
   DEFAULT_RESOLUTIONS,
@@ -214,7 +214,7 @@ export const schema = group({
    * Fixed when the data folder is created. More partitions spread over more threads and make each answer
    * merge more parts.
    */
-  partitions: integer(1, 1_024).default(4),
+  partitions: integer(1, PARTITIONS_MAX).default(4),
   /** Threads that decode; on two cores one of each kind is right. */
   edgeThreads: integer(1, 64).default(1),
   /** Threads that aggregate, each with a share of the partitions. */

@@ -8,6 +8,11 @@ import { AppError } from './errors.ts';
 export const BLOCK_MAGIC = 0x31424753; // "SGB1"
 export const BLOCK_VERSION = 1;
 export const BLOCK_HEADER_BYTES = 80;
+/**
+ * Partitions one server may have. The header has room for 65,536; but each costs memory, and every answer merges a
+ * part of each.
+ */
+export const PARTITIONS_MAX = 1_024;
 /** Upper bound of one block: a reader never has to hold more than this to make progress. */
 export const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
 

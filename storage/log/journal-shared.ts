@@ -5,8 +5,8 @@
  * the watermark flags (i32).
  */
 import { ok as assert } from 'node:assert';
+import { PARTITIONS_MAX } from '../../src/model/block-format.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
-import { PARTITIONS_MAX } from '../limits.ts';
 import type { LogRefusal } from './log.ts';
 
 const DURABLE_END = 0;
