@@ -28,7 +28,7 @@ export interface DecodeLimits {
   readonly rejectedBytesMax: number;
   /**
    * Bytes of NDJSON, lines and rejections of one piece: what is decoded before others are served. Usual lines reach
-   * the first two together, in 2 to 5 ms; a rejection costs up to 6 us, most of it V8's words about broken JSON.
+   * the first two together, in 2 to 5 ms; a rejection costs up to 10 us, most of it V8's words about broken JSON.
    */
   readonly pieceBytesMax: number;
   readonly pieceLinesMax: number;
@@ -53,7 +53,7 @@ export const DEFAULT_DECODE_LIMITS: DecodeLimits = {
   rejectedBytesMax: 4 * KIB,
   pieceBytesMax: MIB,
   pieceLinesMax: 4_096,
-  pieceRejectionsMax: 1_024,
+  pieceRejectionsMax: 512,
 };
 
 /** Bytes that the dictionaries of one stream may carry from batch to batch before they are emptied. */
