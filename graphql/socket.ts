@@ -40,6 +40,7 @@ export class ListeningSocket {
   #current: Listening;
   /** Had the certificate before this one; its open connections live until the next replacement. */
   #previous: Listening | undefined;
+  #isClosed = false;
 
   private constructor(address: SocketAddress, routes: (app: TemplatedApp) => void) {
     this.#routes = routes;
@@ -63,6 +64,8 @@ export class ListeningSocket {
     const { tls } = this.#address;
     if (tls === undefined) return;
     await checkCertificate(tls);
+    // Closed meanwhile: what is freed must not be touched.
+    if (this.#isClosed) return;
     const old = this.#current;
     // In one turn of the event loop, so that nobody else takes the port in between.
     if (old.socket !== undefined) us_listen_socket_close(old.socket);
@@ -79,6 +82,8 @@ export class ListeningSocket {
   }
 
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#previous?.app.close();
     this.#current.app.close();
   }

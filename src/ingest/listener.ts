@@ -55,6 +55,8 @@ export class Listener {
     const { tls } = this.#options;
     if (tls === undefined || this.#current === undefined) return;
     await checkCertificate(tls);
+    // Closed meanwhile: what is freed must not be touched.
+    if (this.#current === undefined) return;
     // Both listen for a moment: the port is never closed.
     const next = this.#listen();
     this.#close(this.#previous);
