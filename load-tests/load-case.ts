@@ -14,9 +14,9 @@ export interface LoadCase {
 
 /** The first one is the main case. */
 export const LOAD_CASES: readonly LoadCase[] = [
-  { name: 'ndjson-1000', transport: 'ndjson', eventsPerBody: 1_000, bodies: 256, connections: 8 },
+  { name: 'ndjson-1000', transport: 'ndjson', eventsPerBody: 1_000, bodies: 256, connections: 16 },
   { name: 'ndjson-100', transport: 'ndjson', eventsPerBody: 100, bodies: 2_000, connections: 16 },
-  { name: 'single', transport: 'ndjson', eventsPerBody: 1, bodies: 20_000, connections: 128 },
+  { name: 'single', transport: 'ndjson', eventsPerBody: 1, bodies: 20_000, connections: 512 },
   {
     name: 'websocket-1000',
     transport: 'websocket',
@@ -24,7 +24,7 @@ export const LOAD_CASES: readonly LoadCase[] = [
     bodies: 256,
     connections: 4,
   },
-  { name: 'msgpack-1000', transport: 'msgpack', eventsPerBody: 1_000, bodies: 256, connections: 8 },
+  { name: 'msgpack-1000', transport: 'msgpack', eventsPerBody: 1_000, bodies: 256, connections: 16 },
 ];
 
 export const MAIN_CASE = LOAD_CASES[0] as LoadCase;
