@@ -39,7 +39,8 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: 'the aggregates and the position that they stand for are committed together',
     file: 'actors/partition/machine.ts',
     find: 'ops.push({\n      key: partitionStateKey(partition),',
-    replace: 'if (this.counters.blocks < 20) ops.push({\n      key: partitionStateKey(partition),',
+    replace:
+      'if ((this.stateRows = (this.stateRows ?? 0) + 1) === 1) ops.push({\n      key: partitionStateKey(partition),',
   },
 ];
 
