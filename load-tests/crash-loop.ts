@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { MUTANT_ENV, PLANTED_ENV } from './fault/mutants.ts';
+import { MUTANT_ENV, type Mutant, PLANTED_ENV } from './fault/mutants.ts';
 import { cutPower, DAMAGE_KINDS, type Damage, type DamageKind } from './fault/power-cut.ts';
 import { RECORDS_ENV, STATE_ENV } from './fault/synced-lengths.ts';
 import { Generator } from './generator.ts';
@@ -36,8 +36,8 @@ export interface CrashLoopOptions {
   readonly random: Random;
   /** A slower first accept after a restart fails the loop; absent: the time is only reported. */
   readonly firstAcceptMsMax?: number;
-  /** A planted fault. Its crashes always keep as little as they may, so that it shows soon. */
-  readonly mutant?: string;
+  /** A planted fault, with crashes that make it show soon. */
+  readonly mutant?: Mutant;
   readonly onKill?: (kill: Kill) => void;
 }
 
@@ -93,7 +93,7 @@ export class CrashSite {
 /** Rejects with the first difference, late accept or failed restart; what happened before is told to `onKill`. */
 export async function crashLoop(site: CrashSite, options: CrashLoopOptions): Promise<void> {
   const { kills, partitions, random, mutant, onKill, firstAcceptMsMax = Infinity } = options;
-  const server = await site.prepareServer(partitions, mutant);
+  const server = await site.prepareServer(partitions, mutant?.name);
   const generator = new Generator();
   try {
     await server.start();
@@ -106,7 +106,7 @@ export async function crashLoop(site: CrashSite, options: CrashLoopOptions): Pro
         ? random.between(LOAD_MS_MIN, LOAD_MS_MAX)
         : random.between(0, LOAD_MS_MIN);
       await sleep(loadMs);
-      const kind = drawDamage(random, mutant !== undefined);
+      const kind = mutant?.crash ?? drawDamage(random);
       const isWorst = mutant !== undefined || random.next() < 0.5;
       const damage = await site.crash(kind, isWorst, random);
       await sleep(SOCKETS_READ_MS);
@@ -126,8 +126,8 @@ export async function crashLoop(site: CrashSite, options: CrashLoopOptions): Pro
   }
 }
 
-const drawDamage = (random: Random, isMutant: boolean): DamageKind =>
-  isMutant ? 'cut' : (DAMAGE_KINDS[random.between(0, DAMAGE_KINDS.length)] as DamageKind);
+const drawDamage = (random: Random): DamageKind =>
+  DAMAGE_KINDS[random.between(0, DAMAGE_KINDS.length)] as DamageKind;
 
 async function restart(server: Server, generator: Generator): Promise<number> {
   const startedAtMs = Date.now();

@@ -24,7 +24,13 @@ export const LOAD_CASES: readonly LoadCase[] = [
     bodies: 256,
     connections: 4,
   },
-  { name: 'msgpack-1000', transport: 'msgpack', eventsPerBody: 1_000, bodies: 256, connections: 16 },
+  {
+    name: 'msgpack-1000',
+    transport: 'msgpack',
+    eventsPerBody: 1_000,
+    bodies: 256,
+    connections: 16,
+  },
 ];
 
 export const MAIN_CASE = LOAD_CASES[0] as LoadCase;

@@ -87,7 +87,7 @@ async function findMutants(): Promise<void> {
 async function findMutant(site: CrashSite, mutant: Mutant): Promise<string> {
   const random = seededRandom(seed);
   try {
-    await crashLoop(site, { kills: MUTANT_KILLS, partitions, random, mutant: mutant.name });
+    await crashLoop(site, { kills: MUTANT_KILLS, partitions, random, mutant });
   } catch (error) {
     if (site.hasStarted && existsSync(site.plantedMark))
       return error instanceof Error ? error.message : String(error);

@@ -4,6 +4,8 @@ export interface Mutant {
   readonly name: string;
   /** The promise that it breaks. */
   readonly breaks: string;
+  /** What a crash must leave of what was not synced for the fault to show. */
+  readonly crash: 'cut' | 'spared';
   /** Path from the root of the project. */
   readonly file: string;
   /** Occurs exactly once in the file; if it no longer does, the preload ends the server and says so. */
@@ -14,6 +16,7 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'missing-fdatasync',
+    crash: 'cut',
     breaks: 'what is acknowledged survives a power cut',
     file: 'storage/log/journal-writer.ts',
     find: 'await this.#disk.syncData(this.#open.fd);',
@@ -21,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'early-acknowledgement',
+    crash: 'cut',
     breaks: 'an answer is sent after the sync, not before',
     file: 'storage/log/append-queue.ts',
     find: 'this.#appends.push({ blocks, offsets, resolve, reject, durable: 0 });',
@@ -28,19 +32,12 @@ export const MUTANTS: readonly Mutant[] = [
       'this.#appends.push({ blocks, offsets, resolve, reject, durable: 0 }); resolve(offsets);',
   },
   {
-    name: 'double-apply-of-resent',
+    name: 'double-apply',
+    crash: 'spared',
     breaks: 'an event that is sent again counts once',
     file: 'actors/partition/machine.ts',
     find: ': this.#dedup.judge(scopeOf(block), ids, rows, keep, offset, this.#nowMs);',
     replace: ': 0;',
-  },
-  {
-    name: 'double-apply-after-crash',
-    breaks: 'the aggregates and the position that they stand for are committed together',
-    file: 'actors/partition/machine.ts',
-    find: 'ops.push({\n      key: partitionStateKey(partition),',
-    replace:
-      'if ((this.stateRows = (this.stateRows ?? 0) + 1) === 1) ops.push({\n      key: partitionStateKey(partition),',
   },
 ];
 
