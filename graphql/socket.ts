@@ -8,14 +8,8 @@ import {
   us_listen_socket_close,
   us_socket_local_port,
 } from 'uWebSockets.js';
-import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
 import { AppError } from '../src/model/errors.ts';
-
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
+import { checkCertificate, type TlsFiles } from '../src/model/tls-files.ts';
 
 export interface SocketAddress {
   readonly host: string;
@@ -118,16 +112,4 @@ function bind(app: TemplatedApp, { host, port }: SocketAddress): us_listen_socke
     );
   }
   return bound.socket;
-}
-
-/** The library says only that it failed; Node says why. */
-async function checkCertificate({ certFile, keyFile }: TlsFiles): Promise<void> {
-  try {
-    const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
-    createSecureContext({ cert, key });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `the certificate ${certFile} with the key ${keyFile} is not usable: ${why}`;
-    throw new AppError('config_invalid', message, { path: certFile }, error);
-  }
 }

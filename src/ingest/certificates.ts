@@ -1,8 +1,8 @@
 /** Notices that the certificate files have changed, also when a symbolic link on their way was switched. */
 import { stat } from 'node:fs/promises';
 import type { Logger } from '../model/logger.ts';
+import type { TlsFiles } from '../model/tls-files.ts';
 import { CERTIFICATE_CHECK_MS } from './limits.ts';
-import type { TlsFiles } from './options.ts';
 
 export class CertificateWatch {
   readonly #files: TlsFiles;

@@ -1,10 +1,8 @@
 /** The listening socket: plain or TLS, bounded in connections, with certificates that can be replaced while it runs. */
 
 import * as uWS from 'uWebSockets.js';
-import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
 import { AppError } from '../model/errors.ts';
-import type { TlsFiles } from './options.ts';
+import { checkCertificate, type TlsFiles } from '../model/tls-files.ts';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -138,16 +136,4 @@ function stopListening(generation: Generation | undefined): void {
   if (generation?.socket === undefined) return;
   uWS.us_listen_socket_close(generation.socket);
   generation.socket = undefined;
-}
-
-/** The library says only that it failed; Node says why. */
-async function checkCertificate({ certFile, keyFile }: TlsFiles): Promise<void> {
-  try {
-    const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
-    createSecureContext({ cert, key });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `the certificate ${certFile} with the key ${keyFile} is not usable: ${why}`;
-    throw new AppError('config_invalid', message, { path: certFile }, error);
-  }
 }

@@ -1,5 +1,6 @@
 /** What an edge is told. Plain data, because it crosses to a worker thread. */
 import type { AccessKey } from '../model/access.ts';
+import type { TlsFiles } from '../model/tls-files.ts';
 
 export interface EdgeOptions {
   readonly host: string;
@@ -16,12 +17,6 @@ export interface EdgeOptions {
   /** How many edges share the server-wide limits; each enforces its even part. */
   readonly edges: number;
   readonly partitions: number;
-}
-
-/** PEM files, with the whole chain in `certFile`. */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
 }
 
 /** What a sender may cost. The limits of one event are also part of the decoder's contract. */
