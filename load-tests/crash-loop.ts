@@ -102,9 +102,7 @@ export async function crashLoop(site: CrashSite, options: CrashLoopOptions): Pro
     let isVerified = true;
     for (let number = 1; number <= kills; number++) {
       await generator.ask({ type: 'resume' });
-      const loadMs = isVerified
-        ? random.between(LOAD_MS_MIN, LOAD_MS_MAX)
-        : random.between(0, LOAD_MS_MIN);
+      const loadMs = mutant?.loadMs ?? drawLoad(random, isVerified);
       await sleep(loadMs);
       const kind = mutant?.crash ?? drawDamage(random);
       const isWorst = mutant !== undefined || random.next() < 0.5;
@@ -125,6 +123,9 @@ export async function crashLoop(site: CrashSite, options: CrashLoopOptions): Pro
     generator.close();
   }
 }
+
+const drawLoad = (random: Random, isVerified: boolean): number =>
+  isVerified ? random.between(LOAD_MS_MIN, LOAD_MS_MAX) : random.between(0, LOAD_MS_MIN);
 
 const drawDamage = (random: Random): DamageKind =>
   DAMAGE_KINDS[random.between(0, DAMAGE_KINDS.length)] as DamageKind;

@@ -6,6 +6,8 @@ export interface Mutant {
   readonly breaks: string;
   /** What a crash must leave of what was not synced for the fault to show. */
   readonly crash: 'cut' | 'spared';
+  /** How long the load runs before each crash, if the fault needs more time than usual to show. */
+  readonly loadMs?: number;
   /** Path from the root of the project. */
   readonly file: string;
   /** Occurs exactly once in the file; if it no longer does, the preload ends the server and says so. */
@@ -38,6 +40,17 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'actors/partition/machine.ts',
     find: ': this.#dedup.judge(scopeOf(block), ids, rows, keep, offset, this.#nowMs);',
     replace: ': 0;',
+  },
+  {
+    name: 'stale-position',
+    crash: 'spared',
+    breaks: 'the aggregates and the position that they stand for are committed together',
+    // A life's first commit is sound, so that the fault is no other one than this: there must be a second.
+    loadMs: 5_000,
+    file: 'actors/partition/machine.ts',
+    find: 'value: encodePartitionState({\n        position: this.#position,',
+    replace:
+      'value: encodePartitionState({\n        position: (this.firstPosition ??= this.#position),',
   },
 ];
 
