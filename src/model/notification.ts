@@ -63,10 +63,13 @@ export interface RetryPolicy {
   readonly giveUpAfterMs: number;
 }
 
-interface ReceiverBase {
-  /** Unique in its tenant. */
-  readonly name: string;
+/** Names a receiver: its name is unique in its tenant only. */
+export interface ReceiverRef {
   readonly tenant: string;
+  readonly name: string;
+}
+
+interface ReceiverBase extends ReceiverRef {
   readonly sendResolved: boolean;
   /** Messages under way at once; the others wait for them, those of other receivers do not. */
   readonly concurrency: number;
@@ -174,15 +177,22 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number];
 /** A notification and what became of it. */
 export interface Delivery {
   readonly notification: Notification;
+  /** Unique in the server, ascending in the order in which notifications were made. Those of one group are sent in it. */
+  readonly sequence: number;
   readonly state: DeliveryState;
   /** All attempts that were made; `attempts` holds the newest of them. */
   readonly attemptCount: number;
   readonly attempts: readonly Attempt[];
   /** Of the request as it was last sent; secrets are not in it. */
-  readonly request?: {
-    readonly url: string;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
-  };
+  readonly request?: SentRequest;
   readonly nextAttemptAtMs?: number;
+  /** When it was last sent again by hand, and the attempts before that: the retry schedule counts from there. */
+  readonly resent?: { readonly atMs: number; readonly attemptCount: number };
+}
+
+/** What a receiver was sent, for people to read. */
+export interface SentRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
