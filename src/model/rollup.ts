@@ -33,6 +33,15 @@ export interface RollupDefinition {
   readonly latenessMs: number;
   /** Series per tenant and partition; what is past it goes to the overflow series. */
   readonly seriesMax: number;
+  /** Only this tenant's events; absent = every tenant has the rollup for itself. */
+  readonly tenant?: string;
+  /**
+   * A closed bucket never changes: what comes late is counted as late and left out, so that every reader of the log finds
+   * the same rows at whatever time it looks. Such a rollup is read by its rows (`src/model/partials.ts`), never by queries.
+   */
+  readonly frozen?: true;
+  /** Those of `dimensions` that are texts with ids in them: `user 123` is labelled `user ?`. */
+  readonly normalize?: readonly string[];
 }
 
 /** Equal for definitions that are equal in everything: their rows mean the same and are kept and closed alike. */
