@@ -40,9 +40,16 @@ function idsFrom(first: number): LabelColumn {
   return { codes, low, high, entries };
 }
 
-/** Nanoseconds of CPU for each of `count` ids, in blocks. */
-function judge(count: number, first: number): number {
+interface Cost {
+  readonly nsPerId: number;
+  /** Of the most expensive block: for so long nothing else happens on the partition's thread. */
+  readonly longestMs: number;
+}
+
+/** CPU that `count` ids take, in blocks. */
+function judge(count: number, first: number): Cost {
   let micros = 0;
+  let longest = 0;
   for (let done = 0; done < count; done += ROWS) {
     const ids = idsFrom(first + done);
     keep.fill(1);
@@ -50,24 +57,29 @@ function judge(count: number, first: number): number {
     dedup.judge('tenant\0events', ids, ROWS, keep, offset, 0);
     const { user, system } = process.cpuUsage(before);
     micros += user + system;
+    longest = Math.max(longest, user + system);
     offset += 8;
   }
-  return (micros * 1_000) / count;
+  return { nsPerId: (micros * 1_000) / count, longestMs: longest / 1_000 };
 }
 
 const MILLION = 1_000_000;
 const rows = [
-  { what: 'the first million ids, growth of the table included', ns: judge(MILLION, 0) },
-  { what: 'until the window is full', ns: judge(idsMax, MILLION) },
-  { what: 'new ids, window full', ns: judge(2 * MILLION, idsMax + MILLION) },
-  { what: 'known ids, window full', ns: judge(MILLION, idsMax + 2 * MILLION) },
+  { what: 'the first million ids, growth of the table included', ...judge(MILLION, 0) },
+  { what: 'until the window is full', ...judge(idsMax, MILLION) },
+  { what: 'new ids, window full', ...judge(2 * MILLION, idsMax + MILLION) },
+  { what: 'known ids, window full', ...judge(MILLION, idsMax + 2 * MILLION) },
 ];
 const { ids, bytes } = dedup.window();
 const text = [
   table(
     [
       { title: 'case', cell: ({ what }: (typeof rows)[number]) => what },
-      { title: 'ns of CPU per id', cell: ({ ns }) => ns.toFixed(0) },
+      { title: 'ns of CPU per id', cell: ({ nsPerId }) => nsPerId.toFixed(0) },
+      {
+        title: `longest block of ${grouped(ROWS)}, ms`,
+        cell: ({ longestMs }) => longestMs.toFixed(1),
+      },
     ],
     rows,
   ),

@@ -94,3 +94,23 @@ test('a batch that is larger than the bound is taken all the same', (t) => {
   t.deepEqual(pair.add(hashes(new Random(4), 20_000, 2 ** 31)), []);
   t.is(pair.table.count, pair.model.size);
 });
+
+test('each batch moves its share of a growing table, and nothing is forgotten on the way', (t) => {
+  const random = new Random(5);
+  const pair = new Pair(16 * MIB);
+  pair.begin();
+  const older = hashes(random, 1_000, 2 ** 31);
+  t.deepEqual(pair.add(older), []);
+  let most = 0;
+  let total = 0;
+  for (let batch = 0; batch < 250; batch++) {
+    const before = pair.table.moves;
+    t.deepEqual(pair.add(hashes(random, 1_000, 2 ** 31)), []);
+    t.deepEqual(pair.add(older), []);
+    total = pair.table.moves;
+    most = Math.max(most, batch < 10 ? 0 : total - before);
+  }
+  // A group of 64 buckets holds 202 hashes when growth begins, and gets 67 more until it ends.
+  t.true(total > 1_000);
+  t.true(most <= 2 * Math.ceil(1_000 / 67));
+});
