@@ -6,6 +6,7 @@ import type { Block, BlockColumn } from '../model/block.ts';
 import { BOOLEAN, COLUMN_KIND, type ColumnKind, type Entries, ROLE } from '../model/columns.ts';
 import { packRegister } from './distinct-sketch.ts';
 import { hashEntries, LABEL_SEED } from './hash.ts';
+import { normalizeText } from './normalizer.ts';
 import { packBins } from './quantile-sketch.ts';
 
 /** A column as strings: per row 0 = absent, else 1 + index of the entry. Several entries may hold equal bytes. */
@@ -30,6 +31,7 @@ export interface EventTimes {
 export const FUTURE_TOLERANCE_MS = 60_000;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 export class BlockColumns {
   #block: Block | undefined;
@@ -37,6 +39,8 @@ export class BlockColumns {
   readonly #doubles = new ArrayPool((length) => new Float64Array(length));
   /** Everything derived from this block so far, by field. */
   readonly #labels = new Map<string, LabelColumn | undefined>();
+  /** By field, then code: its text without ids, as far as rows were asked for that have it. */
+  readonly #normalized = new Map<string, (string | undefined)[]>();
   readonly #numbers = new Map<string, Float64Array | undefined>();
   readonly #bins = new Map<string, Uint32Array | undefined>();
   readonly #registers = new Map<string, Uint32Array | undefined>();
@@ -48,6 +52,7 @@ export class BlockColumns {
     this.#words.reclaim();
     this.#doubles.reclaim();
     this.#labels.clear();
+    this.#normalized.clear();
     this.#numbers.clear();
     this.#bins.clear();
     this.#registers.clear();
@@ -80,6 +85,32 @@ export class BlockColumns {
   /** A field of any kind as text: a row's string, number or boolean. Undefined if no row has it. */
   labels(field: string): LabelColumn | undefined {
     return cached(this.#labels, field, () => this.#readLabels(field));
+  }
+
+  /**
+   * As `labels`, each text without the ids in it (`normalizeText`), and only for `rows[0..count)`: the others' codes mean
+   * nothing. A filter may leave few of a block's many texts, and looking at one costs as much as folding its row.
+   */
+  normalized(field: string, rows: Uint32Array, count: number): LabelColumn | undefined {
+    const column = this.labels(field);
+    if (column === undefined) return undefined;
+    const texts = cached(this.#normalized, field, () => []) ?? [];
+    const codes = this.#words.take(this.rows);
+    const codeOf = new Map<string, number>();
+    for (let j = 0; j < count; j++) {
+      const row = rows[j] as number;
+      const from = column.codes[row] as number;
+      if (from === 0) {
+        codes[row] = 0;
+        continue;
+      }
+      texts[from] ??= normalizeText(textOf(column.entries, from - 1));
+      const text = texts[from] as string;
+      const code = codeOf.get(text) ?? codeOf.size + 1;
+      if (code > codeOf.size) codeOf.set(text, code);
+      codes[row] = code;
+    }
+    return this.#hashed(codes, entriesOf([...codeOf.keys()]));
   }
 
   /** Numbers of a field, NaN = absent; strings are not numbers. Undefined if no row has one. */
@@ -190,11 +221,27 @@ export class BlockColumns {
         booleans === undefined ? undefined : this.block.booleans(booleans),
       );
     }
+    return this.#hashed(codes, entries);
+  }
+
+  #hashed(codes: Uint32Array, entries: Entries): LabelColumn {
     const low = this.#words.take(entries.count);
     const high = this.#words.take(entries.count);
     hashEntries(entries, LABEL_SEED.low, LABEL_SEED.high, low, high);
     return { codes, entries, low, high };
   }
+}
+
+const textOf = ({ bytes, offsets }: Entries, index: number): string =>
+  decoder.decode(bytes.subarray(offsets[index], offsets[index + 1]));
+
+function entriesOf(texts: readonly string[]): Entries {
+  const encoded = texts.map((text) => encoder.encode(text));
+  const offsets = new Uint32Array(texts.length + 1);
+  encoded.forEach((text, i) => {
+    offsets[i + 1] = (offsets[i] as number) + text.length;
+  });
+  return { count: texts.length, offsets, bytes: Buffer.concat(encoded) };
 }
 
 /** Gives rows without a string the text of their number or boolean: one entry per different value. */

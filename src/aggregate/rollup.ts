@@ -4,16 +4,18 @@
  *
  * Only the finest open bucket is folded. When it closes, its rows are merged into the one unfinished bucket
  * of the next tier, and so on upwards. An event whose finest bucket is closed amends the finest tier that still has
- * its time and every coarser one, by delta rows where the bucket is closed, directly where it is not.
+ * its time and every coarser one, by delta rows where the bucket is closed, directly where it is not; in a frozen
+ * rollup it is left out.
  */
 import assert from 'node:assert/strict';
 import type { RollupDefinition } from '../model/rollup.ts';
 import type { BlockColumns } from './block-columns.ts';
 import { SLOTS_MAX } from './bucket-fold.ts';
 import { groupByBucket } from './bucket-groups.ts';
+import { type ClosedBucket, ClosedRows } from './closed-rows.ts';
 import { layoutOf } from './layout.ts';
-import { foldPool, type GroupRows } from './open-bucket.ts';
-import { PendingRows } from './pending-rows.ts';
+import { foldPool, type GroupRows, type OpenBucket } from './open-bucket.ts';
+import { type PendingBucket, PendingRows } from './pending-rows.ts';
 import { RowFilter } from './row-filter.ts';
 import { type OverflowReport, SeriesIndex, type SeriesLabels } from './series-index.ts';
 import { TierBuckets } from './tier-buckets.ts';
@@ -40,7 +42,7 @@ export interface FoldCounts {
   expired: number;
   /** Not meant for this rollup. */
   filtered: number;
-  /** Came after their finest bucket had closed, and were still aggregated. */
+  /** Came after their finest bucket had closed: were still aggregated, or left out of a frozen rollup. */
   late: number;
 }
 export interface RollupChanges {
@@ -79,6 +81,8 @@ export class RollupState {
   readonly #filter: RowFilter;
   readonly #pending: PendingRows;
   readonly #buckets: TierBuckets;
+  /** Of a frozen rollup. */
+  readonly #closed: ClosedRows | undefined;
   #committedSeries = 0;
 
   /** `watermarkMs`: of the partition as committed, or as it is when the rollup is created. */
@@ -88,11 +92,17 @@ export class RollupState {
       `rollup "${definition.name}" must have fewer than ${SLOTS_MAX} series`,
     );
     this.definition = definition;
-    this.#series = new SeriesIndex(definition.dimensions, definition.seriesMax);
+    const { dimensions, seriesMax, normalize } = definition;
+    this.#series = new SeriesIndex(dimensions, seriesMax, normalize);
     this.#filter = new RowFilter(definition.filter);
     // A pool of their own: the folds of open buckets have grown large, and clearing one costs as much as it can hold.
     this.#pending = new PendingRows(foldPool(layoutOf(definition), SPARE_DELTAS_MAX));
-    this.#buckets = new TierBuckets(definition, watermarkMs, this.#pending);
+    if (definition.frozen) {
+      const finest = definition.resolutions[0] as { stepMs: number };
+      const [closedMs] = closedTo(definition, watermarkMs);
+      this.#closed = new ClosedRows(finest.stepMs, closedMs as number);
+    }
+    this.#buckets = new TierBuckets(definition, watermarkMs, this.#pending, this.#closed);
   }
 
   /**
@@ -118,14 +128,16 @@ export class RollupState {
   ): FoldCounts {
     reserve(columns.rows);
     const counts: FoldCounts = { clamped: 0, expired: 0, filtered: 0, late: 0 };
-    const count = this.#select(columns, keep, counts);
+    let count = this.#select(columns, keep, counts);
     const target = Math.max(watermarkMs, this.#buckets.watermarkMs);
     if (count > 0) {
-      this.#series.resolve(columns, selected, count, seriesOf);
       const { values: times, minMs, clamped } = columns.eventTimes(nowMs);
       if (clamped) counts.clamped = countClamped(columns, count, times);
+      const isOnTime = minMs >= (this.#buckets.closedTo[0] as number);
+      if (this.#closed !== undefined && !isOnTime) count = this.#leaveOutLate(times, count, counts);
+      this.#series.resolve(columns, selected, count, seriesOf);
       const onTime =
-        minMs >= (this.#buckets.closedTo[0] as number)
+        isOnTime || this.#closed !== undefined
           ? count
           : this.#foldLate(columns, times, count, nowMs, counts);
       if (onTime > 0) this.#foldOpen(columns, times, onTime, target);
@@ -161,33 +173,53 @@ export class RollupState {
     this.#committedSeries = this.#series.count;
     this.#pending.clear();
     this.#buckets.committed();
+    this.#closed?.committed();
   }
 
   /** What a query needs beyond the stored rows: open finest buckets, and whatever is not committed. */
   collect({ fromMs, toMs, steps, groups }: CollectRange): Collected {
     const rows: StoredRow[] = [];
     const deltas: StoredRow[] = [];
-    const add = (to: StoredRow[], stepMs: number, bucketMs: number, all: () => GroupRows) => {
+    const add = (to: StoredRow[], stepMs: number, bucket: OpenBucket | PendingBucket) => {
+      const { bucketMs } = bucket;
       if (!steps.includes(stepMs) || bucketMs >= toMs || bucketMs + stepMs <= fromMs) return;
-      all().forEach((bytes, group) => {
-        if (bytes !== undefined && groups.includes(group)) {
-          to.push({ stepMs, group, bucketMs, bytes });
-        }
-      });
+      for (const group of groups) {
+        const bytes = bucket.row(group);
+        if (bytes !== undefined) to.push({ stepMs, group, bucketMs, bytes });
+      }
     };
     for (const waiting of this.#pending.all()) {
-      const to = waiting.mode === 'put' ? rows : deltas;
-      add(to, waiting.stepMs, waiting.bucketMs, waiting.rows);
+      add(waiting.mode === 'put' ? rows : deltas, waiting.stepMs, waiting);
     }
-    for (const bucket of this.#buckets.open) {
-      add(rows, this.#buckets.finestStepMs, bucket.bucketMs, () => bucket.rows());
-    }
+    for (const bucket of this.#buckets.open) add(rows, this.#buckets.finestStepMs, bucket);
     return { rows, deltas, newSeries: this.#newSeries() };
   }
 
   /** Buckets of this tier that end at or before it are closed; of finer tiers too. */
   closedToMs(stepMs: number): number {
     return this.#buckets.closedTo[tierOf(this.definition, stepMs)] as number;
+  }
+
+  /**
+   * Of a frozen rollup: closed buckets of the finest tier that begin at or behind `fromMs`, ascending. Those before
+   * `closedFromMs` are in the store alone.
+   */
+  closedSince(fromMs: number): readonly ClosedBucket[] {
+    return this.#closed?.since(fromMs) ?? [];
+  }
+  get closedFromMs(): number {
+    return this.#closed?.fromMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Forgets closed rows that are stored, the oldest first, until the rest takes about `bytesMax`. */
+  trimClosed(bytesMax: number): void {
+    this.#closed?.trim(bytesMax);
+  }
+
+  /** At most `countMax` series with an id above `afterId`, ascending, stored or not. */
+  seriesAfter(afterId: number, countMax: number): SeriesLabels[] {
+    const length = Math.max(0, Math.min(countMax, this.#series.count - afterId));
+    return Array.from({ length }, (_, i) => this.#series.labels(afterId + i + 1));
   }
 
   /** About the memory of what waits for the next commit beside open buckets: commit early when it grows large. */
@@ -237,6 +269,18 @@ export class RollupState {
       this.#buckets.openAt(bucketMs).edit().addRows(columns, rows, from, to, seriesOf);
       from = to;
     });
+  }
+
+  /** Keeps in `selected` what is not late, and answers how many these are. */
+  #leaveOutLate(times: Float64Array, count: number, counts: FoldCounts): number {
+    const edge = this.#buckets.closedTo[0] as number;
+    let onTime = 0;
+    for (let j = 0; j < count; j++) {
+      const row = selected[j] as number;
+      if ((times[row] as number) >= edge) selected[onTime++] = row;
+    }
+    counts.late = count - onTime;
+    return onTime;
   }
 
   /** Folds the rows of `selected` that are late, leaves the others in it, and answers how many these are. */
@@ -312,9 +356,7 @@ export class RollupState {
   }
 
   #newSeries(): SeriesLabels[] {
-    return Array.from({ length: this.#series.count - this.#committedSeries }, (_, i) =>
-      this.#series.labels(this.#committedSeries + i + 1),
-    );
+    return this.seriesAfter(this.#committedSeries, Number.POSITIVE_INFINITY);
   }
 }
 

@@ -38,6 +38,8 @@ const REFUSED = -2;
 
 interface Dimension {
   readonly name: string;
+  /** Its labels are texts without the ids in them. */
+  readonly isNormalized: boolean;
   readonly table: LabelTable;
   refused: number;
   readonly examples: Set<string>;
@@ -61,9 +63,10 @@ export class SeriesIndex {
   #places = new Int32Array(1024);
   #refused = 0;
 
-  constructor(dimensions: readonly string[], seriesMax: number) {
+  constructor(dimensions: readonly string[], seriesMax: number, normalize: readonly string[] = []) {
     this.#dimensions = dimensions.map((name) => ({
       name,
+      isNormalized: normalize.includes(name),
       table: new LabelTable(),
       refused: 0,
       examples: new Set<string>(),
@@ -82,7 +85,9 @@ export class SeriesIndex {
   /** Writes the series of each of `rows[0..count)` to `out[row]`, allocating new ones in this order. */
   resolve(columns: BlockColumns, rows: Uint32Array, count: number, out: Uint32Array): void {
     const dimensions = this.#dimensions.map((dimension) => {
-      const column = columns.labels(dimension.name);
+      const column = dimension.isNormalized
+        ? columns.normalized(dimension.name, rows, count)
+        : columns.labels(dimension.name);
       lookUpAll(dimension, column);
       return { dimension, column };
     });

@@ -4,6 +4,7 @@
  */
 import type { RollupDefinition } from '../model/rollup.ts';
 import { mergeRowInto } from './bucket-row.ts';
+import type { ClosedRows } from './closed-rows.ts';
 import { layoutOf } from './layout.ts';
 import { type FoldPool, foldPool, OpenBucket } from './open-bucket.ts';
 import type { PendingRows } from './pending-rows.ts';
@@ -22,15 +23,22 @@ export class TierBuckets {
   readonly finestStepMs: number;
   readonly #def: RollupDefinition;
   readonly #pending: PendingRows;
+  readonly #closed: ClosedRows | undefined;
   readonly #pool: FoldPool;
   /** Of each coarser tier the bucket that is begun and not closed; index 0 is unused. */
   readonly #unfinished: (OpenBucket | undefined)[];
 
-  /** Rows of closed buckets go to `pending`. */
-  constructor(def: RollupDefinition, watermarkMs: number, pending: PendingRows) {
+  /** Rows of closed buckets go to `pending`, and those of the finest tier to `closed`. */
+  constructor(
+    def: RollupDefinition,
+    watermarkMs: number,
+    pending: PendingRows,
+    closed?: ClosedRows,
+  ) {
     this.#def = def;
     this.finestStepMs = def.resolutions[0]?.stepMs ?? 1;
     this.#pending = pending;
+    this.#closed = closed;
     this.#pool = foldPool(layoutOf(def), SPARE_FOLDS_MAX);
     this.#unfinished = def.resolutions.map(() => undefined);
     this.watermarkMs = watermarkMs;
@@ -124,6 +132,7 @@ export class TierBuckets {
     const { stepMs } = this.#def.resolutions[tier] as { stepMs: number };
     bucket.release();
     const rows = bucket.rows();
+    if (tier === 0) this.#closed?.add(bucket.bucketMs, rows);
     // A finest bucket that was committed as it is needs no second write; coarser ones are not committed open.
     if (tier > 0 || bucket.dirty) this.#pending.put(stepMs, bucket.bucketMs, rows);
     if (tier + 1 >= this.#unfinished.length) return;
