@@ -15,6 +15,11 @@ export interface FoldPool {
 /** By column group; undefined where no series has anything in it. */
 export type GroupRows = readonly (Uint8Array | undefined)[];
 
+/** No bytes: no series has anything in the group. */
+interface Encoded {
+  readonly bytes: Uint8Array | undefined;
+}
+
 export class OpenBucket {
   readonly bucketMs: number;
   /** Changed since it was last committed. */
@@ -23,27 +28,36 @@ export class OpenBucket {
   restated = 0;
   readonly #pool: FoldPool;
   #fold: BucketFold | undefined;
-  /** What `#fold` encodes to; undefined after a change. */
-  #rows: GroupRows | undefined;
+  /** What is known of the rows; while there is a fold, as far as it was encoded since the last change. */
+  #rows: (Encoded | undefined)[];
 
   /** Empty, or from committed rows. */
   constructor(bucketMs: number, pool: FoldPool, rows?: GroupRows) {
     this.bucketMs = bucketMs;
     this.#pool = pool;
-    this.#rows = rows;
+    this.#rows = rows === undefined ? [] : Array.from(rows, (bytes) => ({ bytes }));
   }
 
   /** The fold, to be changed by the caller right away. */
   edit(): BucketFold {
     this.#fold ??= this.#thaw();
-    this.#rows = undefined;
+    this.#rows = [];
     this.dirty = true;
     return this.#fold;
   }
 
   rows(): GroupRows {
-    this.#rows ??= this.#fold === undefined ? [] : encodeGroups(this.#fold, this.restated);
-    return this.#rows;
+    const groups = this.#fold === undefined ? this.#rows.length : this.#fold.sketches.length + 1;
+    return Array.from({ length: groups }, (_, group) => this.row(group));
+  }
+
+  /** The row of one column group. Those of sketches cost far more than scalars: who reads counts must not pay for them. */
+  row(group: number): Uint8Array | undefined {
+    const known = this.#rows[group];
+    if (known !== undefined || this.#fold === undefined) return known?.bytes;
+    const bytes = encodeRow(this.#fold, group, this.restated);
+    this.#rows[group] = { bytes };
+    return bytes;
   }
 
   /** To be called after every commit: what changed stays at hand, what did not is put away. */
@@ -62,17 +76,11 @@ export class OpenBucket {
 
   #thaw(): BucketFold {
     const fold = this.#pool.take();
-    this.#rows?.forEach((row, group) => {
-      if (row !== undefined) mergeRowInto(fold, group, row);
+    this.#rows.forEach((row, group) => {
+      if (row?.bytes !== undefined) mergeRowInto(fold, group, row.bytes);
     });
     return fold;
   }
-}
-
-function encodeGroups(fold: BucketFold, restated: number): GroupRows {
-  return Array.from({ length: fold.sketches.length + 1 }, (_, group) =>
-    encodeRow(fold, group, restated),
-  );
 }
 
 /** Makes folds as they are needed and keeps up to `spareMax` cleared ones. */

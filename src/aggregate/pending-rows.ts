@@ -13,6 +13,8 @@ export interface PendingBucket {
   readonly mode: 'put' | 'merge';
   /** Encoded when first asked for. */
   rows(): GroupRows;
+  /** Of one column group, and only that is encoded. */
+  row(group: number): Uint8Array | undefined;
 }
 
 /**
@@ -73,6 +75,7 @@ export class PendingRows {
       bucketMs: waiting.bucketMs,
       mode: waiting.put === undefined ? 'merge' : 'put',
       rows: () => this.#rowsOf(waiting),
+      row: (group) => this.#rowOf(waiting, group),
     }));
   }
 
@@ -90,6 +93,12 @@ export class PendingRows {
     waiting.put = mergeGroups(put, delta.rows());
     waiting.delta = undefined;
     return waiting.put;
+  }
+
+  #rowOf(waiting: Waiting, group: number): Uint8Array | undefined {
+    const { put, delta } = waiting;
+    if (put === undefined) return delta?.row(group);
+    return delta === undefined ? put[group] : this.#rowsOf(waiting)[group];
   }
 
   #cool(delta: OpenBucket): void {
