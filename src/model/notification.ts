@@ -186,6 +186,8 @@ export interface Delivery {
   /** Of the request as it was last sent; secrets are not in it. */
   readonly request?: SentRequest;
   readonly nextAttemptAtMs?: number;
+  /** Of this schedule: `giveUpAfterMs` counts from it. */
+  readonly firstAttemptAtMs?: number;
   /** When it was last sent again by hand, and the attempts before that: the retry schedule counts from there. */
   readonly resent?: { readonly atMs: number; readonly attemptCount: number };
 }
