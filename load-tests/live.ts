@@ -6,7 +6,7 @@ import { LIVE_TRANSPORTS, type LiveTransport, subscribe, type Update } from './l
 import type { Server } from './server.ts';
 import { type Truth, TruthCounter } from './truth.ts';
 import { websocketFraming } from './websocket-frames.ts';
-import { EVENT_TYPES, type EventTemplate, hex, STREAM, TS_PLACEHOLDER } from './workload.ts';
+import { EVENT_TYPES, type EventTemplate, hex, STREAM, TS_PLACEHOLDER, URLS } from './workload.ts';
 
 /** No event of the load comes from there, so the probes can be told from it in the same rollup. */
 const PROBE_COUNTRY = 'ZZ';
@@ -22,13 +22,22 @@ const PROBES_LIVE = `subscription {
   ) { snapshot gap series { points { t values { value } } } }
 }`;
 
-/** Wide on purpose: what a stalled reader leaves unread should soon fill the sockets' buffers. */
-const WIDE_LIVE = `subscription {
+/** 1,000 series of 60 points, most of which change while they are the newest. No two limits share their work. */
+const wideLive = (limit: number, copies = 1): string => `subscription {
   timeseries(
-    stream: "${STREAM}", last: "1m", step: "1s", measures: [{op: count}], groupBy: ["url"], limit: 1000
-  ) { snapshot gap droppedMessages series { labels { value } points { t values { value } } } }
-}`;
-const WIDE_SUBSCRIPTIONS = 4;
+    stream: "${STREAM}", last: "1m", step: "1s", measures: [{op: count}], groupBy: ["url"], limit: ${limit}
+  ) {
+    snapshot gap droppedMessages
+    ${Array.from({ length: copies }, (_, i) => `s${i}: series { ...parts }`).join(' ')}
+  }
+}
+fragment parts on Series { labels { value } points { t values { value } } }`;
+const WIDE_SERIES = URLS;
+/**
+ * How often a message repeats itself to a reader that stalls. The kernel takes some 10 MB for a socket on its two ends,
+ * and only then does the server notice: at one copy and full load that takes longer than any reader's patience.
+ */
+const STALLED_COPIES = 8;
 const LOOKED_FOR_CHARS_MAX = 40;
 
 export interface LiveResult {
@@ -37,14 +46,28 @@ export interface LiveResult {
   readonly seenAfterMs: readonly number[];
 }
 
-/** Sends `probes` single events, one after the other, and answers what they add to the truth. */
+/** Opens so many different wide live queries, half over each transport, and reads what they say. Answers what ends them. */
+export async function readWide(server: Server, queries: number): Promise<() => void> {
+  const closers = await Promise.all(
+    Array.from({ length: queries }, (_, i) => {
+      const transport = LIVE_TRANSPORTS[i % LIVE_TRANSPORTS.length] as LiveTransport;
+      return subscribe(server, transport, wideLive(WIDE_SERIES - i), () => {});
+    }),
+  );
+  return () => {
+    for (const close of closers) close();
+  };
+}
+
+/** Sends `probes` single events, one after the other, and answers what they add to the truth. `sent`: by calls before. */
 export async function probeLive(
   server: Server,
   probes: number,
+  sent: number,
 ): Promise<{ results: LiveResult[]; truth: Truth }> {
   const readers = await Promise.all(
     LIVE_TRANSPORTS.map(async (transport) => {
-      const counter = new ProbeCounter();
+      const counter = new ProbeCounter(sent);
       const close = await subscribe(server, transport, PROBES_LIVE, (u) => counter.update(u));
       return { transport, counter, close };
     }),
@@ -53,7 +76,7 @@ export async function probeLive(
   const truth = new TruthCounter(1);
   const acknowledgedAt: number[] = [];
   for (let i = 0; i < probes; i++) {
-    probe.stamp(i, Date.now());
+    probe.stamp(sent + i, Date.now());
     await post(server, probe);
     acknowledgedAt.push(performance.now());
     truth.add(probe);
@@ -81,6 +104,11 @@ export async function probeLive(
 class ProbeCounter {
   readonly seenAt: number[] = [];
   readonly #counts = new Map<number, number>();
+  readonly #before: number;
+
+  constructor(before: number) {
+    this.#before = before;
+  }
 
   update({ snapshot, series }: Update): void {
     if (snapshot) this.#counts.clear();
@@ -88,7 +116,7 @@ class ProbeCounter {
       for (const { t, values } of points) this.#counts.set(t, values[0]?.value ?? 0);
     }
     const total = [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
-    while (this.seenAt.length < total) this.seenAt.push(performance.now());
+    while (this.seenAt.length < total - this.#before) this.seenAt.push(performance.now());
   }
 }
 
@@ -127,17 +155,16 @@ export async function stallReader(
     if (await sees(text, SEEN_MS_MAX)) return;
     throw new Error(`expected "${text}" from the query listener, received ${received}`);
   };
+  const query = wideLive(WIDE_SERIES, STALLED_COPIES);
   if (transport === 'sse') {
-    socket.write(sseRequest(server, WIDE_LIVE));
+    socket.write(sseRequest(server, query));
     await expect('HTTP/1.1 200');
   } else {
     socket.write(websocketHead(server));
     await expect('HTTP/1.1 101');
     sendText(socket, { type: 'connection_init' });
     await expect('connection_ack');
-    for (let i = 0; i < WIDE_SUBSCRIPTIONS; i++) {
-      sendText(socket, { id: `wide-${i}`, type: 'subscribe', payload: { query: WIDE_LIVE } });
-    }
+    sendText(socket, { id: 'wide', type: 'subscribe', payload: { query } });
   }
   socket.pause();
   const before = server.usage().rssBytes;

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Measured } from './generator/protocol.ts';
 import { Generator } from './generator.ts';
-import { type LiveResult, probeLive, type StallResult, stallReader } from './live.ts';
+import { type LiveResult, probeLive, readWide, type StallResult, stallReader } from './live.ts';
 import { LIVE_TRANSPORTS } from './live-query.ts';
 import { loadOptions, MAIN_CASE } from './load-case.ts';
 import { grouped, megabytes, saveResult } from './results.ts';
@@ -27,6 +27,8 @@ const RSS_BYTES_MAX = 1e9;
 const GROWTH_MAX = 0.05;
 const SEEN_P99_MS_MAX = 1_000;
 const PROBES_PER_MINUTE = 20;
+/** Of which each takes its share of the main thread. */
+const WIDE_QUERIES = 8;
 /** Longer than the history of a live query and the sockets' buffers bridge, shorter than the server waits for a reader. */
 const STALL_MS = 80_000;
 const STALL_GROWTH_BYTES_MAX = 256e6;
@@ -45,7 +47,8 @@ interface Soak {
   readonly measured: Measured;
   readonly rssBytes: readonly number[];
   readonly growth: number;
-  readonly live: readonly LiveResult[];
+  /** With how many wide live queries beside them. */
+  readonly live: readonly (LiveResult & { readonly wideQueries: number })[];
   readonly stalls: readonly StallResult[];
 }
 
@@ -79,10 +82,11 @@ async function run(): Promise<Soak> {
   const endsAt = performance.now() + minutes * 60_000;
   const rssBytes: number[] = [];
   const sampler = setInterval(() => rssBytes.push(server.usage().rssBytes), SAMPLE_MS);
-  const { results, truth: probed } = await probeLive(
-    server,
-    Math.ceil(minutes * PROBES_PER_MINUTE),
-  );
+  const probes = Math.ceil(minutes * PROBES_PER_MINUTE);
+  const alone = await probeLive(server, probes, 0);
+  const closeWide = await readWide(server, WIDE_QUERIES);
+  const beside = await probeLive(server, probes, probes);
+  closeWide();
   const stalls = await Promise.all(
     LIVE_TRANSPORTS.map((transport) => stallReader(server, transport, STALL_MS)),
   );
@@ -94,11 +98,15 @@ async function run(): Promise<Soak> {
   const sent = await generator.ask({ type: 'truth' });
   assertNone(
     'differences from what was acknowledged',
-    await differences(server, addTruths(sent, probed)),
+    await differences(server, addTruths(sent, addTruths(alone.truth, beside.truth))),
   );
   await server.stop();
   const lastHalf = rssBytes.slice(Math.floor(rssBytes.length / 2));
-  return { measured, rssBytes, growth: relativeGrowth(lastHalf), live: results, stalls };
+  const live = [
+    ...alone.results.map((result) => ({ ...result, wideQueries: 0 })),
+    ...beside.results.map((result) => ({ ...result, wideQueries: WIDE_QUERIES })),
+  ];
+  return { measured, rssBytes, growth: relativeGrowth(lastHalf), live, stalls };
 }
 
 /** Growth over the whole of `samples`, by the line of least squares, as a part of their mean. */
@@ -117,10 +125,12 @@ function judge({ measured, rssBytes, growth, live, stalls }: Soak): string[] {
   if (peak > RSS_BYTES_MAX)
     found.push(`${megabytes(peak)} resident, allowed ${megabytes(RSS_BYTES_MAX)}`);
   if (growth > GROWTH_MAX) found.push(`memory grew by ${percent(growth)} over the last half`);
-  for (const { transport, seenAfterMs } of live) {
+  for (const { transport, seenAfterMs, wideQueries } of live) {
     const p99 = quantile(seenAfterMs, 0.99);
     if (p99 > SEEN_P99_MS_MAX)
-      found.push(`${transport}: events seen after ${Math.round(p99)} ms (p99)`);
+      found.push(
+        `${transport} beside ${wideQueries} wide: events seen after ${Math.round(p99)} ms (p99)`,
+      );
   }
   for (const { transport, hasGap, grownBytes } of stalls) {
     if (!hasGap) found.push(`${transport}: a reader that had stalled was not told of its gap`);
@@ -140,8 +150,8 @@ function report({ measured, rssBytes, growth, live, stalls }: Soak): string {
     `Resident memory: at most ${megabytes(Math.max(...rssBytes))}; over the last half ` +
       `${megabytes(Math.min(...lastHalf))} to ${megabytes(Math.max(...lastHalf))}, fitted growth ${percent(growth)}.`,
     ...live.map(
-      ({ transport, seenAfterMs }) =>
-        `${transport}: ${seenAfterMs.length} events seen after their acknowledgement within ` +
+      ({ transport, seenAfterMs, wideQueries }) =>
+        `${transport} beside ${wideQueries} wide live queries: ${seenAfterMs.length} events seen after their acknowledgement within ` +
         `${Math.round(quantile(seenAfterMs, 0.5))} ms (p50), ${Math.round(quantile(seenAfterMs, 0.99))} ms (p99).`,
     ),
     ...stalls.map(

@@ -42,16 +42,32 @@ export function isWorthSending(
   );
 }
 
-const keyOf = ({ labels }: Series): string => JSON.stringify(labels.map(({ value }) => value));
+/** Answers of a live query share the labels of their series, so each is written out once. */
+const keys = new WeakMap<readonly Label[], string>();
 
-/** Both ascending in time. */
+function keyOf({ labels }: Series): string {
+  const known = keys.get(labels);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(labels.map(({ value }) => value));
+  keys.set(labels, key);
+  return key;
+}
+
+/** Both ascending in time. Answers of a live query share the points of all steps that have not changed. */
 function changedPoints(before: readonly Point[], after: readonly Point[]): Point[] {
+  const changed: Point[] = [];
   let at = 0;
-  return after.filter((point) => {
+  for (const point of after) {
+    if (before[at] === point) {
+      at++;
+      continue;
+    }
     while (at < before.length && (before[at] as Point).t < point.t) at++;
     const old = before[at];
-    return old === undefined || old.t !== point.t || !equalValues(old.values, point.values);
-  });
+    if (old !== point && (old?.t !== point.t || !equalValues(old.values, point.values)))
+      changed.push(point);
+  }
+  return changed;
 }
 
 const equalValues = (a: readonly MeasuredValue[], b: readonly MeasuredValue[]): boolean =>

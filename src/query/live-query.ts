@@ -12,9 +12,12 @@ import {
   LIVE_HISTORY_POINTS,
   LIVE_IDLE_TICK_MS,
   LIVE_REST_FACTOR,
+  LIVE_SENT_POINT_MS,
   LIVE_TICK_MS,
+  LIVE_WORK_SAMPLES,
 } from './limits.ts';
 import { changesBetween, isWorthSending } from './live-changes.ts';
+import type { TimeseriesWork } from './timeseries.ts';
 
 /** Timers as a dependency. */
 export interface Scheduler {
@@ -48,7 +51,11 @@ export interface Delivery {
 
 export interface LiveQueryOptions {
   /** Answers as of now. A fault that is not retryable ends the live query, as do many in a row. */
-  readonly answer: () => Promise<TimeseriesAnswer>;
+  readonly answer: () => Promise<TimeseriesWork>;
+  /** Live queries that share the thread with it, itself included. */
+  readonly competitors: () => number;
+  /** Who gets what it says. */
+  readonly subscribers: () => number;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   /** Tells this life of the query from others in cursors; has no dot. */
@@ -70,6 +77,11 @@ export class LiveQuery {
   #isWorking = false;
   #isTouched = false;
   #restsUntilMs = 0;
+  /**
+   * What the last answers took, ms. The least of them counts: a pause of the thread is not its fault, and the first answer,
+   * for which nothing is kept yet, is no measure for the next.
+   */
+  readonly #worked: number[] = [0];
   #cancelTick = (): void => {};
   #end: Error | 'closed' | undefined;
   #moved = Promise.withResolvers<void>();
@@ -132,18 +144,23 @@ export class LiveQuery {
   }
 
   async #tick(): Promise<void> {
-    const { clock, answer } = this.#options;
-    const startMs = clock.now();
+    const { clock, competitors, subscribers } = this.#options;
     this.#isWorking = true;
     this.#isTouched = false;
     try {
-      this.#publish(await answer());
+      const { answer, workMs } = await this.#options.answer();
+      const answeredMs = performance.now();
+      const points = this.#publish(answer);
+      const sendingMs = points * subscribers() * LIVE_SENT_POINT_MS;
+      this.#worked.push(workMs + performance.now() - answeredMs + sendingMs);
+      if (this.#worked.length > LIVE_WORK_SAMPLES) this.#worked.shift();
       this.#failures = 0;
     } catch (error) {
       this.#fail(error);
     }
     this.#isWorking = false;
-    const restMs = Math.max(LIVE_TICK_MS, LIVE_REST_FACTOR * (clock.now() - startMs));
+    const workMs = Math.min(...this.#worked);
+    const restMs = Math.max(LIVE_TICK_MS, LIVE_REST_FACTOR * competitors() * workMs);
     this.#restsUntilMs = clock.now() + restMs;
     this.#tickAfter(this.#isTouched ? restMs : Math.max(restMs, LIVE_IDLE_TICK_MS));
   }
@@ -156,18 +173,22 @@ export class LiveQuery {
     });
   }
 
-  #publish(answer: TimeseriesAnswer): void {
+  /** Answers how many points have changed. */
+  #publish(answer: TimeseriesAnswer): number {
     const before = this.#latest;
     this.#latest = answer;
-    if (before !== undefined) {
-      const changes = changesBetween(before, answer);
-      if (!isWorthSending(changes, before, answer)) return;
-      this.#sequence++;
-      const { series, removedSeries, points } = changes;
-      const message = { ...this.#message('changes', { ...answer, series }), removedSeries };
-      this.#remember({ sequence: this.#sequence, points, message });
+    if (before === undefined) {
+      this.wake();
+      return 0;
     }
+    const changes = changesBetween(before, answer);
+    const { series, removedSeries, points } = changes;
+    if (!isWorthSending(changes, before, answer)) return points;
+    this.#sequence++;
+    const message = { ...this.#message('changes', { ...answer, series }), removedSeries };
+    this.#remember({ sequence: this.#sequence, points, message });
     this.wake();
+    return points;
   }
 
   #message(kind: LiveMessage['kind'], answer: TimeseriesAnswer): LiveMessage {

@@ -1,7 +1,6 @@
 /** All live queries of the server: equal queries of a tenant run once, however many subscribe. */
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
-import type { TimeseriesAnswer } from './answer.ts';
 import {
   LIVE_QUERIES_MAX,
   LIVE_QUERIES_PER_TENANT_MAX,
@@ -11,10 +10,11 @@ import {
 import { type LiveMessage, LiveQuery, type Scheduler } from './live-query.ts';
 import type { PartitionClient } from './ports.ts';
 import type { TimeseriesRequest } from './request.ts';
+import type { TimeseriesWork } from './timeseries.ts';
 
 export interface LiveOptions {
   /** Makes the function that answers one live query again and again; throws if it can never be answered. */
-  readonly answererFor: (request: TimeseriesRequest) => () => Promise<TimeseriesAnswer>;
+  readonly answererFor: (request: TimeseriesRequest) => () => Promise<TimeseriesWork>;
   readonly partitions: Pick<PartitionClient, 'onApplied'>;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -82,8 +82,15 @@ export class LiveQueries {
       );
     }
     const { answererFor, partitions, clock, scheduler, newId } = this.#options;
-    const query = new LiveQuery({ answer: answererFor(request), clock, scheduler, id: newId() });
-    const running = { tenant: request.tenant, query, subscribers: 0 };
+    const query = new LiveQuery({
+      answer: answererFor(request),
+      clock,
+      scheduler,
+      id: newId(),
+      competitors: () => this.#running.size,
+      subscribers: () => running.subscribers,
+    });
+    const running: Running = { tenant: request.tenant, query, subscribers: 0 };
     this.#running.set(key, running);
     this.#stopListening ??= partitions.onApplied(() => {
       for (const each of this.#running.values()) each.query.touch();

@@ -1,74 +1,79 @@
-/** The answer in the making: numbers per series and point, packed, until it is known which series are given. */
-import type { AskedMeasure, StepAccumulator } from '../aggregate/merge.ts';
+/** The steps of an answer put together: which series there are, how they rank, and the points of those that are given. */
 import type { MeasuredValue, Point } from './answer.ts';
 import type { Plan } from './plan.ts';
 import type { Ranking } from './ranking.ts';
-import { toAsked } from './request.ts';
-
-interface PackedSeries {
-  /** Numbers of the points, ascending. */
-  readonly points: number[];
-  /** Per point and measure a value (NaN: none) and a bound. */
-  readonly numbers: number[];
-}
+import type { StepValues } from './step-values.ts';
 
 export class PointTable {
   readonly #plan: Plan;
   readonly #ranking: Ranking;
-  readonly #asked: readonly AskedMeasure[];
-  /** By output series. */
-  readonly #packed: (PackedSeries | undefined)[] = [];
+  readonly #steps: StepValues[] = [];
+  /** Points by output series. */
+  readonly #points: number[] = [];
+  #restated = false;
 
   constructor(plan: Plan, ranking: Ranking) {
     this.#plan = plan;
     this.#ranking = ranking;
-    this.#asked = plan.measures.map(toAsked);
+  }
+
+  get restated(): boolean {
+    return this.#restated;
   }
 
   /** Output series that have at least one point. */
   get series(): number[] {
-    return [...this.#packed.keys()].filter((output) => this.#packed[output] !== undefined);
+    return [...this.#points.keys()].filter((output) => this.#points[output] !== undefined);
   }
 
   /** Steps must come in ascending order. */
-  addStep(point: number, step: StepAccumulator): void {
-    const perSecond = 1_000 / this.#lengthMs(point);
-    for (const output of step.series()) {
-      const packed = this.#packedOf(output);
-      packed.points.push(point);
-      for (let i = 0; i < this.#asked.length; i++) {
-        const { value, errorBound } = step.answer(output, this.#asked[i] as AskedMeasure);
-        if (i === this.#ranking.at) this.#ranking.addValue(output, value);
-        const factor = this.#plan.measures[i]?.op === 'rate' ? perSecond : 1;
-        packed.numbers.push(value === null ? Number.NaN : value * factor, errorBound * factor);
-      }
+  add(step: StepValues): void {
+    const { outputs, numbers, restated } = step;
+    const stride = this.#plan.measures.length * 2;
+    this.#steps.push(step);
+    this.#restated ||= restated;
+    for (let i = 0; i < outputs.length; i++) {
+      const output = outputs[i] as number;
+      this.#points[output] = (this.#points[output] ?? 0) + 1;
+      this.#ranking.addValue(output, numbers[i * stride + this.#ranking.at * 2] as number);
     }
   }
 
-  pointsOf(output: number): Point[] {
-    const { fromMs, stepMs } = this.#plan;
-    const { points, numbers } = this.#packedOf(output);
-    return points.map((point, at) => ({
-      t: fromMs + point * stepMs,
-      values: this.#asked.map((_, i) => valueAt(numbers, (at * this.#asked.length + i) * 2)),
-    }));
+  /** How many points these series have. */
+  count(series: readonly number[]): number {
+    return series.reduce((sum, output) => sum + (this.#points[output] ?? 0), 0);
   }
 
-  #packedOf(output: number): PackedSeries {
-    const known = this.#packed[output];
-    if (known !== undefined) return known;
-    const packed = { points: [], numbers: [] };
-    this.#packed[output] = packed;
-    return packed;
+  /** The points of each of these series. */
+  pointsOf(series: readonly number[]): Point[][] {
+    const all: Point[][] = series.map(() => []);
+    const placeOf: (Point[] | undefined)[] = [];
+    series.forEach((output, i) => {
+      placeOf[output] = all[i];
+    });
+    for (const step of this.#steps) {
+      step.outputs.forEach((output, i) => {
+        const place = placeOf[output];
+        if (place === undefined) return;
+        step.points[i] ??= this.#pointOf(step, i);
+        place.push(step.points[i]);
+      });
+    }
+    return all;
   }
 
-  #lengthMs(point: number): number {
-    const { fromMs, toMs, stepMs } = this.#plan;
-    return Math.min(stepMs, toMs - fromMs - point * stepMs);
+  #pointOf({ tMs, lengthMs, numbers }: StepValues, at: number): Point {
+    const { measures } = this.#plan;
+    const values = measures.map(({ op }, i) => {
+      const factor = op === 'rate' ? 1_000 / lengthMs : 1;
+      return valueAt(numbers, (at * measures.length + i) * 2, factor);
+    });
+    return { t: tMs, values };
   }
 }
 
-function valueAt(numbers: readonly number[], at: number): MeasuredValue {
+function valueAt(numbers: Float64Array, at: number, factor: number): MeasuredValue {
   const value = numbers[at] as number;
-  return { value: Number.isNaN(value) ? null : value, errorBound: numbers[at + 1] as number };
+  const errorBound = (numbers[at + 1] as number) * factor;
+  return { value: Number.isNaN(value) ? null : value * factor, errorBound };
 }

@@ -12,7 +12,8 @@ import type { PartitionClient, RollupCatalog, StoredRollups } from './ports.ts';
 import type { TimeseriesRequest } from './request.ts';
 import { SeriesGroups } from './series-groups.ts';
 import { SeriesTables } from './series-tables.ts';
-import { answerTimeseries, type TimeseriesSources } from './timeseries.ts';
+import { KeptSteps } from './step-values.ts';
+import { answerTimeseries, type TimeseriesSources, type TimeseriesWork } from './timeseries.ts';
 
 export interface QueriesOptions {
   readonly partitions: PartitionClient;
@@ -42,7 +43,7 @@ export class Queries {
     this.#catalog = catalog;
     this.#afterTimeoutMs = afterTimeoutMs;
     this.live = new LiveQueries({
-      answererFor: (request) => this.#answererFor(request),
+      answererFor: (request) => this.#answererFor(request, new KeptSteps()),
       partitions,
       clock,
       scheduler,
@@ -54,7 +55,8 @@ export class Queries {
   async timeseries(request: TimeseriesRequest, after?: string): Promise<TimeseriesAnswer> {
     const { partitions } = this.#sources;
     if (after !== undefined) await appliedAfter(after, partitions, this.#afterTimeoutMs);
-    return this.#answererFor(request)();
+    const { answer } = await this.#answererFor(request)();
+    return answer;
   }
 
   subscribe(request: TimeseriesRequest, cursor?: string): AsyncIterableIterator<LiveMessage> {
@@ -66,7 +68,7 @@ export class Queries {
   }
 
   /** Plans at once, to refuse at once; plans again for each answer, because a sliding range moves. */
-  #answererFor(request: TimeseriesRequest): () => Promise<TimeseriesAnswer> {
+  #answererFor(request: TimeseriesRequest, kept?: KeptSteps): () => Promise<TimeseriesWork> {
     const planNow = () =>
       planTimeseries(request, this.#catalog.rollups(request.tenant), this.#sources.clock.now());
     let planned = planNow();
@@ -76,9 +78,10 @@ export class Queries {
         const plan = planNow();
         if (plan.rollup !== planned.rollup || plan.points !== planned.points) {
           groups = new SeriesGroups(plan);
+          kept?.clear();
         }
         planned = plan;
-        return answerTimeseries(plan, groups, this.#sources);
+        return answerTimeseries(plan, groups, this.#sources, kept);
       });
   }
 }

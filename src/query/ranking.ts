@@ -18,7 +18,8 @@ export class Ranking {
   readonly #measure: MeasureRequest;
   readonly #group: number;
   readonly #combine: ((a: number, b: number) => number) | undefined;
-  readonly #combined = new Map<number, number>();
+  /** By output series. */
+  readonly #combined: (number | undefined)[] = [];
   /** The range as one step, for what does not follow from the points; costs a second merge of every row. */
   readonly #whole: StepAccumulator | undefined;
 
@@ -31,20 +32,25 @@ export class Ranking {
     if (this.#combine === undefined && seriesCount > 1) this.#whole = new StepAccumulator(rollup);
   }
 
+  /** Whether it must see every row: then none of them can be spared because an earlier answer has merged it. */
+  get readsRows(): boolean {
+    return this.#whole !== undefined;
+  }
+
   addRow(group: number, row: Uint8Array, outputOf: Int32Array): void {
     if (group === this.#group) this.#whole?.add(group, row, outputOf);
   }
 
-  /** A point's value, as stored: a rate's before it is divided by the step. */
-  addValue(output: number, value: number | null): void {
-    if (value === null || this.#combine === undefined) return;
-    const before = this.#combined.get(output);
-    this.#combined.set(output, before === undefined ? value : this.#combine(before, value));
+  /** A point's value, as stored (NaN: none): a rate's before it is divided by the step. */
+  addValue(output: number, value: number): void {
+    if (Number.isNaN(value) || this.#combine === undefined) return;
+    const before = this.#combined[output];
+    this.#combined[output] = before === undefined ? value : this.#combine(before, value);
   }
 
   /** Null if the series has no value. */
   rankOf(output: number): number | null {
-    if (this.#combine !== undefined) return this.#combined.get(output) ?? null;
+    if (this.#combine !== undefined) return this.#combined[output] ?? null;
     return this.#whole?.answer(output, toAsked(this.#measure)).value ?? null;
   }
 }

@@ -4,22 +4,39 @@
  */
 import { OVERFLOW_LABEL, OVERFLOW_SERIES } from '../aggregate/series-index.ts';
 import { AppError } from '../model/errors.ts';
+import type { Label } from './answer.ts';
 import { CELLS_MAX } from './limits.ts';
 import type { Plan } from './plan.ts';
 import type { SeriesLabels } from './ports.ts';
 import type { Labels } from './where.ts';
 
 export class SeriesGroups {
-  /** Labels of output series `i`, in the order of `groupBy`. */
+  /** Values of output series `i`, in the order of `groupBy`. */
   readonly labels: Labels[] = [];
+  readonly #named: (readonly Label[])[] = [];
   readonly #plan: Plan;
   readonly #byKey = new Map<string, number>();
   readonly #outputOf = new Map<number, Int32Array>();
   /** Per partition: series up to this id are mapped. */
   readonly #mappedTo = new Map<number, number>();
+  #mapped = 0;
 
   constructor(plan: Plan) {
     this.#plan = plan;
+  }
+
+  /** As answers show them; the same object each time. */
+  namedLabels(output: number): readonly Label[] {
+    this.#named[output] ??= this.#plan.groupBy.map((name, i) => ({
+      name,
+      value: this.labels[output]?.[i] ?? null,
+    }));
+    return this.#named[output];
+  }
+
+  /** Stored series that have been mapped so far, of all partitions. */
+  get mapped(): number {
+    return this.#mapped;
   }
 
   /** Series id of the partition -> output series, -1 for one that is not wanted. */
@@ -36,6 +53,7 @@ export class SeriesGroups {
       if (id >= map.length) map = grown(map, id + 1);
       map[id] = this.#outputFor(labels);
       mappedTo = id;
+      this.#mapped++;
     }
     this.#outputOf.set(partition, map);
     this.#mappedTo.set(partition, mappedTo);

@@ -3,19 +3,20 @@
  * is worked through in chunks, so memory holds the answer's numbers and one chunk's accumulators, never the rows.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { StepAccumulator } from '../aggregate/merge.ts';
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
-import type { Series, TimeseriesAnswer } from './answer.ts';
-import { ANSWER_VALUES_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH, ROWS_MAX } from './limits.ts';
+import type { Point, Series, TimeseriesAnswer } from './answer.ts';
+import { ChunkMerger } from './chunk-merger.ts';
+import { ANSWER_VALUES_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH } from './limits.ts';
 import { openSource, type PartitionSource } from './partition-source.ts';
 import type { Plan } from './plan.ts';
 import { PointTable } from './point-table.ts';
 import type { PartitionClient, StoredRollups } from './ports.ts';
 import { Ranking } from './ranking.ts';
-import { scanPart } from './row-scan.ts';
 import type { SeriesGroups } from './series-groups.ts';
 import type { SeriesTables } from './series-tables.ts';
+import type { KeptSteps } from './step-values.ts';
+import { WorkMeter } from './work-meter.ts';
 
 export interface TimeseriesSources {
   readonly partitions: PartitionClient;
@@ -24,27 +25,38 @@ export interface TimeseriesSources {
   readonly clock: Clock;
 }
 
-/** `groups` may be kept and given again with a later plan of the same live query: it only grows. */
+export interface TimeseriesWork {
+  readonly answer: TimeseriesAnswer;
+  /** What it took of this thread. */
+  readonly workMs: number;
+}
+
+/**
+ * `groups` and `kept` may be given again with a later plan of the same live query: `groups` only grows, `kept` spares it
+ * what has not changed.
+ */
 export async function answerTimeseries(
   plan: Plan,
   groups: SeriesGroups,
   { partitions, stored, tables, clock }: TimeseriesSources,
-): Promise<TimeseriesAnswer> {
+  kept?: KeptSteps,
+): Promise<TimeseriesWork> {
   const nowMs = clock.now();
   const parts = await Promise.all(
     Array.from({ length: partitions.partitions }, (_, partition) =>
       openSource(partition, plan, partitions, stored, nowMs),
     ),
   );
+  const meter = new WorkMeter();
   for (const { partition, newSeries, isReadable } of parts) {
     if (!isReadable) continue;
     groups.extend(partition, await tables.read(partition, plan.tenant, plan.rollup));
     groups.extend(partition, newSeries);
   }
-  const merged = await mergeParts(plan, groups, parts, stored);
+  const merged = await mergeParts(plan, groups, parts, stored, meter, kept);
   const watermarkMs = Math.min(...parts.map((part) => part.watermarkMs));
   const missingPartitions = parts.filter((part) => !part.answered).map((part) => part.partition);
-  return {
+  const answer = {
     fromMs: plan.fromMs,
     toMs: plan.toMs,
     stepMs: plan.stepMs,
@@ -52,17 +64,17 @@ export async function answerTimeseries(
     resolutionMs: plan.tiersMs[0] as number,
     watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : null,
     complete: watermarkMs >= plan.toMs && missingPartitions.length === 0,
-    restated: merged.restated,
+    restated: merged.table.restated,
     missingPartitions,
     seriesFound: merged.table.series.length,
-    series: bestSeries(plan, groups, merged),
+    series: meter.run(() => bestSeries(plan, groups, merged)),
   };
+  return { answer, workMs: meter.ms };
 }
 
 interface Merged {
   readonly table: PointTable;
   readonly ranking: Ranking;
-  readonly restated: boolean;
 }
 
 async function mergeParts(
@@ -70,37 +82,27 @@ async function mergeParts(
   groups: SeriesGroups,
   parts: readonly PartitionSource[],
   stored: StoredRollups,
+  meter: WorkMeter,
+  keptSteps: KeptSteps | undefined,
 ): Promise<Merged> {
-  const { fromMs, toMs, stepMs, points, rollup } = plan;
+  const { fromMs, toMs, stepMs, points } = plan;
   const ranking = new Ranking(plan, groups.labels.length);
+  const kept = ranking.readsRows ? undefined : keptSteps;
   const table = new PointTable(plan, ranking);
+  const merger = new ChunkMerger(plan, groups, parts, stored, ranking, meter);
   const chunkPoints = plan.groups.some((group) => group > 0) ? CHUNK_POINTS_SKETCH : CHUNK_POINTS;
-  /** One per point of a chunk, used again for the next: growing anew would cost more than merging. */
-  const steps = Array.from(
-    { length: Math.min(points, chunkPoints) },
-    () => new StepAccumulator(rollup),
-  );
-  let restated = false;
-  let rowsLeft = ROWS_MAX;
+  kept?.begin(groups);
   for (let first = 0; first < points; first += chunkPoints) {
     const chunkFromMs = fromMs + first * stepMs;
-    const chunkToMs = Math.min(toMs, chunkFromMs + chunkPoints * stepMs);
-    for (const part of parts) {
-      const outputOf = groups.outputOf(part.partition);
-      await scanPart(plan, part, stored, chunkFromMs, chunkToMs, (bucketMs, group, row) => {
-        if (--rowsLeft < 0) throw tooManyRows();
-        steps[Math.floor((bucketMs - chunkFromMs) / stepMs)]?.add(group, row, outputOf);
-        ranking.addRow(group, row, outputOf);
-      });
-    }
-    for (const [i, step] of steps.entries()) {
-      restated ||= step.restated > 0;
-      table.addStep(first + i, step);
-      step.reset();
-    }
+    const chunk = { fromMs: chunkFromMs, toMs: Math.min(toMs, chunkFromMs + chunkPoints * stepMs) };
+    const steps = await merger.steps(chunk, kept);
+    meter.run(() => {
+      for (const step of steps) table.add(step);
+    });
     await nextTurn();
   }
-  return { table, ranking, restated };
+  kept?.end();
+  return { table, ranking };
 }
 
 /** The first `limit` series in the asked order; equals are ordered by their labels, so that answers are stable. */
@@ -120,22 +122,14 @@ function bestSeries(plan: Plan, groups: SeriesGroups, { table, ranking }: Merged
     }
     return a.name < b.name ? -1 : 1;
   });
-  let valuesLeft = ANSWER_VALUES_MAX;
-  return ranked.slice(0, limit).map(({ output }) => {
-    const points = table.pointsOf(output);
-    valuesLeft -= points.length * measures.length;
-    if (valuesLeft < 0) throw tooManyValues();
-    const values = groups.labels[output] ?? [];
-    const labels = plan.groupBy.map((name, i) => ({ name, value: values[i] ?? null }));
-    return { labels, points };
-  });
+  const best = ranked.slice(0, limit).map(({ output }) => output);
+  if (table.count(best) * measures.length > ANSWER_VALUES_MAX) throw tooManyValues();
+  const points = table.pointsOf(best);
+  return best.map((output, place) => ({
+    labels: groups.namedLabels(output),
+    points: points[place] as Point[],
+  }));
 }
-
-const tooManyRows = (): AppError =>
-  new AppError(
-    'query_invalid',
-    `the query reads more than ${ROWS_MAX} stored rows: use a larger step or a shorter range`,
-  );
 
 const tooManyValues = (): AppError =>
   new AppError(

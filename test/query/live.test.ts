@@ -6,9 +6,11 @@ import {
   LIVE_IDLE_TICK_MS,
   LIVE_QUERIES_MAX,
   LIVE_QUERIES_PER_TENANT_MAX,
+  LIVE_REST_FACTOR,
   LIVE_SUBSCRIBERS_MAX,
   LIVE_SUBSCRIBERS_PER_TENANT_MAX,
   LIVE_TICK_MS,
+  LIVE_WORK_SAMPLES,
 } from '../../src/query/limits.ts';
 import { LiveQueries } from '../../src/query/live.ts';
 import type { LiveMessage, Scheduler } from '../../src/query/live-query.ts';
@@ -82,13 +84,18 @@ function setUp() {
     answer: answer({ view: { 0: 1 } }),
     failure: undefined as Error | undefined,
     answered: 0,
+    workMs: 0,
+    delayMs: 0,
     ids: 0,
   };
   const live = new LiveQueries({
     answererFor: () => async () => {
       state.answered++;
       if (state.failure !== undefined) throw state.failure;
-      return state.answer;
+      if (state.delayMs > 0) {
+        await new Promise<void>((resolve) => time.after(state.delayMs, resolve));
+      }
+      return { answer: state.answer, workMs: state.workMs };
     },
     partitions: {
       onApplied(listener) {
@@ -306,4 +313,32 @@ test('closing ends every subscription', async (t) => {
   live.close();
   t.true((await waiting).done);
   t.is(time.timers, 0);
+});
+
+test('a live query rests by what it works, not by how long partitions let it wait', async (t) => {
+  const { live, time, state, change } = setUp();
+  const messages = live.subscribe(REQUEST);
+  state.delayMs = 5_000;
+  await time.pass(5_500);
+  await take(messages);
+  state.delayMs = 0;
+  await time.pass(LIVE_IDLE_TICK_MS);
+  const answered = state.answered;
+  await change(answer({ view: { 0: 2 } }));
+  t.is(state.answered, answered + 1);
+});
+
+test('a live query that works much rests longer, and does so for each one that runs beside it', async (t) => {
+  const { live, time, state, change } = setUp();
+  live.subscribe(REQUEST);
+  live.subscribe({ ...REQUEST, limit: 5 });
+  state.workMs = 1_000;
+  const restMs = LIVE_REST_FACTOR * 2 * state.workMs;
+  // The least of the last answers counts: until there are enough of them it is taken for light.
+  await time.pass(LIVE_WORK_SAMPLES * LIVE_IDLE_TICK_MS);
+  const answered = state.answered;
+  await change(answer({ view: { 0: 2 } }));
+  t.is(state.answered, answered);
+  await time.pass(restMs);
+  t.is(state.answered, answered + 2);
 });

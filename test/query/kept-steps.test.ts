@@ -1,0 +1,87 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { planTimeseries } from '../../src/query/plan.ts';
+import type { TimeseriesRequest } from '../../src/query/request.ts';
+import { SeriesGroups } from '../../src/query/series-groups.ts';
+import { SeriesTables } from '../../src/query/series-tables.ts';
+import { KeptSteps } from '../../src/query/step-values.ts';
+import { answerTimeseries } from '../../src/query/timeseries.ts';
+import { MemoryPartitions, TENANT } from './partitions.ts';
+import { BY_TYPE, BY_TYPE_AND_COUNTRY } from './rollups.ts';
+
+const START = Date.parse('2026-05-01T12:00:00Z');
+const STEPS = 8;
+
+/** A live query that keeps its steps, and the same question asked anew. */
+function setUp() {
+  const memory = new MemoryPartitions([BY_TYPE, BY_TYPE_AND_COUNTRY]);
+  const clock = { nowMs: START + 7_000, now: () => clock.nowMs };
+  const sources = { partitions: memory, stored: memory, tables: new SeriesTables(memory), clock };
+  const request: TimeseriesRequest = {
+    tenant: TENANT,
+    stream: 'events',
+    lastMs: STEPS * 1_000,
+    stepMs: 1_000,
+    measures: [{ op: 'count' }, { op: 'rate' }],
+    groupBy: ['type'],
+  };
+  const planNow = () => planTimeseries(request, memory.rollups(), clock.now());
+  const groups = new SeriesGroups(planNow());
+  const kept = new KeptSteps();
+  const live = async () => (await answerTimeseries(planNow(), groups, sources, kept)).answer;
+  const anew = async () =>
+    (await answerTimeseries(planNow(), new SeriesGroups(planNow()), sources)).answer;
+  return { memory, clock, live, anew };
+}
+
+test('points of steps that have not changed are the same objects in the next answer', async (t) => {
+  const { memory, live } = setUp();
+  const events = [0, 1_000, 2_000].map((after) => ({ ts: START + after, type: 'view' }));
+  memory.apply(0, events, START + 2_000);
+  const before = (await live()).series[0]?.points ?? [];
+  memory.apply(1, [{ ts: START + 2_000, type: 'view' }], START + 2_000);
+  // The other partition has a series of its own now, so what was merged before it was known is merged once more.
+  await live();
+  const known = (await live()).series[0]?.points ?? [];
+  memory.apply(1, [{ ts: START + 2_000, type: 'view' }], START + 2_000);
+  const after = (await live()).series[0]?.points ?? [];
+  t.deepEqual(
+    after.map(({ values }) => values[0]?.value),
+    [1, 1, 3],
+  );
+  t.is(after[0], known[0]);
+  t.is(after[1], known[1]);
+  t.not(after[2], known[2]);
+  t.deepEqual(before[0], after[0]);
+});
+
+test('an answer that keeps its steps is the one that is made anew, whatever happens in between', async (t) => {
+  const partition = fc.nat({ max: 1 });
+  const happening = fc.oneof(
+    fc.record({
+      what: fc.constant('event' as const),
+      partition,
+      type: fc.constantFrom('view', 'buy', 'sell'),
+      agoMs: fc.nat({ max: 9_000 }),
+    }),
+    fc.record({ what: fc.constant('commit' as const), partition }),
+    fc.record({ what: fc.constant('time' as const), ms: fc.nat({ max: 2_500 }) }),
+    fc.record({ what: fc.constant('answer' as const) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(happening, { maxLength: 25 }), async (happenings) => {
+      const { memory, clock, live, anew } = setUp();
+      for (const each of happenings) {
+        if (each.what === 'event') {
+          const { type, agoMs } = each;
+          memory.apply(each.partition, [{ ts: clock.nowMs - agoMs, type }], clock.nowMs);
+        }
+        if (each.what === 'commit') memory.commit(each.partition);
+        if (each.what === 'time') clock.nowMs += each.ms;
+        if (each.what === 'answer') t.deepEqual(await live(), await anew());
+      }
+      t.deepEqual(await live(), await anew());
+    }),
+    { numRuns: 60 },
+  );
+});
