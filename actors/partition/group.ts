@@ -52,6 +52,8 @@ export class PartitionGroup {
   readonly #options: PartitionGroupOptions;
   readonly #owned = new Map<number, Owned>();
   readonly #stopped = Promise.withResolvers<void>();
+  /** Calls of `commit`. */
+  #turn = 0;
   /** Called when a partition has loaded its state. */
   #wakeFeeding = (): void => {};
   #reader: LogReader | undefined;
@@ -102,11 +104,12 @@ export class PartitionGroup {
     return problems;
   }
 
-  /** To be called as often as changes shall be written. */
-  commit(): void {
-    for (const { ref } of this.#owned.values()) {
-      if (ref.state === 'running') ref.offer({ type: 'commit' });
-    }
+  /** Writes the changes of the partitions whose turn it is: of each once in `turns` calls. */
+  commit(turns = 1): void {
+    this.#turn += 1;
+    [...this.#owned.values()].forEach(({ ref }, i) => {
+      if ((i + this.#turn) % turns === 0 && ref.state === 'running') ref.offer({ type: 'commit' });
+    });
   }
 
   /** Stops reading, applies and commits what was read, ends. */

@@ -249,3 +249,23 @@ test('a partition without blocks keeps up with the log that others fill', async 
   t.is(scene.shared.partitionEnds[1], 0);
   await scene.close();
 });
+
+test('partitions commit in turns: each once in as many calls as there are turns', async (t) => {
+  const scene = await GroupScene.open({ dir: await scratchDir(t) });
+  await scene.declare([BY_TYPE]);
+  for (const id of [0, 1]) await scene.send(id, events(4, `t${id}`));
+  await scene.applied();
+  const commits = () => scene.group.partitions.map(({ stats }) => stats.commits);
+  const before = commits();
+  for (let call = 1; call <= 2; call++) {
+    scene.group.commit(2);
+    await scene.until(
+      () => commits().reduce((sum, count, i) => sum + count - (before[i] ?? 0), 0) === call,
+    );
+  }
+  t.deepEqual(
+    commits(),
+    before.map((count) => count + 1),
+  );
+  await scene.close();
+});
