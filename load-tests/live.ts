@@ -37,7 +37,7 @@ const WIDE_SERIES = URLS;
  * How often a message repeats itself to a reader that stalls. The kernel takes some 10 MB for a socket on its two ends,
  * and only then does the server notice: at one copy and full load that takes longer than any reader's patience.
  */
-const STALLED_COPIES = 8;
+const STALLED_COPIES = 2;
 const LOOKED_FOR_CHARS_MAX = 40;
 
 export interface LiveResult {
