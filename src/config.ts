@@ -6,6 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { withDefaultRoutes } from './config/alarms.ts';
 import { conflictsIn } from './config/checks.ts';
 import { effectiveValues, effectiveYaml } from './config/effective.ts';
 import { type ConfigProblem, problemAt, problemsOf } from './config/problems.ts';
@@ -67,7 +68,7 @@ export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, Config
   if (!parsed.success) {
     return err([...fromEnv.problems, ...problemsOf(parsed.error.issues, schema, written)]);
   }
-  const settings = withDefaultRollup(withAbsolutePaths(parsed.data, sources, cwd));
+  const settings = withDefaults(withAbsolutePaths(parsed.data, sources, cwd));
   const conflicts = conflictsIn(settings).map(({ path, message }) =>
     problemAt(path, message, written, valueAt(settings, path)),
   );
@@ -91,10 +92,21 @@ function defaultFile(cwd: string): string | undefined {
 function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: string): Settings {
   const absolute = (path: Path, value: string) =>
     resolve(sourceOf(sources, path)?.folder ?? cwd, value);
-  const { tls, dataDir } = settings;
+  const { tls, dataDir, alarms } = settings;
   return {
     ...settings,
     dataDir: absolute(['dataDir'], dataDir),
+    alarms: {
+      ...alarms,
+      receivers: alarms.receivers.map((receiver, i) =>
+        receiver.kind === 'file'
+          ? {
+              ...receiver,
+              path: absolute(['alarms', 'receivers', i, 'file', 'path'], receiver.path),
+            }
+          : receiver,
+      ),
+    },
     ...(tls && {
       tls: {
         certFile: absolute(['tls', 'certFile'], tls.certFile),
@@ -105,9 +117,14 @@ function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: 
 }
 
 /** The stream that events go to unless they name another answers "how many of which type" from the start. */
-function withDefaultRollup(settings: Settings): Settings {
-  const declared = settings.rollups.some(({ stream }) => stream === DEFAULT_ROLLUP.stream);
-  return declared ? settings : { ...settings, rollups: [...settings.rollups, DEFAULT_ROLLUP] };
+function withDefaults(settings: Settings): Settings {
+  const { rollups } = settings;
+  const isDeclared = rollups.some(({ stream }) => stream === DEFAULT_ROLLUP.stream);
+  return {
+    ...settings,
+    rollups: isDeclared ? rollups : [...rollups, DEFAULT_ROLLUP],
+    alarms: withDefaultRoutes(settings.alarms),
+  };
 }
 
 type DeepReadonly<T> = T extends string | number | boolean | undefined

@@ -33,21 +33,13 @@ export function annotationsOf(
     Object.entries(annotations).map(([name, text]) => [
       name,
       text
-        .replaceAll(PLACE, (_, path: string) => filled(path, labels, value, threshold))
+        .replaceAll(PLACE, (_, path: string) => filled(path.trim(), labels, value, threshold))
         .slice(0, ANNOTATION_LENGTH_MAX),
     ]),
   );
 }
 
-/** The names in the text that stand for nothing. */
-export function unknownPlaces(text: string): string[] {
-  return [...text.matchAll(/\{\{([^{}]*)\}\}/g)].flatMap(([place, path = '']) =>
-    KNOWN.test(path.trim()) ? [] : [place],
-  );
-}
-
-const PLACE = /\{\{\s*([\w.-]{1,1024})\s*\}\}/g;
-const KNOWN = /^(value|threshold|severity|labels\.[\w.-]+)$/;
+const PLACE = /\{\{([^{}]*)\}\}/g;
 /** As much as a double is sure of, and no more digits than people read. */
 const SIGNIFICANT_DIGITS = 6;
 

@@ -66,21 +66,6 @@ export function isKnownWhenEmpty({ op }: AlarmMeasure): boolean {
   return op === 'count' || op === 'sum' || op === 'rate' || op === 'distinct';
 }
 
-/** A group that went silent may be abnormal for that very reason, so it must be remembered. */
-export function isSilenceAbnormal(rule: Pick<AlarmRule, 'condition' | 'onNoValue'>): boolean {
-  const { condition } = rule;
-  if (rule.onNoValue === 'firing') return true;
-  switch (condition.kind) {
-    case 'noData':
-      return true;
-    case 'anomaly':
-      return condition.direction !== 'up';
-    case 'threshold':
-    case 'change':
-      return condition.below !== undefined;
-  }
-}
-
 const GROWING: readonly string[] = ['count', 'sum', 'rate', 'distinct', 'max'];
 
 function judgesPartly({ condition, over, measure }: AlarmRule): boolean {

@@ -1,5 +1,6 @@
 /** Rules between settings: each looks at values that are right alone and asks whether they fit together. */
 import { closeSync, openSync } from 'node:fs';
+import { alarmConflicts } from './alarms.ts';
 import { formatBytes, formatDuration, isLoopback } from './scalars.ts';
 import type { Settings } from './schema.ts';
 import type { Path } from './settings.ts';
@@ -19,6 +20,10 @@ export function conflictsIn(settings: Settings): Conflict[] {
     ...repeated(settings.rollups.map(({ name }) => name)).map((i) => ({
       path: ['rollups', i, 'name'],
       message: 'expected a name that no other rollup has',
+    })),
+    ...alarmConflicts(settings.alarms).map(({ path, message }) => ({
+      path: ['alarms', ...path],
+      message,
     })),
   ];
 }

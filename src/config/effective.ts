@@ -1,5 +1,6 @@
 /** The configuration that is in force, written as a configuration file: a fine start for one's own. */
 import { Document, isCollection, isScalar } from 'yaml';
+import { alarmsText } from './alarms.ts';
 import { masked } from './problems.ts';
 import { formatBytes, formatDuration } from './scalars.ts';
 import { HASH_PREFIX, type Settings, schema } from './schema.ts';
@@ -44,6 +45,7 @@ export function effectiveValues(settings: Settings): Record<string, unknown> {
         seriesMax,
       }),
     ),
+    alarms: alarmsText(settings.alarms),
   };
   return Object.fromEntries(
     Object.entries(readable)

@@ -66,6 +66,9 @@ export function unknownName(
   };
 }
 
+/** Headers carry authorization more often than anything else. */
+const SECRET_KEY = /secret|password|token|hash|headers/i;
+
 /** What never reaches a terminal, a log or a bug report: values under a telling key, and our own secrets. */
 export function masked(path: Path, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item, i) => masked([...path, i], item));
@@ -74,8 +77,10 @@ export function masked(path: Path, value: unknown): unknown {
       Object.entries(value).map(([key, item]) => [key, masked([...path, key], item)]),
     );
   }
-  const isNamed = path.some((part) => /secret|password|token|hash/i.test(String(part)));
-  const isSecret = typeof value === 'string' && value.includes(SECRET_PREFIX);
+  const isNamed = path.some((part) => SECRET_KEY.test(String(part)));
+  const isSecret =
+    typeof value === 'string' &&
+    (value.includes(SECRET_PREFIX) || /whsec_|:\/\/[^/]*@/.test(value));
   return value !== undefined && (isNamed || isSecret)
     ? `*** (${String(value).length} characters)`
     : value;

@@ -11,9 +11,9 @@ import {
   DEFAULT_SERIES_MAX,
   MEASURE_OPS,
   type Measure,
-  type RollupFilter,
 } from '../model/rollup.ts';
 import { bytes, durationMs } from '../model/units.ts';
+import { alarms } from './alarms.ts';
 import {
   duration,
   integer,
@@ -26,6 +26,7 @@ import {
   size,
   text,
 } from './scalars.ts';
+import { FIELD_NAME_LENGTH_MAX, field, filter, group, list } from './shapes.ts';
 
 const KiB = 2 ** 10;
 const MiB = 2 ** 20;
@@ -36,16 +37,6 @@ const DAY_MS = 86_400_000;
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Written before the digits of a hash. */
 export const HASH_PREFIX = 'sha256:';
-/** Every name of a stream's field has to fit in what the edge accepts. */
-const FIELD_NAME_LENGTH_MAX = 1024;
-
-const list = <T extends z.ZodType>(item: T, lengthMax: number) =>
-  z
-    .array(item, { error: `expected a list of at most ${lengthMax} items` })
-    .max(lengthMax, { error: `expected a list of at most ${lengthMax} items` });
-
-const group = <T extends z.ZodRawShape>(shape: T) =>
-  z.strictObject(shape, { error: `expected a group of keys: ${Object.keys(shape).join(', ')}` });
 
 const listen = group({
   /** The address of both listeners. Anything but loopback needs keys. */
@@ -154,18 +145,6 @@ const accessKey = group({
   return { ...rest, hash: hashSecret(secret), publicSecret: secret };
 });
 
-const field = text('the name of a field', FIELD_NAME_LENGTH_MAX);
-
-const filter = group({
-  field,
-  in: list(
-    scalar('text, a number or a boolean', (raw) =>
-      ['string', 'number', 'boolean'].includes(typeof raw) ? String(raw) : undefined,
-    ),
-    1_000,
-  ).min(1, { error: 'expected at least one value' }),
-}).transform((value): RollupFilter => value);
-
 const FIELD_OPS = MEASURE_OPS.filter((op) => op !== 'count');
 /** Written `count` or `sum(amount)`, or as a group: `{op: sum, field: amount}`. */
 const measure = scalar(
@@ -226,6 +205,8 @@ export const schema = group({
   dedup: dedup.prefault({}),
   deadLetters: deadLetters.prefault({}),
   rollups: list(rollup, 64).default([]),
+  /** Rules, and who is told. What they mean is in docs/alarms.md. */
+  alarms: alarms.prefault({}),
   logging: logging.prefault({}),
 });
 

@@ -1,0 +1,201 @@
+/** Who is told of alarms, as people write it: a name, one of four kinds, and how patient to be. */
+import { z } from 'zod';
+import type { Receiver } from '../model/notification.ts';
+import { durationMs } from '../model/units.ts';
+import { DEFAULT_TENANT } from './alarm-rule.ts';
+import { texts } from './alarm-scalars.ts';
+import {
+  duration,
+  formatDuration,
+  integer,
+  name,
+  network,
+  oneOf,
+  scalar,
+  text,
+} from './scalars.ts';
+import { group, list } from './shapes.ts';
+
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const TEMPLATE_LENGTH_MAX = 64 * 1024;
+
+const yes = (byDefault: boolean) =>
+  scalar('true or false', (raw) => {
+    if (typeof raw === 'boolean') return raw;
+    return raw === 'true' || raw === 'false' ? raw === 'true' : undefined;
+  }).default(byDefault);
+
+const template = text('a template: a text that is not empty', TEMPLATE_LENGTH_MAX);
+
+const url = scalar('an address that begins with "https://" or "http://"', (raw) =>
+  isUrl(raw, ['https:', 'http:']) ? raw : undefined,
+);
+const smtp = scalar(
+  '"smtp://host:port", "smtps://host:port", with "user:password@" before the host if it asks',
+  (raw) => (isUrl(raw, ['smtp:', 'smtps:']) ? raw : undefined),
+);
+/** Standard Webhooks: 24 to 64 bytes in base64 behind the prefix. */
+const signingSecret = scalar('"whsec_" and the base64 of 24 to 64 bytes', (raw) => {
+  const base64 = typeof raw === 'string' && /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(raw)?.[1];
+  const size = base64 ? Buffer.from(base64, 'base64').length : 0;
+  return typeof raw === 'string' && size >= 24 && size <= 64 ? raw : undefined;
+});
+const address = scalar(
+  'an e-mail address, such as "ops@example.org" or "Ops <ops@example.org>"',
+  (raw) =>
+    typeof raw === 'string' &&
+    raw.length <= 512 &&
+    /^(?:[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/.test(raw)
+      ? raw
+      : undefined,
+);
+const isHeader = (header: string) => /^[!#$%&'*+.^_`|~\w-]{1,128}$/.test(header);
+
+const webhook = group({
+  url,
+  method: oneOf(['POST', 'PUT']).default('POST'),
+  /** Values are templates. */
+  headers: texts('headers', isHeader, 8_192).default({}),
+  /** Template of the body. Without it the JSON of Alertmanager's webhook. */
+  body: template.optional(),
+  /** All of them sign, so that the receiver can change from one to the next. */
+  secrets: list(signingSecret, 8).default([]),
+  /** Private networks that it may reach; without them only public addresses are. */
+  allowNetworks: list(network(), 64).default([]),
+});
+const email = group({
+  smtp,
+  from: address,
+  to: list(address, 64).min(1, { error: 'expected at least one address' }),
+  subject: template.optional(),
+  text: template.optional(),
+  allowNetworks: list(network(), 64).default([]),
+});
+const terminal = group({ bell: yes(true) });
+const file = group({ path: text('the path of a file') });
+
+const written = group({
+  name: name('a name'),
+  tenant: name('a tenant').default(DEFAULT_TENANT),
+  webhook: webhook.optional(),
+  email: email.optional(),
+  console: terminal.optional(),
+  file: file.optional(),
+  /** Also tells when an alarm is over. */
+  sendResolved: yes(true),
+  /** Messages under way at once. By default 4; 1 for a console and a file, whose lines should be in order. */
+  concurrency: integer(1, 64).optional(),
+  /** One attempt, from connecting to the end of the answer. */
+  timeout: duration(100, 5 * 60 * SECOND_MS).default(durationMs(10 * SECOND_MS)),
+  retry: group({
+    /** After the first failure; each further wait is twice as long. */
+    waitMin: duration(100, HOUR_MS).default(durationMs(5 * SECOND_MS)),
+    waitMax: duration(SECOND_MS, DAY_MS).default(durationMs(HOUR_MS)),
+    /** Then it is dead: an alarm that is a day old is found in the history, not in a message. */
+    giveUpAfter: duration(SECOND_MS, 30 * DAY_MS).default(durationMs(DAY_MS)),
+  }).prefault({}),
+});
+type Written = z.output<typeof written>;
+
+export const receiver = written.transform((value, context): Receiver => {
+  const made = receiversOf(value);
+  const { waitMin, waitMax } = value.retry;
+  if (made.length !== 1) {
+    const message = 'expected exactly one of "webhook", "email", "console" and "file"';
+    context.addIssue({ code: 'custom', path: [], message });
+  }
+  if (waitMax < waitMin) {
+    const message = `expected at least waitMin (${formatDuration(waitMin)})`;
+    context.addIssue({ code: 'custom', path: ['retry', 'waitMax'], message });
+  }
+  return made[0] ?? z.NEVER;
+});
+
+/** The same receiver as it would be written. Secrets and header values are masked with everything else that is shown. */
+export function receiverText(of: Receiver): Record<string, unknown> {
+  const { waitMsMin, waitMsMax, giveUpAfterMs } = of.retry;
+  return {
+    name: of.name,
+    tenant: of.tenant,
+    [of.kind]: kindText(of),
+    sendResolved: of.sendResolved,
+    concurrency: of.concurrency,
+    timeout: formatDuration(of.timeoutMs),
+    retry: {
+      waitMin: formatDuration(waitMsMin),
+      waitMax: formatDuration(waitMsMax),
+      giveUpAfter: formatDuration(giveUpAfterMs),
+    },
+  };
+}
+
+function receiversOf(value: Written): Receiver[] {
+  const { timeout, retry, concurrency, webhook, email, console, file } = value;
+  const base = (concurrently: number) => ({
+    name: value.name,
+    tenant: value.tenant,
+    sendResolved: value.sendResolved,
+    concurrency: concurrency ?? concurrently,
+    timeoutMs: timeout,
+    retry: { waitMsMin: retry.waitMin, waitMsMax: retry.waitMax, giveUpAfterMs: retry.giveUpAfter },
+  });
+  const made: Receiver[] = [];
+  if (webhook) {
+    const { body, ...rest } = webhook;
+    made.push({ kind: 'webhook', ...base(4), ...rest, ...(body !== undefined && { body }) });
+  }
+  if (email) {
+    const { subject, text: body, ...rest } = email;
+    const templates = {
+      ...(subject !== undefined && { subject }),
+      ...(body !== undefined && { text: body }),
+    };
+    made.push({ kind: 'email', ...base(4), ...rest, ...templates });
+  }
+  if (console) made.push({ kind: 'console', ...base(1), ...console });
+  if (file) made.push({ kind: 'file', ...base(1), ...file });
+  return made;
+}
+
+function kindText(of: Receiver): Record<string, unknown> {
+  switch (of.kind) {
+    case 'webhook': {
+      const { method, headers, body, secrets, allowNetworks } = of;
+      return {
+        url: withoutSecrets(of.url),
+        method,
+        headers,
+        ...(body !== undefined && { body }),
+        secrets,
+        allowNetworks,
+      };
+    }
+    case 'email': {
+      const { from, to, subject, text: body, allowNetworks } = of;
+      const templates = {
+        ...(subject !== undefined && { subject }),
+        ...(body !== undefined && { text: body }),
+      };
+      return { smtp: withoutSecrets(of.smtp), from, to, ...templates, allowNetworks };
+    }
+    case 'console':
+      return { bell: of.bell };
+    case 'file':
+      return { path: of.path };
+  }
+}
+
+/** The path of a webhook is often its only secret. */
+function withoutSecrets(address: string): string {
+  const { protocol, host, pathname, search } = new URL(address);
+  const isBare = pathname === '/' || pathname === '';
+  return `${protocol}//${host}${isBare && search === '' ? '' : '/***'}`;
+}
+
+function isUrl(raw: unknown, protocols: readonly string[]): raw is string {
+  if (typeof raw !== 'string' || raw.length > 2_048 || !URL.canParse(raw)) return false;
+  const { protocol, hostname } = new URL(raw);
+  return protocols.includes(protocol) && hostname !== '';
+}

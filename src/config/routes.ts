@@ -1,0 +1,69 @@
+/** Which alarms go where, which hide others, and the hours in which nobody is told; as people write it. */
+import type { Inhibition, Route } from '../model/notification.ts';
+import { durationMs } from '../model/units.ts';
+import { matcher, matcherText } from './alarm-scalars.ts';
+import { duration, formatDuration, name, scalar } from './scalars.ts';
+import { field, group, list } from './shapes.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+const matchers = list(matcher, 32).default([]);
+const intervals = list(name('a time interval'), 16).default([]);
+const yes = scalar('true or false', (raw) => {
+  if (typeof raw === 'boolean') return raw;
+  return raw === 'true' || raw === 'false' ? raw === 'true' : undefined;
+});
+
+export const route = group({
+  /** All of them must hold; none: every alarm. */
+  match: matchers,
+  receiver: name('a receiver'),
+  /** The routes behind it may decide too. */
+  continue: yes.default(false),
+  /** Alarms with equal values of these labels go into one message. */
+  groupBy: list(field, 16).default(['alertname']),
+  /** Larger collects what breaks together into one message, and is later. At once by default. */
+  groupWait: duration(0, HOUR_MS).default(durationMs(0)),
+  groupInterval: duration(1_000, DAY_MS).default(durationMs(MINUTE_MS)),
+  repeatInterval: duration(MINUTE_MS, 30 * DAY_MS).default(durationMs(4 * HOUR_MS)),
+  muteIn: intervals,
+  activeIn: intervals,
+}).transform(
+  ({ match, groupWait, groupInterval, repeatInterval, ...rest }): Route => ({
+    ...rest,
+    matchers: match,
+    groupWaitMs: groupWait,
+    groupIntervalMs: groupInterval,
+    repeatIntervalMs: repeatInterval,
+  }),
+);
+
+export const inhibition = group({
+  source: list(matcher, 32).min(1, { error: 'expected at least one matcher' }),
+  target: list(matcher, 32).min(1, { error: 'expected at least one matcher' }),
+  /** Labels on which both must agree. */
+  equal: list(field, 16).default([]),
+}).transform((value): Inhibition => value);
+
+export function routeText(of: Route): Record<string, unknown> {
+  const { matchers: all, groupWaitMs, groupIntervalMs, repeatIntervalMs, ...rest } = of;
+  return {
+    match: all.map(matcherText),
+    receiver: rest.receiver,
+    continue: rest.continue,
+    groupBy: rest.groupBy,
+    groupWait: formatDuration(groupWaitMs),
+    groupInterval: formatDuration(groupIntervalMs),
+    repeatInterval: formatDuration(repeatIntervalMs),
+    muteIn: rest.muteIn,
+    activeIn: rest.activeIn,
+  };
+}
+
+export const inhibitionText = ({ source, target, equal }: Inhibition) => ({
+  source: source.map(matcherText),
+  target: target.map(matcherText),
+  equal,
+});
