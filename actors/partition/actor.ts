@@ -216,6 +216,9 @@ export class Partition {
       case 'collect':
         this.#machine.closeDue(command.request);
         return this.#answer(command.replyTo, () => this.#collect(command.request));
+      case 'partials':
+        this.#machine.closeAsked(command.request);
+        return this.#answer(command.replyTo, async () => this.#machine.partials(command.request));
       case 'ledger':
         return this.#answer(command.replyTo, () => this.#ledger(command.request));
       case 'verdict':

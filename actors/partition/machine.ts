@@ -25,7 +25,7 @@ import { Dedup, type DedupBounds, type DedupWindow } from './dedup.ts';
 import { Ledger, type LedgerLine } from './ledger.ts';
 import { rowAsJson } from './poison.ts';
 import { Producers } from './producers.ts';
-import type { CollectRequest } from './protocol.ts';
+import type { CollectRequest, PartialsReply, PartialsRequest } from './protocol.ts';
 import {
   type Collection,
   type Definitions,
@@ -122,6 +122,7 @@ export class PartitionMachine {
   #verdictBytes = 0;
   #position: number;
   #watermarkMs: number;
+  #committedWatermarkMs: number;
   #nowMs: number;
   #isRelearning: boolean;
   #mustReload = false;
@@ -143,6 +144,7 @@ export class PartitionMachine {
     this.#rollups = new Rollups(partition, snapshot.definitions);
     this.#position = snapshot.position;
     this.#watermarkMs = snapshot.watermarkMs;
+    this.#committedWatermarkMs = snapshot.watermarkMs;
     this.#nowMs = snapshot.nowMs;
     this.#isRelearning = snapshot.generations.length > 0;
     this.#ledger.restore(snapshot.nowMs, snapshot.ledger, snapshot.tenants);
@@ -302,6 +304,7 @@ export class PartitionMachine {
   }
 
   committed(): void {
+    this.#committedWatermarkMs = this.#watermarkMs;
     this.#rollups.committed();
     this.#ledger.committed();
     this.#deadLetters.committed();
@@ -326,6 +329,18 @@ export class PartitionMachine {
     return {
       ...this.#rollups.collect(request, this.#watermarkMs),
       watermarkMs: this.#watermarkMs - this.#rollups.latenessMs(request.rollup),
+    };
+  }
+
+  /** To be called before `partials`, which reads only. */
+  closeAsked(request: PartialsRequest): void {
+    this.#rollups.advanceAsked(request, this.#watermarkMs);
+  }
+
+  partials(request: PartialsRequest): PartialsReply {
+    return {
+      committedWatermarkMs: this.#committedWatermarkMs,
+      answers: this.#rollups.partials(request, this.#watermarkMs),
     };
   }
 
@@ -418,7 +433,7 @@ export class PartitionMachine {
       throw new AppError('block_corrupt', 'a control block must be of type "setRollups"');
     }
     const before = this.#rollups.definitions;
-    const reload = this.#rollups.declare(control, this.#watermarkMs);
+    const reload = this.#rollups.declare(control, this.#watermarkMs, this.#nowMs);
     this.#definitionsChanged ||= this.#rollups.definitions !== before;
     this.#mustReload = reload;
     // At once, so that what is dropped is gone before rows of the same name can come.

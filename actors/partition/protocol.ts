@@ -47,6 +47,47 @@ export interface CollectReply {
   readonly series: readonly SeriesLabels[];
 }
 
+/** Asks for what has closed of a frozen rollup's finest tier. */
+export interface PartialsAsk {
+  readonly tenant: string;
+  readonly rollup: string;
+  /** `identityOf` its definition. */
+  readonly identity: string;
+  /** Buckets that begin before it are not asked for. */
+  readonly fromMs: number;
+  /** Series up to this id are known to the asker. */
+  readonly afterSeries: number;
+}
+
+/** One message for all rollups, however many there are. */
+export interface PartialsRequest {
+  readonly asks: readonly PartialsAsk[];
+}
+
+export interface PartialsReply {
+  /** Every row that closes at this watermark (lateness not subtracted) is stored, of all tiers. */
+  readonly committedWatermarkMs: number;
+  /** In the order of the asks; undefined for one whose definition is not in effect here, or not yet. */
+  readonly answers: readonly (PartialsAnswer | undefined)[];
+}
+
+export interface PartialsAnswer {
+  /** Another one means that the rollup has begun anew: rows and series of before are gone. */
+  readonly generation: number;
+  /** Buckets that begin at or behind it have every event that was not late. */
+  readonly sinceMs: number;
+  /**
+   * Buckets that end at or before it are closed. Those that begin at or behind both `fromMs` and `rowsFromMs` are in `rows`,
+   * or empty; those before `rowsFromMs` are stored.
+   */
+  readonly closedToMs: number;
+  readonly rowsFromMs: number;
+  /** By bucket, then column group. */
+  readonly rows: readonly RollupRow[];
+  /** Ascending, from `afterSeries` on: all that the rows before `closedToMs` name. */
+  readonly series: readonly SeriesLabels[];
+}
+
 /** One line of the ledger: what became of the events of a tenant's stream that arrived in one hour. */
 export interface LedgerEntry {
   readonly tenant: string;
@@ -78,6 +119,11 @@ export type PartitionCommand =
       readonly type: 'collect';
       readonly request: CollectRequest;
       readonly replyTo: Reply<CollectReply>;
+    }
+  | {
+      readonly type: 'partials';
+      readonly request: PartialsRequest;
+      readonly replyTo: Reply<PartialsReply>;
     }
   | {
       readonly type: 'ledger';

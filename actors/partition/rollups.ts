@@ -5,7 +5,7 @@ import { mergeRows } from '../../src/aggregate/bucket-row.ts';
 import { layoutOf } from '../../src/aggregate/layout.ts';
 import { type FoldCounts, RollupState, type StoredRow } from '../../src/aggregate/rollup.ts';
 import type { OverflowReport } from '../../src/aggregate/series-index.ts';
-import { closedTo, expiredBeforeMs, tierOf } from '../../src/aggregate/tiers.ts';
+import { bucketOf, closedTo, expiredBeforeMs, tierOf } from '../../src/aggregate/tiers.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { identityOf, type RollupDefinition, type RollupsControl } from '../../src/model/rollup.ts';
 import {
@@ -18,7 +18,15 @@ import {
 } from '../../storage/state/keys.ts';
 import { encodeSeriesLabels } from '../../storage/state/rows.ts';
 import type { KeyRange, StateOp } from '../../storage/state/state.ts';
-import type { CollectRequest, RollupRow, SeriesLabels } from './protocol.ts';
+import { closedPart, ReplyRoom } from './partials.ts';
+import type {
+  CollectRequest,
+  PartialsAnswer,
+  PartialsAsk,
+  PartialsRequest,
+  RollupRow,
+  SeriesLabels,
+} from './protocol.ts';
 
 /**
  * The definitions in effect, as a commit stores them. A rollup whose lateness was raised would take closed buckets for
@@ -27,6 +35,16 @@ import type { CollectRequest, RollupRow, SeriesLabels } from './protocol.ts';
  */
 export interface Definitions extends RollupsControl {
   readonly heldMs?: Readonly<Record<string, number>>;
+  /** Of each frozen rollup. */
+  readonly began?: Readonly<Record<string, Beginning>>;
+}
+
+/** Where in the log a rollup was declared as it is now: what came before is not in it. */
+interface Beginning {
+  /** Of the control block. */
+  readonly version: number;
+  /** The watermark there; before the first event, the time. */
+  readonly atMs: number;
 }
 
 /** The watermark of a rollup when the partition's is `watermarkMs`. */
@@ -64,6 +82,11 @@ export interface Collection {
   readonly series: readonly SeriesLabels[];
 }
 
+interface Declared {
+  readonly definition: RollupDefinition;
+  readonly identity: string;
+}
+
 interface LiveRollup {
   readonly tenant: string;
   readonly state: RollupState;
@@ -76,12 +99,22 @@ interface LiveRollup {
 /** A tier is swept when this part of its retention has passed again: each sweep is a tombstone that readers meet. */
 const SWEEP_PART = 1 / 32;
 
+/**
+ * Memory for closed rows of frozen rollups that are stored already; each gets an equal part. They are there for a follower
+ * that asks several times a second, and what it does not find here it reads from the store.
+ */
+const CLOSED_BYTES_MAX = 4 * 1024 * 1024;
+
 const NO_COUNTS: FoldCounts = { clamped: 0, expired: 0, filtered: 0, late: 0 };
 
 export class Rollups {
   readonly #partition: number;
   #definitions: Definitions | undefined;
+  #byName = new Map<string, Declared>();
   #byStream = new Map<string, RollupDefinition[]>();
+  /** By stream, then tenant: as far as it was asked for. Only streams that some rollup is of. */
+  #ofTenant = new Map<string, Map<string, readonly RollupDefinition[]>>();
+  #hasFrozen = false;
   /** By rollup name, then tenant. */
   readonly #live = new Map<string, Map<string, LiveRollup>>();
   readonly #dropped: { tenant: string; rollup: string }[] = [];
@@ -112,8 +145,9 @@ export class Rollups {
     }
   }
 
-  /** True while some bucket waits for the watermark. */
+  /** True while some bucket waits for the watermark, or someone for the next tick of a frozen rollup, even an empty one. */
   get waiting(): boolean {
+    if (this.#hasFrozen) return true;
     for (const { state } of this.#all()) if (state.waiting) return true;
     return false;
   }
@@ -123,7 +157,7 @@ export class Rollups {
     this.#live.clear();
     this.#toReload.clear();
     for (const { tenant, rollup, series, rows } of contents) {
-      const definition = this.#definitions?.rollups.find(({ name }) => name === rollup);
+      const definition = this.#byName.get(rollup)?.definition;
       if (definition === undefined) continue;
       const live = this.#begin(tenant, definition, watermarkMs);
       live.isStored = true;
@@ -135,12 +169,19 @@ export class Rollups {
    * Makes these the definitions. A rollup that is gone, or that now means other rows, loses its rows. Answers true if
    * one changed that keeps them: its state must be loaded again, with the new definition, from the next commit.
    */
-  declare(control: RollupsControl, watermarkMs: number): boolean {
+  declare(control: RollupsControl, watermarkMs: number, nowMs: number): boolean {
     const known = this.#definitions;
     if (known !== undefined && control.version <= known.version) return false;
     const heldMs: Record<string, number> = {};
+    const began: Record<string, Beginning> = {};
+    const { version } = control;
     for (const after of control.rollups) {
-      const before = known?.rollups.find(({ name }) => name === after.name);
+      const before = this.#byName.get(after.name)?.definition;
+      if (after.frozen) {
+        const goesOn = before !== undefined && rowsOf(before) === rowsOf(after);
+        const atMs = Number.isFinite(watermarkMs) ? watermarkMs : nowMs;
+        began[after.name] = (goesOn && known?.began?.[after.name]) || { version, atMs };
+      }
       if (before === undefined || rowsOf(before) !== rowsOf(after)) continue;
       const soonerMs = before.latenessMs - after.latenessMs;
       const closedMs = this.#watermark(after.name, watermarkMs) - soonerMs;
@@ -152,14 +193,15 @@ export class Rollups {
         state.advance(Math.max(watermarkMs, closedMs) + soonerMs);
       }
     }
+    const kept = new Map(control.rollups.map((after) => [after.name, after]));
     for (const [rollup, tenants] of this.#live) {
-      const before = known?.rollups.find(({ name }) => name === rollup);
-      const after = control.rollups.find(({ name }) => name === rollup);
+      const before = this.#byName.get(rollup)?.definition;
+      const after = kept.get(rollup);
       if (before !== undefined && after !== undefined && rowsOf(before) === rowsOf(after)) continue;
       for (const tenant of tenants.keys()) this.#dropped.push({ tenant, rollup });
       this.#live.delete(rollup);
     }
-    this.#use({ ...control, heldMs });
+    this.#use({ ...control, heldMs, began });
     return this.#toReload.size > 0;
   }
 
@@ -175,8 +217,8 @@ export class Rollups {
     nowMs: number,
   ): FoldCounts & { pendingBytes: number } {
     const { tenant, stream } = columns.block;
-    const definitions = this.#byStream.get(stream);
-    if (definitions === undefined) return { ...NO_COUNTS, pendingBytes: 0 };
+    const definitions = this.#declaredFor(tenant, stream);
+    if (definitions.length === 0) return { ...NO_COUNTS, pendingBytes: 0 };
     const sum = { ...NO_COUNTS, pendingBytes: 0 };
     let leastFiltered = Number.POSITIVE_INFINITY;
     for (const definition of definitions) {
@@ -185,12 +227,13 @@ export class Rollups {
       const counts = state.fold(columns, keep, this.#watermark(definition.name, after), nowMs);
       sum.clamped = Math.max(sum.clamped, counts.clamped);
       sum.late = Math.max(sum.late, counts.late);
+      sum.pendingBytes += state.pendingBytes;
+      if (definition.frozen) continue;
       // Expired is what no rollup could take: one that wanted only some rows cannot tell about the others.
       if (counts.filtered < leastFiltered) sum.expired = counts.expired;
       if (counts.filtered === leastFiltered) sum.expired = Math.min(sum.expired, counts.expired);
       leastFiltered = Math.min(leastFiltered, counts.filtered);
       sum.filtered += counts.filtered;
-      sum.pendingBytes += state.pendingBytes;
     }
     return sum;
   }
@@ -235,6 +278,7 @@ export class Rollups {
       live.state.committed();
       live.isStored = true;
     }
+    this.#trimClosed();
   }
 
   /** Rows that are past their retention, once enough of them are. May be deleted when the commit is written. */
@@ -268,8 +312,8 @@ export class Rollups {
 
   /** Throws `rollup_changing` if the definition in effect is not the one that is asked for. */
   collect({ tenant, rollup, identity, ...range }: CollectRequest, watermarkMs: number): Collection {
-    const definition = this.#definitions?.rollups.find(({ name }) => name === rollup);
-    if (definition === undefined || identityOf(definition) !== identity) {
+    const { definition, identity: declared } = this.#byName.get(rollup) ?? {};
+    if (definition === undefined || declared !== identity) {
       throw new AppError('rollup_changing', `rollup "${rollup}" has another definition yet`, {
         partition: this.#partition,
       });
@@ -291,13 +335,53 @@ export class Rollups {
     };
   }
 
+  /** To be called before `partials`, which reads only. */
+  advanceAsked({ asks }: PartialsRequest, watermarkMs: number): void {
+    for (const { tenant, rollup } of asks) this.advanceOne(tenant, rollup, watermarkMs);
+  }
+
+  partials({ asks }: PartialsRequest, watermarkMs: number): (PartialsAnswer | undefined)[] {
+    const room = new ReplyRoom();
+    return asks.map((ask) => this.#partialsOf(ask, watermarkMs, room));
+  }
+
   /** Lateness of a rollup; 0 if there is no such rollup. */
   latenessMs(rollup: string): number {
-    return this.#definitions?.rollups.find(({ name }) => name === rollup)?.latenessMs ?? 0;
+    return this.#byName.get(rollup)?.definition.latenessMs ?? 0;
   }
 
   *#all(): Generator<LiveRollup> {
     for (const tenants of this.#live.values()) yield* tenants.values();
+  }
+
+  #partialsOf(ask: PartialsAsk, watermarkMs: number, room: ReplyRoom): PartialsAnswer | undefined {
+    const { definition, identity } = this.#byName.get(ask.rollup) ?? {};
+    const began = this.#definitions?.began?.[ask.rollup];
+    if (definition === undefined || identity !== ask.identity || began === undefined) return;
+    const stepMs = definition.resolutions[0]?.stepMs ?? 1;
+    const head = { generation: began.version, sinceMs: bucketOf(began.atMs + stepMs - 1, stepMs) };
+    const closedToMs = closedTo(definition, watermarkMs)[0] as number;
+    const live = this.#live.get(ask.rollup)?.get(ask.tenant);
+    if (live !== undefined) return { ...head, ...closedPart(live.state, ask, closedToMs, room) };
+    return { ...head, closedToMs, rowsFromMs: Number.NEGATIVE_INFINITY, rows: [], series: [] };
+  }
+
+  #trimClosed(): void {
+    if (!this.#hasFrozen) return;
+    const frozen = [...this.#all()].filter(({ state }) => state.definition.frozen);
+    for (const { state } of frozen) state.trimClosed(CLOSED_BYTES_MAX / frozen.length);
+  }
+
+  #declaredFor(tenant: string, stream: string): readonly RollupDefinition[] {
+    const definitions = this.#byStream.get(stream);
+    if (definitions === undefined) return NONE;
+    const ofTenant = this.#ofTenant.get(stream) ?? new Map<string, readonly RollupDefinition[]>();
+    let declared = ofTenant.get(tenant);
+    if (declared === undefined) {
+      declared = definitions.filter((each) => each.tenant === undefined || each.tenant === tenant);
+      this.#ofTenant.set(stream, ofTenant.set(tenant, declared));
+    }
+    return declared;
   }
 
   #watermark(rollup: string, watermarkMs: number): number {
@@ -305,8 +389,16 @@ export class Rollups {
   }
 
   #use(definitions: Definitions | undefined): void {
+    const rollups = definitions?.rollups ?? [];
     this.#definitions = definitions;
-    this.#byStream = Map.groupBy(definitions?.rollups ?? [], ({ stream }) => stream);
+    this.#byName = new Map(
+      rollups.map((definition) => {
+        return [definition.name, { definition, identity: identityOf(definition) }];
+      }),
+    );
+    this.#byStream = Map.groupBy(rollups, ({ stream }) => stream);
+    this.#ofTenant.clear();
+    this.#hasFrozen = rollups.some(({ frozen }) => frozen);
   }
 
   #stateOf(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
@@ -325,11 +417,20 @@ export class Rollups {
 }
 
 const EMPTY = new Uint8Array(0);
+const NONE: readonly RollupDefinition[] = [];
 
 /** Merges what is stored, if anything, with a delta of the same row. */
 export const amended = (stored: Uint8Array | undefined, delta: Uint8Array): Uint8Array =>
   stored === undefined ? delta : mergeRows(stored, delta);
 
-/** What decides the meaning of stored rows: definitions that agree on it can share them. */
-const rowsOf = ({ stream, dimensions, measures, resolutions }: RollupDefinition): string =>
-  JSON.stringify([stream, dimensions, measures, resolutions.map(({ stepMs }) => stepMs)]);
+/**
+ * What decides the meaning of stored rows: definitions that agree on it can share them. Of a frozen rollup that is all but how
+ * much is kept: its rows must be what the whole log gives from where it began.
+ */
+function rowsOf(definition: RollupDefinition): string {
+  const { stream, dimensions, measures, resolutions, tenant, frozen, normalize } = definition;
+  const steps = resolutions.map(({ stepMs }) => stepMs);
+  const { filter, latenessMs } = definition;
+  const strict = frozen ? [filter, latenessMs] : [];
+  return JSON.stringify([stream, dimensions, measures, steps, tenant, frozen, normalize, strict]);
+}

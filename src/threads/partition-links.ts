@@ -31,7 +31,7 @@ export class PartitionLinks {
    * Rejects with the partition's own fault, `query_timeout` if no answer comes in time, or `mailbox_full` if too many
    * requests are open.
    */
-  ask<Name extends 'collect' | 'ledger' | 'verdict'>(
+  ask<Name extends 'collect' | 'partials' | 'ledger' | 'verdict'>(
     name: Name,
     ask: PartitionRequests[Name]['ask'],
     timeoutMs: number,

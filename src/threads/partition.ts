@@ -121,6 +121,13 @@ async function answer(request: PartitionRequest): Promise<Answer> {
         ANSWER_TIMEOUT_MS,
       );
     }
+    case 'partials': {
+      const { partition, request: asked } = request.ask;
+      return actorOf(partition).ask(
+        (replyTo) => ({ type: 'partials', request: asked, replyTo }),
+        ANSWER_TIMEOUT_MS,
+      );
+    }
     case 'ledger': {
       const { partition, request: asked } = request.ask;
       return actorOf(partition).ask(

@@ -9,6 +9,8 @@ import type {
   CollectRequest,
   LedgerReply,
   LedgerRequest,
+  PartialsReply,
+  PartialsRequest,
   VerdictRequest,
 } from '../../actors/partition/protocol.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
@@ -17,6 +19,7 @@ import type { FaultCode } from '../model/errors.ts';
 /** Requests to a partition thread by name: what is asked, and what is answered. */
 export interface PartitionRequests {
   collect: { ask: { partition: number; request: CollectRequest }; answer: CollectReply };
+  partials: { ask: { partition: number; request: PartialsRequest }; answer: PartialsReply };
   ledger: { ask: { partition: number; request: LedgerRequest }; answer: LedgerReply };
   /** How many of the block's rows were duplicates; for `ack=applied`. */
   verdict: { ask: { partition: number; request: VerdictRequest }; answer: number };

@@ -2,14 +2,14 @@
  * The state store as an ordered map that can do what disks do: crash between any two writes, and lose the newest ones, but
  * never one before a barrier.
  */
-import type { KeyRange, StateOp, StateRow, StateStore } from '../../storage/state/state.ts';
+import type { KeyRange, ListingStore, StateOp, StateRow } from '../../storage/state/state.ts';
 
 /** The process ended at this write. */
 export class Crash extends Error {}
 
 type Write = { readonly ops: readonly StateOp[] } | { readonly range: KeyRange };
 
-export class MemoryStore implements StateStore {
+export class MemoryStore implements ListingStore {
   /** Sorted by key. */
   #rows: StateRow[] = [];
   #synced: StateRow[] = [];
@@ -56,10 +56,16 @@ export class MemoryStore implements StateStore {
     return rows.map(({ key, value }) => ({ key: key.slice(), value: value.slice() }));
   }
 
-  async commit(ops: readonly StateOp[]): Promise<void> {
+  async pageDown({ from, to }: KeyRange, rowsMax: number): Promise<readonly StateRow[]> {
+    const rows = this.#rows.slice(this.#at(from), this.#at(to)).slice(-rowsMax).reverse();
+    return rows.map(({ key, value }) => ({ key: key.slice(), value: value.slice() }));
+  }
+
+  async commit(ops: readonly StateOp[], durability?: 'synced'): Promise<void> {
     this.#maybeCrash();
     const copied = ops.map(({ key, value }) => ({ key: key.slice(), value: value?.slice() }));
     this.#write({ ops: copied });
+    if (durability === 'synced') this.barrier();
   }
 
   async clear(range: KeyRange): Promise<void> {

@@ -55,7 +55,9 @@ export class Model {
       const isSame = after !== undefined && String(before?.dimensions) === String(after.dimensions);
       if (!isSame) this.rollups.delete(key);
     }
-    this.control = control;
+    // Frozen rollups depend on when a bucket closed: what is true of them is checked as they close (follower.ts).
+    const rollups = control.rollups.filter(({ frozen }) => !frozen);
+    this.control = { ...control, rollups };
   }
 
   #refuse({ tenant, stream, rows, isResent }: DataStep): void {

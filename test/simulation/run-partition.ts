@@ -5,6 +5,7 @@ import { type MachineOptions, PartitionMachine } from '../../actors/partition/ma
 import { loadRollups, loadSnapshot } from '../../actors/partition/snapshot.ts';
 import { VerdictCursor } from '../../actors/partition/verdict-cursor.ts';
 import { verdictRange } from '../../storage/state/keys.ts';
+import { Follower } from './follower.ts';
 import { Crash, MemoryStore } from './memory-store.ts';
 import type { Random } from './random.ts';
 import type { Step } from './workload.ts';
@@ -24,6 +25,8 @@ export const NO_FAULTS: Faults = { crash: 0, crashInCommit: 0, crashesMax: 0, po
 
 export class PartitionRun {
   readonly store = new MemoryStore();
+  /** Outlives every crash, as those do who were told. */
+  readonly follower = new Follower();
   machine!: PartitionMachine;
   /** The log before it is deleted. */
   logStart = 0;
@@ -55,9 +58,11 @@ export class PartitionRun {
         if (random.chance(0.12)) await this.#commit(true);
         else if (random.chance(0.04)) await this.#shortenLog();
         else await this.#feed(this.#steps[this.#next] as Step);
+        await this.follower.look(this.machine, this.store);
       } catch (error) {
         if (!(error instanceof Crash)) throw error;
         this.crashes += 1;
+        this.follower.crashed(this.machine);
         const { unsynced } = this.store;
         const isPowerCut = random.chance(this.#faults.powerCut);
         if (isPowerCut) this.store.lose(random.int(0, Math.min(4, unsynced)));
@@ -65,6 +70,7 @@ export class PartitionRun {
       }
     }
     await this.#commit(false);
+    await this.follower.look(this.machine, this.store);
   }
 
   async #start(): Promise<void> {

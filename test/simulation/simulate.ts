@@ -33,6 +33,7 @@ export interface SimulationReport {
   readonly blocks: number;
   readonly events: number;
   readonly crashes: number;
+  readonly frozenRows: number;
 }
 
 const MINUTE_MS = 60_000;
@@ -61,6 +62,7 @@ export async function simulate(seed: number): Promise<SimulationReport> {
   const calm = new PartitionRun(options, steps, new Random(seed + 1), NO_FAULTS);
   await calm.finish();
   assertSameState(crashing, calm);
+  assert.deepEqual(crashing.follower.seen, calm.follower.seen, 'closed rows of frozen rollups');
   assertSwept(crashing);
   assertSwept(calm);
   if (!forgets) {
@@ -69,7 +71,8 @@ export async function simulate(seed: number): Promise<SimulationReport> {
     await assertModel(crashing, model);
   }
   const events = steps.reduce((sum, step) => sum + ('rows' in step ? step.rows.length : 0), 0);
-  return { blocks: steps.length, events, crashes: crashing.crashes };
+  const { crashes, follower } = crashing;
+  return { blocks: steps.length, events, crashes, frozenRows: follower.seen.size };
 }
 
 /** Byte by byte, except for rows that only wait to be swept. */

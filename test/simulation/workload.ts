@@ -5,7 +5,7 @@ import type { RollupDefinition, RollupsControl } from '../../src/model/rollup.ts
 import { offset } from '../../src/model/units.ts';
 import type { LoggedBlock } from '../../storage/log/log.ts';
 import { eventBlock, type PlainEvent } from '../aggregate/event-blocks.ts';
-import type { Random } from './random.ts';
+import { Random } from './random.ts';
 
 export const TENANTS = ['acme', 'b'] as const;
 export const STREAMS = ['events', 'other', 'unwatched'] as const;
@@ -75,6 +75,15 @@ const OTHER: RollupDefinition = {
   latenessMs: 0,
 };
 
+export const FROZEN: RollupDefinition = {
+  ...FULL,
+  name: 'frozen',
+  dimensions: ['type', 'country', 'user'],
+  normalize: ['user'],
+  tenant: 'acme',
+  frozen: true,
+};
+
 export class Workload {
   readonly steps: Step[] = [];
   readonly #random: Random;
@@ -84,10 +93,13 @@ export class Workload {
   #epoch = 1;
   #nextId = 0;
   #version = 0;
-  #rollups: readonly RollupDefinition[] = [FULL, FILTERED, OTHER];
+  #rollups: readonly RollupDefinition[] = [FULL, FILTERED, OTHER, FROZEN];
+  /** Chance of its own: logs of known seeds stay what they are. */
+  readonly #frozenRandom: Random;
 
   constructor(random: Random, blocks: number) {
     this.#random = random;
+    this.#frozenRandom = new Random(blocks);
     this.#at = random.int(0, 3) * 8;
     this.#addControl();
     // States begin with a watermark: what is too old is then late from the first event on.
@@ -217,8 +229,20 @@ export class Workload {
       })),
     };
     const other = random.chance(0.3) ? { ...OTHER, dimensions: ['type', 'country'] } : OTHER;
-    this.#rollups = [full, ...(random.chance(0.7) ? [FILTERED] : []), other];
+    const ordinary = [full, ...(random.chance(0.7) ? [FILTERED] : []), other];
+    this.#rollups = [...ordinary, ...this.#frozenRollups()];
     this.#addControl();
+  }
+
+  /** The same, with more room, with other rows, or none. */
+  #frozenRollups(): RollupDefinition[] {
+    const random = this.#frozenRandom;
+    const kind = random.next();
+    if (kind < 0.4) return [FROZEN];
+    if (kind < 0.6) return [{ ...FROZEN, seriesMax: random.pick([100, 200]) }];
+    if (kind < 0.8) return [{ ...FROZEN, latenessMs: random.pick([0, 5_000, 10_000]) }];
+    if (kind < 0.9) return [{ ...FROZEN, filter: [{ field: 'type', in: ['buy'] }] }];
+    return [];
   }
 
   #addControl(): void {

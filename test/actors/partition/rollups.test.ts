@@ -24,7 +24,7 @@ test('a question about another definition of a rollup waits until the partition 
   };
   const early = t.throws(() => rollups.collect(request(coarser), NOW_MS));
   t.true(isFault(early, 'rollup_changing'));
-  rollups.declare({ type: 'setRollups', version: 2, rollups: [coarser] }, NOW_MS);
+  rollups.declare({ type: 'setRollups', version: 2, rollups: [coarser] }, NOW_MS, NOW_MS);
   t.is(rollups.collect(request(coarser), NOW_MS).closedToMs.length, 1);
   t.throws(() => rollups.collect(request(BY_TYPE), NOW_MS));
 });
