@@ -192,7 +192,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** Longest key: names are limited far below it by the configuration and the edge. */
 const KEY_BYTES_MAX = 1_024;
 
-class KeyWriter {
+/** Finish a key before the next one begins: they share the memory. */
+export class KeyWriter {
   readonly #bytes = new Uint8Array(KEY_BYTES_MAX);
   readonly #view = new DataView(this.#bytes.buffer);
   #at = 0;
@@ -302,7 +303,7 @@ class KeyReader {
 }
 
 /** The least key behind every key that starts with the prefix. */
-function prefixEnd(prefix: Uint8Array): Uint8Array {
+export function prefixEnd(prefix: Uint8Array): Uint8Array {
   const end = prefix.slice();
   const last = end.length - 1;
   // Every prefix here ends with a kind or a zero byte, neither of which is 0xff.

@@ -1,13 +1,21 @@
 /**
  * The state store on RocksDB. The main thread opens it, other threads attach to the same database by its handle.
- * Nothing here is synced as it is written: what a power cut takes is read again from the log (see `StateStore`).
+ * Hardly anything here is synced as it is written: what a power cut takes is read again from the log (see `StateStore`).
+ * Only what the log cannot give back, such as who has been told of an alarm, is committed synced.
  */
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../../src/model/errors.ts';
 import { ROCKSDB_CACHE_BYTES, ROCKSDB_MEMTABLE_BYTES, STATE_PAGE_BYTES } from '../limits.ts';
 import { serverKey } from './keys.ts';
 import { RocksDatabase, type RocksLevel } from './rocksdb-binding.ts';
-import type { KeyRange, StateOp, StateReader, StateRow, StateStore } from './state.ts';
+import type {
+  KeyRange,
+  ListingStore,
+  StateOp,
+  StateReader,
+  StateRow,
+  StateStore,
+} from './state.ts';
 
 /** Raised with every change of keys or values that an older release would misread. */
 export const STATE_VERSION = 1;
@@ -28,14 +36,12 @@ export interface ServerRow {
   readonly starts: number;
 }
 
-export interface OpenState extends StateStore {
+export interface OpenState extends ListingStore {
   readonly server: ServerRow;
   /** Hand it to `attachState` in other threads; they must have ended before `close`. */
   readonly handle: bigint;
   /** After it, every commit that returned before the call survives a power cut. Blocks the thread for one fdatasync. */
   syncedBarrier(): Promise<void>;
-  /** As `page`, from the end of the range backwards. */
-  pageDown(range: KeyRange, rowsMax: number): Promise<readonly StateRow[]>;
   close(): Promise<void>;
 }
 
@@ -102,7 +108,7 @@ const storeOn = (db: RocksLevel, path: string): StateStore => ({
       ? Promise.resolve([])
       : explained('reading', path, () => db.getMany(keys, BINARY)),
   page: (range, rowsMax) => explained('reading', path, () => readPage(db, range, rowsMax)),
-  commit: (ops) => write(db, path, ops, false),
+  commit: (ops, durability) => write(db, path, ops, durability === 'synced'),
   clear: ({ from, to }) =>
     explained('writing', path, () => db.clear({ gte: from, lt: to, ...BINARY })),
 });

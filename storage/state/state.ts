@@ -29,10 +29,19 @@ export interface StateReader {
  * write that it kept. Whoever commits a log offset with its changes only has to read the log again from there.
  */
 export interface StateStore extends StateReader {
-  /** All changes or none. Rejects with `state_io`. */
-  commit(ops: readonly StateOp[]): Promise<void>;
+  /**
+   * All changes or none. Rejects with `state_io`. `synced`: it also survives a power cut, and so does every commit
+   * before it; the thread waits for the disk.
+   */
+  commit(ops: readonly StateOp[], durability?: 'synced'): Promise<void>;
   /** Deletes a range at the cost of one write, ordered among the commits. */
   clear(range: KeyRange): Promise<void>;
+}
+
+/** A store that is also read from the newest row to the oldest. */
+export interface ListingStore extends StateStore {
+  /** As `page`, from the end of the range backwards. */
+  pageDown(range: KeyRange, rowsMax: number): Promise<readonly StateRow[]>;
 }
 
 /** All rows of a range in order, page by page. */
