@@ -22,9 +22,7 @@ const DEFAULT_TEXT = `{{#each alarms}}
   {{@key}}: {{this}}
 {{/each}}
   value: {{number value}}{{#unless threshold == ""}}, threshold: {{number threshold}}{{/unless}}
-
   since: {{startsAt}}{{#if endsAt}}, until: {{endsAt}}{{/if}}
-
 
 {{/each}}
 {{#if truncatedAlarms}}

@@ -9,6 +9,7 @@
  *     {{#json}} … {{/json}}                what is rendered within, as one quoted JSON string
  *     {{! comment }}  {{"text"}}
  *
+ * False are what is missing or empty, and 0.
  * A path is looked up in the innermost `each` first, then outwards; `@root.` starts at the outermost.
  */
 import { err, ok, type Result } from '../model/result.ts';

@@ -95,15 +95,16 @@ function made(text: string, work: Work): string {
 
 function holds({ left, right, negated }: Test, scopes: Scopes): boolean {
   const value = lookUp(left, scopes);
-  const true_ =
+  const met =
     right === undefined ? isSomething(value) : textOf(value) === textOf(lookUp(right, scopes));
-  return true_ !== negated;
+  return met !== negated;
 }
 
-/** False for what is missing or empty. Zero is something: an alarm's value may well be 0. */
+/** False for what is missing, empty, or zero: counts are asked for that way more often than values are. */
 function isSomething(value: unknown): boolean {
-  if (value === undefined || value === null || value === false || value === '') return false;
-  return typeof value !== 'object' || Object.keys(value).length > 0;
+  return typeof value === 'object' && value !== null
+    ? Object.keys(value).length > 0
+    : Boolean(value);
 }
 
 function lookUp(operand: Operand, scopes: Scopes): unknown {

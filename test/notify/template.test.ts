@@ -28,7 +28,7 @@ const RENDERED: readonly (readonly [string, string])[] = [
   ['{"a":{"b":{{json labels.host}}}}', '{"a":{"b":"a\\"1"}}'],
   ['{{json nothing}} {{json labels}}', 'null {"host":"a\\"1","app name":"shop","a.b":"dots"}'],
   ['{{upper status}} {{lower "ABC"}} {{url labels.host}}', 'FIRING abc a%221'],
-  ['{{#if zero}}yes{{else}}no{{/if}}', 'yes'],
+  ['{{#if zero}}yes{{else}}no{{/if}}{{#unless zero == ""}} {{zero}}{{/unless}}', 'no 0'],
   ['{{#if empty}}yes{{else}}no{{/if}}', 'no'],
   ['{{#unless nothing}}none{{/unless}}', 'none'],
   ['{{#if status == "firing"}}on{{/if}}{{#if status != "firing"}}off{{/if}}', 'on'],
