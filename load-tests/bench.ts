@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: how many events a second become durable and applied, on a machine that the generator shares.
  *
- *   node load-tests/bench.ts [--seconds 10] [--case NAME]... [--partitions 1,12] [--runs 3] [--profile] [--save]
+ *   node load-tests/bench.ts [--seconds 10] [--case NAME]... [--partitions 1,12] [--runs 3] [--connections N]
+ *     [--profile] [--save]
  *
  * Each run has a server and a data folder of its own, is warmed up, measured, drained and then checked:
  * counts and sums per type and minute, quantiles, distinct users and the ledger must be what was sent.
@@ -44,10 +45,13 @@ interface Run {
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
-    case: { type: 'string', multiple: true, default: LOAD_CASES.map(({ name }) => name) },
+    /** Without it all cases, and the idle server. */
+    case: { type: 'string', multiple: true },
     partitions: { type: 'string', default: '1,12' },
-    /** Of the main case; the others run once. */
+    /** Of the main case and of cases that are named; the others run once. */
     runs: { type: 'string', default: '3' },
+    /** Instead of those that the case has. */
+    connections: { type: 'string' },
     profile: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
@@ -55,27 +59,31 @@ const { values: options } = parseArgs({
 
 const seconds = Math.min(Number(options.seconds), SECONDS_MAX);
 const partitionCounts = options.partitions.split(',').map(Number);
-const cases = options.case.map((name) => {
+const caseNames = options.case ?? LOAD_CASES.map(({ name }) => name);
+const cases = caseNames.map((name) => {
   const found = LOAD_CASES.find((load) => load.name === name);
   assert(
     found !== undefined,
     `expected a case of ${LOAD_CASES.map((load) => load.name)}, received "${name}"`,
   );
-  return found;
+  const connections = Number(options.connections ?? found.connections);
+  return { ...found, connections };
 });
 
-const idleRssBytes = await measureIdle();
+const idleRssBytes = options.case === undefined ? await measureIdle() : undefined;
 const rows: Run[] = [];
 const profiles: string[] = [];
 for (const load of cases) {
   for (const partitions of partitionCounts) {
     const runs: Run[] = [];
-    const runCount = load === MAIN_CASE ? Math.min(Number(options.runs), RUNS_MAX) : 1;
+    const isRepeated = options.case !== undefined || load.name === MAIN_CASE.name;
+    const runCount = isRepeated ? Math.min(Number(options.runs), RUNS_MAX) : 1;
     for (let i = 0; i < runCount; i++) {
       const run = await measure(load, partitions);
       process.stderr.write(
         `${load.name}, ${partitions} partitions: ${grouped(run.acknowledgedPerSecond)} acknowledged/s, ` +
-          `${grouped(run.appliedPerSecond)} applied/s\n`,
+          `${grouped(run.appliedPerSecond)} applied/s, ` +
+          `${run.serverCpuPerMillion.toFixed(2)} + ${run.generatorCpuPerMillion.toFixed(2)} CPU s/M\n`,
       );
       runs.push(run);
     }
@@ -101,8 +109,10 @@ const report = [
     rows,
   ),
   '',
-  `Idle RSS, ${IDLE_MS / 1_000} s after the start: ${megabytes(idleRssBytes)}.`,
-  `${seconds} s a run, medians of ${options.runs} runs for ${MAIN_CASE.name}. p = partitions; disk bytes are journal and state.`,
+  ...(idleRssBytes === undefined
+    ? []
+    : [`Idle RSS, ${IDLE_MS / 1_000} s after the start: ${megabytes(idleRssBytes)}.`]),
+  `${seconds} s a run, medians of ${options.runs} runs for ${options.case ?? MAIN_CASE.name}. p = partitions; disk bytes are journal and state.`,
   ...profiles,
 ].join('\n');
 process.stdout.write(`${report}\n`);

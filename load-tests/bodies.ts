@@ -7,7 +7,6 @@ import {
   drawWorkload,
   EVENT_TYPES,
   type EventTemplate,
-  ID_BATCH_DIGITS,
   ID_SOURCE_DIGITS,
   LAGS_MS,
   TS_DIGITS,
@@ -114,7 +113,7 @@ export class StampedBody {
   /** Thirteen digits are four stores of four bytes, the last two of which overlap. */
   #stampDigits(nowMs: number): void {
     const view = this.#view;
-    for (const lag of this.#lagsUsed) digitWords(nowMs - (LAGS_MS[lag] as number), lag * 4);
+    for (const lag of this.#lagsUsed) digitWords(nowMs - (LAGS_MS[lag] as number), lag);
     for (let i = 0; i < this.#tsAt.length; i++) {
       const at = this.#tsAt[i] as number;
       const word = (this.#lagOf[i] as number) * 4;
@@ -165,15 +164,28 @@ function find(line: Buffer, what: string | Uint8Array): number {
   return at;
 }
 
-const text = Buffer.alloc(Math.max(ID_BATCH_DIGITS, TS_DIGITS));
+const text = Buffer.alloc(TS_DIGITS);
 const lagWords = new Uint32Array(LAGS_MS.length * 4);
+/** What `lagWords` says. */
+const lagWordsMs = new Float64Array(LAGS_MS.length);
+/** 0..ffff as four hexadecimal digits each. */
+const HEX_WORDS = Uint32Array.from({ length: 2 ** 16 }, (_, value) =>
+  Buffer.from(value.toString(16).padStart(4, '0'), 'latin1').readUInt32LE(),
+);
 
+const hexWord = (value: number): number => HEX_WORDS[value & 0xffff] as number;
+
+/** Twelve digits, four a word. */
 function batchWords(batch: number): [number, number, number] {
-  text.write(batch.toString(16).padStart(ID_BATCH_DIGITS, '0'), 0, 'latin1');
-  return [text.readUInt32LE(0), text.readUInt32LE(4), text.readUInt32LE(8)];
+  const high = Math.floor(batch / 2 ** 32);
+  return [hexWord(high), hexWord(batch >>> 16), hexWord(batch)];
 }
 
-function digitWords(ms: number, word: number): void {
+/** Once a millisecond, however many bodies are stamped in it. */
+function digitWords(ms: number, lag: number): void {
+  if (lagWordsMs[lag] === ms) return;
+  lagWordsMs[lag] = ms;
+  const word = lag * 4;
   text.write(String(ms), 0, 'latin1');
   lagWords[word] = text.readUInt32LE(0);
   lagWords[word + 1] = text.readUInt32LE(4);

@@ -9,6 +9,9 @@ import type { BodySource } from './source.ts';
 
 const RECONNECT_MS = 20;
 const RECEIVE_BYTES = 64 * 1_024;
+/** As the server writes it. */
+const LENGTH = '\r\nContent-Length: ';
+const STATUS_AT = 'HTTP/1.1 '.length;
 const HEAD_END = '\r\n\r\n';
 
 export interface Sender {
@@ -104,14 +107,37 @@ export function openHttpSender(options: LoadOptions, source: BodySource): Sender
 export function parseReply(text: string): { status: number; text: string } | undefined {
   const headEnd = text.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;
-  const head = text.slice(0, headEnd);
-  const length = Number(/content-length: *(\d+)/i.exec(head)?.[1] ?? 0);
   const bodyAt = headEnd + HEAD_END.length;
+  const length = bodyLength(text, headEnd);
   if (text.length < bodyAt + length) return undefined;
-  return { status: Number(head.slice(9, 12)), text: text.slice(bodyAt, bodyAt + length) };
+  return { status: digits(text, STATUS_AT), text: text.slice(bodyAt, bodyAt + length) };
 }
+
+/** 0 where the head has no length: such a reply has no body. */
+function bodyLength(text: string, headEnd: number): number {
+  const at = text.indexOf(LENGTH);
+  return at < 0 || at > headEnd ? 0 : digits(text, at + LENGTH.length);
+}
+
+/** The decimal number at `at`. */
+function digits(text: string, at: number): number {
+  let value = 0;
+  for (let i = at; ; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (!(digit >= 0 && digit <= 9)) return value;
+    value = value * 10 + digit;
+  }
+}
+
+/** Of the last body: nearly all have as many events. */
+let expectedEvents = -1;
+let expectedStart = '';
 
 /** Without `JSON.parse`, which a reply to a single event would make a notable cost. */
 export function acceptedAll(reply: string, events: number): boolean {
-  return reply.startsWith(`{"accepted":${events},"rejected":0,`);
+  if (events !== expectedEvents) {
+    expectedEvents = events;
+    expectedStart = `{"accepted":${events},"rejected":0,`;
+  }
+  return reply.startsWith(expectedStart);
 }
