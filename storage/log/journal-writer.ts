@@ -81,6 +81,7 @@ export class JournalWriter implements LogWriter {
   #durable: Offset;
   /** Where the next accepted block will start: ahead of `#durable` by the queue's bytes. */
   #next: Offset;
+  #isCommitting = false;
   #committing: Promise<void> | undefined;
   #failure: AppError | undefined;
   #closed: Promise<void> | undefined;
@@ -153,8 +154,8 @@ export class JournalWriter implements LogWriter {
     }
     const durable = this.#queue.push(blocks, bytes, offsets);
     this.#publishRefusal();
-    // Not before the event loop has turned: what other requests of this turn append shares the sync.
-    this.#committing ??= turn().then(() => this.#commitRounds());
+    // At once, so that a caller's round is on its way to the disk before it answers those of the last one.
+    if (!this.#isCommitting) this.#committing = this.#commitRounds();
     return durable;
   }
 
@@ -232,6 +233,7 @@ export class JournalWriter implements LogWriter {
 
   /** Runs until nothing waits; never rejects. */
   async #commitRounds(): Promise<void> {
+    this.#isCommitting = true;
     for (;;) {
       const round = this.#queue.nextRound(JOURNAL_ROUND_BYTES_MAX);
       if (round === undefined) break;
@@ -251,7 +253,7 @@ export class JournalWriter implements LogWriter {
       }
       this.#complete(round);
     }
-    this.#committing = undefined;
+    this.#isCommitting = false;
   }
 
   async #write(round: Round): Promise<void> {
@@ -335,5 +337,3 @@ function assertSealed(block: Uint8Array, partitions: number): void {
   const partition = view.getUint16(AT.partition, true);
   assert(partition < partitions, `expected a partition below ${partitions}, received ${partition}`);
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
