@@ -12,6 +12,7 @@ import { bodyTooLarge } from './inflate.ts';
 import type { Identity, KeyRing } from './keys.ts';
 import { bodyEncoding, bodyForm, type Encoding, quoted } from './media-type.ts';
 import type { Origins } from './origins.ts';
+import type { ParameterReader, Parameters } from './parameters.ts';
 import type { Quotas } from './quota.ts';
 import { NO_MEMORY } from './receive-body.ts';
 import { logRefusal, type Refusal } from './refusal.ts';
@@ -28,6 +29,7 @@ export interface Admitted {
 export interface AdmissionRules {
   readonly keys: KeyRing;
   readonly origins: Origins;
+  readonly parameters: ParameterReader;
   readonly quotas: Quotas;
   readonly log: AppendLog;
   readonly memory: BodyMemory;
@@ -39,15 +41,23 @@ export interface AdmissionRules {
 const DEFAULT_STREAM = 'events';
 const STREAM = /^\w[\w.-]{0,63}$/;
 
-/** Refusals of a request that is wrong in itself come before those that pass with time. */
-export function admitEvents(rules: AdmissionRules, req: HttpRequest): Result<Admitted, Refusal> {
-  const sender = admitSender(rules, req);
+/**
+ * Refusals of a request that is wrong in itself come before those that pass with time. `origin` is the header, which
+ * the caller needs too.
+ */
+export function admitEvents(
+  rules: AdmissionRules,
+  req: HttpRequest,
+  origin: string,
+): Result<Admitted, Refusal> {
+  const parameters = rules.parameters.read(req);
+  const sender = admitSender(rules, req, origin, parameters);
   if (!sender.ok) return sender;
   const form = bodyForm(req.getHeader('content-type'));
   if (!form.ok) return form;
   const encoding = bodyEncoding(req.getHeader('content-encoding'));
   if (!encoding.ok) return encoding;
-  const ack = ackOf(req.getQuery('ack'));
+  const ack = ackOf(parameters.ack);
   if (!ack.ok) return ack;
   const length = announcedLength(req);
   if (length !== undefined && length > rules.bodyBytesMax) {
@@ -70,13 +80,14 @@ export interface Sender {
 export function admitSender(
   { origins, keys }: AdmissionRules,
   req: HttpRequest,
+  origin: string,
+  { key = '', stream = DEFAULT_STREAM }: Parameters,
 ): Result<Sender, Refusal> {
-  const foreign = origins.refusalOf(req.getHeader('origin'));
+  const foreign = origins.refusalOf(origin);
   if (foreign !== undefined) return err(foreign);
-  const inQuery = req.getQuery('key') ?? '';
-  const identity = keys.identify(req.getHeader('authorization'), inQuery, 'write');
+  const authorization = keys.isEmpty ? '' : req.getHeader('authorization');
+  const identity = keys.identify(authorization, key, 'write');
   if (!identity.ok) return identity;
-  const stream = req.getQuery('stream') ?? DEFAULT_STREAM;
   if (!STREAM.test(stream)) return err(invalidStream(stream));
   return ok({ identity: identity.value, stream });
 }

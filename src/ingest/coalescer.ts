@@ -17,7 +17,13 @@ import { DeadLetters } from './dead-letters.ts';
 import { type BodyForm, StreamDecoder } from './decode/decoder.ts';
 import type { DecodeLimits } from './decode/limits.ts';
 import { BODY_START, type BodyPlace, DecodeOutcome } from './decode/outcome.ts';
-import { BLOCK_ROWS_WANTED, LINGER_MS, OPEN_BATCHES_MAX } from './limits.ts';
+import {
+  BLOCK_ROWS_WANTED,
+  LINGER_LOOK_MS,
+  LINGER_MS,
+  LINGER_ROWS_MIN,
+  OPEN_BATCHES_MAX,
+} from './limits.ts';
 import { type PartitionRows, placeRows } from './placement.ts';
 import type { Producer } from './producer.ts';
 
@@ -29,6 +35,7 @@ export interface CoalescerOptions {
   readonly decodeLimits: DecodeLimits;
   readonly counters: Counters;
   readonly logger: Logger;
+  readonly lingerLookMs?: number;
 }
 
 /** A request's rows `[from, to)` in an open batch. */
@@ -94,6 +101,8 @@ export class Coalescer {
   readonly #options: CoalescerOptions;
   /** `tenant\0stream` -> batch, the longest unused first. */
   readonly #open = new Map<string, OpenBatch>();
+  /** The batch that was used last. */
+  #newest: OpenBatch | undefined;
   #appending = 0;
   #scheduled = false;
   #rotation = 0;
@@ -101,6 +110,7 @@ export class Coalescer {
   #roundAtMs = 0;
   #roundRows = 0;
   #linger: NodeJS.Timeout | undefined;
+  #rowsAtLook = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: CoalescerOptions) {
@@ -148,6 +158,7 @@ export class Coalescer {
       this.#options.logger.error({ err: error, tenant, stream, form }, 'the decoder failed');
       const fault = new AppError('decode_failed', 'the decoder failed on this body', {}, error);
       this.#open.delete(keyOf(tenant, stream));
+      this.#newest = undefined;
       fail(parts, fault);
       this.#tellIdle();
       adding?.contribution.spoil(fault);
@@ -163,6 +174,8 @@ export class Coalescer {
   }
 
   #batchOf(tenant: string, stream: string): OpenBatch {
+    const newest = this.#newest;
+    if (newest?.tenant === tenant && newest.stream === stream) return newest;
     const key = keyOf(tenant, stream);
     let batch = this.#open.get(key);
     if (batch === undefined) {
@@ -173,6 +186,7 @@ export class Coalescer {
       this.#open.delete(key);
     }
     this.#open.set(key, batch);
+    this.#newest = batch;
     return batch;
   }
 
@@ -195,21 +209,24 @@ export class Coalescer {
   /** At once, unless the last round shows that more rows are about to come, and they are wanted. */
   #nextRound(): void {
     const wanted = BLOCK_ROWS_WANTED * this.#options.partitions;
-    const restMs = this.#roundAtMs + LINGER_MS - this.#options.clock.now();
-    const isEnough = this.#roundRows < BLOCK_ROWS_WANTED || this.#openRows() >= wanted;
-    if (isEnough || restMs <= 0) {
-      clearTimeout(this.#linger);
-      this.#linger = undefined;
+    const lingeredMs = this.#options.clock.now() - this.#roundAtMs;
+    // Negative after the clock was set back.
+    const isOver = lingeredMs >= LINGER_MS || lingeredMs < 0;
+    if (isOver || this.#roundRows < LINGER_ROWS_MIN || this.#openRows() >= wanted) {
       this.#appendAll();
-    } else if (this.#hasOpenRows()) {
-      this.#linger ??= setTimeout(
-        () => {
-          this.#linger = undefined;
-          if (this.#appending === 0) this.#appendAll();
-        },
-        Math.min(restMs, LINGER_MS),
-      );
+    } else if (this.#linger === undefined && this.#hasOpenRows()) {
+      this.#rowsAtLook = this.#openRows();
+      const { lingerLookMs = LINGER_LOOK_MS } = this.#options;
+      this.#linger = setTimeout(() => this.#lookAgain(), lingerLookMs);
     }
+  }
+
+  /** If nothing came meanwhile, all who would send wait for us already. */
+  #lookAgain(): void {
+    this.#linger = undefined;
+    if (this.#appending > 0) return;
+    if (this.#openRows() === this.#rowsAtLook) this.#appendAll();
+    else this.#nextRound();
   }
 
   #openRows(): number {
@@ -224,6 +241,8 @@ export class Coalescer {
   }
 
   #appendAll(): void {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
     const filled: OpenBatch[] = [];
     for (const batch of this.#open.values()) if (!batch.isEmpty) filled.push(batch);
     if (filled.length > 0) this.#append(filled);

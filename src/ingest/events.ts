@@ -12,9 +12,9 @@ import { NO_MEMORY, type ReceivedBody, receiveBody } from './receive-body.ts';
 import { type Refusal, refusalOfFault } from './refusal.ts';
 
 export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequest): void {
-  const origin = edge.rules.origins.answerTo(req.getHeader('origin'));
-  const exchange = new Exchange(res, edge.counters, origin);
-  const admitted = admitEvents(edge.rules, req);
+  const origin = req.getHeader('origin');
+  const exchange = new Exchange(res, edge.counters, edge.rules.origins.answerTo(origin));
+  const admitted = admitEvents(edge.rules, req, origin);
   if (!admitted.ok) {
     edge.refusalLog.note(admitted.error, res, req);
     // The library skips what still comes of the body; past some size it is cheaper to part.

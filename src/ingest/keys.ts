@@ -22,9 +22,14 @@ export class KeyRing {
     this.#byHash = new Map(keys.map((key) => [key.hash, key]));
   }
 
+  /** No keys are configured: everybody is welcome, whatever they send. */
+  get isEmpty(): boolean {
+    return this.#byHash.size === 0;
+  }
+
   /** `authorization` is the header, `fromQuery` the `key` parameter; the header counts if both are there. */
   identify(authorization: string, fromQuery: string, scope: Scope): Result<Identity, Refusal> {
-    if (this.#byHash.size === 0) return ok(ANYBODY);
+    if (this.isEmpty) return ok(ANYBODY);
     const secret = authorization === '' ? fromQuery : bearer(authorization);
     if (secret === '') return err(MISSING);
     const key =

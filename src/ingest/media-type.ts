@@ -5,39 +5,40 @@ import type { Refusal } from './refusal.ts';
 
 export type Encoding = 'identity' | 'gzip' | 'zstd' | 'br';
 
-const FORMS: Readonly<Record<string, BodyForm>> = {
-  'application/x-ndjson': 'ndjson',
-  'application/ndjson': 'ndjson',
-  'application/jsonl': 'ndjson',
-  'application/json': 'json',
-  'application/msgpack': 'msgpack',
-  'application/x-msgpack': 'msgpack',
-  'application/vnd.msgpack': 'msgpack',
+const FORMS: ReadonlyMap<string, BodyForm> = new Map([
+  ['application/x-ndjson', 'ndjson'],
+  ['application/ndjson', 'ndjson'],
+  ['application/jsonl', 'ndjson'],
+  ['application/json', 'json'],
+  ['application/msgpack', 'msgpack'],
+  ['application/x-msgpack', 'msgpack'],
+  ['application/vnd.msgpack', 'msgpack'],
   // What `navigator.sendBeacon` sends without asking the server first.
-  'text/plain': 'ndjson',
-};
+  ['text/plain', 'ndjson'],
+]);
 
-const ENCODINGS: Readonly<Record<string, Encoding>> = {
-  '': 'identity',
-  identity: 'identity',
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  zstd: 'zstd',
-  br: 'br',
-};
+const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
+  ['', 'identity'],
+  ['identity', 'identity'],
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['zstd', 'zstd'],
+  ['br', 'br'],
+]);
 
 const EXPECTED =
   'expected application/x-ndjson, application/json, application/msgpack or text/plain (NDJSON)';
 
 /** Parameters such as `charset=utf-8` are ignored: every text form here is UTF-8 by definition. */
 export function bodyForm(contentType: string): Result<BodyForm, Refusal> {
-  const known = own(FORMS, contentType) ?? own(FORMS, essence(contentType));
+  const known = FORMS.get(contentType) ?? FORMS.get(essence(contentType));
   if (known !== undefined) return ok(known);
   return err({ code: 'unsupported_media_type', message: mediaTypeAdvice(contentType) });
 }
 
 export function bodyEncoding(contentEncoding: string): Result<Encoding, Refusal> {
-  const known = own(ENCODINGS, contentEncoding.trim().toLowerCase());
+  const known =
+    ENCODINGS.get(contentEncoding) ?? ENCODINGS.get(contentEncoding.trim().toLowerCase());
   if (known !== undefined) return ok(known);
   return err({
     code: 'unsupported_encoding',
@@ -55,9 +56,6 @@ function mediaTypeAdvice(contentType: string): string {
 
 const essence = (contentType: string): string =>
   (contentType.split(';', 1)[0] as string).trim().toLowerCase();
-
-const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
-  Object.hasOwn(table, key) ? table[key] : undefined;
 
 /** A header as part of a message: JSON-quoted and cut, because its bytes are the sender's. */
 export const quoted = (text: string): string =>

@@ -31,25 +31,25 @@ export function receiveBody(
   whole: (body: ReceivedBody) => void,
 ): void {
   const body = new Body(memory);
-  const unwatch = slowBodies.watch(exchange);
+  const arriving = slowBodies.watch(exchange);
   const release = () => body.release();
   exchange.onOver(() => {
-    unwatch();
+    slowBodies.unwatch(arriving);
     release();
   });
   exchange.res.onData((chunk, isLast) => {
     if (exchange.isOver) return;
-    const bytes = new Uint8Array(chunk);
+    const bytes = Buffer.from(chunk);
     const length = body.length + bytes.length;
     if (length > bodyBytesMax) {
       exchange.refuse(bodyTooLarge(bodyBytesMax), [], true);
     } else if (isLast && body.length === 0 && !mustOwn(length)) {
-      unwatch();
+      slowBodies.unwatch(arriving);
       whole({ bytes, isOwned: false, release });
     } else if (!body.append(bytes)) {
       exchange.refuse(NO_MEMORY, [], true);
     } else if (isLast) {
-      unwatch();
+      slowBodies.unwatch(arriving);
       exchange.onOver(() => {});
       whole({ bytes: body.bytes(), isOwned: true, release });
     }

@@ -20,6 +20,7 @@ import { BATCH_ROWS_MAX, DRAIN_MS, SLOW_BODY_SWEEP_MS } from './limits.ts';
 import { Listener } from './listener.ts';
 import type { EdgeOptions } from './options.ts';
 import { Origins, PREFLIGHT_HEADERS } from './origins.ts';
+import { ParameterReader } from './parameters.ts';
 import { Pieces } from './pieces.ts';
 import type { Producer } from './producer.ts';
 import { Quotas } from './quota.ts';
@@ -68,6 +69,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     rules: {
       keys: new KeyRing(options.keys),
       origins: new Origins(options.corsOrigins),
+      parameters: new ParameterReader(),
       quotas,
       log,
       memory,

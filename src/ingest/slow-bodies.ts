@@ -5,7 +5,7 @@
 import type { Clock } from '../model/clock.ts';
 import type { Exchange } from './exchange.ts';
 
-interface Arriving {
+export interface Arriving {
   readonly exchange: Exchange;
   readonly deadlineMs: number;
 }
@@ -15,26 +15,40 @@ export class SlowBodies {
   readonly #timeoutMs: number;
   /** Bounded by the connections. In the order of their deadlines. */
   readonly #arriving = new Set<Arriving>();
+  /** Not in the set yet: most bodies come along with their headers, and are over before the next request begins. */
+  #newest: Arriving | undefined;
 
   constructor(clock: Clock, timeoutMs: number) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Watches the body of `exchange`; call the answer when it has arrived or is no longer waited for. */
-  watch(exchange: Exchange): () => void {
-    const arriving = { exchange, deadlineMs: this.#clock.now() + this.#timeoutMs };
-    this.#arriving.add(arriving);
-    return () => this.#arriving.delete(arriving);
+  /** Watches the body of `exchange`; `unwatch` takes the answer. */
+  watch(exchange: Exchange): Arriving {
+    this.#settleNewest();
+    this.#newest = { exchange, deadlineMs: this.#clock.now() + this.#timeoutMs };
+    return this.#newest;
+  }
+
+  /** The body has arrived or is no longer waited for. More than once does no harm. */
+  unwatch(arriving: Arriving): void {
+    if (arriving === this.#newest) this.#newest = undefined;
+    else this.#arriving.delete(arriving);
   }
 
   /** To be called every second or so: well within the library's ten. */
   sweep(): void {
     const now = this.#clock.now();
+    this.#settleNewest();
     for (const { exchange, deadlineMs } of this.#arriving) {
       if (now < deadlineMs) keepAlive(exchange);
       else exchange.refuse(this.#refusal, [], true);
     }
+  }
+
+  #settleNewest(): void {
+    if (this.#newest !== undefined) this.#arriving.add(this.#newest);
+    this.#newest = undefined;
   }
 
   get #refusal() {

@@ -63,7 +63,8 @@ export class WebSockets {
       sendPingsAutomatically: true,
       upgrade: (res, req, context) => {
         const { rules, counters, refusalLog } = this.#edge;
-        const sender = admitSender(rules, req);
+        const parameters = rules.parameters.read(req);
+        const sender = admitSender(rules, req, req.getHeader('origin'), parameters);
         const refusal = sender.ok ? busyRefusal(rules, sender.value.identity.tenant) : sender.error;
         if (refusal !== undefined || !sender.ok) {
           const refused = refusal as Refusal;

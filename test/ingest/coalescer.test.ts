@@ -52,11 +52,12 @@ class HeldLog implements AppendLog {
 interface SetUp extends Partial<DecodeLimits> {
   readonly partitions?: number;
   readonly rowsMax?: number;
+  readonly lingerLookMs?: number;
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function setUp({ partitions = 1, rowsMax = 100, ...limits }: SetUp = {}) {
+function setUp({ partitions = 1, rowsMax = 100, lingerLookMs = 1, ...limits }: SetUp = {}) {
   const log = new HeldLog();
   const clock = { now: () => 1_700_000_000_000 };
   const producer = new Producer({ id: 3, epoch: 7, partitions, clock });
@@ -70,6 +71,7 @@ function setUp({ partitions = 1, rowsMax = 100, ...limits }: SetUp = {}) {
     decodeLimits,
     counters,
     logger: silentLogger,
+    lingerLookMs,
   });
   /** Adds a request; its entry of the list is filled when it has settled. */
   const post = (stream: string, body: string, wantsRows = false) => {
@@ -294,7 +296,7 @@ test('a bug in the decoder fails the requests of its batch, and the next ones ar
   const poisoned: Contribution[] = [];
   const contribution = new Contribution(false, (one) => poisoned.push(one));
   const destination = { tenant: 'acme', stream: 's', form: 'ndjson' } as const;
-  const poison = Object.defineProperty(Buffer.from('{}'), 'buffer', {
+  const poison = Object.defineProperty(Buffer.from('{}'), 'length', {
     get: () => {
       throw new Error('a bug');
     },
@@ -335,8 +337,20 @@ test('a batch that fits into no block fails its requests, and the next ones are 
   await coalescer.drained();
 });
 
-test('draining ends although a round lingers that has nothing left', async (t) => {
+test('a round lingers no longer than requests come', async (t) => {
   const { log, coalescer, post } = setUp({ rowsMax: 300 });
+  post('s', events(290));
+  await turn();
+  await log.sync();
+  const last = post('s', events(10));
+  while (log.waiting === 0) await turn();
+  await log.sync();
+  await coalescer.drained();
+  t.is(last.length, 1);
+});
+
+test('draining ends although a round lingers that has nothing left', async (t) => {
+  const { log, coalescer, post } = setUp({ rowsMax: 300, lingerLookMs: 1_000 });
   post('s', events(290));
   await turn();
   await log.sync();

@@ -68,7 +68,8 @@ export class StreamDecoder {
     this.#arrivalMs = arrivalMs;
     this.#line = from.line;
     this.#lineMax = from.line + this.#limits.pieceLinesMax;
-    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    const bytes =
+      body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     if (form === 'ndjson') this.#lines(bytes, from);
     else if (form === 'json') this.#document(bytes, from);
     else this.#values(bytes, from);
@@ -76,16 +77,17 @@ export class StreamDecoder {
   }
 
   #lines(body: Buffer, from: BodyPlace): void {
-    const bytes = body.subarray(from.byte, behindLine(body, from.byte, this.#limits.pieceBytesMax));
+    const pieceEnd = behindLine(body, from.byte, this.#limits.pieceBytesMax);
+    const isWhole = from.byte === 0 && pieceEnd === body.length;
+    const bytes = isWhole ? body : body.subarray(from.byte, pieceEnd);
     this.#plain = isUtf8(bytes);
     const start = from.byte === 0 ? byteOrderMarkLength(bytes) : 0;
     // The lines that have slack behind them are read where they are, the last ones in a copy.
     const newline = bytes.length > SLACK_BYTES ? bytes.lastIndexOf(NEWLINE, -SLACK_BYTES - 1) : -1;
     const split = Math.max(newline + 1, start);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    let end = this.#linesOf({ bytes, view }, start, split);
+    let end = split > start ? this.#linesOf({ bytes, view: viewOf(bytes) }, start, split) : start;
     if (end === split) {
-      const tail = this.#padded.take(bytes.subarray(split), SLACK_BYTES);
+      const tail = this.#padded.take(split === 0 ? bytes : bytes.subarray(split), SLACK_BYTES);
       end += this.#linesOf(tail, 0, bytes.length - split);
     }
     if (from.byte + end < body.length) this.#outcome.stopAt(from.byte + end, this.#line);
@@ -237,6 +239,9 @@ function behindLine(bytes: Buffer, from: number, bytesMax: number): number {
   const next = bytes.indexOf(NEWLINE, from + bytesMax);
   return next === -1 ? bytes.length : next + 1;
 }
+
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const byteOrderMarkLength = (bytes: Uint8Array): number =>
   bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;

@@ -1,0 +1,43 @@
+/** The query of a request. A sender uses the same one over and over, so what it says is worth remembering. */
+
+/** Of the socket library's request. Whatever its type says, it answers undefined where the address has no "?". */
+export interface Asked {
+  getQuery(key?: string): string | undefined;
+}
+
+/** As decoded by the socket library; undefined where the query does not have it. */
+export interface Parameters {
+  readonly key: string | undefined;
+  readonly stream: string | undefined;
+  readonly ack: string | undefined;
+}
+
+/** More senders than this with queries of their own are served as well, each look-up then costs three calls. */
+const KNOWN_MAX = 256;
+const KNOWN_LENGTH_MAX = 256;
+
+const NOTHING: Parameters = { key: undefined, stream: undefined, ack: undefined };
+
+export class ParameterReader {
+  /** Query -> what it says. */
+  readonly #known = new Map<string, Parameters>();
+
+  read(req: Asked): Parameters {
+    const query = req.getQuery();
+    if (query === undefined || query === '') return NOTHING;
+    return this.#known.get(query) ?? this.#learn(query, req);
+  }
+
+  #learn(query: string, req: Asked): Parameters {
+    const parameters = {
+      key: req.getQuery('key'),
+      stream: req.getQuery('stream'),
+      ack: req.getQuery('ack'),
+    };
+    // Secrets are not kept in memory: see `KeyRing`.
+    if (parameters.key !== undefined || query.length > KNOWN_LENGTH_MAX) return parameters;
+    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
+    this.#known.set(query, parameters);
+    return parameters;
+  }
+}
