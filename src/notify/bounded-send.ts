@@ -24,21 +24,23 @@ export async function sendWithin(
   const signal = AbortSignal.any([timeout.signal, ending]);
   const inTime = `not done within ${timeoutMs} ms`;
   let cancelTimer = timer(timeoutMs, () => timeout.abort(new Error(inTime)));
+  let giveUp = () => {};
   const leftBehind = new Promise<Sending>((resolve) => {
-    const giveUp = () => {
+    giveUp = () => {
       const durationMs = Math.max(0, clock.now() - atMs);
       resolve({ attempt: { atMs, durationMs, outcome: 'failed', detail: inTime } });
     };
-    const onAbort = () => {
-      cancelTimer();
-      cancelTimer = timer(ABORT_GRACE_MS, giveUp);
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
   });
+  const onAbort = () => {
+    cancelTimer();
+    cancelTimer = timer(ABORT_GRACE_MS, giveUp);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([senders.send(notification, receiver, signal), leftBehind]);
   } finally {
+    signal.removeEventListener('abort', onAbort);
     cancelTimer();
   }
 }
