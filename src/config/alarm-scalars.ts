@@ -1,7 +1,6 @@
 /** The small notations of alarms: measures, bounds, matchers, hours and days. Each reads one value and writes it back. */
 import type { AlarmMeasure, Bound } from '../model/alarm.ts';
-import type { Matcher } from '../model/notification.ts';
-import { isSafePattern, PATTERN_ALLOWED } from './safe-pattern.ts';
+import { MATCHER_ALLOWED, readMatcher } from '../model/matcher.ts';
 import { scalar } from './scalars.ts';
 import { FIELD_NAME_LENGTH_MAX } from './shapes.ts';
 
@@ -57,33 +56,8 @@ export const bound = scalar(
 
 export const boundText = ({ fire, clear }: Bound) => (fire === clear ? fire : { fire, clear });
 
-const MATCHER_OPS = { '=': 'eq', '!=': 'ne', '=~': 'matches', '!~': 'notMatches' } as const;
-const LABEL_LENGTH_MAX = 1024;
-
 /** Alertmanager's: `severity=critical`, `service=~api|web`; quotes around the value may be left out. */
-export const matcher = scalar(
-  `a matcher such as "severity=critical", "team!=web", "service=~api|web" or "service!~test.*"; behind =~ and !~ ${PATTERN_ALLOWED}`,
-  (raw): Matcher | undefined => {
-    const parts = typeof raw === 'string' ? /^([^=!~]+?)\s*(=~|!~|!=|=)\s*(.*)$/s.exec(raw) : null;
-    if (parts === null) return undefined;
-    const [, label = '', sign = '', quoted = ''] = parts;
-    const value = /^"(.*)"$/s.exec(quoted)?.[1] ?? quoted;
-    const op = isMatcherSign(sign) ? MATCHER_OPS[sign] : undefined;
-    if (op === undefined || label.trim() === '' || label.length + value.length > LABEL_LENGTH_MAX) {
-      return undefined;
-    }
-    const isPattern = op === 'matches' || op === 'notMatches';
-    return isPattern && !isSafePattern(value) ? undefined : { label: label.trim(), op, value };
-  },
-);
-
-export function matcherText({ label, op, value }: Matcher): string {
-  const sign = Object.keys(MATCHER_OPS).find(
-    (key) => isMatcherSign(key) && MATCHER_OPS[key] === op,
-  );
-  // Quoted where the bare text would be read as something else.
-  return `${label}${sign}${/^\s|^"|\s$/.test(value) ? `"${value}"` : value}`;
-}
+export const matcher = scalar(MATCHER_ALLOWED, readMatcher);
 
 /** A flat group of texts, such as labels. */
 export const texts = (what: string, isName: (name: string) => boolean, lengthMax: number) =>
@@ -126,8 +100,4 @@ function recordOf(raw: unknown): Record<string, unknown> {
 /** YAML reads `1` as a number where a person means a text. */
 function textOf(raw: unknown): string | undefined {
   return ['string', 'number', 'boolean'].includes(typeof raw) ? String(raw) : undefined;
-}
-
-function isMatcherSign(text: string): text is keyof typeof MATCHER_OPS {
-  return Object.hasOwn(MATCHER_OPS, text);
 }

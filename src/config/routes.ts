@@ -1,7 +1,8 @@
 /** Which alarms go where, which hide others, and the hours in which nobody is told; as people write it. */
+import { matcherText } from '../model/matcher.ts';
 import type { Inhibition, Route } from '../model/notification.ts';
 import { durationMs } from '../model/units.ts';
-import { matcher, matcherText } from './alarm-scalars.ts';
+import { matcher } from './alarm-scalars.ts';
 import { duration, formatDuration, name, scalar } from './scalars.ts';
 import { field, group, list } from './shapes.ts';
 

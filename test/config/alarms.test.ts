@@ -9,9 +9,9 @@ import {
   readRule,
   readTimeInterval,
 } from '../../src/config/alarms.ts';
-import { isSafePattern } from '../../src/config/safe-pattern.ts';
 import { formatProblem, loadConfig } from '../../src/config.ts';
 import type { AlarmRule } from '../../src/model/alarm.ts';
+import { isSafePattern } from '../../src/model/safe-pattern.ts';
 
 const MINUTE = 60_000;
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
