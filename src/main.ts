@@ -12,11 +12,11 @@ import { openState } from '../storage/state/rocksdb.ts';
 import type { RunningServer } from './cli/start.ts';
 import type { Config } from './config.ts';
 import { prepareDataDir } from './data-dir.ts';
+import { Declarations } from './declarations.ts';
 import type { Foundation } from './foundation.ts';
 import type { EdgeOptions } from './ingest/options.ts';
 import { createLogger } from './logging.ts';
 import type { AppError } from './model/errors.ts';
-import type { RollupsControl } from './model/rollup.ts';
 import { startRetention } from './retention.ts';
 import type { JournalHere } from './threads/edge-protocol.ts';
 import { EdgeWorker } from './threads/edge-worker.ts';
@@ -50,6 +50,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
       journalDir: join(config.dataDir, 'journal'),
       shared: createJournalShared(config.partitions),
       progress: createProgress(config.partitions),
+      declarations: new Declarations(state.server.starts, config.rollups),
       onFailed: (fault) => failed.resolve(fault),
     };
 
@@ -155,6 +156,7 @@ async function startEdges(
     onFailed,
   );
   edges.push(first);
+  base.declarations.logThrough((control) => first.define(control));
   const { port, recovery } = await first.listening;
   if (recovery?.cut !== undefined) logger.warn(recovery.cut, 'the torn end of the log was cut');
   for (const damage of recovery?.damage ?? []) logger.error(damage, 'the log is damaged here');
@@ -169,28 +171,34 @@ async function startEdges(
   return port;
 }
 
-/** With the definitions of rollups, if some partition has others: they are logged before the first event. */
-async function journalToOpen({ config, state, journalDir }: Foundation): Promise<JournalHere> {
-  const { rollups } = config;
-  const wanted = JSON.stringify(rollups);
+/**
+ * With the definitions of rollups, to be logged before the first event if some partition has others; or if the log goes on behind
+ * what is committed, where others may still wait to be applied.
+ */
+async function journalToOpen({
+  config,
+  state,
+  journalDir,
+  declarations,
+}: Foundation): Promise<JournalHere> {
+  const definitions = declarations.current;
+  const wanted = JSON.stringify(definitions.rollups);
   let durableBefore = 0;
-  let isCurrent = true;
+  let definedTo = Number.POSITIVE_INFINITY;
   for (const partition of allBelow(config.partitions)) {
     const head = await loadHead(state, partition);
-    if (JSON.stringify(head?.definitions?.rollups) !== wanted) isCurrent = false;
-    durableBefore = Math.max(durableBefore, head?.state.position ?? 0);
+    const position = head?.state.position ?? 0;
+    const isCurrent = JSON.stringify(head?.definitions?.rollups) === wanted;
+    definedTo = Math.min(definedTo, isCurrent ? position : -1);
+    durableBefore = Math.max(durableBefore, position);
   }
-  const definitions: RollupsControl = {
-    type: 'setRollups',
-    version: state.server.starts,
-    rollups,
-  };
   return {
     type: 'journal',
     dir: journalDir,
     ...config.journal,
     durableBefore,
-    ...(isCurrent ? {} : { definitions }),
+    definitions,
+    definedTo,
   };
 }
 

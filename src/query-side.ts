@@ -18,7 +18,7 @@ import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
 import { systemScheduler } from './query/live-query.ts';
-import type { PartitionClient } from './query/ports.ts';
+import type { PartialsClient, PartitionClient } from './query/ports.ts';
 import { Queries } from './query/queries.ts';
 import { storedRollups } from './query/stored-rollups.ts';
 import { createSystem } from './system.ts';
@@ -97,7 +97,7 @@ function partitionClient(
   links: PartitionLinks,
   shared: JournalShared,
   progress: Progress,
-): PartitionClient {
+): PartitionClient & PartialsClient {
   const moved = () => progressMovedFrom(progress, progressTicks(progress));
   const applied = new AppliedSignal(moved, systemScheduler);
   // What was logged before this start is in no partition's end: it lies before the end at the opening.
@@ -106,6 +106,8 @@ function partitionClient(
     partitions: shared.partitions,
     collect: (partition, request, timeoutMs) =>
       links.ask('collect', { partition, request }, timeoutMs),
+    partials: (partition, request, timeoutMs) =>
+      links.ask('partials', { partition, request }, timeoutMs),
     ledger: (partition, request, timeoutMs) =>
       links.ask('ledger', { partition, request }, timeoutMs),
     appliedOffset: (partition) => shared.applied[partition] ?? 0,

@@ -18,26 +18,27 @@ export function closedPart(
   { tenant, rollup, fromMs, afterSeries }: PartialsAsk,
   closedToMs: number,
   room: ReplyRoom,
-): Pick<PartialsAnswer, 'closedToMs' | 'rowsFromMs' | 'rows' | 'series'> {
+): Pick<PartialsAnswer, 'closedToMs' | 'rowsFromMs' | 'rows' | 'series' | 'seriesCount'> {
   const series: SeriesLabels[] = state.seriesAfter(afterSeries, room.series);
   room.series -= series.length;
+  const { seriesCount } = state;
   const rows: RollupRow[] = [];
   const { closedFromMs: rowsFromMs } = state;
   const stepMs = state.definition.resolutions[0]?.stepMs ?? 1;
   // Rows, stored ones too, are no use before all of their series have labels.
-  if (afterSeries + series.length < state.seriesCount) {
-    return { closedToMs: Math.min(closedToMs, fromMs), rowsFromMs, rows, series };
+  if (afterSeries + series.length < seriesCount) {
+    return { closedToMs: Math.min(closedToMs, fromMs), rowsFromMs, rows, series, seriesCount };
   }
   for (const bucket of state.closedSince(fromMs)) {
     const { bucketMs } = bucket;
-    if (room.rowBytes <= 0) return { closedToMs: bucketMs, rowsFromMs, rows, series };
+    if (room.rowBytes <= 0) return { closedToMs: bucketMs, rowsFromMs, rows, series, seriesCount };
     bucket.rows.forEach((row, group) => {
       if (row === undefined) return;
       room.rowBytes -= row.byteLength;
       rows.push({ tenant, rollup, stepMs, group, bucketMs, bytes: ownMemory(row) });
     });
   }
-  return { closedToMs, rowsFromMs, rows, series };
+  return { closedToMs, rowsFromMs, rows, series, seriesCount };
 }
 
 /** A message copies the whole memory below a view: a row that was read from the store lies among others. */

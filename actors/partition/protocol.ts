@@ -86,6 +86,8 @@ export interface PartialsAnswer {
   readonly rows: readonly RollupRow[];
   /** Ascending, from `afterSeries` on: all that the rows before `closedToMs` name. */
   readonly series: readonly SeriesLabels[];
+  /** Series that there are: the last one's id. */
+  readonly seriesCount: number;
 }
 
 /** One line of the ledger: what became of the events of a tenant's stream that arrived in one hour. */

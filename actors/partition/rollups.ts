@@ -363,7 +363,8 @@ export class Rollups {
     const closedToMs = closedTo(definition, watermarkMs)[0] as number;
     const live = this.#live.get(ask.rollup)?.get(ask.tenant);
     if (live !== undefined) return { ...head, ...closedPart(live.state, ask, closedToMs, room) };
-    return { ...head, closedToMs, rowsFromMs: Number.NEGATIVE_INFINITY, rows: [], series: [] };
+    const rowsFromMs = Number.NEGATIVE_INFINITY;
+    return { ...head, closedToMs, rowsFromMs, rows: [], series: [], seriesCount: 0 };
   }
 
   #trimClosed(): void {

@@ -4,11 +4,25 @@ import type {
   CollectRequest,
   LedgerReply,
   LedgerRequest,
+  PartialsAnswer,
+  PartialsAsk,
+  PartialsReply,
+  PartialsRequest,
   SeriesLabels,
 } from '../../actors/partition/protocol.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 
-export type { CollectReply, CollectRequest, LedgerReply, LedgerRequest, SeriesLabels };
+export type {
+  CollectReply,
+  CollectRequest,
+  LedgerReply,
+  LedgerRequest,
+  PartialsAnswer,
+  PartialsAsk,
+  PartialsReply,
+  PartialsRequest,
+  SeriesLabels,
+};
 
 /** The partitions of this server, wherever their threads are. Partitions count from 0. */
 export interface PartitionClient {
@@ -25,6 +39,13 @@ export interface PartitionClient {
   endOffset(partition: number): number;
   /** Calls back soon after applied offsets moved, once for many; answers what ends that. Costs nothing unused. */
   onApplied(listener: () => void): () => void;
+}
+
+/** The partitions as followers of frozen rollups ask them. */
+export interface PartialsClient {
+  readonly partitions: number;
+  /** Rejects with `query_timeout`, or with the actor's fault while it restarts. */
+  partials(partition: number, request: PartialsRequest, timeoutMs: number): Promise<PartialsReply>;
 }
 
 export interface RowScan {

@@ -30,8 +30,10 @@ export interface JournalHere extends Partial<JournalBounds> {
   readonly dir: string;
   /** The greatest offset that any partition has committed. */
   readonly durableBefore: number;
-  /** New definitions, to be logged in every partition before the first event is taken. */
+  /** To be logged in every partition before the first event is taken... */
   readonly definitions?: RollupsControl;
+  /** ...unless the log ends before it: all partitions have these already, and nothing that could change them follows. */
+  readonly definedTo?: number;
 }
 
 export interface RemoteJournal {
@@ -45,6 +47,8 @@ export interface RemoteJournal {
 export type ToEdge =
   /** Edge 0: appends for whoever holds the other end of `port`. */
   | { readonly type: 'serveLog'; readonly port: MessagePort }
+  /** Edge 0: logs new definitions in every partition. */
+  | { readonly type: 'define'; readonly id: number; readonly control: RollupsControl }
   | { readonly type: 'counts'; readonly id: number }
   /** From here on `/readyz` says why the server is not ready; undefined: it is. */
   | { readonly type: 'ready'; readonly reason?: string }
@@ -53,6 +57,8 @@ export type ToEdge =
 
 export type FromEdge =
   | { readonly type: 'listening'; readonly port: number; readonly recovery?: RecoveryReport }
+  /** They are durable. */
+  | { readonly type: 'defined'; readonly id: number }
   | { readonly type: 'counts'; readonly id: number; readonly counts: EdgeCounts }
   /** The thread has closed its sockets and ends. */
   | { readonly type: 'failed'; readonly fault: EdgeFault }

@@ -4,6 +4,7 @@ import type { RecoveryReport } from '../../storage/log/journal-recovery.ts';
 import type { EdgeCounts } from '../ingest/counters.ts';
 import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
+import type { RollupsControl } from '../model/rollup.ts';
 import type { EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
 
 export interface Listening {
@@ -21,6 +22,8 @@ export class EdgeWorker {
   readonly #ended = Promise.withResolvers<undefined>();
   /** Snapshots that were asked for; as many as the metrics page has requests. */
   readonly #counts = new Map<number, (counts: EdgeCounts) => void>();
+  /** Definitions that are on their way into the log; a full one holds them up. */
+  readonly #defines = new Map<number, () => void>();
   #lastCounts: EdgeCounts | undefined;
   #asks = 0;
   #isClosing = false;
@@ -67,6 +70,20 @@ export class EdgeWorker {
     }
   }
 
+  /** Edge 0: resolves when the definitions, or newer ones, are in the log of every partition. Rejects if the thread ends before. */
+  async define(control: RollupsControl): Promise<void> {
+    const id = this.#asks++;
+    const defined = new Promise<'defined'>((resolve) => {
+      this.#defines.set(id, () => resolve('defined'));
+      this.#tell({ type: 'define', id, control });
+    });
+    const outcome = await Promise.race([defined, this.#ended.promise]);
+    this.#defines.delete(id);
+    if (outcome === undefined) {
+      throw new AppError('thread_failed', 'the edge thread ended before definitions were logged');
+    }
+  }
+
   /** Says on `/readyz` that the server is ready, or why it is not. */
   setReadiness(reason?: string): void {
     this.#tell(reason === undefined ? { type: 'ready' } : { type: 'ready', reason });
@@ -96,6 +113,9 @@ export class EdgeWorker {
       case 'counts':
         this.#lastCounts = message.counts;
         this.#counts.get(message.id)?.(message.counts);
+        break;
+      case 'defined':
+        this.#defines.get(message.id)?.();
         break;
       case 'failed': {
         const { code = 'thread_failed', message: text, location } = message.fault;

@@ -3,10 +3,11 @@
  * the others and for the main thread.
  */
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createHeartbeats } from '../../storage/log/heartbeats.ts';
 import { type Journal, openJournal } from '../../storage/log/journal.ts';
-import { attachJournalShared } from '../../storage/log/journal-shared.ts';
+import { attachJournalShared, durableEnd } from '../../storage/log/journal-shared.ts';
 import type { LogWriter } from '../../storage/log/log.ts';
 import { connectLogWriter, serveLogWriter } from '../../storage/log/remote.ts';
 import { Producer } from '../ingest/producer.ts';
@@ -14,10 +15,11 @@ import { type Edge, startEdge } from '../ingest/server.ts';
 import { createLogger } from '../logging.ts';
 import { packControl, packHeartbeat } from '../model/block.ts';
 import { systemClock } from '../model/clock.ts';
-import { AppError, isFault } from '../model/errors.ts';
+import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import type { RollupsControl } from '../model/rollup.ts';
 import { offset } from '../model/units.ts';
+import { Definer } from './definer.ts';
 import type { EdgeFault, EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
 import { PartitionLinks } from './partition-links.ts';
 import { attachProgress } from './progress.ts';
@@ -25,8 +27,6 @@ import { createWhenApplied } from './when-applied.ts';
 
 /** What one idle partition's clock may lag behind. */
 const HEARTBEAT_MS = 1_000;
-/** Shorter than the log's own look at the disk, so that definitions come before the events that room lets in. */
-const DEFINE_RETRY_MS = 100;
 
 if (parentPort === null) throw new Error('an edge is a worker thread');
 const main = parentPort;
@@ -40,6 +40,17 @@ const producer = new Producer({
   epoch: data.producerEpoch,
   partitions: options.partitions,
   clock,
+});
+
+/** Definitions find no room in the log. */
+const mustWait = Promise.withResolvers<void>();
+const definer = new Definer({
+  append: async (definitions) => writer?.append(controlBlocks(definitions)),
+  sleep: (ms) => sleep(ms),
+  onWait: () => {
+    logger.warn({}, 'the log is full: changed rollups wait until it has room');
+    mustWait.resolve();
+  },
 });
 
 let edge: Edge | undefined;
@@ -87,10 +98,11 @@ async function openLog(): Promise<Journal | undefined> {
     writer = connectLogWriter({ ...where, shared });
     return undefined;
   }
-  const { type: _, durableBefore, definitions, ...where } = log;
+  const { type: _, durableBefore, definitions, definedTo, ...where } = log;
   const journal = await openJournal({ ...where, shared, durableBefore: offset(durableBefore) });
   writer = journal.writer;
-  if (definitions !== undefined) await define(definitions);
+  const isDefined = definedTo !== undefined && (durableEnd(shared) ?? 0) <= definedTo;
+  if (definitions !== undefined && !isDefined) await defineFirst(definitions);
   const beat = createHeartbeats({
     shared,
     writer,
@@ -108,14 +120,10 @@ async function openLog(): Promise<Journal | undefined> {
  * Logs the definitions before the first event. A full log takes neither them nor events: what is stored can be asked
  * meanwhile, and they follow as soon as there is room.
  */
-async function define(definitions: RollupsControl, isAgain = false): Promise<void> {
-  try {
-    await writer?.append(controlBlocks(definitions));
-  } catch (error) {
-    if (!isFault(error, 'log_full')) throw error;
-    if (!isAgain) logger.warn({}, 'the log is full: changed rollups wait until it has room');
-    setTimeout(() => void define(definitions, true).catch(fail), DEFINE_RETRY_MS);
-  }
+function defineFirst(definitions: RollupsControl): Promise<void> {
+  const defined = definer.define(definitions);
+  defined.catch(fail);
+  return Promise.race([defined, mustWait.promise]);
 }
 
 const controlBlocks = (definitions: RollupsControl): Uint8Array[] =>
@@ -128,6 +136,9 @@ async function obey(message: ToEdge): Promise<void> {
   switch (message.type) {
     case 'serveLog':
       if (writer !== undefined) serveLogWriter(writer, message.port);
+      break;
+    case 'define':
+      definer.define(message.control).then(() => tell({ type: 'defined', id: message.id }), fail);
       break;
     case 'counts':
       if (edge !== undefined) tell({ type: 'counts', id: message.id, counts: edge.counts() });

@@ -1,0 +1,128 @@
+/**
+ * Follows frozen rollups over all partitions (`Partials`): asks each partition for what has closed, one message for all
+ * rollups, reads from the store what has left the partitions' memory, and hands a bucket out once every partition has
+ * closed it. A partition that does not answer stalls what comes next and nothing else.
+ */
+import assert from 'node:assert/strict';
+import { layoutOf } from '../aggregate/layout.ts';
+import type { Clock } from '../model/clock.ts';
+import { AppError } from '../model/errors.ts';
+import type { PartialHistory, Partials, RollupTicks } from '../model/partials.ts';
+import type { RollupDefinition } from '../model/rollup.ts';
+import { type FeedRow, FollowedRollup, type StoredSpan } from './followed-rollup.ts';
+import { COLLECT_TIMEOUT_MS } from './limits.ts';
+import type { PartialsAnswer, PartialsClient, PartialsReply, StoredRollups } from './ports.ts';
+
+export interface PartialsFeedOptions {
+  readonly partitions: PartialsClient;
+  readonly stored: Pick<StoredRollups, 'scanRows'>;
+  readonly clock: Clock;
+}
+
+export class PartialsFeed implements Partials {
+  readonly #options: PartialsFeedOptions;
+  readonly #followed = new Map<string, FollowedRollup>();
+  #isPolling = false;
+
+  constructor(options: PartialsFeedOptions) {
+    this.#options = options;
+  }
+
+  follow(rollup: RollupDefinition, fromMs?: number): void {
+    assert(rollup.frozen && rollup.tenant !== undefined, 'only frozen rollups can be followed');
+    const { partitions } = this.#options.partitions;
+    this.#followed.set(rollup.name, new FollowedRollup(rollup, partitions, fromMs));
+  }
+
+  forget(rollup: string): void {
+    this.#followed.delete(rollup);
+  }
+
+  async poll(): Promise<readonly RollupTicks[]> {
+    assert(!this.#isPolling, 'one poll at a time');
+    this.#isPolling = true;
+    try {
+      await Promise.all(this.#partitions().map((partition) => this.#ask(partition)));
+    } finally {
+      this.#isPolling = false;
+    }
+    const ticks = Array.from(this.#followed.values(), (followed) => followed.next());
+    return ticks.filter((each) => each !== undefined);
+  }
+
+  async history(
+    rollup: string,
+    stepMs: number,
+    fromMs: number,
+    toMs: number,
+  ): Promise<PartialHistory | undefined> {
+    const followed = this.#followed.get(rollup);
+    if (followed === undefined) throw new RangeError(`rollup "${rollup}" is not followed`);
+    if (toMs > followed.storedToMs(stepMs)) return undefined;
+    const span = { stepMs, fromMs: Math.max(0, fromMs), toMs };
+    const { definition } = followed;
+    const rows = await withoutFaults(() =>
+      Promise.all(this.#partitions().map((partition) => this.#scan(definition, partition, span))),
+    );
+    if (rows === undefined || this.#followed.get(rollup) !== followed) return undefined;
+    return { buckets: followed.bucketsOf(rows), groups: followed.groups };
+  }
+
+  async #ask(partition: number): Promise<void> {
+    const nowMs = this.#options.clock.now();
+    const due = [...this.#followed.values()].filter((each) => each.isDue(partition, nowMs));
+    const reply = due.length === 0 ? undefined : await this.#replyOf(partition, due);
+    for (const [i, followed] of due.entries()) {
+      const answer = reply?.answers[i];
+      if (reply === undefined || answer === undefined) continue;
+      await withoutFaults(() => this.#accept(followed, partition, answer, reply));
+    }
+  }
+
+  async #accept(
+    followed: FollowedRollup,
+    partition: number,
+    answer: PartialsAnswer,
+    { committedWatermarkMs }: PartialsReply,
+  ): Promise<void> {
+    const span = followed.missing(partition, answer);
+    const rows = span && (await this.#scan(followed.definition, partition, span));
+    followed.accept(partition, answer, committedWatermarkMs, span, rows);
+  }
+
+  #replyOf(partition: number, due: readonly FollowedRollup[]): Promise<PartialsReply | undefined> {
+    const asks = due.map((followed) => followed.ask(partition));
+    const { partitions } = this.#options;
+    return withoutFaults(() => partitions.partials(partition, { asks }, COLLECT_TIMEOUT_MS));
+  }
+
+  async #scan(
+    { name, tenant = '', ...definition }: RollupDefinition,
+    partition: number,
+    span: StoredSpan,
+  ): Promise<FeedRow[]> {
+    const rows: FeedRow[] = [];
+    const groups = layoutOf({ name, ...definition }).sketches.length + 1;
+    for (let group = 0; group < groups; group++) {
+      const scan = { partition, tenant, rollup: name, group, ...span };
+      await this.#options.stored.scanRows(scan, (bucketMs, row) => {
+        rows.push({ bucketMs, group, bytes: Uint8Array.from(row) });
+      });
+    }
+    return rows.sort((a, b) => a.bucketMs - b.bucketMs || a.group - b.group);
+  }
+
+  #partitions(): number[] {
+    return Array.from({ length: this.#options.partitions.partitions }, (_, partition) => partition);
+  }
+}
+
+/** What a partition or the store cannot do now is asked for again; a bug must show. */
+async function withoutFaults<T>(act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,206 @@
+import test, { type ExecutionContext } from 'ava';
+import { StepAccumulator } from '../../src/aggregate/merge.ts';
+import { AppError } from '../../src/model/errors.ts';
+import type { PartialBucket, RollupTicks } from '../../src/model/partials.ts';
+import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { PartialsFeed } from '../../src/query/partials-feed.ts';
+import type { PartialsClient } from '../../src/query/ports.ts';
+import { storedRollups } from '../../src/query/stored-rollups.ts';
+import {
+  BY_TYPE,
+  GroupScene,
+  NOW_MS,
+  scratchDir,
+  TENANT,
+} from '../actors/partition/group-scene.ts';
+
+const FROZEN: RollupDefinition = {
+  ...BY_TYPE,
+  name: 'alarm.default.clicks',
+  measures: [{ op: 'count' }, { op: 'quantile', field: 'n' }],
+  tenant: TENANT,
+  frozen: true,
+};
+/** Always later than every bucket. */
+const clock = { now: () => NOW_MS + 1e9 };
+
+const clientOf = (scene: GroupScene, isDown = () => false): PartialsClient => ({
+  partitions: scene.shared.partitions,
+  partials: (partition, request) => {
+    if (isDown() && partition === 1) throw new AppError('query_timeout', 'no answer');
+    return scene.ask(partition, (replyTo) => ({ type: 'partials', request, replyTo }));
+  },
+});
+
+function feedOf(scene: GroupScene, isDown?: () => boolean): PartialsFeed {
+  const partitions = clientOf(scene, isDown);
+  return new PartialsFeed({ partitions, stored: storedRollups(scene.state), clock });
+}
+
+/** The watermark of a partition, by an event of another stream. */
+async function moveTo(scene: GroupScene, seconds: number, ...partitions: number[]): Promise<void> {
+  const ts = NOW_MS + seconds * 1_000;
+  for (const partition of partitions) {
+    await scene.send(partition, [{ ts, type: 'tick' }], { arrivalMs: ts, stream: 'other' });
+  }
+  await scene.applied();
+}
+
+async function send(scene: GroupScene, partition: number, type: string, ...seconds: number[]) {
+  const rows = seconds.map((second) => ({ ts: NOW_MS + second * 1_000, type, n: second }));
+  const arrivalMs = Math.max(NOW_MS, ...rows.map(({ ts }) => ts));
+  await scene.send(partition, rows, { arrivalMs });
+  await scene.applied();
+}
+
+/** Polls until nothing new comes. */
+async function pollAll(feed: PartialsFeed): Promise<RollupTicks[]> {
+  const all: RollupTicks[] = [];
+  for (let idle = 0; idle < 3; idle++) {
+    const ticks = await feed.poll();
+    all.push(...ticks);
+    if (ticks.length > 0) idle = 0;
+  }
+  return all;
+}
+
+const bucketsOf = (ticks: readonly RollupTicks[]) => ticks.flatMap(({ buckets }) => buckets);
+
+/** Second of the bucket -> labels and counts. */
+function countsOf(
+  buckets: readonly PartialBucket[],
+  groups: RollupTicks['groups'] = [],
+): Record<string, Record<string, number>> {
+  const entries = buckets.map(({ bucketMs, rows }) => {
+    const sum = new StepAccumulator(FROZEN);
+    for (const { group, bytes, outputOf } of rows) sum.add(group, bytes, outputOf);
+    const counts = sum.series().map((group): [string, number] => {
+      const { value } = sum.answer(group, { measure: { op: 'count' } });
+      return [String(groups[group]), value ?? 0];
+    });
+    return [(bucketMs - NOW_MS) / 1_000, Object.fromEntries(counts)];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What must be the same whenever and however it was read. */
+const bytesOf = (buckets: readonly PartialBucket[]) =>
+  buckets.map(({ bucketMs, rows }) => [
+    bucketMs,
+    rows.map(({ partition, group, bytes }) => [
+      partition,
+      group,
+      Buffer.from(bytes).toString('hex'),
+    ]),
+  ]);
+
+async function open(t: ExecutionContext, dir: string): Promise<GroupScene> {
+  const scene = await GroupScene.open({ dir });
+  t.teardown(() => scene.close().catch(() => {}));
+  return scene;
+}
+
+test('a bucket is handed out once, when every partition has closed it, with one group per labels', async (t) => {
+  const scene = await open(t, await scratchDir(t));
+  await scene.declare([FROZEN]);
+  await send(scene, 0, 'view', 0, 0.5);
+  await send(scene, 0, 'click', 0.7);
+  await send(scene, 1, 'click', 0.2, 2);
+  const feed = feedOf(scene);
+  feed.follow(FROZEN);
+  t.deepEqual(await pollAll(feed), []);
+  await moveTo(scene, 13, 0, 1);
+  const ticks = await pollAll(feed);
+  t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), {
+    0: { view: 2, click: 2 },
+    2: { click: 1 },
+  });
+  t.deepEqual([ticks[0]?.sinceMs, ticks[0]?.fromMs], [NOW_MS, NOW_MS]);
+  t.is(ticks.at(-1)?.closedToMs, NOW_MS + 3_000);
+  await send(scene, 0, 'buy', 14);
+  await moveTo(scene, 30, 0);
+  t.deepEqual(await pollAll(feed), [], 'one partition has not come there');
+  await moveTo(scene, 26, 1);
+  const later = await pollAll(feed);
+  t.deepEqual(countsOf(bucketsOf(later), later.at(-1)?.groups), { 14: { buy: 1 } });
+  t.is(later[0]?.fromMs, NOW_MS + 3_000);
+  t.is(later.at(-1)?.closedToMs, NOW_MS + 16_000);
+});
+
+test('rows are the same from memory, from the store, after late events and after a restart', async (t) => {
+  const dir = await scratchDir(t);
+  const scene = await open(t, dir);
+  await scene.declare([FROZEN]);
+  const feed = feedOf(scene);
+  feed.follow(FROZEN);
+  const told: PartialBucket[] = [];
+  for (let second = 0; second < 60; second++) {
+    await send(scene, second % 2, second % 3 === 0 ? 'view' : 'click', second, second + 0.5);
+    if (second % 7 === 0) told.push(...bucketsOf(await pollAll(feed)));
+    if (second % 20 === 19) await scene.commit(0, 1);
+  }
+  await moveTo(scene, 75, 0, 1);
+  told.push(...bucketsOf(await pollAll(feed)));
+  t.is(told.length, 60);
+  await send(scene, 0, 'late', 3, 40);
+  const again = feedOf(scene);
+  again.follow(FROZEN, NOW_MS);
+  t.deepEqual(bytesOf(bucketsOf(await pollAll(again))), bytesOf(told));
+
+  t.is(await again.history(FROZEN.name, 60_000, NOW_MS, NOW_MS + 60_000), undefined);
+  await scene.commit(0, 1);
+  await moveTo(scene, 80, 0, 1);
+  await pollAll(again);
+  const minute = await again.history(FROZEN.name, 60_000, NOW_MS, NOW_MS + 60_000);
+  t.deepEqual(countsOf(minute?.buckets ?? [], minute?.groups), { 0: { view: 40, click: 80 } });
+  await scene.close();
+
+  const second = await open(t, dir);
+  const restarted = feedOf(second);
+  restarted.follow(FROZEN, NOW_MS + 10_000);
+  const ticks = await pollAll(restarted);
+  t.deepEqual(bytesOf(bucketsOf(ticks)), bytesOf(told.slice(10)));
+  const stored = await restarted.history(FROZEN.name, 60_000, NOW_MS, NOW_MS + 60_000);
+  t.deepEqual(bytesOf(stored?.buckets ?? []), bytesOf(minute?.buckets ?? []));
+});
+
+test('a partition that does not answer stalls and fails nothing; nor does one with another definition', async (t) => {
+  const scene = await open(t, await scratchDir(t));
+  await scene.declare([BY_TYPE]);
+  let isDown = true;
+  const feed = feedOf(scene, () => isDown);
+  feed.follow(FROZEN);
+  await moveTo(scene, 5, 0, 1);
+  t.deepEqual(await pollAll(feed), []);
+  isDown = false;
+  t.deepEqual(await pollAll(feed), [], 'it is not declared yet');
+  await scene.declare([BY_TYPE, FROZEN], 2);
+  await send(scene, 0, 'view', 6);
+  await moveTo(scene, 20, 0, 1);
+  isDown = true;
+  t.deepEqual(await pollAll(feed), []);
+  isDown = false;
+  const ticks = await pollAll(feed);
+  t.is(ticks[0]?.sinceMs, NOW_MS + 5_000, 'the watermark where it was declared');
+  t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), { 6: { view: 1 } });
+});
+
+test('a rollup that means other rows begins anew, and is followed from there', async (t) => {
+  const scene = await open(t, await scratchDir(t));
+  await scene.declare([FROZEN]);
+  await send(scene, 0, 'view', 1);
+  await moveTo(scene, 20, 0, 1);
+  await scene.declare([], 2);
+  await send(scene, 0, 'click', 21);
+  await moveTo(scene, 30, 0, 1);
+  await scene.declare([FROZEN], 3);
+  await send(scene, 0, 'buy', 31);
+  await send(scene, 1, 'view', 32);
+  await moveTo(scene, 50, 0, 1);
+  const feed = feedOf(scene);
+  feed.follow(FROZEN, NOW_MS);
+  const ticks = await pollAll(feed);
+  t.is(ticks[0]?.sinceMs, NOW_MS + 30_000);
+  const counts = countsOf(bucketsOf(ticks), ticks.at(-1)?.groups);
+  t.deepEqual(counts, { 31: { buy: 1 }, 32: { view: 1 } });
+});
