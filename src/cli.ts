@@ -59,6 +59,18 @@ function createProgram(
     .addHelpText('after', example('streamgauge config check --config streamgauge.yaml'))
     .action((options) => finish(checkConfig(options, terminal)));
 
+  const alarms = program.command('alarms').description('try alarm rules out');
+  alarms
+    .command('test <file...>')
+    .description('run the unit tests of alarm rules that are in these files')
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge alarms test alarms.test.yaml'))
+    .action(async (files: string[], options: { json?: boolean }) => {
+      // Loaded only here: a start must not wait for what only tests need.
+      const { testAlarms } = await import('./cli/alarms.ts');
+      finish(testAlarms(files, options, terminal));
+    });
+
   const keys = program.command('keys').description('make access keys');
   keys
     .command('create')
