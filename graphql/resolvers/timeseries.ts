@@ -75,8 +75,8 @@ const shown = ({ fromMs, toMs, watermarkMs, series, ...rest }: TimeseriesAnswer)
 });
 
 /**
- * Points that are executed in one turn of the thread: 1 to 4 ms. GraphQL costs a microsecond per field, and a wide answer
- * has hundreds of thousands: what is narrow must not wait for all of them.
+ * Points that are executed in one turn of the thread. A wide answer has hundreds of thousands of fields, and what is narrow
+ * must not wait for all of them. Fewer points let others in sooner and cost more turns; the value is an estimate.
  */
 const SLICE_POINTS = 500;
 
