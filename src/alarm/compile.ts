@@ -16,7 +16,7 @@ export const ALARM_ROLLUP_PREFIX = 'alarm.';
 const BOARD_LAG_MS = 2 * 3_600_000;
 /** Series outlive the groups they were made for, so there is room for several generations of them. */
 const SERIES_PER_GROUP = 10;
-const SERIES_MAX = 1_000_000;
+const SERIES_MAX = 100_000;
 
 export interface CompiledRule {
   readonly value: RollupDefinition;
