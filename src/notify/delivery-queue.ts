@@ -10,7 +10,7 @@ import type { Logger } from '../model/logger.ts';
 import type { Delivery, Receiver, ReceiverRef } from '../model/notification.ts';
 import { sendWithin } from './bounded-send.ts';
 import { afterAttempt, type Senders } from './delivery.ts';
-import { RECORD_RETRY_MS, TIMER_MS_MAX, WAITING_KNOWN_MAX } from './limits.ts';
+import { RECORD_RETRY_MS, RETRY_AFTER_MS_MAX, TIMER_MS_MAX, WAITING_KNOWN_MAX } from './limits.ts';
 import type { Timer } from './timer.ts';
 
 /** Of a delivery in state `waiting`, what decides on its turn. */
@@ -134,14 +134,17 @@ export class DeliveryQueue {
 
   /** Oldest first. Answers when the next one will be due, if there is a place for it then. */
   #startWhatIsDue(nowMs: number): number {
-    if (this.#heldUntilMs > nowMs) return this.#heldUntilMs;
+    const farthestMs = nowMs + Math.max(this.receiver.retry.waitMsMax, RETRY_AFTER_MS_MAX);
+    // What is due later than any schedule reaches was scheduled by a clock that has been set back since.
+    const isDue = (dueMs: number) => dueMs <= nowMs || dueMs > farthestMs;
+    if (!isDue(this.#heldUntilMs)) return this.#heldUntilMs;
     const behindAnother = new Set(this.#groupsUnderWay);
     let earliestMs = Number.POSITIVE_INFINITY;
     for (const ticket of this.#tickets) {
       if (this.#attempts.size >= this.receiver.concurrency) return Number.POSITIVE_INFINITY;
       if (behindAnother.has(ticket.groupKey)) continue;
       behindAnother.add(ticket.groupKey);
-      if (ticket.dueMs <= nowMs) this.#start(ticket);
+      if (isDue(ticket.dueMs)) this.#start(ticket);
       else earliestMs = Math.min(earliestMs, ticket.dueMs);
     }
     return earliestMs;
@@ -234,7 +237,8 @@ export class DeliveryQueue {
       const page = await this.#options.port.waiting(this.receiver, this.#readUpTo, room);
       this.#know(page);
       this.#readUpTo = page.at(-1)?.sequence ?? this.#readUpTo;
-      if (page.length === room) this.#moreInStore = true;
+      // A store may give less than it is asked for: only nothing is the end.
+      if (page.length > 0) this.#moreInStore = true;
     } catch (error) {
       this.#options.log.error({ error, receiver: this.receiver.name }, 'the outbox cannot be read');
       this.#moreInStore = true;

@@ -390,6 +390,16 @@ test('what is new is sent when the dispatcher is told of it, to receivers of tha
   t.deepEqual(senders.sent, ['msg_1']);
 });
 
+test('a clock that is set back by years delays nothing', async (t) => {
+  const time = new ManualTime();
+  const senders = scripted(time, () => ({}));
+  const { outbox, dispatcher } = staged(senders, time);
+  outbox.put({ ...deliveryOf(1), nextAttemptAtMs: NOW_MS + 3 * 365 * 24 * HOUR_MS });
+  dispatcher.setReceivers([webhookOf()]);
+  await settled();
+  t.deepEqual(senders.sent, ['msg_1']);
+});
+
 test('a receiver that is changed goes on with its queue as it is now', async (t) => {
   const time = new ManualTime();
   const urls: string[] = [];

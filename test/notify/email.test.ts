@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { EmailReceiver } from '../../src/model/notification.ts';
 import { mailServer } from './smtp-server.ts';
-import { alarmOf, NOW_MS, notificationOf, webhookOf } from './stage.ts';
+import { alarmOf, listen, NOW_MS, notificationOf, webhookOf } from './stage.ts';
 import { sendBy } from './webhook-sending.ts';
 
 function emailOf(smtp: string, changes: Partial<EmailReceiver> = {}): EmailReceiver {
@@ -100,6 +100,14 @@ test('a password is not sent to a server without TLS', async (t) => {
     [],
   );
   t.false(JSON.stringify(request).includes('hunter2'));
+});
+
+test('a mail server that says nothing fails when the attempt is ended', async (t) => {
+  const abort = new AbortController();
+  const port = await listen(t, () => abort.abort(new Error('not done within 5 ms')));
+  const { signal } = abort;
+  const { attempt } = await sendBy(emailOf(`smtp://127.0.0.1:${port}`), { signal });
+  t.like(attempt, { outcome: 'failed', detail: 'not done within 5 ms' });
 });
 
 for (const host of ['127.0.0.1', 'localhost', '2130706433', '[::ffff:127.0.0.1]']) {

@@ -13,7 +13,6 @@ import type {
 } from '../../src/model/notification.ts';
 import { receiverKey, type Senders } from '../../src/notify/delivery.ts';
 import type { DeliveryPort, WaitingDelivery } from '../../src/notify/dispatcher.ts';
-import { createSenders } from '../../src/notify/senders.ts';
 
 /** 2026-11-21T08:00:00Z. */
 export const NOW_MS = 1_795_248_000_000;
@@ -172,12 +171,6 @@ export class ManualTime {
     return passedMs;
   }
 }
-
-export const quiet = createSenders({
-  clock: { now: () => NOW_MS },
-  terminal: process.stdout,
-  colour: false,
-});
 
 /** A sender that is told by the test how each attempt ends. */
 export function scripted(
