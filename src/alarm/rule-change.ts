@@ -1,32 +1,24 @@
-/** What a run of the old rule leaves to the new one of the same name. */
-import type { AlarmRule, AlarmTransition } from '../model/alarm.ts';
+/** What a rule leaves to its next form. */
+import type { AlarmRule } from '../model/alarm.ts';
 import { identityOf } from '../model/rollup.ts';
-import { compileRule, evaluationOf } from './compile.ts';
-import { RuleRun } from './rule-run.ts';
-
-export interface RuleChange {
-  readonly run: RuleRun;
-  /** Everything that was not ok, as ended by the change; none if the states live on. */
-  readonly ended: readonly AlarmTransition[];
-}
+import { compileRule } from './compile.ts';
+import type { SavedRun } from './rule-run.ts';
 
 /**
- * Only other texts: the states live on. Other bounds or times, but the same events counted alike: what was not ok ends, and the
- * groups are remembered, so that one that has been silent for an hour is still missed. Anything else: a new beginning.
- * Whoever stores rows of the run replaces all of them by those of `run.snapshot()`.
+ * Where the changed rule begins, if its alarms are not the same any more (`evaluationOf`): where the former one was, because what
+ * lies before was that one's to judge. With the same events counted alike it remembers the groups, so that one that has been
+ * silent for an hour is still missed; no group has a state. `recall` finds the groups that have events.
  */
-export function replaceRule(old: RuleRun, rule: AlarmRule): RuleChange {
-  const isSameAlarm = evaluationOf(old.rule) === evaluationOf(rule);
-  if (isSameAlarm) return { run: new RuleRun(rule, old.snapshot()), ended: [] };
-  const { progressMs } = old;
-  const widerMs = rule.windowMs - old.rule.windowMs;
-  const groups = [...old.groups()]
-    .filter(({ group }) => group.length === rule.groupBy.length)
-    // Its last event was a window before it was last seen; another window sees it for another time.
+export function afterChange(former: SavedRun, was: AlarmRule, rule: AlarmRule): SavedRun {
+  const progressMs = former.progressMs - (former.progressMs % rule.everyMs);
+  if (foldOf(was) !== foldOf(rule)) return { progressMs, groups: [] };
+  // A group's last event was a window before it was last seen; another window sees it for another time.
+  const widerMs = rule.windowMs - was.windowMs;
+  const groups = former.groups
+    .filter(({ group }) => group.length > 0 && group.length === rule.groupBy.length)
+    .slice(0, rule.groupsMax)
     .map(({ group, seenMs }) => ({ group, seenMs: seenMs + widerMs, active: null }));
-  const ended = old.end('ruleChanged');
-  const goesOn = progressMs !== undefined && foldOf(old.rule) === foldOf(rule);
-  return { run: goesOn ? new RuleRun(rule, { progressMs, groups }) : new RuleRun(rule), ended };
+  return { progressMs, groups };
 }
 
 /** Equal if partitions go on with the same rows: how long they are kept, and how many series there may be, does not count. */

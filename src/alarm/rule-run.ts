@@ -134,8 +134,9 @@ export class RuleRun {
     for (let id = 0; id < input.groupCount; id++) {
       if (!input.hasEvents[id]) continue;
       // In error every group is saved: one that is not was refused.
+      const isRefused = this.#error !== undefined || this.#groups.size >= this.rule.groupsMax;
       const known = this.#byId[id];
-      const group = known ?? (this.#error ? undefined : this.#begin(input.labels(id), id, 0));
+      const group = known ?? (isRefused ? undefined : this.#begin(input.labels(id), id, 0));
       if (group === undefined) continue;
       group.seenMs = input.atMs;
       group.isSilent = false;
