@@ -114,7 +114,7 @@ export const rule = written.transform((value, context): AlarmRule => {
               'expected exactly one condition: "above" and/or "below", "change", "anomaly" or "noData"',
           },
         ]
-      : conditionConflicts(condition)),
+      : conditionConflicts(condition, value.window)),
     ...windowConflicts(value, condition),
     ...escalationConflicts(value),
     ...nameConflicts(value),
@@ -258,8 +258,9 @@ function isSilenceAbnormal(condition: AlarmCondition): boolean {
   }
 }
 
-function conditionConflicts(condition: AlarmCondition): Conflict[] {
-  if (condition.kind !== 'threshold' && condition.kind !== 'change') return [];
+function conditionConflicts(condition: AlarmCondition, windowMs: number): Conflict[] {
+  if (condition.kind === 'anomaly') return anomalyConflicts(condition.weeks, windowMs);
+  if (condition.kind === 'noData') return [];
   const at = condition.kind === 'change' ? ['change'] : [];
   const { above, below } = condition;
   const conflicts: Conflict[] = [];
@@ -279,6 +280,12 @@ function conditionConflicts(condition: AlarmCondition): Conflict[] {
     });
   }
   return conflicts;
+}
+
+/** A longer window has one sample a week, and two make no baseline. */
+function anomalyConflicts(weeks: number, windowMs: number): Conflict[] {
+  const message = 'expected at least 3 for a window of more than 30 minutes';
+  return windowMs > 30 * MINUTE_MS && weeks < 3 ? [{ path: ['anomaly', 'weeks'], message }] : [];
 }
 
 function windowConflicts(value: Written, condition: AlarmCondition | undefined): Conflict[] {

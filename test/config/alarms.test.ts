@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -13,6 +13,7 @@ import { formatProblem, loadConfig } from '../../src/config.ts';
 import type { AlarmRule } from '../../src/model/alarm.ts';
 import { isSafePattern } from '../../src/model/safe-pattern.ts';
 
+const EXAMPLE = new URL('../../deploy/streamgauge.example.yaml', import.meta.url);
 const MINUTE = 60_000;
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
 
@@ -149,6 +150,10 @@ const WRONG: readonly [raw: object, expected: RegExp][] = [
   [
     { above: undefined, anomaly: {}, every: '10s' },
     /^every: expected whole minutes, because the rule compares with past days/,
+  ],
+  [
+    { above: undefined, anomaly: { weeks: 2 }, window: '1h' },
+    /^anomaly\.weeks: expected at least 3/,
   ],
   [{ above: undefined, change: {} }, /^change: expected "above" or "below"/],
   [
@@ -307,6 +312,19 @@ test('what is in force, written as a file, gives the same alarms again', (t) => 
   t.true(first.ok, first.ok ? '' : first.error.map(formatProblem).join('\n'));
   const again = load(t, first.ok ? first.value.asYaml : '');
   t.deepEqual(again.ok && again.value.config.alarms, first.ok && first.value.config.alarms);
+});
+
+test('what the example file shows of alarms is usable once it is no comment any more', (t) => {
+  const text = readFileSync(EXAMPLE, 'utf8');
+  const alarms = text.slice(text.indexOf('\nalarms:'), text.indexOf('\nlogging:'));
+  const shown = alarms
+    .replaceAll(/^ {2}# {2}/gm, '  ')
+    .replaceAll(/^( {2}\w+): \[\].*$/gm, '$1:')
+    .replace('whsec_…', SECRET);
+  const loaded = load(t, shown);
+  t.true(loaded.ok, loaded.ok ? '' : loaded.error.map(formatProblem).join('\n'));
+  const sizes = Object.values(loaded.ok ? loaded.value.config.alarms : {}).map((x) => x.length);
+  t.deepEqual(sizes, [1, 4, 1, 1, 1]);
 });
 
 test('names that are unknown or used twice are found, with their place', (t) => {
