@@ -118,7 +118,7 @@ export interface DeliveryQuery {
 }
 
 export interface BoardView {
-  /** Event time between what partitions have closed and what the slowest rule has evaluated; 0 without rules. */
+  /** How far the newest tick of the slowest rule lies behind the clock, its lateness not counted; 0 without rules. */
   readonly lagMs: number;
   /** Ticks of rules since the start of the process. */
   readonly evaluations: number;

@@ -1,0 +1,194 @@
+/**
+ * The alarm board at work: evaluates rules on what partitions have closed, asks the machine who is told, and writes all
+ * of it in one commit before anybody hears of it. Everything it knows is in the store and in the partitions' rows; after a
+ * crash it is loaded and goes on.
+ */
+import type { BoardView, HistoryEntry } from '../../src/model/alarm-board.ts';
+import type { Clock } from '../../src/model/clock.ts';
+import type { Logger } from '../../src/model/logger.ts';
+import type { Receiver, ReceiverRef } from '../../src/model/notification.ts';
+import type { Partials } from '../../src/model/partials.ts';
+import type { ListingStore, StateOp } from '../../storage/state/state.ts';
+import { countStates } from './alarm-views.ts';
+import { Archive } from './archive.ts';
+import { type ConfiguredAlarms, Declarations } from './declarations.ts';
+import type { Deliveries } from './deliveries.ts';
+import { PROGRESS_COMMIT_MS, SLICE_MS } from './limits.ts';
+import { BoardMachine } from './machine.ts';
+import { boardOps, loadBoard, type StoredBoard } from './rows.ts';
+import { RuleSet, type RuleTransitions } from './rule-set.ts';
+
+/** Who sends what the board decides: the dispatcher. */
+export interface Sender {
+  setReceivers(receivers: readonly Receiver[]): void;
+  wake(receiver: ReceiverRef): void;
+}
+
+export interface BoardOptions {
+  readonly store: ListingStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly config: ConfiguredAlarms;
+  /** Follows nothing yet. */
+  readonly partials: () => Partials;
+  readonly deliveries: Deliveries;
+  readonly sender: Sender;
+  /** Told of what has been committed. */
+  readonly onChanges: (changes: readonly HistoryEntry[]) => void;
+}
+
+export class Board {
+  readonly declarations: Declarations;
+  readonly rules: RuleSet;
+  readonly machine: BoardMachine;
+  readonly #options: BoardOptions;
+  readonly #archive: Archive;
+  /** To be written with the next commit. */
+  #ops: StateOp[] = [];
+  #isMoreToDo = false;
+
+  static async load(options: BoardOptions): Promise<Board> {
+    const { store, deliveries } = options;
+    const stored = await loadBoard(store);
+    const board = new Board(options, stored, await Archive.load(store));
+    const waitingFor = await deliveries.recount();
+    board.#showReceivers();
+    for (const receiver of waitingFor) {
+      if (!board.isSentTo(receiver)) await deliveries.cancelAll(receiver);
+    }
+    await board.commit();
+    board.tellSender();
+    return board;
+  }
+
+  constructor(options: BoardOptions, stored: StoredBoard, archive: Archive) {
+    this.#options = options;
+    this.#archive = archive;
+    this.declarations = new Declarations(options.config, stored.declared);
+    this.rules = new RuleSet(options.partials());
+    this.machine = new BoardMachine(this.declarations.settings(), stored.board, this.nowMs);
+    const runs = new Map(stored.runs.map((run) => [nameKey(run.rule), run]));
+    for (const rule of this.declarations.rules.all()) {
+      this.apply(this.rules.put(rule, runs.get(nameKey(rule))));
+      runs.delete(nameKey(rule));
+    }
+    for (const run of runs.values()) this.apply(this.rules.remove(run));
+  }
+
+  get nowMs(): number {
+    return this.#options.clock.now();
+  }
+
+  /** True: there is more to do at once, but questions come first. */
+  async tick(): Promise<boolean> {
+    const { clock } = this.#options;
+    const beganMs = clock.now();
+    if (!this.#isMoreToDo) await this.rules.poll();
+    this.#isMoreToDo = await this.rules.evaluate(
+      () => clock.now() - beganMs < SLICE_MS,
+      (made) => this.#take(made),
+    );
+    this.rules.renew();
+    this.machine.advance(this.nowMs);
+    await this.commit();
+    return this.#isMoreToDo;
+  }
+
+  /** What a change of rules has brought about; `commit` writes it. */
+  apply({
+    ended,
+    ops,
+  }: {
+    readonly ended: readonly RuleTransitions[];
+    readonly ops: StateOp[];
+  }): void {
+    for (const made of ended) this.#take(made);
+    this.#ops.push(...ops);
+  }
+
+  write(...ops: readonly StateOp[]): void {
+    this.#ops.push(...ops);
+  }
+
+  /** Rules, receivers or routes are others. */
+  configure(): void {
+    this.machine.configure(this.declarations.settings(), this.nowMs);
+    this.#showReceivers();
+  }
+
+  /** The receivers as they are now. Call it when they are committed. */
+  tellSender(): void {
+    const { receivers } = this.declarations;
+    this.#options.sender.setReceivers(
+      receivers.all().filter((receiver) => this.isSentTo(receiver)),
+    );
+  }
+
+  isSentTo(receiver: ReceiverRef): boolean {
+    const { receivers } = this.declarations;
+    return receivers.get(receiver) !== undefined && this.machine.disabled(receiver) === undefined;
+  }
+
+  /** Writes everything since the last commit, then says it. Synced if it holds what the logs cannot give back. */
+  async commit(): Promise<void> {
+    const { store, deliveries, sender, onChanges } = this.#options;
+    const { nowMs } = this;
+    const ops = this.#ops;
+    this.#ops = [];
+    const isCommand = ops.length > 0;
+    ops.push(...this.rules.takeOps(nowMs, PROGRESS_COMMIT_MS));
+    const changes = this.machine.hasChanges ? this.machine.takeChanges() : undefined;
+    if (changes !== undefined) {
+      ops.push(...boardOps(changes), ...(await this.#archive.opsFor(changes, nowMs)));
+    }
+    if (ops.length === 0) return;
+    const { history = [], deliveries: made = [] } = changes ?? {};
+    const isSynced = isCommand || history.length + made.length > 0;
+    await store.commit(ops, isSynced ? 'synced' : undefined);
+    for (const delivery of made) deliveries.made(delivery);
+    for (const { notification } of made) {
+      sender.wake({ tenant: notification.tenant, name: notification.receiver });
+    }
+    this.#log(history);
+    if (history.length > 0) onChanges(history);
+  }
+
+  view(): BoardView {
+    let lagMs = 0;
+    for (const { rule, run } of this.rules.all()) {
+      const { progressMs } = run;
+      if (progressMs === undefined) continue;
+      lagMs = Math.max(lagMs, this.nowMs - progressMs - rule.everyMs - rule.latenessMs);
+    }
+    return {
+      lagMs,
+      evaluations: this.rules.evaluations,
+      alarms: countStates(this.rules.all()),
+      waitingDeliveries: this.#options.deliveries.waitingTotal,
+    };
+  }
+
+  #take({ rule, transitions }: RuleTransitions): void {
+    this.machine.take(rule, transitions, this.nowMs);
+  }
+
+  #showReceivers(): void {
+    const { receivers } = this.declarations;
+    this.#options.deliveries.setDisabled(
+      receivers.all().filter((receiver) => !this.isSentTo(receiver)),
+    );
+  }
+
+  #log(history: readonly HistoryEntry[]): void {
+    for (const { alarm, transition } of history) {
+      const fields = { alarm, ...transition };
+      const { to, severity } = transition;
+      const isBad = to !== 'ok' && to !== 'pending' && severity !== 'info';
+      if (isBad) this.#options.log.warn(fields, 'an alarm changed its state');
+      else this.#options.log.info(fields, 'an alarm changed its state');
+    }
+  }
+}
+
+const nameKey = ({ tenant, name }: { readonly tenant: string; readonly name: string }): string =>
+  JSON.stringify([tenant, name]);

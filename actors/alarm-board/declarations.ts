@@ -1,0 +1,159 @@
+/**
+ * Rules, receivers and routes: those of the configuration, which only it can change, and those that were added while the
+ * server ran. Where both have a name, the configuration's counts.
+ */
+import type { AlarmRule } from '../../src/model/alarm.ts';
+import type { AlarmProblem, Source } from '../../src/model/alarm-board.ts';
+import type {
+  Inhibition,
+  Receiver,
+  ReceiverRef,
+  Route,
+  TimeInterval,
+} from '../../src/model/notification.ts';
+import { RECEIVERS_PER_TENANT_MAX, RULES_PER_TENANT_MAX } from './limits.ts';
+import type { BoardSettings } from './machine.ts';
+import type { Declared } from './rows.ts';
+
+export interface ConfiguredAlarms {
+  readonly rules: readonly AlarmRule[];
+  readonly receivers: readonly Receiver[];
+  readonly routes: readonly Route[];
+  readonly inhibitions: readonly Inhibition[];
+  readonly timeIntervals: readonly TimeInterval[];
+  readonly externalUrl: string;
+}
+
+/** What counts of the rules that were declared here and there. */
+export const rulesInEffect = (
+  config: readonly AlarmRule[],
+  declared: readonly AlarmRule[],
+): AlarmRule[] => new Names(config, declared).all();
+
+interface Named {
+  readonly tenant: string;
+  readonly name: string;
+}
+
+const keyOf = ({ tenant, name }: Named): string => JSON.stringify([tenant, name]);
+
+/** What exists of one kind. */
+class Names<T extends Named> {
+  readonly #config: ReadonlyMap<string, T>;
+  readonly #own: Map<string, T>;
+
+  constructor(config: readonly T[], own: readonly T[]) {
+    this.#config = new Map(config.map((each) => [keyOf(each), each]));
+    this.#own = new Map(own.map((each) => [keyOf(each), each]));
+  }
+
+  /** The configuration's, then the others by name: an order that does not depend on when they were added. */
+  all(): T[] {
+    const own = [...this.#own].filter(([key]) => !this.#config.has(key));
+    own.sort(([a], [b]) => (a < b ? -1 : 1));
+    return [...this.#config.values(), ...own.map(([, each]) => each)];
+  }
+  own(): T[] {
+    return this.all().filter((each) => this.sourceOf(each) === 'mutation');
+  }
+  get(name: Named): T | undefined {
+    return this.#config.get(keyOf(name)) ?? this.#own.get(keyOf(name));
+  }
+  sourceOf(name: Named): Source {
+    return this.#config.has(keyOf(name)) ? 'config' : 'mutation';
+  }
+  put(each: T): void {
+    this.#own.set(keyOf(each), each);
+  }
+  delete(name: Named): boolean {
+    return this.#own.delete(keyOf(name));
+  }
+}
+
+export class Declarations {
+  readonly rules: Names<AlarmRule>;
+  readonly receivers: Names<Receiver>;
+  readonly #config: ConfiguredAlarms;
+  readonly #routes: Map<string, readonly Route[]>;
+
+  constructor(config: ConfiguredAlarms, declared: Declared) {
+    this.#config = config;
+    this.rules = new Names(config.rules, declared.rules);
+    this.receivers = new Names(config.receivers, declared.receivers);
+    this.#routes = new Map(declared.routes);
+  }
+
+  routes(tenant: string): { readonly config: readonly Route[]; readonly own: readonly Route[] } {
+    return { config: this.#config.routes, own: this.#routes.get(tenant) ?? [] };
+  }
+  setRoutes(tenant: string, routes: readonly Route[]): void {
+    this.#routes.set(tenant, routes);
+  }
+
+  settings(): BoardSettings {
+    const { routes, inhibitions, timeIntervals, externalUrl } = this.#config;
+    const own = Map.groupBy(this.receivers.own(), ({ tenant }) => tenant);
+    return {
+      rules: this.rules.all(),
+      receivers: this.receivers.all(),
+      routes,
+      ownRoutes: this.#routes,
+      ownReceivers: new Map(
+        Array.from(own, ([tenant, receivers]) => [tenant, receivers.map(({ name }) => name)]),
+      ),
+      inhibitions,
+      timeIntervals,
+      externalUrl,
+    };
+  }
+
+  /** Why a rule cannot be added or removed here. */
+  problemsOfRule(name: Named): AlarmProblem[] {
+    return problemsOf(this.rules, name, RULES_PER_TENANT_MAX, 'rules');
+  }
+
+  problemsOfReceiver(name: ReceiverRef, kind?: Receiver['kind']): AlarmProblem[] {
+    if (kind === 'file') {
+      return [
+        { path: 'file', message: 'only the configuration may declare receivers that write files' },
+      ];
+    }
+    return problemsOf(this.receivers, name, RECEIVERS_PER_TENANT_MAX, 'receivers');
+  }
+
+  problemsOfRoutes(tenant: string, routes: readonly Route[]): AlarmProblem[] {
+    const intervals = new Set(this.#config.timeIntervals.map(({ name }) => name));
+    return routes.flatMap(({ receiver, muteIn, activeIn }, i) => {
+      const unknown = [...muteIn, ...activeIn].filter((name) => !intervals.has(name));
+      return [
+        ...(this.receivers.get({ tenant, name: receiver }) === undefined
+          ? [{ path: `${i}.receiver`, message: `there is no receiver "${receiver}"` }]
+          : []),
+        ...unknown.map((name) => ({
+          path: `${i}.muteIn`,
+          message: `there is no time interval "${name}"`,
+        })),
+      ];
+    });
+  }
+}
+
+function problemsOf<T extends Named>(
+  names: Names<T>,
+  name: Named,
+  max: number,
+  what: string,
+): AlarmProblem[] {
+  if (names.get(name) !== undefined) {
+    return names.sourceOf(name) === 'mutation'
+      ? []
+      : [
+          {
+            path: 'name',
+            message: `"${name.name}" is declared in the configuration: change it there`,
+          },
+        ];
+  }
+  const count = names.own().filter(({ tenant }) => tenant === name.tenant).length;
+  return count < max ? [] : [{ path: '', message: `a tenant may add at most ${max} ${what}` }];
+}

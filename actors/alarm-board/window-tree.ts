@@ -1,0 +1,128 @@
+/**
+ * The closed buckets of one rollup, such that any run of them can be merged with few merges: a tree over time whose nodes
+ * are aligned runs of 1, 2, 4, 8 ... ticks, packed like stored rows. A window of n ticks is at most 2 log2(n) nodes,
+ * and a node is merged once, when a window first needs it; a window that slides by a tick therefore costs a few merges
+ * instead of n. Which nodes make up a window depends on its edges alone, so that sums of fractions come out the same
+ * whenever, and in whatever steps, the buckets were learned.
+ *
+ * Memory: the rows of the ticks that are kept, packed (a series of a count takes some 3 bytes, of a quantile what its
+ * sketch takes), and at most as much again for the longer runs.
+ */
+import { BucketFold } from '../../src/aggregate/bucket-fold.ts';
+import { encodeRow, mergeRowInto } from '../../src/aggregate/bucket-row.ts';
+import { layoutOf } from '../../src/aggregate/layout.ts';
+import type { PartialRow } from '../../src/model/partials.ts';
+import type { RollupDefinition } from '../../src/model/rollup.ts';
+
+/** A row per column group. */
+type Node = readonly (Uint8Array | undefined)[];
+const EMPTY: Node = [];
+
+export class WindowTree {
+  readonly #stepMs: number;
+  /** For windows, and for nodes in the making. */
+  readonly #window: BucketFold;
+  readonly #making: BucketFold;
+  readonly #columnGroups: number;
+  /** By level: nodes of 2^level ticks by their number. Level 0 holds ticks with events, ascending; others what was needed. */
+  readonly #levels: Map<number, Node>[] = [new Map()];
+
+  constructor(rollup: RollupDefinition, stepMs: number) {
+    const layout = layoutOf(rollup);
+    this.#stepMs = stepMs;
+    this.#window = new BucketFold(layout);
+    this.#making = new BucketFold(layout);
+    this.#columnGroups = layout.sketches.length + 1;
+  }
+
+  /** One bucket with all its rows. Ascending; one that is left out is empty. */
+  add(bucketMs: number, rows: readonly PartialRow[]): void {
+    this.#making.reset();
+    for (const { group, bytes, outputOf } of rows) {
+      mergeRowInto(this.#making, group, bytes, outputOf);
+    }
+    const node = this.#encoded();
+    if (node.length > 0) this.#level(0).set(bucketMs / this.#stepMs, node);
+  }
+
+  /** Merges the buckets that begin in `[fromMs, toMs)`. The answer is good until the next call. */
+  merge(fromMs: number, toMs: number): BucketFold {
+    const fold = this.#window;
+    fold.reset();
+    const end = toMs / this.#stepMs;
+    for (let at = fromMs / this.#stepMs; at < end; ) {
+      let size = 1;
+      let level = 0;
+      while (at % (2 * size) === 0 && at + 2 * size <= end) {
+        size *= 2;
+        level++;
+      }
+      mergeNode(fold, this.#node(level, at / size));
+      at += size;
+    }
+    return fold;
+  }
+
+  /** The first bucket with events that begins at or behind it. */
+  firstFrom(fromMs: number): number | undefined {
+    for (const tick of this.#level(0).keys()) {
+      if (tick * this.#stepMs >= fromMs) return tick * this.#stepMs;
+    }
+    return undefined;
+  }
+
+  /** Forgets the buckets that begin before it. */
+  dropBefore(fromMs: number): void {
+    const first = fromMs / this.#stepMs;
+    this.#levels.forEach((nodes, level) => {
+      for (const at of nodes.keys()) {
+        if (at * 2 ** level >= first) {
+          // Longer runs are made in no particular order.
+          if (level === 0) break;
+          continue;
+        }
+        nodes.delete(at);
+      }
+    });
+  }
+
+  #node(level: number, at: number): Node {
+    const nodes = this.#level(level);
+    const known = nodes.get(at);
+    if (known !== undefined) return known;
+    if (level === 0) return EMPTY;
+    const node = this.#joined(this.#node(level - 1, 2 * at), this.#node(level - 1, 2 * at + 1));
+    nodes.set(at, node);
+    return node;
+  }
+
+  #joined(first: Node, second: Node): Node {
+    if (first.length === 0) return second;
+    if (second.length === 0) return first;
+    this.#making.reset();
+    mergeNode(this.#making, first);
+    mergeNode(this.#making, second);
+    return this.#encoded();
+  }
+
+  #encoded(): Node {
+    if (this.#making.slots === 0) return EMPTY;
+    return Array.from({ length: this.#columnGroups }, (_, group) => encodeRow(this.#making, group));
+  }
+
+  #level(level: number): Map<number, Node> {
+    let nodes = this.#levels[level];
+    if (nodes === undefined) {
+      nodes = new Map();
+      this.#levels[level] = nodes;
+    }
+    return nodes;
+  }
+}
+
+function mergeNode(fold: BucketFold, node: Node): void {
+  for (let group = 0; group < node.length; group++) {
+    const row = node[group];
+    if (row !== undefined) mergeRowInto(fold, group, row);
+  }
+}
