@@ -4,6 +4,7 @@
  */
 import type { AlarmMeasure, AlarmRule } from '../model/alarm.ts';
 import type { Measure, Resolution, RollupDefinition, RollupFilter } from '../model/rollup.ts';
+import { SERVER_STREAM } from '../model/server-alarms.ts';
 import { historyMs } from './windows.ts';
 
 /** Begins the names of the rollups of rules. No rollup of the configuration can have it: a dot is not allowed there. */
@@ -31,9 +32,10 @@ export function compileRule(rule: AlarmRule): CompiledRule {
   return { value, over: rollup(rule, `${name}.over`, rule.over.measure, rule.over.filter) };
 }
 
-/** All rollups that these rules need, in the order of the rules. */
+/** All rollups that partitions keep for these rules, in the order of the rules. The server samples itself without them. */
 export function rollupsOf(rules: readonly AlarmRule[]): RollupDefinition[] {
   return rules.flatMap((rule) => {
+    if (rule.stream === SERVER_STREAM) return [];
     const { value, over } = compileRule(rule);
     return over === undefined ? [value] : [value, over];
   });

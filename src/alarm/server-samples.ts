@@ -1,0 +1,83 @@
+/** Readings of the server as samples that rules look at: what has grown since the last reading, and how late is late. */
+import type { ServerReading, ServerSample } from '../model/server-alarms.ts';
+import { SERVER_TICK_MS } from '../model/server-alarms.ts';
+
+/** Ends of the log that are remembered: an hour. A partition that is further behind is said to be an hour behind. */
+const ENDS_MAX = 3_600_000 / SERVER_TICK_MS;
+
+export class ServerSampler {
+  #before: ServerReading | undefined;
+  /** Where the log ended when, ascending. */
+  readonly #ends: { readonly atMs: number; readonly offset: number }[] = [];
+
+  /** Of readings in the order of time. */
+  samplesOf(reading: ServerReading): ServerSample[] {
+    const before = this.#before;
+    this.#before = reading;
+    const { atMs, log } = reading;
+    this.#ends.push({ atMs, offset: log.durableOffset });
+    if (this.#ends.length > ENDS_MAX) this.#ends.shift();
+    return [...this.#levels(reading), ...(before === undefined ? [] : growth(before, reading))];
+  }
+
+  #levels(reading: ServerReading): ServerSample[] {
+    const { log, diskFreeBytes, actors, receivers, boardLagMs, unbalancedLines } = reading;
+    return [
+      ...reading.partitions.map(({ partition, appliedOffset, lagBytes }) =>
+        sample(
+          'ingest_lag_s',
+          lagBytes === 0 ? 0 : this.#behindMs(appliedOffset, reading.atMs) / 1_000,
+          String(partition),
+        ),
+      ),
+      sample('log_used', log.usedBytes / log.bytesMax),
+      sample('log_refusing', Number(log.isRefusing)),
+      ...(diskFreeBytes === undefined ? [] : [sample('disk_free_bytes', diskFreeBytes)]),
+      ...actors.map(({ path, hasFailed }) => sample('failed', Number(hasFailed), path)),
+      sample('unbalanced_lines', unbalancedLines),
+      ...receivers.map(({ receiver, isGone }) => sample('gone', Number(isGone), receiver)),
+      sample('board_lag_s', boardLagMs / 1_000),
+    ];
+  }
+
+  /** For how long what lies behind this offset has been durable; exact to one tick, and at least that. */
+  #behindMs(appliedOffset: number, nowMs: number): number {
+    const first = this.#ends.find(({ offset }) => offset > appliedOffset);
+    return first === undefined ? 0 : nowMs - first.atMs;
+  }
+}
+
+function growth(before: ServerReading, now: ServerReading): ServerSample[] {
+  const rejected = grown(before.eventsRejected, now.eventsRejected);
+  const partitions = new Map(before.partitions.map((each) => [each.partition, each]));
+  const actors = new Map(before.actors.map((each) => [each.path, each]));
+  const receivers = new Map(before.receivers.map((each) => [each.receiver, each]));
+  return [
+    sample('rejected', rejected),
+    sample('received', rejected + grown(before.eventsAccepted, now.eventsAccepted)),
+    ...now.partitions.flatMap(({ partition, commits, commitMsTotal }) => {
+      const old = partitions.get(partition);
+      if (old === undefined) return [];
+      const label = String(partition);
+      return [
+        sample('commit_ms', grown(old.commitMsTotal, commitMsTotal), label),
+        sample('commits', grown(old.commits, commits), label),
+      ];
+    }),
+    ...now.actors.map(({ path, restarts }) =>
+      sample('restarts', grown(actors.get(path)?.restarts ?? restarts, restarts), path),
+    ),
+    ...now.receivers.map(({ receiver, deadDeliveries }) =>
+      sample('dead', grown(receivers.get(receiver)?.deadDeliveries ?? 0, deadDeliveries), receiver),
+    ),
+  ];
+}
+
+/** A counter that has begun anew counts from zero. */
+const grown = (before: number, now: number): number => (now < before ? now : now - before);
+
+const sample = (field: string, value: number, ...labels: string[]): ServerSample => ({
+  field,
+  labels,
+  value,
+});
