@@ -4,11 +4,15 @@
  */
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { rulesInEffect } from '../actors/alarm-board/declarations.ts';
+import { loadDeclared } from '../actors/alarm-board/rows.ts';
 import { loadHead } from '../actors/partition/snapshot.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { createJournalShared } from '../storage/log/journal-shared.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
 import { openState } from '../storage/state/rocksdb.ts';
+import type { StateReader } from '../storage/state/state.ts';
+import { rollupsOf } from './alarm/compile.ts';
 import type { RunningServer } from './cli/start.ts';
 import type { Config } from './config.ts';
 import { prepareDataDir } from './data-dir.ts';
@@ -17,6 +21,7 @@ import type { Foundation } from './foundation.ts';
 import type { EdgeOptions } from './ingest/options.ts';
 import { createLogger } from './logging.ts';
 import type { AppError } from './model/errors.ts';
+import type { RollupDefinition } from './model/rollup.ts';
 import { startRetention } from './retention.ts';
 import type { JournalHere } from './threads/edge-protocol.ts';
 import { EdgeWorker } from './threads/edge-worker.ts';
@@ -50,7 +55,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
       journalDir: join(config.dataDir, 'journal'),
       shared: createJournalShared(config.partitions),
       progress: createProgress(config.partitions),
-      declarations: new Declarations(state.server.starts, config.rollups),
+      declarations: new Declarations(state.server.starts, await rollupsWanted(config, state)),
       onFailed: (fault) => failed.resolve(fault),
     };
 
@@ -87,6 +92,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
     await close();
     throw error;
   }
+}
+
+/** Those of the configuration, and those that alarm rules are evaluated on, wherever the rules were declared. */
+async function rollupsWanted(config: Config, state: StateReader): Promise<RollupDefinition[]> {
+  const declared = await loadDeclared(state);
+  return [...config.rollups, ...rollupsOf(rulesInEffect(config.alarms.rules, declared.rules))];
 }
 
 /** The edges that append through edge 0 first: it closes the journal. */

@@ -1,5 +1,6 @@
 /** Prometheus metrics, made from the plain numbers that the threads report when somebody looks. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { AlarmNumbers } from './alarm-side.ts';
 import { APPEND_MS_BOUNDS, type EdgeCounts } from './ingest/counters.ts';
 import type { PartitionMetrics } from './threads/protocol.ts';
 
@@ -15,6 +16,8 @@ export interface MetricsSources {
   partitions(): Promise<readonly PartitionMetrics[]>;
   journal(): JournalNumbers;
   subscribers(): number;
+  /** Undefined while the alarm board does not answer. */
+  alarms(): Promise<AlarmNumbers | undefined>;
 }
 
 /** Counters restart from zero with the process, as Prometheus expects. Answers the page's text. */
@@ -23,6 +26,7 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   collectDefaultMetrics({ register: registry });
   const edges = edgeMetrics(registry);
   const partitions = partitionMetrics(registry);
+  const alarms = alarmMetrics(registry);
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `streamgauge_${name}`, help, registers: [registry] });
   const start = gauge('log_start_offset', 'Oldest offset the log keeps.');
@@ -31,13 +35,15 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   const subscribers = gauge('subscribers', 'Open live queries.');
 
   return async () => {
-    const [edgeCounts, partitionNumbers] = await Promise.all([
+    const [edgeCounts, partitionNumbers, alarmNumbers] = await Promise.all([
       sources.edges(),
       sources.partitions(),
+      sources.alarms(),
     ]);
     const journal = sources.journal();
     edges(edgeCounts);
     partitions(partitionNumbers);
+    if (alarmNumbers !== undefined) alarms(alarmNumbers);
     start.set(journal.startOffset);
     end.set(journal.durableOffset);
     refusing.set(journal.refusal === undefined ? 0 : 1);
@@ -82,6 +88,36 @@ function edgeMetrics(registry: Registry): (all: readonly EdgeCounts[]) => void {
     refusals(all.map((edge) => edge.refusals));
     rejected(all.map((edge) => edge.eventsRejected));
     sums(all, () => ({}));
+  };
+}
+
+function alarmMetrics(registry: Registry): (numbers: AlarmNumbers) => void {
+  const labelled = (name: string, help: string, label: string) => ({
+    name: `streamgauge_${name}`,
+    help,
+    labelNames: [label],
+    registers: [registry],
+  });
+  const states = new Gauge(labelled('alarms', 'Groups of alarm rules by their state.', 'state'));
+  const attempts = new Counter(
+    labelled('notifications_total', 'Attempts to deliver, and deliveries given up.', 'outcome'),
+  );
+  const rest = plainNumbers<Pick<AlarmNumbers, 'lagMs' | 'evaluations' | 'waitingDeliveries'>>(
+    registry,
+    {
+      lagMs: ['gauge', 'alarm_lag_milliseconds', 'What the slowest alarm rule is behind.'],
+      evaluations: ['counter', 'alarm_evaluations_total', 'Ticks of alarm rules.'],
+      waitingDeliveries: ['gauge', 'deliveries_waiting', 'Notifications not delivered yet.'],
+    },
+  );
+  return (numbers) => {
+    states.reset();
+    for (const [state, count] of Object.entries(numbers.alarms)) states.set({ state }, count);
+    attempts.reset();
+    for (const [outcome, count] of Object.entries(numbers.outcomes)) {
+      attempts.inc({ outcome }, count);
+    }
+    rest([numbers], () => ({}));
   };
 }
 

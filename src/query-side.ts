@@ -12,12 +12,14 @@ import {
   journalStart,
   sharedRefusal,
 } from '../storage/log/journal-shared.ts';
+import { createAlarmSide } from './alarm-side.ts';
 import type { Foundation } from './foundation.ts';
 import { watchCertificate } from './ingest/certificates.ts';
 import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
 import { systemScheduler } from './query/live-query.ts';
+import { PartialsFeed } from './query/partials-feed.ts';
 import type { PartialsClient, PartitionClient } from './query/ports.ts';
 import { Queries } from './query/queries.ts';
 import { storedRollups } from './query/stored-rollups.ts';
@@ -29,6 +31,11 @@ import { type Progress, progressMovedFrom, progressTicks } from './threads/progr
 /** How long operators' questions wait for a partition thread. */
 const SYSTEM_TIMEOUT_MS = 2_000;
 
+export interface QuerySide extends Pick<QueryListener, 'url'> {
+  /** Takes no more questions, and stops the alarm board in good order. */
+  close(): Promise<void>;
+}
+
 /** Rejects if the address is taken or the TLS files cannot be used. */
 export async function startQuerySide(
   base: Foundation,
@@ -36,18 +43,25 @@ export async function startQuerySide(
   edges: readonly EdgeWorker[],
   ingestUrl: string,
   readiness: () => readonly string[],
-): Promise<QueryListener> {
+): Promise<QuerySide> {
   const { config, logger, state, journalDir, shared, progress } = base;
   const links = new PartitionLinks(threads);
   const partitions = partitionClient(links, shared, progress);
   const catalog = { rollups: () => config.rollups };
   const stored = storedRollups(state);
   const queries = new Queries({ partitions, stored, catalog });
+  const alarms = createAlarmSide(
+    base,
+    () => new PartialsFeed({ partitions, stored, clock: systemClock }),
+  );
   const system = createSystem({
     state,
     journalDir,
     shared,
-    actors: async () => (await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
+    actors: async () => [
+      ...(await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
+      ...alarms.actors(),
+    ],
     partitions: async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat(),
   });
   const { tls } = config;
@@ -63,6 +77,7 @@ export async function startQuerySide(
       partitions,
       catalog,
       system,
+      alarms: alarms.port,
       clock: systemClock,
       version: manifest.version,
     },
@@ -79,16 +94,19 @@ export async function startQuerySide(
         refusal: sharedRefusal(shared),
       }),
       subscribers: () => queries.live.subscribers,
+      alarms: () => alarms.numbers(),
     }),
     readiness,
     ingestUrl,
   });
   const unwatch = tls && (await watchCertificate(listener, tls, logger));
+  alarms.start(listener.url);
   return {
     ...listener,
-    close() {
+    async close() {
       unwatch?.();
       listener.close();
+      await alarms.close();
     },
   };
 }

@@ -10,6 +10,7 @@ import { Board, type BoardOptions } from './board.ts';
 import * as commands from './commands.ts';
 import { MAILBOX_MAX } from './limits.ts';
 import type { BoardChange, BoardCommand, BoardQuestion, Reply } from './protocol.ts';
+import { rowsFor } from './rule-test.ts';
 
 /** As a partition's: a fault that stays costs little, and nobody has to look after it at night. */
 export const BOARD_RESTART: RestartLimit = {
@@ -44,6 +45,7 @@ export const boardActor = (options: BoardActorOptions): ActorSpec<Board, BoardCo
       case 'silences':
       case 'receivers':
       case 'routes':
+      case 'rowsFor':
       case 'board':
         answer(board, options, command);
         return;
@@ -103,6 +105,9 @@ function answerTo(board: Board, { deliveries }: BoardOptions, question: BoardQue
       return;
     case 'routes':
       question.replyTo(declarations.routes(question.tenant));
+      return;
+    case 'rowsFor':
+      question.replyTo(rowsFor(question.rule, rules.of(question.rule.tenant)));
       return;
     case 'board':
       question.replyTo(board.view());

@@ -46,6 +46,8 @@ export const SLICE_MS = 100;
  * the same, so this only saves the work.
  */
 export const PROGRESS_COMMIT_MS = 10_000;
-/** Ticks that may lie between the windows of a rule; config allows fewer. Rows are kept for twice as many. */
+/** Transitions of a rule that is only tried; it ends there. */
+export const RULE_TEST_TRANSITIONS_MAX = 10_000;
+/** Messages that may wait for the board: questions of people and dashboards. */
 export const MAILBOX_MAX = 256;
 export const ASK_TIMEOUT_MS = 5_000;

@@ -17,6 +17,7 @@ import type {
   Route,
   Silence,
 } from '../../src/model/notification.ts';
+import type { TestRows } from './rule-test.ts';
 
 export type Reply<T> = (answer: T | Error) => void;
 interface To<T> {
@@ -32,6 +33,7 @@ export type BoardQuestion =
   | ({ readonly type: 'silences' } & OfTenant & To<readonly SilenceView[]>)
   | ({ readonly type: 'receivers' } & OfTenant & To<readonly ReceiverView[]>)
   | ({ readonly type: 'routes' } & OfTenant & To<OwnAndConfigured>)
+  | ({ readonly type: 'rowsFor'; readonly rule: AlarmRule } & To<TestRows | undefined>)
   | ({ readonly type: 'board' } & To<BoardView>);
 
 export interface OwnAndConfigured {

@@ -72,7 +72,7 @@ export class RuleTracker {
   get nextMs(): number | undefined {
     const { progressMs } = this.run;
     const next =
-      progressMs === undefined ? this.#sinceMs + this.rule.everyMs : progressMs + this.rule.everyMs;
+      progressMs === undefined ? this.sinceMs + this.rule.everyMs : progressMs + this.rule.everyMs;
     return next <= this.closedToMs ? next : undefined;
   }
 
@@ -95,7 +95,7 @@ export class RuleTracker {
       this.#mustRecall = false;
     }
     if (this.#passOver(atMs)) return [];
-    const compared = await this.#earlier.at(atMs, this.#sinceMs, this.#windows, this.#labels);
+    const compared = await this.#earlier.at(atMs, this.sinceMs, this.#windows, this.#labels);
     if (compared === undefined) return undefined;
     const transitions = this.run.tick({ ...this.#input(atMs), ...compared });
     this.#windows.dropBefore(atMs + this.rule.everyMs - lookBackMs(this.rule));
@@ -113,8 +113,8 @@ export class RuleTracker {
     return true;
   }
 
-  /** What came before was counted on no side, or on one only. */
-  get #sinceMs(): number {
+  /** What came before was counted on no side, or on one only. NaN: that is not known yet. */
+  get sinceMs(): number {
     return Math.max(...this.#sides.map(({ sinceMs }) => sinceMs));
   }
 
@@ -124,7 +124,7 @@ export class RuleTracker {
     const groups = this.#groups;
     return {
       atMs,
-      sinceMs: this.#sinceMs,
+      sinceMs: this.sinceMs,
       groupCount: groups.count,
       labels: (id) => groups.labels(id),
       values,
