@@ -14,18 +14,20 @@ const CUT = '…';
 const QUOTES = '"\'`';
 
 /** Each begins at the start of a word and ends after a bounded number of characters. */
-const SHAPES: readonly RegExp[] = [
-  // ISO 8601, perhaps without its time or its zone.
-  /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?(?!\w)/y,
-  // UUID.
-  /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}(?!\w)/iy,
-  // IPv4, perhaps with a port.
-  /\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?(?!\w)/y,
-  // IPv6: at least two colons, and a digit somewhere.
-  /(?=[\da-f:]{0,44}\d)(?:[\da-f]{1,4}:|:){2,8}(?:[\da-f]{1,4})?(?!\w)/iy,
-  // E-mail.
-  /[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/y,
-];
+const SHAPES = {
+  /** ISO 8601, perhaps without its time or its zone; IPv4, perhaps with a port. */
+  digit: [
+    /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?(?!\w)/y,
+    /\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?(?!\w)/y,
+  ],
+  /** UUID; IPv6: at least two colons, and a digit somewhere. */
+  hex: [
+    /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}(?!\w)/iy,
+    /(?=[\da-f:]{0,44}\d)(?:[\da-f]{1,4}:|:){2,8}(?:[\da-f]{1,4})?(?!\w)/iy,
+  ],
+  /** E-mail. */
+  any: [/[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/y],
+} as const;
 const HEX = /^(?:0x[\da-f]+|(?=.*\d)[\da-f]{8,})$/i;
 
 /** Numbers, hexadecimal ids, UUIDs, addresses, times, quoted texts and long tokens become `?`. */
@@ -75,11 +77,21 @@ function quotedAt(text: string, at: number, isInWord: boolean): Piece | undefine
 }
 
 function shapeAt(text: string, at: number): Piece | undefined {
-  for (const shape of SHAPES) {
+  const code = text.charCodeAt(at);
+  const end =
+    (isDigit(code) ? shapeEnd(SHAPES.digit, text, at) : 0) ||
+    (isDigit(code) || (code | LOWER) <= LETTER_F ? shapeEnd(SHAPES.hex, text, at) : 0) ||
+    shapeEnd(SHAPES.any, text, at);
+  return end === 0 ? undefined : { to: wordEnd(text, end), as: '?' };
+}
+
+/** 0 if none of the shapes is there. */
+function shapeEnd(shapes: readonly RegExp[], text: string, at: number): number {
+  for (const shape of shapes) {
     shape.lastIndex = at;
-    if (shape.test(text)) return { to: wordEnd(text, shape.lastIndex), as: '?' };
+    if (shape.test(text)) return shape.lastIndex;
   }
-  return undefined;
+  return 0;
 }
 
 /** All of a word that is an id, or its first letters or number. */
@@ -137,6 +149,7 @@ function numberEnd(text: string, at: number): number {
 const [PLUS, COMMA, MINUS, POINT] = [0x2b, 0x2c, 0x2d, 0x2e];
 const LOWER = 0x20;
 const LETTER_E = 0x65;
+const LETTER_F = 0x66;
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 
