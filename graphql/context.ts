@@ -1,5 +1,7 @@
 /** What resolvers are given: who asks, and the services that answer. */
 import type { Clock } from '../src/model/clock.ts';
+import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
+import type { AlarmBoardPort } from '../src/query/alarms-port.ts';
 import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
 import type { SystemPort } from '../src/query/system.ts';
@@ -10,6 +12,7 @@ export interface Services {
   readonly partitions: PartitionClient;
   readonly catalog: RollupCatalog;
   readonly system: SystemPort;
+  readonly alarms: AlarmBoardPort;
   readonly clock: Clock;
   readonly version: string;
 }
@@ -17,4 +20,5 @@ export interface Services {
 export interface GraphContext {
   readonly access: Access;
   readonly services: Services;
+  readonly alarmUpdates: AlarmUpdates;
 }

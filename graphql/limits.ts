@@ -29,6 +29,31 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   actors: 3,
   partitions: 3,
   rollups: 1,
+  // Reads up to months of rows.
+  testRule: 40,
+  alarmHistory: 6,
+  deliveries: 6,
+  alarms: 3,
+  delivery: 3,
+  alarmRules: 3,
+  alarmBoard: 3,
+  receivers: 1,
+  silences: 1,
+  routes: 1,
+  // Definitions go through the log to every partition.
+  putRule: 12,
+  removeRule: 12,
+  testReceiver: 12,
+  putReceiver: 6,
+  removeReceiver: 6,
+  enableReceiver: 6,
+  disableReceiver: 6,
+  setRoutes: 6,
+  addSilence: 3,
+  expireSilence: 3,
+  acknowledge: 3,
+  unacknowledge: 3,
+  resendDelivery: 3,
 };
 
 interface Measured {

@@ -1,6 +1,7 @@
 /** The query listener: GraphQL, health, metrics and a first page, on one port. */
 import type { TemplatedApp } from 'uWebSockets.js';
 import type { Logger } from '../src/model/logger.ts';
+import { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { Authorizer } from './authorize.ts';
 import type { Services } from './context.ts';
 import { openExchange } from './http.ts';
@@ -44,7 +45,8 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
   const { host, tls, services, logger, authorize } = options;
   const isLoopback = isLoopbackAddress(host);
   const corsOrigins = options.corsOrigins ?? [];
-  const graph = createGraphServer({ services, logger, graphiql: isLoopback });
+  const alarmUpdates = new AlarmUpdates(services.alarms);
+  const graph = createGraphServer({ services, alarmUpdates, logger, graphiql: isLoopback });
   const scheme = tls === undefined ? 'http' : 'https';
   const urlAt = (port: number) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   let url = '';
@@ -88,6 +90,7 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     replaceCertificate: () => socket.replaceCertificate(),
     close() {
       services.queries.close();
+      alarmUpdates.close();
       sockets.closeAll();
       socket.close();
     },

@@ -1,6 +1,7 @@
 /** GraphQL execution with our limits, masks and access: the same for HTTP, SSE and WebSocket. */
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from '../src/model/logger.ts';
+import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { Access } from './authorize.ts';
 import type { GraphContext, Services } from './context.ts';
 import { maskError } from './error-mask.ts';
@@ -16,6 +17,7 @@ export type GraphServer = YogaServerInstance<RequestContext, GraphContext>;
 
 export interface GraphServerOptions {
   readonly services: Services;
+  readonly alarmUpdates: AlarmUpdates;
   readonly logger: Logger;
   /** Serves the GraphiQL page to browsers. */
   readonly graphiql: boolean;
@@ -33,11 +35,11 @@ const limits: Plugin = {
 };
 
 export function createGraphServer(options: GraphServerOptions): GraphServer {
-  const { services, logger, graphiql } = options;
+  const { services, alarmUpdates, logger, graphiql } = options;
   return createYoga<RequestContext, GraphContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ access }) => ({ access, services }),
+    context: ({ access }) => ({ access, services, alarmUpdates }),
     plugins: [limits],
     maskedErrors: { maskError: (error) => maskError(error, logger) },
     // The mask logs what is worth it, with the id that the client gets.

@@ -5,8 +5,7 @@ import { DEAD_LETTERS_PAGE_MAX } from '../../src/query/limits.ts';
 import { type DeadLetterView, sumLedger } from '../../src/query/system.ts';
 import { demandScope } from '../authorize.ts';
 import type { GraphContext } from '../context.ts';
-
-type Maybe<T> = T | null | undefined;
+import type { Maybe } from './arguments.ts';
 
 export function rollups(
   _: unknown,

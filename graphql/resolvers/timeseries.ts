@@ -5,8 +5,7 @@ import type { LiveMessage } from '../../src/query/live-query.ts';
 import type { MeasureRequest, QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
 import type { Where } from '../../src/query/where.ts';
 import type { GraphContext } from '../context.ts';
-
-type Maybe<T> = T | null | undefined;
+import { given, type Maybe } from './arguments.ts';
 
 interface MeasureArgs {
   readonly op: QueryOp;
@@ -147,10 +146,3 @@ const whereOf = (args: WhereArgs): Where => ({
   ...given('or', args.or?.map(whereOf)),
   ...given('not', args.not && whereOf(args.not)),
 });
-
-/** GraphQL's null and absent are both "not given". */
-function given<K extends string, T>(name: K, value: Maybe<T>): { readonly [name in K]?: T } {
-  return value === null || value === undefined
-    ? {}
-    : ({ [name]: value } as { readonly [name in K]?: T });
-}

@@ -91,3 +91,14 @@ export const LIVE_FAILURES_MAX = 10;
 
 /** Dead letters on one page. */
 export const DEAD_LETTERS_PAGE_MAX = 200;
+
+/** Alarms, changes or deliveries on one page. */
+export const ALARMS_PAGE_MAX = 500;
+/** Subscriptions to alarms. Each is called at every commit that changes an alarm of its tenant. */
+export const ALARM_SUBSCRIBERS_MAX = 1_000;
+export const ALARM_SUBSCRIBERS_PER_TENANT_MAX = 200;
+/**
+ * Changes that wait for one subscriber, about 500 bytes each, shared by all who wait for them. More bridge longer stalls
+ * of a reader without a gap; an outage that changes more alarms at once than this is told as a snapshot.
+ */
+export const ALARM_CHANGES_WAITING_MAX = 2_000;

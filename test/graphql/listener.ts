@@ -4,7 +4,9 @@ import { authorizerFor } from '../../graphql/authorize.ts';
 import { openQueryListener, type QueryListenerOptions } from '../../graphql/server.ts';
 import type { AccessKey } from '../../src/model/access.ts';
 import { systemClock } from '../../src/model/clock.ts';
+import { AppError } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
+import type { AlarmBoardPort } from '../../src/query/alarms-port.ts';
 import { type Scheduler, systemScheduler } from '../../src/query/live-query.ts';
 import { Queries } from '../../src/query/queries.ts';
 import type { SystemPort } from '../../src/query/system.ts';
@@ -37,6 +39,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
       partitions: memory,
       catalog: memory,
       system: { ...NOTHING, ...system },
+      alarms: NO_ALARMS,
       clock: systemClock,
       version: '1.2.3',
     },
@@ -55,6 +58,36 @@ const NOTHING: SystemPort = {
   partitions: async () => [],
   deadLetters: async () => [],
   pendingEvents: async () => ({ events: 0, isComplete: true }),
+};
+
+/** What is asked here is something else; alarms are tested with the server that has a board. */
+function noBoard(): never {
+  throw new AppError('actor_stopped', 'there is no alarm board');
+}
+const NO_ALARMS: AlarmBoardPort = {
+  alarms: noBoard,
+  rules: noBoard,
+  history: noBoard,
+  silences: noBoard,
+  receivers: noBoard,
+  routes: noBoard,
+  deliveries: noBoard,
+  delivery: noBoard,
+  board: noBoard,
+  onChanges: noBoard,
+  putRule: noBoard,
+  removeRule: noBoard,
+  putReceiver: noBoard,
+  removeReceiver: noBoard,
+  setRoutes: noBoard,
+  setReceiverEnabled: noBoard,
+  addSilence: noBoard,
+  expireSilence: noBoard,
+  acknowledge: noBoard,
+  unacknowledge: noBoard,
+  resend: noBoard,
+  testReceiver: noBoard,
+  testRule: noBoard,
 };
 
 function recorder(errors: LogLine[]): Logger {

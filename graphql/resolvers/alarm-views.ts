@@ -1,0 +1,166 @@
+/** What the alarm board answers, in the shapes of the schema. Secrets end here, whatever the board left in. */
+import { ALARM_STATES, type AlarmMeasure } from '../../src/model/alarm.ts';
+import type {
+  AlarmPage,
+  AlarmProblem,
+  AlarmView,
+  HistoryEntry,
+  ReceiverView,
+  RuleView,
+  SilenceView,
+} from '../../src/model/alarm-board.ts';
+import { matcherText } from '../../src/model/matcher.ts';
+import type {
+  Attempt,
+  Delivery,
+  NotifiedAlarm,
+  Receiver,
+  Route,
+} from '../../src/model/notification.ts';
+
+/** A problem with all of it. */
+export const problem = (message: string, path = ''): AlarmProblem => ({ path, message });
+
+export function shownAlarm(view: AlarmView): object {
+  const { acknowledgement, sinceMs, labels, annotations, isInhibited, isSuppressed } = view;
+  return {
+    ...view,
+    labels: textsOf(labels),
+    annotations: textsOf(annotations),
+    since: sinceMs,
+    inhibited: isInhibited,
+    suppressed: isSuppressed,
+    acknowledgement: acknowledgement && { ...acknowledgement, at: acknowledgement.atMs },
+  };
+}
+
+export const shownAlarms = ({ alarms, total, hasMore }: AlarmPage): object => ({
+  alarms: alarms.map(shownAlarm),
+  total,
+  nextCursor: hasMore ? alarms.at(-1)?.id : null,
+});
+
+export function shownChange({ id, alarm, recordedMs, transition, labels }: HistoryEntry): object {
+  const { atMs, ...rest } = transition;
+  return { ...rest, id, alarm, at: atMs, recorded: recordedMs, labels: textsOf(labels) };
+}
+
+export function shownRule({ rule, source, progressMs, groups, states }: RuleView): object {
+  const { labels, annotations, over } = rule;
+  return {
+    ...rule,
+    declaredIn: source,
+    measure: measureText(rule.measure),
+    over: over && { measure: measureText(over.measure), filter: over.filter },
+    labels: textsOf(labels),
+    annotations: textsOf(annotations),
+    progress: progressMs,
+    groups,
+    states: shownStates(states),
+  };
+}
+
+export const shownStates = (states: RuleView['states']): readonly object[] =>
+  ALARM_STATES.map((state) => ({ state, count: states[state] }));
+
+export function shownSilence({ silence, state }: SilenceView): object {
+  const { matchers, startsAtMs, endsAtMs } = silence;
+  return {
+    ...silence,
+    state,
+    matchers: matchers.map(matcherText),
+    startsAt: startsAtMs,
+    endsAt: endsAtMs,
+  };
+}
+
+export function shownReceiver({ receiver, source, disabled, waiting }: ReceiverView): object {
+  const { name, kind, sendResolved, concurrency, timeoutMs, retry } = receiver;
+  const isWebhook = receiver.kind === 'webhook';
+  return {
+    name,
+    kind,
+    declaredIn: source,
+    target: targetOf(receiver),
+    sendResolved,
+    concurrency,
+    timeoutMs,
+    retry,
+    signed: isWebhook && receiver.secrets.length > 0,
+    headers: isWebhook ? Object.keys(receiver.headers) : [],
+    template: templateOf(receiver),
+    disabled: disabled && { reason: disabled.reason, at: disabled.atMs },
+    waiting,
+  };
+}
+
+export const shownRoute = ({ matchers, ...route }: Route): object => ({
+  ...route,
+  match: matchers.map(matcherText),
+});
+
+export function shownDelivery(delivery: Delivery): object {
+  const { notification, attempts, nextAttemptAtMs, request } = delivery;
+  const { id, receiver, createdAtMs, groupLabels, alarms, truncatedAlarms } = notification;
+  return {
+    id,
+    receiver,
+    state: delivery.state,
+    createdAt: createdAtMs,
+    groupLabels: textsOf(groupLabels),
+    alarms: alarms.map(shownNotified),
+    truncatedAlarms,
+    attemptCount: delivery.attemptCount,
+    attempts: attempts.map(shownAttempt),
+    nextAttempt: nextAttemptAtMs,
+    request: request && { ...request, headers: textsOf(request.headers) },
+  };
+}
+
+export const shownAttempt = ({ atMs, ...attempt }: Attempt): object => ({ ...attempt, at: atMs });
+
+const shownNotified = ({ labels, annotations, startsAtMs, endsAtMs, ...rest }: NotifiedAlarm) => ({
+  ...rest,
+  labels: textsOf(labels),
+  annotations: textsOf(annotations),
+  startsAt: startsAtMs,
+  endsAt: endsAtMs,
+});
+
+/** Sorted, so that equal labels are equal answers. */
+const textsOf = (texts: Readonly<Record<string, string>>) =>
+  Object.entries(texts)
+    .map(([name, value]) => ({ name, value }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+
+function measureText(measure: AlarmMeasure): string {
+  if (!('field' in measure) || measure.field === undefined) return measure.op;
+  const { op, field } = measure;
+  return 'q' in measure ? `${op}(${field}, ${measure.q})` : `${op}(${field})`;
+}
+
+function targetOf(receiver: Receiver): string {
+  switch (receiver.kind) {
+    case 'webhook':
+      return withoutSecrets(receiver.url);
+    case 'email':
+      return `${receiver.to.join(', ')} by ${withoutSecrets(receiver.smtp)}`;
+    case 'console':
+      return "the server's terminal";
+    case 'file':
+      return receiver.path;
+  }
+}
+
+function templateOf(receiver: Receiver): string | undefined {
+  if (receiver.kind === 'webhook') return receiver.body;
+  return receiver.kind === 'email' ? receiver.text : undefined;
+}
+
+/** The path of a webhook is often its only secret. */
+function withoutSecrets(address: string): string {
+  if (!URL.canParse(address)) return '***';
+  const { protocol, host, pathname, search } = new URL(address);
+  const isBare = (pathname === '/' || pathname === '') && search === '';
+  return `${protocol}//${host}${isBare ? '' : '/***'}`;
+}
