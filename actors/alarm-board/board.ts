@@ -129,13 +129,13 @@ export class Board {
     return receivers.get(receiver) !== undefined && this.machine.disabled(receiver) === undefined;
   }
 
-  /** Writes everything since the last commit, then says it. Synced if it holds what the logs cannot give back. */
-  async commit(): Promise<void> {
+  /** Writes everything since the last commit, then says it. Synced if somebody is told of it, or people changed something. */
+  async commit(durability?: 'synced'): Promise<void> {
     const { store, deliveries, sender, onChanges } = this.#options;
     const { nowMs } = this;
     const ops = this.#ops;
     this.#ops = [];
-    const isCommand = ops.length > 0;
+    const isChange = ops.length > 0 || durability === 'synced';
     ops.push(...this.rules.takeOps(nowMs, PROGRESS_COMMIT_MS));
     const changes = this.machine.hasChanges ? this.machine.takeChanges() : undefined;
     if (changes !== undefined) {
@@ -143,7 +143,7 @@ export class Board {
     }
     if (ops.length === 0) return;
     const { history = [], deliveries: made = [] } = changes ?? {};
-    const isSynced = isCommand || history.length + made.length > 0;
+    const isSynced = isChange || history.length + made.length > 0;
     await store.commit(ops, isSynced ? 'synced' : undefined);
     for (const delivery of made) deliveries.made(delivery);
     for (const { notification } of made) {

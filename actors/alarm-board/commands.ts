@@ -160,8 +160,7 @@ export async function acknowledge(
   acknowledgement: Acknowledgement | null,
 ): Promise<boolean> {
   if (!board.machine.acknowledge(tenant, alarm, acknowledgement)) return false;
-  // A row of the board itself makes the commit a synced one.
-  await board.commit();
+  await board.commit('synced');
   return true;
 }
 

@@ -135,7 +135,10 @@ export class BoardMachine {
     this.#inhibitions = new Inhibitions(inhibitions);
     this.#intervals = new TimeIntervals(timeIntervals);
     this.#externalUrl = externalUrl;
-    for (const group of this.#groups.values()) group.route = undefined;
+    for (const group of this.#groups.values()) {
+      group.route = this.#router.routeOf(group.saved);
+      group.hasNews = true;
+    }
     // Sorted, because new groups are made in this order, whatever the order of the rows.
     for (const id of [...this.#alarms.keys()].sort()) {
       const tracked = this.#alarms.get(id);

@@ -61,6 +61,23 @@ export class Router {
     return this.#receivers.get(receiverKey({ tenant, name }));
   }
 
+  /** The route that a group of this key was made by; undefined if there is none like it any more. */
+  routeOf(group: {
+    readonly tenant: string;
+    readonly receiver: string;
+    readonly groupKey: string;
+    readonly labels: Labels;
+  }): Route | undefined {
+    const { tenant, receiver, groupKey, labels } = group;
+    const names = Object.keys(labels).sort().join();
+    const isOf = ({ key, route }: Compiled): boolean =>
+      route.receiver === receiver &&
+      groupKey.startsWith(`${key}:`) &&
+      // The coarsest group of a route has no labels.
+      (names === '' || [...new Set(route.groupBy)].sort().join() === names);
+    return [...this.#routes, ...(this.#own.get(tenant) ?? [])].find(isOf)?.route;
+  }
+
   /** Each group once. */
   targetsOf(labels: Labels): Target[] {
     const targets = new Map<string, Target>();
