@@ -9,9 +9,11 @@ import { ASK_TIMEOUT_MS, POLL_INTERVAL_MS } from '../actors/alarm-board/limits.t
 import type { BoardCommand } from '../actors/alarm-board/protocol.ts';
 import { type ActorRef, type ActorSnapshot, ActorSystem } from '../actors/runtime.ts';
 import { rollupsOf } from './alarm/compile.ts';
+import { serverRules } from './alarm/server-rules.ts';
 import { ChangeListeners, createAlarmPort } from './alarm-port.ts';
 import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
+import type { AlarmRule } from './model/alarm.ts';
 import type { BoardView } from './model/alarm-board.ts';
 import { systemClock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
@@ -38,6 +40,10 @@ export interface AlarmSide {
   /** Undefined while the board does not answer. */
   numbers(): Promise<AlarmNumbers | undefined>;
   close(): Promise<void>;
+}
+
+function configuredRules({ alarms: { rules, server } }: Config): readonly AlarmRule[] {
+  return server.isEnabled ? [...rules, ...serverRules(server)] : rules;
 }
 
 /** Lines between those of the program's log are coloured when it is one for people. */
@@ -86,7 +92,7 @@ export function createAlarmSide(base: Foundation, partials: () => Partials): Ala
     store: state,
     clock: systemClock,
     log,
-    config: { ...config.alarms, externalUrl: url },
+    config: { ...config.alarms, rules: configuredRules(config), externalUrl: url },
     partials: () => {
       feed = partials();
       return feed;

@@ -22,7 +22,10 @@ import { systemScheduler } from './query/live-query.ts';
 import { PartialsFeed } from './query/partials-feed.ts';
 import type { PartialsClient, PartitionClient } from './query/ports.ts';
 import { Queries } from './query/queries.ts';
+import { ServerPartials } from './query/server-partials.ts';
 import { storedRollups } from './query/stored-rollups.ts';
+import { unbalancedLines } from './query/system.ts';
+import { watchServer } from './server-alarms.ts';
 import { createSystem } from './system.ts';
 import type { EdgeWorker } from './threads/edge-worker.ts';
 import { PartitionLinks, type PartitionThread } from './threads/partition-links.ts';
@@ -50,10 +53,15 @@ export async function startQuerySide(
   const catalog = { rollups: () => config.rollups };
   const stored = storedRollups(state);
   const queries = new Queries({ partitions, stored, catalog });
-  const alarms = createAlarmSide(
-    base,
-    () => new PartialsFeed({ partitions, stored, clock: systemClock }),
-  );
+  let partials: ServerPartials | undefined;
+  const alarms = createAlarmSide(base, () => {
+    const feed = new PartialsFeed({ partitions, stored, clock: systemClock });
+    partials = new ServerPartials(feed, systemClock.now());
+    return partials;
+  });
+  const askEdges = () => Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));
+  const partitionMetrics = async () =>
+    (await links.askResponsive('metrics', SYSTEM_TIMEOUT_MS)).flat();
   const system = createSystem({
     state,
     journalDir,
@@ -83,11 +91,8 @@ export async function startQuerySide(
     },
     logger: logger.child({ component: 'query' }),
     metrics: createMetrics({
-      edges: async () => {
-        const counts = await Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));
-        return counts.filter((edge) => edge !== undefined);
-      },
-      partitions: async () => (await links.askResponsive('metrics', SYSTEM_TIMEOUT_MS)).flat(),
+      edges: async () => (await askEdges()).filter((edge) => edge !== undefined),
+      partitions: partitionMetrics,
       journal: () => ({
         startOffset: journalStart(shared),
         durableOffset: durableEnd(shared) ?? 0,
@@ -101,10 +106,29 @@ export async function startQuerySide(
   });
   const unwatch = tls && (await watchCertificate(listener, tls, logger));
   alarms.start(listener.url);
+  const stopServerAlarms = watchServer(
+    base,
+    {
+      partitions: partitionMetrics,
+      edges: async () => {
+        const counts = (await askEdges()).filter((edge) => edge !== undefined);
+        return counts.length === edges.length ? counts : undefined;
+      },
+      actors: async () => [
+        ...(await links.askResponsive('actors', SYSTEM_TIMEOUT_MS)).flat(),
+        ...alarms.actors(),
+      ],
+      unbalancedLines: (tenant, nowMs) => unbalancedLines(tenant, nowMs, partitions),
+      board: () => alarms.numbers(),
+      receivers: (tenant) => alarms.port.receivers(tenant),
+    },
+    (atMs, samples) => partials?.publish(atMs, samples),
+  );
   return {
     ...listener,
     async close() {
       unwatch?.();
+      stopServerAlarms();
       listener.close();
       await alarms.close();
     },

@@ -173,7 +173,7 @@ function matchersOf(texts: readonly string[]): { matchers: Matcher[]; problems: 
   texts.forEach((text, i) => {
     const matcher = readMatcher(text);
     if (matcher === undefined)
-      problems.push(problem(`expected ${MATCHER_ALLOWED}`, `matchers.${i}`));
+      problems.push(problem(`expected ${MATCHER_ALLOWED}`, `matchers[${i}]`));
     else matchers.push(matcher);
   });
   return { matchers, problems };

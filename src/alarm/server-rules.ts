@@ -4,7 +4,12 @@
  * cannot take events must still be able to say so.
  */
 import type { AlarmMeasure, AlarmRule, Bound, Severity } from '../model/alarm.ts';
-import { SERVER_STREAM, SERVER_TICK_MS, type ServerThresholds } from '../model/server-alarms.ts';
+import {
+  SERVER_RULE_PREFIX,
+  SERVER_STREAM,
+  SERVER_TICK_MS,
+  type ServerThresholds,
+} from '../model/server-alarms.ts';
 
 const MINUTE_MS = 60_000;
 /** A partition that is gone, a receiver that was removed: its alarm ends. */
@@ -79,10 +84,9 @@ export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
     }),
     rule('dead-deliveries', {
       measure: { op: 'sum', field: 'dead' },
-      groupBy: ['receiver'],
       windowMs: 10 * MINUTE_MS,
       above: NONE,
-      summary: '{{value}} messages to {{labels.receiver}} were given up: see deliveries',
+      summary: '{{value}} messages were given up in ten minutes: see deliveries',
     }),
     rule('receiver-gone', {
       measure: { op: 'max', field: 'gone' },
@@ -98,9 +102,6 @@ export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
     }),
   ];
 }
-
-/** In front of their names; a rule of the configuration or of a mutation cannot have one of them twice. */
-export const SERVER_RULE_PREFIX = 'server-';
 
 interface Given {
   readonly measure: AlarmMeasure;

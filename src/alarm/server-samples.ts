@@ -21,7 +21,7 @@ export class ServerSampler {
   }
 
   #levels(reading: ServerReading): ServerSample[] {
-    const { log, diskFreeBytes, actors, receivers, boardLagMs, unbalancedLines } = reading;
+    const { log, diskFreeBytes, actors, receivers, board, unbalancedLines } = reading;
     return [
       ...reading.partitions.map(({ partition, appliedOffset, lagBytes }) =>
         sample(
@@ -36,7 +36,7 @@ export class ServerSampler {
       ...actors.map(({ path, hasFailed }) => sample('failed', Number(hasFailed), path)),
       sample('unbalanced_lines', unbalancedLines),
       ...receivers.map(({ receiver, isGone }) => sample('gone', Number(isGone), receiver)),
-      sample('board_lag_s', boardLagMs / 1_000),
+      ...(board === undefined ? [] : [sample('board_lag_s', board.lagMs / 1_000)]),
     ];
   }
 
@@ -48,13 +48,10 @@ export class ServerSampler {
 }
 
 function growth(before: ServerReading, now: ServerReading): ServerSample[] {
-  const rejected = grown(before.eventsRejected, now.eventsRejected);
   const partitions = new Map(before.partitions.map((each) => [each.partition, each]));
   const actors = new Map(before.actors.map((each) => [each.path, each]));
-  const receivers = new Map(before.receivers.map((each) => [each.receiver, each]));
   return [
-    sample('rejected', rejected),
-    sample('received', rejected + grown(before.eventsAccepted, now.eventsAccepted)),
+    ...eventsBetween(before.events, now.events),
     ...now.partitions.flatMap(({ partition, commits, commitMsTotal }) => {
       const old = partitions.get(partition);
       if (old === undefined) return [];
@@ -67,9 +64,21 @@ function growth(before: ServerReading, now: ServerReading): ServerSample[] {
     ...now.actors.map(({ path, restarts }) =>
       sample('restarts', grown(actors.get(path)?.restarts ?? restarts, restarts), path),
     ),
-    ...now.receivers.map(({ receiver, deadDeliveries }) =>
-      sample('dead', grown(receivers.get(receiver)?.deadDeliveries ?? 0, deadDeliveries), receiver),
-    ),
+    ...(before.board === undefined || now.board === undefined
+      ? []
+      : [sample('dead', grown(before.board.deadDeliveries, now.board.deadDeliveries))]),
+  ];
+}
+
+function eventsBetween(
+  before: ServerReading['events'],
+  now: ServerReading['events'],
+): ServerSample[] {
+  if (before === undefined || now === undefined) return [];
+  const rejected = grown(before.rejected, now.rejected);
+  return [
+    sample('rejected', rejected),
+    sample('received', rejected + grown(before.accepted, now.accepted)),
   ];
 }
 

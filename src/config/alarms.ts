@@ -6,10 +6,12 @@ import type { z } from 'zod';
 import type { AlarmRule } from '../model/alarm.ts';
 import type { Inhibition, Receiver, Route, TimeInterval } from '../model/notification.ts';
 import { err, ok, type Result } from '../model/result.ts';
+import { SERVER_RULE_PREFIX, type ServerAlarms } from '../model/server-alarms.ts';
 import { rule, ruleText } from './alarm-rule.ts';
 import { type ConfigProblem, problemsOf } from './problems.ts';
 import { receiver, receiverText } from './receivers.ts';
 import { inhibition, inhibitionText, route, routeText } from './routes.ts';
+import { serverAlarms, serverAlarmsText } from './server-alarms.ts';
 import type { Path } from './settings.ts';
 import { group, list } from './shapes.ts';
 import { valueAt } from './sources.ts';
@@ -23,6 +25,8 @@ export const alarms = group({
   routes: list(route, 1_000).default([]),
   inhibitions: list(inhibition, 256).default([]),
   timeIntervals: list(timeInterval, 256).default([]),
+  /** What the server tells of itself. */
+  server: serverAlarms.prefault({}),
 });
 
 export interface Alarms {
@@ -31,6 +35,7 @@ export interface Alarms {
   readonly routes: readonly Route[];
   readonly inhibitions: readonly Inhibition[];
   readonly timeIntervals: readonly TimeInterval[];
+  readonly server: ServerAlarms;
 }
 
 export const readRule = reader(rule);
@@ -60,6 +65,7 @@ export function alarmConflicts(settings: Alarms): { path: Path; message: string 
     ...twice('rules', rules.map(inTenant)),
     ...twice('receivers', receivers.map(inTenant)),
     ...twice('timeIntervals', intervals),
+    ...reserved(settings),
     ...rules.flatMap(({ suppress }, i) => intervalsIn(['rules', i, 'suppress'], suppress)),
     ...routes.flatMap(({ receiver: name, muteIn, activeIn }, i) => {
       const names = receivers.map((known) => known.name);
@@ -80,6 +86,7 @@ export function alarmsText(settings: Alarms): Record<string, unknown> {
     routes: settings.routes.map(routeText),
     inhibitions: settings.inhibitions.map(inhibitionText),
     timeIntervals: settings.timeIntervals.map(timeIntervalText),
+    server: serverAlarmsText(settings.server),
   };
 }
 
@@ -97,6 +104,21 @@ function reader<T extends z.ZodType>(schema: T) {
 
 const inTenant = ({ tenant, name }: { readonly tenant: string; readonly name: string }) =>
   `${tenant} ${name}`;
+
+/** Alarms of the server itself have these names. */
+function reserved({ rules, server }: Alarms) {
+  if (!server.isEnabled) return [];
+  return rules.flatMap(({ tenant, name }, i) =>
+    tenant === server.tenant && name.startsWith(SERVER_RULE_PREFIX)
+      ? [
+          {
+            path: ['rules', i, 'name'],
+            message: `expected a name that does not begin with "${SERVER_RULE_PREFIX}": the server's own alarms have these`,
+          },
+        ]
+      : [],
+  );
+}
 
 function twice(list: string, names: readonly string[]) {
   return names.flatMap((name, i) =>

@@ -2,6 +2,8 @@
 
 /** The stream of the server's samples. Events cannot come into it: their streams' names have no dot. */
 export const SERVER_STREAM = 'streamgauge.server';
+/** In front of the names of its rules. */
+export const SERVER_RULE_PREFIX = 'server-';
 /** The server looks at itself this often, at multiples of it. */
 export const SERVER_TICK_MS = 10_000;
 
@@ -23,6 +25,10 @@ export interface ServerThresholds {
   readonly boardLagMs: number;
 }
 
+export interface ServerAlarms extends ServerThresholds {
+  readonly isEnabled: boolean;
+}
+
 /** What the threads report at one moment. Counters only grow while the process lives. */
 export interface ServerReading {
   readonly atMs: number;
@@ -35,8 +41,8 @@ export interface ServerReading {
     readonly commits: number;
     readonly commitMsTotal: number;
   }[];
-  readonly eventsAccepted: number;
-  readonly eventsRejected: number;
+  /** Undefined: some edge has not answered. */
+  readonly events: { readonly accepted: number; readonly rejected: number } | undefined;
   readonly log: {
     readonly durableOffset: number;
     readonly usedBytes: number;
@@ -57,10 +63,15 @@ export interface ServerReading {
     readonly receiver: string;
     /** It has answered 410. */
     readonly isGone: boolean;
-    /** Messages that were given up, since the start. */
-    readonly deadDeliveries: number;
   }[];
-  readonly boardLagMs: number;
+  /** Undefined: the alarm board has not answered. */
+  readonly board:
+    | {
+        readonly lagMs: number;
+        /** Messages that were given up, since the start. */
+        readonly deadDeliveries: number;
+      }
+    | undefined;
 }
 
 /** One number that a rule looks at, as if it came in an event of `SERVER_STREAM`. */

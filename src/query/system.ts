@@ -109,7 +109,7 @@ export async function sumLedger(
     for (const entry of reply?.entries ?? []) {
       if (entry.stream !== stream) continue;
       // Line by line, so that two errors cannot make up for each other.
-      linesBalance &&= entry.received === entry.applied + entry.duplicate + entry.rejected;
+      linesBalance &&= isBalanced(entry);
       for (const count of Object.keys(sum) as (keyof typeof sum)[]) sum[count] += entry[count];
     }
   });
@@ -124,6 +124,26 @@ export async function sumLedger(
     balanced: linesBalance && hasAll,
   };
 }
+
+/** Lines of the last two hours, in which it is not told what became of each event, or more is told than came. */
+export async function unbalancedLines(
+  tenant: string,
+  nowMs: number,
+  partitions: PartitionClient,
+): Promise<number> {
+  const hours = { tenant, fromMs: floorTo(nowMs, HOUR_MS) - HOUR_MS, toMs: nowMs + HOUR_MS };
+  const replies = await Promise.all(
+    Array.from({ length: partitions.partitions }, (_, p) =>
+      partitions.ledger(p, hours, COLLECT_TIMEOUT_MS).catch(missingIfFault),
+    ),
+  );
+  return replies.flatMap((reply) => reply?.entries ?? []).filter((line) => !isBalanced(line))
+    .length;
+}
+
+/** The header of a block announces its events, and what became of each is counted row by row. */
+const isBalanced = ({ received, applied, duplicate, rejected }: LedgerReply['entries'][0]) =>
+  received === applied + duplicate + rejected;
 
 function missingIfFault(error: unknown): LedgerReply | undefined {
   if (error instanceof AppError) return undefined;

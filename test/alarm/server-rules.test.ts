@@ -33,14 +33,13 @@ const HEALTHY: Omit<ServerReading, 'atMs'> = {
     { partition: 0, appliedOffset: 500, lagBytes: 0, commits: 10, commitMsTotal: 100 },
     { partition: 1, appliedOffset: 500, lagBytes: 0, commits: 10, commitMsTotal: 100 },
   ],
-  eventsAccepted: 1_000,
-  eventsRejected: 5,
+  events: { accepted: 1_000, rejected: 5 },
   log: { durableOffset: 500, usedBytes: 500, bytesMax: 1_000, isRefusing: false },
   diskFreeBytes: 5_000,
   actors: [{ path: 'partition/0', hasFailed: false, restarts: 0 }],
   unbalancedLines: 0,
-  receivers: [{ receiver: 'ops/pager', isGone: false, deadDeliveries: 0 }],
-  boardLagMs: 300,
+  receivers: [{ receiver: 'ops/pager', isGone: false }],
+  board: { lagMs: 300, deadDeliveries: 0 },
 };
 
 const START_MS = Date.UTC(2026, 4, 1, 12);
@@ -113,10 +112,7 @@ test('a partition that applies nothing is late by the time since what it has not
 });
 
 test('one bad request is no alarm, a minute of refusals is', async (t) => {
-  const counts = (eventsAccepted: number, eventsRejected: number) => ({
-    eventsAccepted,
-    eventsRejected,
-  });
+  const counts = (accepted: number, rejected: number) => ({ events: { accepted, rejected } });
   await tells(
     t,
     [counts(0, 0), ...times(20, counts(0, 1))],
@@ -186,7 +182,8 @@ test('an actor that restarts too often, and one that has failed', async (t) => {
 
 test('messages that were given up, receivers that are gone, and a ledger that does not add up', async (t) => {
   const bad = {
-    receivers: [{ receiver: 'ops/pager', isGone: true, deadDeliveries: 2 }],
+    receivers: [{ receiver: 'ops/pager', isGone: true }],
+    board: { lagMs: 300, deadDeliveries: 2 },
     unbalancedLines: 1,
   };
   await tells(
@@ -194,7 +191,7 @@ test('messages that were given up, receivers that are gone, and a ledger that do
     [...times(2), bad],
     [
       '30 s server-ledger(): ok → firing',
-      '30 s server-dead-deliveries(ops/pager): ok → firing',
+      '30 s server-dead-deliveries(): ok → firing',
       '30 s server-receiver-gone(ops/pager): ok → firing',
     ],
   );
