@@ -49,10 +49,14 @@ export function newGroup(target: Target, nowMs: number): Group {
 /** A message may be made now, if there is something to say. */
 export function isDue({ saved, route, hasNews }: Group, nowMs: number): boolean {
   const { createdMs, flushedMs } = saved;
-  if (flushedMs === null) return hasNews && nowMs >= createdMs + (route?.groupWaitMs ?? 0);
-  if (hasNews && nowMs >= flushedMs + (route?.groupIntervalMs ?? 0)) return true;
+  if (flushedMs === null) return hasNews && hasPassed(createdMs, route?.groupWaitMs ?? 0, nowMs);
+  if (hasNews && hasPassed(flushedMs, route?.groupIntervalMs ?? 0, nowMs)) return true;
   return isRepeatDue({ saved, route }, nowMs);
 }
+
+/** A clock that was set back to before it does not hold up what is new until it comes there again. */
+const hasPassed = (sinceMs: number, waitMs: number, nowMs: number): boolean =>
+  nowMs >= sinceMs + waitMs || nowMs < sinceMs;
 
 function isRepeatDue({ saved, route }: Pick<Group, 'saved' | 'route'>, nowMs: number): boolean {
   const { flushedMs } = saved;
