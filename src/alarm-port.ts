@@ -15,6 +15,7 @@ import { AppError } from './model/errors.ts';
 import type { Notification, Receiver, ReceiverRef } from './model/notification.ts';
 import type { Partials } from './model/partials.ts';
 import { err, ok, type Result } from './model/result.ts';
+import { checkReceiver } from './notify/check.ts';
 import type { Dispatcher } from './notify/dispatcher.ts';
 import type { AlarmBoardPort } from './query/alarms-port.ts';
 
@@ -93,6 +94,8 @@ export function createAlarmPort(
     async putReceiver(tenant, raw) {
       const receiver = checked(readReceiver(raw, tenant));
       if (!receiver.ok) return receiver;
+      const problems = problemsOfReceiver(receiver.value);
+      if (problems.length > 0) return err(problems);
       const put = await ask<Checked<Receiver>>((replyTo) => ({
         type: 'putReceiver',
         receiver: receiver.value,
@@ -171,6 +174,19 @@ function checked<T>(read: Result<T, readonly ConfigProblem[]>): Checked<T> {
       }),
     ),
   );
+}
+
+/** A tenant's receivers reach the public network only; what leads further is for who runs the server. */
+export function problemsOfReceiver(receiver: Receiver): AlarmProblem[] {
+  const opens = 'allowNetworks' in receiver && receiver.allowNetworks.length > 0;
+  const message = 'only the configuration may open private networks to a receiver';
+  return [
+    ...(opens ? [{ path: `${receiver.kind}.allowNetworks`, message }] : []),
+    ...checkReceiver(receiver).map((problem) => ({
+      path: `${receiver.kind}.${problem.path}`,
+      message: problem.message,
+    })),
+  ];
 }
 
 /** Only texts are masked, so that it stays a receiver. */
