@@ -179,21 +179,16 @@ async function streamBody(
   res.cork(() => res.end());
 }
 
-/**
- * uWebSockets cuts a response whose client takes nothing for 10 s, counted from the last write. A page in a background
- * tab may stall for longer and then go on; after this long it is taken for gone.
- */
+/** A page in a background tab may stall and then go on; after this long it is taken for gone. */
 const STALL_MS_MAX = 120_000;
-const STALL_WRITE_MS = 5_000;
-/** A comment line, which may stand between any two lines of an event stream. */
-const SSE_COMMENT = ':\n';
+const STALL_CHECK_MS = 4_000;
 
-/** Writes a few bytes now and then, which wait with the rest. */
+/** uWebSockets cuts a response whose client takes nothing for 10 s. A write does not wind that clock up again; this does. */
 function keepStalled(res: HttpResponse): NodeJS.Timeout {
-  let writesLeft = STALL_MS_MAX / STALL_WRITE_MS;
-  const timer = setInterval(() => {
-    res.cork(() => res.write(SSE_COMMENT));
-    if (--writesLeft === 0) clearInterval(timer);
-  }, STALL_WRITE_MS);
-  return timer;
+  let checksLeft = STALL_MS_MAX / STALL_CHECK_MS;
+  return setInterval(() => {
+    if (--checksLeft < 0) return;
+    res.pause();
+    res.resume();
+  }, STALL_CHECK_MS);
 }

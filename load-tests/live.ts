@@ -27,18 +27,17 @@ const wideLive = (limit: number, copies = 1): string => `subscription {
   timeseries(
     stream: "${STREAM}", last: "1m", step: "1s", measures: [{op: count}], groupBy: ["url"], limit: ${limit}
   ) {
-    snapshot gap droppedMessages
+    cursor snapshot gap
     ${Array.from({ length: copies }, (_, i) => `s${i}: series { ...parts }`).join(' ')}
   }
 }
 fragment parts on Series { labels { value } points { t values { value } } }`;
 const WIDE_SERIES = URLS;
-/**
- * How often a message repeats itself to a reader that stalls: what it leaves unread should soon fill the sockets' buffers. In
- * one run each, a gap was told over both transports with 8, and with 2 over WebSocket only; why is not known.
- */
-const STALLED_COPIES = 2;
-const LOOKED_FOR_CHARS_MAX = 40;
+/** How often a message repeats itself to a reader that stalls: what it leaves unread has to fill the sockets' buffers. */
+const STALLED_COPIES = 4;
+/** How a message of `wideLive` begins. */
+const MESSAGE_HEAD = /"cursor":"[^".]+\.([0-9a-z]+)","snapshot":(?:true|false),"gap":(true|false)/g;
+const LOOKED_FOR_CHARS_MAX = 120;
 
 export interface LiveResult {
   readonly transport: LiveTransport;
@@ -124,7 +123,11 @@ export interface StallResult {
   readonly transport: LiveTransport;
   /** Growth of the server's resident memory while the reader stalled; under load this is mostly noise. */
   readonly grownBytes: number;
+  /** Messages that it got before it was told of the gap, or in all if it never was. */
+  readonly messages: number;
   readonly hasGap: boolean;
+  /** Messages were left out without a word. */
+  readonly hasHole: boolean;
 }
 
 /** Subscribes widely, reads nothing for `stallMs`, then reads until a gap is told or the time is up. */
@@ -136,9 +139,12 @@ export async function stallReader(
   const socket = connect({ host: server.host, port: server.queryPort, noDelay: true });
   let received = '';
   let onData = (): void => {};
+  const sequence = new MessageSequence();
   socket.on('data', (chunk) => {
     // What is looked for is short; it may lie across two chunks.
-    received = (received + chunk.toString('latin1')).slice(-chunk.length - LOOKED_FOR_CHARS_MAX);
+    const text = received.slice(-LOOKED_FOR_CHARS_MAX) + chunk.toString('latin1');
+    sequence.read(text);
+    received = text;
     onData();
   });
   const sees = (text: string, timeoutMs: number): Promise<boolean> =>
@@ -174,7 +180,27 @@ export async function stallReader(
   socket.resume();
   const hasGap = await told;
   socket.destroy();
-  return { transport, grownBytes, hasGap };
+  const { messages, hasHole } = sequence;
+  return { transport, grownBytes, messages, hasGap, hasHole };
+}
+
+/** Reads the numbers that cursors end in: each message is the next one, or behind a gap. */
+class MessageSequence {
+  messages = 0;
+  hasHole = false;
+  #last: number | undefined;
+
+  /** May be given the same messages again. */
+  read(text: string): void {
+    for (const [, number, gap] of text.matchAll(MESSAGE_HEAD)) {
+      const sequence = Number.parseInt(number as string, 36);
+      if (gap === 'true') this.#last = sequence;
+      if (this.#last !== undefined && sequence <= this.#last) continue;
+      if (this.#last !== undefined && sequence > this.#last + 1) this.hasHole = true;
+      this.#last = sequence;
+      this.messages += 1;
+    }
+  }
 }
 
 const PROBE: EventTemplate = {

@@ -30,7 +30,7 @@ const PROBES_PER_MINUTE = 20;
 /** Of which each takes its share of the main thread. */
 const WIDE_QUERIES = 8;
 /** Longer than the history of a live query and the sockets' buffers bridge, shorter than the server waits for a reader. */
-const STALL_MS = 80_000;
+const STALL_MS = 100_000;
 const STALL_GROWTH_BYTES_MAX = 256e6;
 
 const { values: options } = parseArgs({
@@ -132,7 +132,9 @@ function judge({ measured, rssBytes, growth, live, stalls }: Soak): string[] {
         `${transport} beside ${wideQueries} wide: events seen after ${Math.round(p99)} ms (p99)`,
       );
   }
-  for (const { transport, hasGap, grownBytes } of stalls) {
+  for (const { transport, hasGap, hasHole, grownBytes } of stalls) {
+    if (hasHole)
+      found.push(`${transport}: a reader that had stalled misses messages without a gap`);
     if (!hasGap) found.push(`${transport}: a reader that had stalled was not told of its gap`);
     if (grownBytes > STALL_GROWTH_BYTES_MAX) {
       found.push(`${transport}: memory grew by ${megabytes(grownBytes)} while a reader stalled`);
@@ -155,8 +157,8 @@ function report({ measured, rssBytes, growth, live, stalls }: Soak): string {
         `${Math.round(quantile(seenAfterMs, 0.5))} ms (p50), ${Math.round(quantile(seenAfterMs, 0.99))} ms (p99).`,
     ),
     ...stalls.map(
-      ({ transport, hasGap, grownBytes }) =>
-        `${transport}: a stalled reader ${hasGap ? 'was' : 'was not'} told of its gap; memory ` +
+      ({ transport, messages, hasGap, grownBytes }) =>
+        `${transport}: a stalled reader ${hasGap ? 'was' : 'was not'} told of its gap, after ${messages} messages; memory ` +
         `${grownBytes < 0 ? 'shrank' : 'grew'} by ${megabytes(Math.abs(grownBytes))} meanwhile.`,
     ),
   ].join('\n\n');
