@@ -184,7 +184,7 @@ export class BoardMachine {
   enable(receiver: ReceiverRef): void {
     this.#disabled.delete(receiverKey(receiver));
     for (const group of this.#groups.values()) {
-      if (receiverKey(receiverOf(group)) === receiverKey(receiver)) group.hasNews = true;
+      if (receiverKey(receiverOf(group)) === receiverKey(receiver)) this.#forgetTold(group);
     }
   }
   disabled(receiver: ReceiverRef): DisabledReceiver | undefined {
@@ -359,6 +359,20 @@ export class BoardMachine {
       this.#change(tracked, { entries: Object.fromEntries(kept) });
     }
     if (alarm.current === null && kept.length === 0) this.#alarms.delete(alarm.id);
+  }
+
+  /** What was cancelled was told to nobody, so everything that still fires is news. */
+  #forgetTold(group: Group): void {
+    group.hasNews = true;
+    for (const id of group.members) {
+      const tracked = this.#alarms.get(id);
+      const entry = tracked?.alarm.entries[group.saved.id];
+      if (tracked === undefined || !entry?.told) continue;
+      const { entries } = tracked.alarm;
+      this.#change(tracked, {
+        entries: { ...entries, [group.saved.id]: { ...entry, told: null } },
+      });
+    }
   }
 
   #flush(group: Group, nowMs: number): void {
