@@ -82,7 +82,7 @@ export interface ServerAlarmsOptions {
 /** Answers what ends it. */
 export function startServerAlarms(options: ServerAlarmsOptions): () => void {
   const { clock, publish, log } = options;
-  const reader = new Reader(options);
+  const reader = new ServerReader(options);
   const sampler = new ServerSampler();
   const end = new AbortController();
   const run = async () => {
@@ -105,7 +105,8 @@ export function startServerAlarms(options: ServerAlarmsOptions): () => void {
   return () => end.abort();
 }
 
-class Reader {
+/** Reads everything at once; who does not answer costs only what it would have said. */
+export class ServerReader {
   readonly #sources: ServerSources;
   readonly #tenants: readonly string[];
   #ticks = 0;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { sumLedger } from '../../src/query/system.ts';
+import { sumLedger, unbalancedLines } from '../../src/query/system.ts';
 import { MemoryPartitions, TENANT } from './partitions.ts';
 import { BY_TYPE } from './rollups.ts';
 
@@ -45,4 +45,11 @@ test('a ledger does not balance while not all that is pending could be counted',
     pending: 9,
     balanced: false,
   });
+});
+
+test('lines that do not add up are counted, each for itself', async (t) => {
+  const memory = new MemoryPartitions([BY_TYPE]);
+  const entries = [LINE, { ...LINE, applied: 6 }, { ...LINE, stream: 'other', rejected: 2 }];
+  memory.ledgers[0] = { entries, appliedOffset: 0 };
+  t.is(await unbalancedLines(TENANT, 5, memory), 2);
 });
