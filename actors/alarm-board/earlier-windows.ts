@@ -65,7 +65,7 @@ class Earlier {
     if (parts.some((part) => part === undefined)) return false;
     parts.forEach((part, side) => {
       if (part === undefined) return;
-      this.windows.add(side, part.buckets);
+      this.windows.add(side, part.buckets, part.groups.length);
       labels[side] = part.groups;
     });
     this.#toMs = toMs;

@@ -9,6 +9,12 @@ import type { GroupLabels } from '../../src/model/partials.ts';
 /** The series of everything that a partition could not keep apart. */
 export const OVERFLOW_ID = -1;
 
+/**
+ * Groups of one rollup that are kept apart in its windows; what is beyond counts as overflow, which is the rule's error. A
+ * fold has room for 131,072, and a rule for fewer: only many partitions with other groups each come near it.
+ */
+export const GROUPS_APART_MAX = 120_000;
+
 export class RuleGroups {
   readonly #ids = new Map<string, number>();
   readonly #labels: GroupValues[] = [];
@@ -26,8 +32,9 @@ export class RuleGroups {
   /** Of the rule's rollup `side`, 0 or 1; `groups` only grows. Answers its groups' ids. */
   learn(side: number, groups: readonly GroupLabels[]): readonly number[] {
     const ids = this.#idsOf[side] ?? [];
-    for (let group = ids.length; group < groups.length; group++) {
-      ids.push(this.#idOf(groups[group] ?? []));
+    const end = Math.min(groups.length, GROUPS_APART_MAX + 1);
+    for (let group = ids.length; group < end; group++) {
+      ids.push(group === GROUPS_APART_MAX ? OVERFLOW_ID : this.#idOf(groups[group] ?? []));
     }
     return ids;
   }

@@ -20,6 +20,8 @@ interface Side {
 
 /** Numbers of groups are never given back; a rule that has used up so many gets new ones for those that exist. */
 const GROUP_NUMBERS_MAX = 100_000;
+/** If so many groups live at once, new numbers do not help: then it is not done again at every tick. */
+const RENEWED_EVERY_MS = 3_600_000;
 
 export class RuleTracker {
   readonly rule: AlarmRule;
@@ -33,6 +35,7 @@ export class RuleTracker {
   readonly #labels: (readonly GroupLabels[])[] = [];
   /** The windows of the newest tick are to be shown to a run that was restored. */
   #mustRecall: boolean;
+  #bornMs: number | undefined;
 
   constructor(rule: AlarmRule, partials: Partials, saved?: SavedRun) {
     this.rule = rule;
@@ -65,7 +68,7 @@ export class RuleTracker {
     side.sinceMs = ticks.sinceMs;
     side.closedToMs = ticks.closedToMs;
     this.#labels[at] = ticks.groups;
-    this.#windows.add(at, ticks.buckets);
+    this.#windows.add(at, ticks.buckets, ticks.groups.length);
   }
 
   /** The next tick, if all partitions have closed what it looks at. */
@@ -83,7 +86,10 @@ export class RuleTracker {
 
   /** It has so many numbers for groups that it should be made anew from `run.snapshot()`. */
   get isWornOut(): boolean {
-    return this.#labels.some((labels) => labels.length > GROUP_NUMBERS_MAX);
+    const { progressMs = 0 } = this.run;
+    this.#bornMs ??= progressMs;
+    const isOld = progressMs - this.#bornMs >= RENEWED_EVERY_MS;
+    return isOld && this.#labels.some((labels) => labels.length > GROUP_NUMBERS_MAX);
   }
 
   /** Evaluates the next tick. Undefined: what it is compared with is not stored yet. */

@@ -1,10 +1,10 @@
 /** The windows of a rule as columns over its groups: merges the rows of its rollup, or of both sides of a ratio. */
 import { isKnownWhenEmpty } from '../../src/alarm/windows.ts';
 import type { AlarmMeasure, AlarmRule } from '../../src/model/alarm.ts';
-import type { GroupLabels, PartialBucket } from '../../src/model/partials.ts';
+import type { GroupLabels, PartialBucket, PartialRow } from '../../src/model/partials.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
 import { reader, type SlotReader } from './measure-values.ts';
-import { OVERFLOW_ID, type RuleGroups } from './rule-groups.ts';
+import { GROUPS_APART_MAX, OVERFLOW_ID, type RuleGroups } from './rule-groups.ts';
 import { WindowTree } from './window-tree.ts';
 
 export interface Columns {
@@ -48,8 +48,12 @@ export class RuleWindows {
     });
   }
 
-  add(side: number, buckets: readonly PartialBucket[]): void {
-    for (const { bucketMs, rows } of buckets) this.#sides[side]?.tree.add(bucketMs, rows);
+  /** `groupCount`: of all groups that the rollup's rows may name. */
+  add(side: number, buckets: readonly PartialBucket[], groupCount: number): void {
+    for (const { bucketMs, rows } of buckets) {
+      const kept = groupCount <= GROUPS_APART_MAX ? rows : rows.map(withoutExcess);
+      this.#sides[side]?.tree.add(bucketMs, kept);
+    }
   }
 
   dropBefore(fromMs: number): void {
@@ -104,3 +108,8 @@ export class RuleWindows {
     }
   }
 }
+
+const withoutExcess = (row: PartialRow): PartialRow => ({
+  ...row,
+  outputOf: row.outputOf.map((group) => Math.min(group, GROUPS_APART_MAX)),
+});
