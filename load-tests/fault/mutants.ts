@@ -1,18 +1,21 @@
 /** Faults that are planted on purpose: each must make the torture test fail, or the test proves nothing. */
 
-export interface Mutant {
+export interface PlantedFault {
   readonly name: string;
   /** The promise that it breaks. */
   readonly breaks: string;
-  /** What a crash must leave of what was not synced for the fault to show. */
-  readonly crash: 'cut' | 'spared';
-  /** How long the load runs before each crash, if the fault needs more time than usual to show. */
-  readonly loadMs?: number;
   /** Path from the root of the project. */
   readonly file: string;
   /** Occurs exactly once in the file; if it no longer does, the preload ends the server and says so. */
   readonly find: string;
   readonly replace: string;
+}
+
+export interface Mutant extends PlantedFault {
+  /** What a crash must leave of what was not synced for the fault to show. */
+  readonly crash: 'cut' | 'spared';
+  /** How long the load runs before each crash, if the fault needs more time than usual to show. */
+  readonly loadMs?: number;
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -54,12 +57,38 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
+/** Those of alarms, which need only kills to show. */
+export const ALARM_MUTANTS: readonly PlantedFault[] = [
+  {
+    name: 'new-id-for-each-attempt',
+    breaks: 'a message has the same id in every attempt',
+    file: 'src/notify/webhook-request.ts',
+    find: '...signatureHeaders(notification.id, body.value',
+    replace: '...signatureHeaders(notification.id + nowMs, body.value',
+  },
+  {
+    name: 'progress-before-outbox',
+    breaks: 'what a tick has found and how far the rule is are committed together',
+    file: 'actors/alarm-board/board.ts',
+    find: 'if (changes !== undefined) {',
+    replace:
+      'if (changes !== undefined) { await store.commit(ops.splice(0)); await new Promise((resolve) => setTimeout(resolve, 1_000));',
+  },
+  {
+    name: 'pending-forgotten',
+    breaks: '"for" does not begin anew after a crash',
+    file: 'src/alarm/rule-run.ts',
+    find: 'active: active ?? null,',
+    replace: "active: active === undefined || active.state === 'pending' ? null : active,",
+  },
+];
+
 export const MUTANT_ENV = 'LOAD_TEST_MUTANT';
 /** Created when the change has been made: a mutant whose file is never loaded must not pass for one that was caught. */
 export const PLANTED_ENV = 'LOAD_TEST_MUTANT_PLANTED';
 
 /** Throws unless `find` occurs exactly once. */
-export function mutate(source: string, { name, file, find, replace }: Mutant): string {
+export function mutate(source: string, { name, file, find, replace }: PlantedFault): string {
   const parts = source.split(find);
   if (parts.length !== 2) {
     throw new Error(

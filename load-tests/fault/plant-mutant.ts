@@ -1,11 +1,11 @@
 /** Preload (`node --import`) that changes one source file of the server as it is loaded. */
 import { writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
-import { MUTANT_ENV, MUTANTS, mutate, PLANTED_ENV } from './mutants.ts';
+import { ALARM_MUTANTS, MUTANT_ENV, MUTANTS, mutate, PLANTED_ENV } from './mutants.ts';
 
 const name = process.env[MUTANT_ENV];
 const planted = process.env[PLANTED_ENV];
-const mutant = MUTANTS.find((candidate) => candidate.name === name);
+const mutant = [...MUTANTS, ...ALARM_MUTANTS].find((candidate) => candidate.name === name);
 if (mutant === undefined || planted === undefined) {
   throw new Error(`expected the name of a mutant in ${MUTANT_ENV} and a path in ${PLANTED_ENV}`);
 }

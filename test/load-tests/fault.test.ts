@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { MUTANTS, mutate } from '../../load-tests/fault/mutants.ts';
+import { ALARM_MUTANTS, MUTANTS, mutate } from '../../load-tests/fault/mutants.ts';
 import { cutPower, type DamageKind } from '../../load-tests/fault/power-cut.ts';
 import {
   RECORDS_ENV,
@@ -128,7 +128,7 @@ test('only the newest write-ahead log loses bytes, and a mere kill takes none', 
   t.is(statSync(join(dataDir, '000009.log')).size, 100);
 });
 
-for (const mutant of MUTANTS) {
+for (const mutant of [...MUTANTS, ...ALARM_MUTANTS]) {
   test(`the mutant "${mutant.name}" still finds its place in ${mutant.file}`, (t) => {
     const source = readFileSync(join(ROOT, mutant.file), 'utf8');
     t.not(mutate(source, mutant), source);
