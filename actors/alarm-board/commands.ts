@@ -110,6 +110,8 @@ export async function setReceiverEnabled(
   gone?: Delivery,
 ): Promise<boolean> {
   if (board.declarations.receivers.get(receiver) === undefined) return false;
+  // To enable it makes news of everything that fires: one that never was disabled has been told.
+  if (isEnabled && board.machine.disabled(receiver) === undefined) return true;
   const { tenant, name } = receiver;
   const disabled: DisabledReceiver = {
     tenant,

@@ -234,6 +234,21 @@ test('a receiver that is disabled loses what waits for it, and hears of the end 
   );
 });
 
+test('a receiver that is enabled already is told nothing twice', async (t) => {
+  const server = new Server(t, [{ ...MANY, keepFiringForMs: 10 * MINUTE }]);
+  await server.at(4 * SECOND);
+  const isThere = await server.ask<boolean>((replyTo) => ({
+    type: 'setReceiverEnabled',
+    receiver: OPS,
+    isEnabled: true,
+    replyTo,
+  }));
+  t.true(isThere);
+  await server.at(2 * MINUTE);
+  t.is((await server.alarms()).total, 1);
+  t.is((await server.kept()).length, 1);
+});
+
 test('an attempt that ends behind its receiver is not waited for again', async (t) => {
   const server = new Server(t);
   await server.at(4 * SECOND);
