@@ -88,9 +88,10 @@ export class Board {
       () => clock.now() - beganMs < SLICE_MS,
       (made) => this.#take(made),
     );
-    this.rules.renew();
     this.machine.advance(this.nowMs);
     await this.commit();
+    // Behind the commit: a run that is made anew has forgotten what of it was still to be written.
+    this.rules.renew();
     return this.#isMoreToDo;
   }
 

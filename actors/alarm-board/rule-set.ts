@@ -117,9 +117,12 @@ export class RuleSet {
       if (next.length === 0) return false;
       for (const tracker of next) {
         const transitions = await tracker.evaluate();
+        if (transitions === undefined) {
+          waiting.add(tracker);
+          continue;
+        }
         this.#evaluations += 1;
-        if (transitions === undefined) waiting.add(tracker);
-        else if (transitions.length > 0) onTransitions({ rule: tracker.rule, transitions });
+        if (transitions.length > 0) onTransitions({ rule: tracker.rule, transitions });
       }
       if (!mayGoOn()) return true;
     }
@@ -140,7 +143,7 @@ export class RuleSet {
     return ops;
   }
 
-  /** Gives new numbers to the groups of rules that have used up too many. */
+  /** Gives new numbers to the groups of rules that have used up too many. Only when everything that they changed is taken. */
   renew(): void {
     for (const { rule, run, isWornOut } of [...this.#trackers.values()]) {
       if (isWornOut) this.#track(new RuleTracker(rule, this.#partials, run.snapshot()));
