@@ -4,7 +4,7 @@
  */
 import type { DeliveryQuery, Page } from '../../src/model/alarm-board.ts';
 import type { Delivery, ReceiverRef } from '../../src/model/notification.ts';
-import { receiverKey } from '../../src/notify/delivery.ts';
+import { cancelled, receiverKey } from '../../src/notify/delivery.ts';
 import type { DeliveryPort, WaitingDelivery } from '../../src/notify/delivery-queue.ts';
 import {
   BOARD_ROW,
@@ -162,11 +162,6 @@ export class Deliveries implements DeliveryPort {
     return waiting;
   }
 }
-
-export const cancelled = ({ nextAttemptAtMs: _, ...delivery }: Delivery): Delivery => ({
-  ...delivery,
-  state: 'cancelled',
-});
 
 const keyOf = ({ notification }: Delivery): string =>
   receiverKey({ tenant: notification.tenant, name: notification.receiver });

@@ -9,7 +9,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Delivery, Receiver, ReceiverRef } from '../model/notification.ts';
 import { sendWithin } from './bounded-send.ts';
-import { afterAttempt, type Senders } from './delivery.ts';
+import { afterAttempt, cancelled, type Senders } from './delivery.ts';
 import { RECORD_RETRY_MS, RETRY_AFTER_MS_MAX, TIMER_MS_MAX, WAITING_KNOWN_MAX } from './limits.ts';
 import type { Timer } from './timer.ts';
 
@@ -155,7 +155,7 @@ export class DeliveryQueue {
     const attempt = this.#attempt(ticket)
       .catch((error: unknown) => {
         ticket.dueMs = this.#options.clock.now() + RECORD_RETRY_MS;
-        this.#options.log.error({ error, id: ticket.id }, 'a delivery could not be attempted');
+        this.#options.log.error({ err: error, id: ticket.id }, 'a delivery could not be attempted');
       })
       .finally(() => {
         this.#attempts.delete(attempt);
@@ -208,7 +208,7 @@ export class DeliveryQueue {
         await write();
         return;
       } catch (error) {
-        this.#options.log.error({ error, id: ticket.id }, 'an attempt could not be recorded');
+        this.#options.log.error({ err: error, id: ticket.id }, 'an attempt could not be recorded');
         await this.#pause(RECORD_RETRY_MS);
       }
     } while (!this.#ending.signal.aborted);
@@ -240,7 +240,10 @@ export class DeliveryQueue {
       // A store may give less than it is asked for: only nothing is the end.
       if (page.length > 0) this.#moreInStore = true;
     } catch (error) {
-      this.#options.log.error({ error, receiver: this.receiver.name }, 'the outbox cannot be read');
+      this.#options.log.error(
+        { err: error, receiver: this.receiver.name },
+        'the outbox cannot be read',
+      );
       this.#moreInStore = true;
       this.#readNotBeforeMs = this.#options.clock.now() + RECORD_RETRY_MS;
     }
@@ -270,9 +273,4 @@ export class DeliveryQueue {
     this.#readUpTo = Math.min(this.#readUpTo, newest.sequence - 1);
     this.#moreInStore = true;
   }
-}
-
-function cancelled(delivery: Delivery): Delivery {
-  const { nextAttemptAtMs: _, ...rest } = delivery;
-  return { ...rest, state: 'cancelled' };
 }

@@ -61,6 +61,12 @@ export function sentAgain(delivery: Delivery, nowMs: number): Delivery {
   };
 }
 
+/** Nothing more comes of it, unless it is sent again by hand. */
+export const cancelled = ({ nextAttemptAtMs: _, ...delivery }: Delivery): Delivery => ({
+  ...delivery,
+  state: 'cancelled',
+});
+
 /** As a key of maps: names may hold any character, JSON keeps them apart. */
 export const receiverKey = ({ tenant, name }: ReceiverRef): string =>
   JSON.stringify([tenant, name]);
