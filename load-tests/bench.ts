@@ -5,11 +5,14 @@
  *     [--profile] [--save]
  *
  * Each run has a server and a data folder of its own, is warmed up, measured, drained and then checked:
- * counts and sums per type and minute, quantiles, distinct users and the ledger must be what was sent.
+ * counts and sums per type and minute, quantiles, distinct users and the ledger must be what was sent. The case `alarms`
+ * measures what judging costs and how soon a webhook tells (`alarm-bench.ts` is that alone).
  */
 import { ok as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { costText, measureCost } from './alarm-cost.ts';
+import { latencyText, measureLatency } from './alarm-latency.ts';
 import { Generator } from './generator.ts';
 import { LOAD_CASES, type LoadCase, loadOptions, MAIN_CASE } from './load-case.ts';
 import { bytesOnDisk } from './process-usage.ts';
@@ -25,6 +28,8 @@ const WARM_UP_MS = 3_000;
 const IDLE_MS = 45_000;
 const SECONDS_MAX = 120;
 const RUNS_MAX = 9;
+const ALARM_CASE = 'alarms';
+const ALARMS = { seconds: 20, probes: 100, partitions: 4 };
 
 interface Run {
   readonly case: string;
@@ -59,13 +64,12 @@ const { values: options } = parseArgs({
 
 const seconds = Math.min(Number(options.seconds), SECONDS_MAX);
 const partitionCounts = options.partitions.split(',').map(Number);
-const caseNames = options.case ?? LOAD_CASES.map(({ name }) => name);
-const cases = caseNames.map((name) => {
+const CASE_NAMES = [...LOAD_CASES.map(({ name }) => name), ALARM_CASE];
+const caseNames = options.case ?? CASE_NAMES;
+const loadNames = caseNames.filter((name) => name !== ALARM_CASE);
+const cases = loadNames.map((name) => {
   const found = LOAD_CASES.find((load) => load.name === name);
-  assert(
-    found !== undefined,
-    `expected a case of ${LOAD_CASES.map((load) => load.name)}, received "${name}"`,
-  );
+  assert(found !== undefined, `expected a case of ${CASE_NAMES}, received "${name}"`);
   const connections = Number(options.connections ?? found.connections);
   return { ...found, connections };
 });
@@ -91,6 +95,10 @@ for (const load of cases) {
   }
 }
 
+const alarms = caseNames.includes(ALARM_CASE)
+  ? { cost: await measureCost(ALARMS), latency: await measureLatency(ALARMS) }
+  : undefined;
+
 const report = [
   table(
     [
@@ -114,13 +122,16 @@ const report = [
     : [`Idle RSS, ${IDLE_MS / 1_000} s after the start: ${megabytes(idleRssBytes)}.`]),
   `${seconds} s a run, medians of ${options.runs} runs for ${options.case ?? MAIN_CASE.name}. p = partitions; disk bytes are journal and state.`,
   ...profiles,
+  ...(alarms === undefined
+    ? []
+    : ['', ...costText(alarms.cost, ALARMS), ...latencyText(alarms.latency, ALARMS)]),
 ].join('\n');
 process.stdout.write(`${report}\n`);
 if (options.save) {
-  process.stdout.write(`${saveResult('bench', report, { seconds, idleRssBytes, rows })}\n`);
+  process.stdout.write(`${saveResult('bench', report, { seconds, idleRssBytes, rows, alarms })}\n`);
 } else {
   process.stdout.write(
-    `${JSON.stringify({ machine: describeMachine(), seconds, idleRssBytes, rows })}\n`,
+    `${JSON.stringify({ machine: describeMachine(), seconds, idleRssBytes, rows, alarms })}\n`,
   );
 }
 process.exit(0);
