@@ -83,8 +83,12 @@ export class Declarations {
     this.#routes = new Map(declared.routes);
   }
 
+  /** Of the configuration's those to receivers that the tenant has: the others are other tenants'. */
   routes(tenant: string): { readonly config: readonly Route[]; readonly own: readonly Route[] } {
-    return { config: this.#config.routes, own: this.#routes.get(tenant) ?? [] };
+    const config = this.#config.routes.filter(
+      ({ receiver }) => this.receivers.get({ tenant, name: receiver }) !== undefined,
+    );
+    return { config, own: this.#routes.get(tenant) ?? [] };
   }
   setRoutes(tenant: string, routes: readonly Route[]): void {
     this.#routes.set(tenant, routes);
@@ -107,9 +111,12 @@ export class Declarations {
     };
   }
 
-  /** Why a rule cannot be added or removed here. */
-  problemsOfRule(name: Named): AlarmProblem[] {
-    return problemsOf(this.rules, name, RULES_PER_TENANT_MAX, 'rules');
+  /** Why a rule of this name cannot be added or removed here, and which time intervals it names in vain. */
+  problemsOfRule(rule: Named & Partial<Pick<AlarmRule, 'suppress'>>): AlarmProblem[] {
+    return [
+      ...problemsOf(this.rules, rule, RULES_PER_TENANT_MAX, 'rules'),
+      ...this.#unknownIntervals('suppress', rule.suppress ?? []),
+    ];
   }
 
   problemsOfReceiver(name: ReceiverRef, kind?: Receiver['kind']): AlarmProblem[] {
@@ -122,19 +129,22 @@ export class Declarations {
   }
 
   problemsOfRoutes(tenant: string, routes: readonly Route[]): AlarmProblem[] {
-    const intervals = new Set(this.#config.timeIntervals.map(({ name }) => name));
-    return routes.flatMap(({ receiver, muteIn, activeIn }, i) => {
-      const unknown = [...muteIn, ...activeIn].filter((name) => !intervals.has(name));
-      return [
-        ...(this.receivers.get({ tenant, name: receiver }) === undefined
-          ? [{ path: `${i}.receiver`, message: `there is no receiver "${receiver}"` }]
-          : []),
-        ...unknown.map((name) => ({
-          path: `${i}.muteIn`,
-          message: `there is no time interval "${name}"`,
-        })),
-      ];
-    });
+    return routes.flatMap(({ receiver, muteIn, activeIn }, i) => [
+      ...(this.receivers.get({ tenant, name: receiver }) === undefined
+        ? [{ path: `${i}.receiver`, message: `there is no receiver "${receiver}"` }]
+        : []),
+      ...this.#unknownIntervals(`${i}.muteIn`, muteIn),
+      ...this.#unknownIntervals(`${i}.activeIn`, activeIn),
+    ]);
+  }
+
+  #unknownIntervals(path: string, names: readonly string[]): AlarmProblem[] {
+    const known = new Set(this.#config.timeIntervals.map(({ name }) => name));
+    return names.flatMap((name, i) =>
+      known.has(name)
+        ? []
+        : [{ path: `${path}.${i}`, message: `there is no time interval "${name}"` }],
+    );
   }
 }
 

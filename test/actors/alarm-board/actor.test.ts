@@ -4,7 +4,11 @@ import test, { type ExecutionContext } from 'ava';
 import { BOARD_RESTART, boardActor } from '../../../actors/alarm-board/actor.ts';
 import { Deliveries } from '../../../actors/alarm-board/deliveries.ts';
 import { alarmId } from '../../../actors/alarm-board/hashes.ts';
-import type { BoardCommand, Reply } from '../../../actors/alarm-board/protocol.ts';
+import type {
+  BoardCommand,
+  OwnAndConfigured,
+  Reply,
+} from '../../../actors/alarm-board/protocol.ts';
 import { allIn } from '../../../actors/alarm-board/rows.ts';
 import { type ActorRef, ActorSystem } from '../../../actors/runtime.ts';
 import type { AlarmRule } from '../../../src/model/alarm.ts';
@@ -14,7 +18,13 @@ import type {
   HistoryEntry,
   ReceiverView,
 } from '../../../src/model/alarm-board.ts';
-import type { Delivery, Receiver, ReceiverRef, Silence } from '../../../src/model/notification.ts';
+import type {
+  Delivery,
+  Receiver,
+  ReceiverRef,
+  Route,
+  Silence,
+} from '../../../src/model/notification.ts';
 import { BOARD_ROW, boardRange } from '../../../storage/state/board-keys.ts';
 import { MemoryStore } from '../../simulation/memory-store.ts';
 import { type FakeEvent, FakePartials } from './fake-partials.ts';
@@ -199,6 +209,33 @@ test('what the configuration declares is changed only there', async (t) => {
     [put, removed, file].map((answer) => (answer.ok ? '' : answer.error[0]?.path)),
     ['name', 'name', 'file'],
   );
+});
+
+test('a time interval that does not exist is a problem where it is named', async (t) => {
+  const server = new Server(t, []);
+  const put = await server.ask<Checked<AlarmRule>>((replyTo) => ({
+    type: 'putRule',
+    rule: { ...MANY, suppress: ['nights'] },
+    replyTo,
+  }));
+  const set = await server.ask<Checked<readonly Route[]>>((replyTo) => ({
+    type: 'setRoutes',
+    tenant: 'acme',
+    routes: [route(), route({ activeIn: ['days'] })],
+    replyTo,
+  }));
+  t.deepEqual(
+    [put, set].map((answer) => (answer.ok ? '' : answer.error[0]?.path)),
+    ['suppress.0', '1.activeIn.0'],
+  );
+});
+
+test('a tenant is shown the routes to its own receivers', async (t) => {
+  const server = new Server(t, []);
+  const routesOf = (tenant: string) =>
+    server.ask<OwnAndConfigured>((replyTo) => ({ type: 'routes', tenant, replyTo }));
+  t.is((await routesOf('acme')).config.length, 1);
+  t.is((await routesOf('other')).config.length, 0);
 });
 
 test('a receiver that is disabled loses what waits for it, and hears of the end when it is enabled', async (t) => {
