@@ -102,8 +102,28 @@ export function createAlarmSide(base: Foundation, partials: () => Partials): Ala
     onChanges: (changes) => listeners.tell(changes),
     restart: BOARD_RESTART,
     redefine: (rules) => declarations.redefine([...config.rollups, ...rollupsOf(rules)]),
-    again: () => runningBoard().offer({ type: 'tick' }),
+    again: tick,
   });
+
+  let isTickWaiting = false;
+  /** One look waits at most, however many questions do: these must not keep the board from evaluating. */
+  function tick(): void {
+    if (!isTickWaiting) isTickWaiting = runningBoard().offer({ type: 'tick' }) === 'accepted';
+  }
+  function startBoard(url: string): ActorRef<BoardCommand> {
+    const spec = boardActor(optionsAt(url));
+    return system.spawn('board', {
+      ...spec,
+      receive: (state, command) => {
+        if (command.type === 'tick') isTickWaiting = false;
+        return spec.receive(state, command);
+      },
+      // What waited is lost.
+      crashed: () => {
+        isTickWaiting = false;
+      },
+    });
+  }
 
   let timer: NodeJS.Timeout | undefined;
   return {
@@ -121,12 +141,8 @@ export function createAlarmSide(base: Foundation, partials: () => Partials): Ala
     ),
     start(url) {
       externalUrl = url;
-      const started = system.spawn('board', boardActor(optionsAt(url)));
-      board = started;
-      // One look at a time: what takes longer than the interval is followed by the next at once.
-      timer = setInterval(() => {
-        if (started.depth === 0) started.offer({ type: 'tick' });
-      }, POLL_INTERVAL_MS);
+      board = startBoard(url);
+      timer = setInterval(tick, POLL_INTERVAL_MS);
     },
     actors: () => system.snapshot(),
     async numbers() {
