@@ -108,7 +108,12 @@ export function createAlarmPort(
     async setRoutes(tenant, raw) {
       const routes = raw.map((each) => checked(readRoute(each)));
       const problems = routes.flatMap((route, i) =>
-        route.ok ? [] : route.error.map(({ path, message }) => ({ path: `${i}.${path}`, message })),
+        route.ok
+          ? []
+          : route.error.map(({ path, message }) => ({
+              path: path === '' ? `routes[${i}]` : `routes[${i}].${path}`,
+              message,
+            })),
       );
       if (problems.length > 0) return err(problems);
       const values = routes.flatMap((route) => (route.ok ? [route.value] : []));

@@ -131,10 +131,10 @@ export class Declarations {
   problemsOfRoutes(tenant: string, routes: readonly Route[]): AlarmProblem[] {
     return routes.flatMap(({ receiver, muteIn, activeIn }, i) => [
       ...(this.receivers.get({ tenant, name: receiver }) === undefined
-        ? [{ path: `${i}.receiver`, message: `there is no receiver "${receiver}"` }]
+        ? [{ path: `routes[${i}].receiver`, message: `there is no receiver "${receiver}"` }]
         : []),
-      ...this.#unknownIntervals(`${i}.muteIn`, muteIn),
-      ...this.#unknownIntervals(`${i}.activeIn`, activeIn),
+      ...this.#unknownIntervals(`routes[${i}].muteIn`, muteIn),
+      ...this.#unknownIntervals(`routes[${i}].activeIn`, activeIn),
     ]);
   }
 
@@ -143,7 +143,7 @@ export class Declarations {
     return names.flatMap((name, i) =>
       known.has(name)
         ? []
-        : [{ path: `${path}.${i}`, message: `there is no time interval "${name}"` }],
+        : [{ path: `${path}[${i}]`, message: `there is no time interval "${name}"` }],
     );
   }
 }

@@ -301,7 +301,7 @@ test('what is wrong with an input is answered with its place, and changes nothin
     );
     return set.data.setRoutes;
   };
-  t.deepEqual(paths((await setRoutes({ receiver: 'nobody' })).problems), ['0.receiver']);
+  t.deepEqual(paths((await setRoutes({ receiver: 'nobody' })).problems), ['routes[0].receiver']);
   t.deepEqual((await setRoutes({ receiver: 'r', match: ['team!~a|b'], groupWait: '30s' })).routes, [
     { receiver: 'r', match: ['team!~a|b'], groupWaitMs: 30_000 },
   ]);

@@ -226,7 +226,7 @@ test('a time interval that does not exist is a problem where it is named', async
   }));
   t.deepEqual(
     [put, set].map((answer) => (answer.ok ? '' : answer.error[0]?.path)),
-    ['suppress.0', '1.activeIn.0'],
+    ['suppress[0]', 'routes[1].activeIn[0]'],
   );
 });
 
