@@ -2,7 +2,7 @@
 import type { AlarmState, AlarmTransition, Severity } from './alarm.ts';
 
 /**
- * Judges one label of an alarm: `rule`, `severity`, `stream`, `tenant`, the rule's `groupBy` and its own labels. An absent label is
+ * Judges one label of an alarm: `alertname` (the rule), `severity`, `stream`, `tenant`, the rule's `groupBy` and its own labels. An absent label is
  * the empty text. `matches` is a regular expression that has to match the whole value.
  */
 export interface Matcher {
@@ -84,7 +84,7 @@ export interface WebhookReceiver extends ReceiverBase {
   readonly headers: Readonly<Record<string, string>>;
   /** Template of the body; without it the JSON of Alertmanager's webhook, version 4. */
   readonly body?: string;
-  /** `whsec_` and base64. The first signs, all of them while a new one is rolled out; none: no signature. */
+  /** `whsec_` and base64. Each signs, so that the receiver can change from one to the next; none: no signature. */
   readonly secrets: readonly string[];
   /** Networks (CIDR) that it may reach although they are private, loopback or link-local. */
   readonly allowNetworks: readonly string[];
@@ -136,7 +136,7 @@ export interface NotifiedAlarm {
   readonly endsAtMs?: number;
   readonly value: number | null;
   readonly threshold: number | null;
-  /** 16 hex digits, a function of the labels alone. */
+  /** 16 hex digits, a function of all labels but the severity. */
   readonly fingerprint: string;
   /** The transition that it tells of. */
   readonly transition: Pick<AlarmTransition, 'from' | 'to' | 'reason' | 'atMs'>;
