@@ -1,6 +1,7 @@
 /** The scalars of alarms: bounds, texts and matchers, written as in the configuration. */
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import type { Bound } from '../src/model/alarm.ts';
+import { boundText } from '../src/model/alarm-text.ts';
 import { MATCHER_ALLOWED, readMatcher } from '../src/model/matcher.ts';
 import type { Matcher } from '../src/model/notification.ts';
 
@@ -48,8 +49,6 @@ const Bounds = new GraphQLScalarType<unknown, unknown>({
   ...asWritten('Bound').toConfig(),
   coerceOutputValue: (value) => boundText(value as Bound),
 });
-
-const boundText = ({ fire, clear }: Bound) => (fire === clear ? fire : { fire, clear });
 
 export const alarmScalars = {
   Bound: Bounds,

@@ -1,5 +1,5 @@
 /** What the alarm board answers, in the shapes of the schema. Secrets end here, whatever the board left in. */
-import { ALARM_STATES, type AlarmMeasure } from '../../src/model/alarm.ts';
+import { ALARM_STATES } from '../../src/model/alarm.ts';
 import type {
   AlarmPage,
   AlarmProblem,
@@ -9,6 +9,7 @@ import type {
   RuleView,
   SilenceView,
 } from '../../src/model/alarm-board.ts';
+import { measureText, shownAddress } from '../../src/model/alarm-text.ts';
 import { matcherText } from '../../src/model/matcher.ts';
 import type {
   Attempt,
@@ -133,18 +134,12 @@ const textsOf = (texts: Readonly<Record<string, string>>) =>
     .map(([name, value]) => ({ name, value }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 
-function measureText(measure: AlarmMeasure): string {
-  if (!('field' in measure) || measure.field === undefined) return measure.op;
-  const { op, field } = measure;
-  return 'q' in measure ? `${op}(${field}, ${measure.q})` : `${op}(${field})`;
-}
-
 function targetOf(receiver: Receiver): string {
   switch (receiver.kind) {
     case 'webhook':
-      return withoutSecrets(receiver.url);
+      return shownAddress(receiver.url);
     case 'email':
-      return `${receiver.to.join(', ')} by ${withoutSecrets(receiver.smtp)}`;
+      return `${receiver.to.join(', ')} by ${shownAddress(receiver.smtp)}`;
     case 'console':
       return "the server's terminal";
     case 'file':
@@ -155,12 +150,4 @@ function targetOf(receiver: Receiver): string {
 function templateOf(receiver: Receiver): string | undefined {
   if (receiver.kind === 'webhook') return receiver.body;
   return receiver.kind === 'email' ? receiver.text : undefined;
-}
-
-/** The path of a webhook is often its only secret. */
-function withoutSecrets(address: string): string {
-  if (!URL.canParse(address)) return '***';
-  const { protocol, host, pathname, search } = new URL(address);
-  const isBare = (pathname === '/' || pathname === '') && search === '';
-  return `${protocol}//${host}${isBare ? '' : '/***'}`;
 }

@@ -10,8 +10,9 @@ import {
   REFERENCES,
   SEVERITIES,
 } from '../model/alarm.ts';
+import { boundText, measureText } from '../model/alarm-text.ts';
 import { durationMs } from '../model/units.ts';
-import { alarmMeasure, bound, boundText, measureText, number, texts } from './alarm-scalars.ts';
+import { alarmMeasure, bound, number, texts } from './alarm-scalars.ts';
 import { duration, formatDuration, integer, name, oneOf, scalar } from './scalars.ts';
 import { field, filter, group, list } from './shapes.ts';
 

@@ -1,4 +1,4 @@
-/** The small notations of alarms: measures, bounds, matchers, hours and days. Each reads one value and writes it back. */
+/** The small notations of alarms: measures, bounds, matchers, hours and days. Each reads one value. */
 import type { AlarmMeasure, Bound } from '../model/alarm.ts';
 import { MATCHER_ALLOWED, readMatcher } from '../model/matcher.ts';
 import { scalar } from './scalars.ts';
@@ -27,12 +27,6 @@ export const alarmMeasure = scalar(
   },
 );
 
-export function measureText(measure: AlarmMeasure): string {
-  if (!('field' in measure) || measure.field === undefined) return measure.op;
-  const { op, field } = measure;
-  return 'q' in measure ? `${op}(${field}, ${measure.q})` : `${op}(${field})`;
-}
-
 export const number = (min: number, max: number, what = 'a number') =>
   scalar(`${what} from ${min} to ${max}`, (raw) => {
     const value = numberOf(raw);
@@ -53,8 +47,6 @@ export const bound = scalar(
       : undefined;
   },
 );
-
-export const boundText = ({ fire, clear }: Bound) => (fire === clear ? fire : { fire, clear });
 
 /** Alertmanager's: `severity=critical`, `service=~api|web`; quotes around the value may be left out. */
 export const matcher = scalar(MATCHER_ALLOWED, readMatcher);

@@ -1,5 +1,6 @@
 /** Who is told of alarms, as people write it: a name, one of four kinds, and how patient to be. */
 import { z } from 'zod';
+import { shownAddress } from '../model/alarm-text.ts';
 import type { Receiver } from '../model/notification.ts';
 import { durationMs } from '../model/units.ts';
 import { DEFAULT_TENANT } from './alarm-rule.ts';
@@ -13,6 +14,7 @@ import {
   oneOf,
   scalar,
   text,
+  yes,
 } from './scalars.ts';
 import { group, list } from './shapes.ts';
 
@@ -20,12 +22,6 @@ const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const TEMPLATE_LENGTH_MAX = 64 * 1024;
-
-const yes = (byDefault: boolean) =>
-  scalar('true or false', (raw) => {
-    if (typeof raw === 'boolean') return raw;
-    return raw === 'true' || raw === 'false' ? raw === 'true' : undefined;
-  }).default(byDefault);
 
 const template = text('a template: a text that is not empty', TEMPLATE_LENGTH_MAX);
 
@@ -73,7 +69,7 @@ const email = group({
   text: template.optional(),
   allowNetworks: list(network(), 64).default([]),
 });
-const terminal = group({ bell: yes(true) });
+const terminal = group({ bell: yes.default(true) });
 const file = group({ path: text('the path of a file') });
 
 const written = group({
@@ -84,7 +80,7 @@ const written = group({
   console: terminal.optional(),
   file: file.optional(),
   /** Also tells when an alarm is over. */
-  sendResolved: yes(true),
+  sendResolved: yes.default(true),
   /** Messages under way at once. By default 4; 1 for a console and a file, whose lines should be in order. */
   concurrency: integer(1, 64).optional(),
   /** One attempt, from connecting to the end of the answer. */
@@ -164,7 +160,7 @@ function kindText(of: Receiver): Record<string, unknown> {
     case 'webhook': {
       const { method, headers, body, secrets, allowNetworks } = of;
       return {
-        url: withoutSecrets(of.url),
+        url: shownAddress(of.url),
         method,
         headers,
         ...(body !== undefined && { body }),
@@ -178,20 +174,13 @@ function kindText(of: Receiver): Record<string, unknown> {
         ...(subject !== undefined && { subject }),
         ...(body !== undefined && { text: body }),
       };
-      return { smtp: withoutSecrets(of.smtp), from, to, ...templates, allowNetworks };
+      return { smtp: shownAddress(of.smtp), from, to, ...templates, allowNetworks };
     }
     case 'console':
       return { bell: of.bell };
     case 'file':
       return { path: of.path };
   }
-}
-
-/** The path of a webhook is often its only secret. */
-function withoutSecrets(address: string): string {
-  const { protocol, host, pathname, search } = new URL(address);
-  const isBare = pathname === '/' || pathname === '';
-  return `${protocol}//${host}${isBare && search === '' ? '' : '/***'}`;
 }
 
 function isUrl(raw: unknown, protocols: readonly string[]): raw is string {

@@ -3,7 +3,7 @@ import { matcherText } from '../model/matcher.ts';
 import type { Inhibition, Route } from '../model/notification.ts';
 import { durationMs } from '../model/units.ts';
 import { matcher } from './alarm-scalars.ts';
-import { duration, formatDuration, name, scalar } from './scalars.ts';
+import { duration, formatDuration, name, yes } from './scalars.ts';
 import { field, group, list } from './shapes.ts';
 
 const MINUTE_MS = 60_000;
@@ -12,11 +12,6 @@ const DAY_MS = 24 * HOUR_MS;
 
 const matchers = list(matcher, 32).default([]);
 const intervals = list(name('a time interval'), 16).default([]);
-const yes = scalar('true or false', (raw) => {
-  if (typeof raw === 'boolean') return raw;
-  return raw === 'true' || raw === 'false' ? raw === 'true' : undefined;
-});
-
 export const route = group({
   /** All of them must hold; none: every alarm. */
   match: matchers,

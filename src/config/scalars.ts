@@ -27,6 +27,12 @@ export const oneOf = <const T extends readonly string[]>(values: T) =>
     values.find((value) => value === raw),
   );
 
+/** From a file it is a boolean, from the environment a text. */
+export const yes = scalar('true or false', (raw) => {
+  if (typeof raw === 'boolean') return raw;
+  return raw === 'true' || raw === 'false' ? raw === 'true' : undefined;
+});
+
 /** Free text: a host name or a path. */
 export const text = (what: string, lengthMax = 4096) =>
   scalar(what, (raw) =>

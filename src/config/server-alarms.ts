@@ -3,17 +3,12 @@ import type { ServerAlarms } from '../model/server-alarms.ts';
 import { bytes, durationMs } from '../model/units.ts';
 import { DEFAULT_TENANT } from './alarm-rule.ts';
 import { number } from './alarm-scalars.ts';
-import { duration, formatBytes, formatDuration, integer, name, scalar, size } from './scalars.ts';
+import { duration, formatBytes, formatDuration, integer, name, size, yes } from './scalars.ts';
 import { group } from './shapes.ts';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const GiB = 2 ** 30;
-
-const yes = scalar('true or false', (raw) => {
-  if (typeof raw === 'boolean') return raw;
-  return raw === 'true' || raw === 'false' ? raw === 'true' : undefined;
-});
 
 export const serverAlarms = group({
   enabled: yes.default(true),
