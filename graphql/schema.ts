@@ -1,25 +1,38 @@
-/** The executable schema: the .graphql files with their resolvers. */
+/** The schema, the .graphql files with their resolvers, and the form of it that is executed. */
 import { readFileSync } from 'node:fs';
 import { createSchema } from 'graphql-yoga';
 import { alarmScalars } from './alarm-scalars.ts';
 import type { GraphContext } from './context.ts';
+import { cutSeriesScalar, withSeriesAsLeaf } from './projection.ts';
 import * as commands from './resolvers/alarm-commands.ts';
 import * as alarms from './resolvers/alarms.ts';
 import * as system from './resolvers/system.ts';
-import { timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
+import { cutSeries, timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
 import { scalars } from './scalars.ts';
 
 const { alarmChanged, ...alarmQueries } = alarms;
 
-export const schema = createSchema<GraphContext>({
-  typeDefs: ['schema.graphql', 'alarms.graphql'].map((file) =>
-    readFileSync(new URL(file, import.meta.url), 'utf8'),
-  ),
+const typeDefs = ['schema.graphql', 'alarms.graphql']
+  .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+  .join('\n');
+
+const resolvers = {
+  ...scalars,
+  ...alarmScalars,
+  Query: { timeseries, ...system, ...alarmQueries },
+  Mutation: { ...commands },
+  Subscription: { timeseries: timeseriesUpdates, alarmChanged },
+};
+
+export const schema = createSchema<GraphContext>({ typeDefs, resolvers });
+
+/** Executes what `schema` has judged. */
+export const executedSchema = createSchema<GraphContext>({
+  typeDefs: withSeriesAsLeaf(typeDefs),
   resolvers: {
-    ...scalars,
-    ...alarmScalars,
-    Query: { timeseries, ...system, ...alarmQueries },
-    Mutation: { ...commands },
-    Subscription: { timeseries: timeseriesUpdates, alarmChanged },
+    ...resolvers,
+    CutSeries: cutSeriesScalar,
+    Timeseries: { series: cutSeries },
+    TimeseriesUpdate: { series: cutSeries },
   },
 });

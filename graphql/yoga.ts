@@ -6,7 +6,8 @@ import type { Access } from './authorize.ts';
 import type { GraphContext, Services } from './context.ts';
 import { maskError } from './error-mask.ts';
 import { BODY_BYTES_MAX, operationLimits, TOKENS_MAX } from './limits.ts';
-import { schema } from './schema.ts';
+import { asksForSchema } from './projection.ts';
+import { executedSchema, schema } from './schema.ts';
 
 /** What a transport says about a request. */
 export interface RequestContext {
@@ -34,13 +35,22 @@ const limits: Plugin = {
   },
 };
 
+const execution: Plugin = {
+  onExecute({ args }) {
+    if (!asksForSchema(args.document)) args.schema = executedSchema;
+  },
+  onSubscribe({ args }) {
+    args.schema = executedSchema;
+  },
+};
+
 export function createGraphServer(options: GraphServerOptions): GraphServer {
   const { services, alarmUpdates, logger, graphiql } = options;
   return createYoga<RequestContext, GraphContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     context: ({ access }) => ({ access, services, alarmUpdates }),
-    plugins: [limits],
+    plugins: [limits, execution],
     maskedErrors: { maskError: (error) => maskError(error, logger) },
     // The mask logs what is worth it, with the id that the client gets.
     logging: false,

@@ -1,10 +1,12 @@
 /** The timeseries query and subscription: arguments to a request, answers to the schema's shape. */
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { GraphQLResolveInfo } from 'graphql';
 import type { Series, TimeseriesAnswer } from '../../src/query/answer.ts';
 import type { LiveMessage } from '../../src/query/live-query.ts';
 import type { MeasureRequest, QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
 import type { Where } from '../../src/query/where.ts';
 import type { GraphContext } from '../context.ts';
+import { cutOf } from '../projection.ts';
 import { given, type Maybe } from './arguments.ts';
 
 interface MeasureArgs {
@@ -65,51 +67,35 @@ export const timeseriesUpdates = {
   }),
 };
 
-const shown = ({ fromMs, toMs, watermarkMs, series, ...rest }: TimeseriesAnswer): object => ({
+const shown = ({ fromMs, toMs, watermarkMs, ...rest }: TimeseriesAnswer): object => ({
   ...rest,
-  series: inSlices(series),
   from: fromMs,
   to: toMs,
   watermark: watermarkMs,
 });
 
-/**
- * Points that are executed in one turn of the thread. A wide answer has hundreds of thousands of fields, and what is narrow
- * must not wait for all of them. Fewer points let others in sooner and cost more turns; the value is an estimate.
- */
-const SLICE_POINTS = 500;
+/** Points that are cut in one turn of the thread, about a millisecond: what is narrow must not wait for all that is wide. */
+const SLICE_POINTS = 10_000;
 
-/** A list that is short, or one that lets the thread go now and then while it is executed. */
-function inSlices(series: readonly Series[]): Iterable<Series> | AsyncIterable<Series> {
-  const points = series.reduce((sum, each) => sum + each.points.length, 0);
-  return points <= SLICE_POINTS ? series : slicesOf(series);
-}
-
-/**
- * One wide answer is executed at a time: in slices, all would otherwise hold their half-made results at once. The wait is
- * bounded, because an execution that fails does not say so here.
- */
-const BEFORE_MS_MAX = 2_000;
-let before: Promise<void> = Promise.resolve();
-
-async function* slicesOf(series: readonly Series[]): AsyncGenerator<Series> {
-  const mine = Promise.withResolvers<void>();
-  const turn = Promise.race([before, sleep(BEFORE_MS_MAX, undefined, { ref: false })]);
-  before = mine.promise;
-  await turn;
-  try {
-    let points = 0;
-    for (const each of series) {
-      if (points >= SLICE_POINTS) {
-        points = 0;
-        await nextTurn();
-      }
-      points += each.points.length;
-      yield each;
+/** `series` as a leaf: what its selection keeps. */
+export async function cutSeries(
+  { series }: { readonly series: readonly Series[] },
+  _: unknown,
+  _context: GraphContext,
+  info: GraphQLResolveInfo,
+): Promise<readonly object[]> {
+  const cut = cutOf(info);
+  const kept: object[] = [];
+  let points = 0;
+  for (const each of series) {
+    if (points > SLICE_POINTS) {
+      points = 0;
+      await nextTurn();
     }
-  } finally {
-    mine.resolve();
+    points += each.points.length;
+    kept.push(cut(each));
   }
+  return kept;
 }
 
 /** In one fixed order of keys, whatever the order of arguments: equal subscriptions are recognised by it. */
