@@ -13,6 +13,7 @@ import { countStates } from './alarm-views.ts';
 import { Archive } from './archive.ts';
 import { type ConfiguredAlarms, Declarations } from './declarations.ts';
 import type { Deliveries } from './deliveries.ts';
+import { nameKey } from './hashes.ts';
 import { PROGRESS_COMMIT_MS, SLICE_MS } from './limits.ts';
 import { BoardMachine } from './machine.ts';
 import { boardOps, loadBoard, type StoredBoard } from './rows.ts';
@@ -190,6 +191,3 @@ export class Board {
     }
   }
 }
-
-const nameKey = ({ tenant, name }: { readonly tenant: string; readonly name: string }): string =>
-  JSON.stringify([tenant, name]);

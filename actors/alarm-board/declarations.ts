@@ -11,6 +11,7 @@ import type {
   Route,
   TimeInterval,
 } from '../../src/model/notification.ts';
+import { nameKey } from './hashes.ts';
 import { RECEIVERS_PER_TENANT_MAX, RULES_PER_TENANT_MAX } from './limits.ts';
 import type { BoardSettings } from './machine.ts';
 import type { Declared } from './rows.ts';
@@ -35,16 +36,14 @@ interface Named {
   readonly name: string;
 }
 
-const keyOf = ({ tenant, name }: Named): string => JSON.stringify([tenant, name]);
-
 /** What exists of one kind. */
 class Names<T extends Named> {
   readonly #config: ReadonlyMap<string, T>;
   readonly #own: Map<string, T>;
 
   constructor(config: readonly T[], own: readonly T[]) {
-    this.#config = new Map(config.map((each) => [keyOf(each), each]));
-    this.#own = new Map(own.map((each) => [keyOf(each), each]));
+    this.#config = new Map(config.map((each) => [nameKey(each), each]));
+    this.#own = new Map(own.map((each) => [nameKey(each), each]));
   }
 
   /** The configuration's, then the others by name: an order that does not depend on when they were added. */
@@ -57,16 +56,16 @@ class Names<T extends Named> {
     return this.all().filter((each) => this.sourceOf(each) === 'mutation');
   }
   get(name: Named): T | undefined {
-    return this.#config.get(keyOf(name)) ?? this.#own.get(keyOf(name));
+    return this.#config.get(nameKey(name)) ?? this.#own.get(nameKey(name));
   }
   sourceOf(name: Named): Source {
-    return this.#config.has(keyOf(name)) ? 'config' : 'mutation';
+    return this.#config.has(nameKey(name)) ? 'config' : 'mutation';
   }
   put(each: T): void {
-    this.#own.set(keyOf(each), each);
+    this.#own.set(nameKey(each), each);
   }
   delete(name: Named): boolean {
-    return this.#own.delete(keyOf(name));
+    return this.#own.delete(nameKey(name));
   }
 }
 

@@ -7,6 +7,10 @@ import type { Labels } from './matchers.ts';
 export const hashOf = (parts: readonly unknown[], digits: 16 | 32): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, digits);
 
+/** As a key of maps: the names of rules and receivers are unique in their tenant only. */
+export const nameKey = ({ tenant, name }: { readonly tenant: string; readonly name: string }) =>
+  JSON.stringify([tenant, name]);
+
 export const alarmId = (tenant: string, rule: string, group: GroupValues): string =>
   hashOf([tenant, rule, group], 16);
 

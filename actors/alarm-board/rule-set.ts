@@ -5,6 +5,7 @@ import { RuleRun } from '../../src/alarm/rule-run.ts';
 import type { AlarmRule, AlarmTransition } from '../../src/model/alarm.ts';
 import type { Partials } from '../../src/model/partials.ts';
 import type { StateOp } from '../../storage/state/state.ts';
+import { nameKey } from './hashes.ts';
 import { runEndOps, runOps, type StoredRun } from './rows.ts';
 import { RuleTracker } from './rule-tracker.ts';
 
@@ -13,9 +14,6 @@ export interface RuleTransitions {
   readonly rule: AlarmRule;
   readonly transitions: readonly AlarmTransition[];
 }
-
-const keyOf = ({ tenant, name }: { readonly tenant: string; readonly name: string }): string =>
-  JSON.stringify([tenant, name]);
 
 export class RuleSet {
   readonly #partials: Partials;
@@ -75,17 +73,17 @@ export class RuleSet {
 
   /** The run of a rule at work. Undefined: it has not evaluated anything yet. */
   runOf(name: { readonly tenant: string; readonly name: string }): StoredRun | undefined {
-    const tracker = this.#trackers.get(keyOf(name));
+    const tracker = this.#trackers.get(nameKey(name));
     if (tracker?.run.progressMs === undefined) return undefined;
     return { rule: tracker.rule, ...tracker.run.snapshot() };
   }
 
   /** Stops following a rule. */
   drop(name: { readonly tenant: string; readonly name: string }): void {
-    const tracker = this.#trackers.get(keyOf(name));
+    const tracker = this.#trackers.get(nameKey(name));
     tracker?.close();
     for (const rollup of tracker?.rollups ?? []) this.#byRollup.delete(rollup);
-    this.#trackers.delete(keyOf(name));
+    this.#trackers.delete(nameKey(name));
   }
 
   async poll(): Promise<void> {
@@ -151,7 +149,7 @@ export class RuleSet {
   }
 
   #track(tracker: RuleTracker): void {
-    this.#trackers.set(keyOf(tracker.rule), tracker);
+    this.#trackers.set(nameKey(tracker.rule), tracker);
     for (const rollup of tracker.rollups) this.#byRollup.set(rollup, tracker);
   }
 

@@ -40,12 +40,9 @@ export class AlarmUpdates {
   subscribe(query: AlarmUpdatesQuery): AsyncIterableIterator<AlarmUpdate> {
     const { tenant, rule } = query;
     const own = [...this.#subscribers.values()].filter((each) => each === tenant).length;
-    if (
-      this.#subscribers.size >= ALARM_SUBSCRIBERS_MAX ||
-      own >= ALARM_SUBSCRIBERS_PER_TENANT_MAX
-    ) {
-      const open = Math.max(own, this.#subscribers.size);
-      throw new AppError('query_overload', `${open} subscriptions to alarms are open already`);
+    if (own >= ALARM_SUBSCRIBERS_PER_TENANT_MAX) throw tooMany('this tenant has', own);
+    if (this.#subscribers.size >= ALARM_SUBSCRIBERS_MAX) {
+      throw tooMany('the server has', this.#subscribers.size);
     }
     const buffer = new Buffer();
     const unlisten = this.#board.onChanges(tenant, (changes) => {
@@ -67,6 +64,12 @@ export class AlarmUpdates {
     for (const end of [...this.#subscribers.keys()]) end();
   }
 }
+
+const tooMany = (who: string, open: number): AppError =>
+  new AppError(
+    'query_overload',
+    `${who} ${open} subscriptions to alarms open, as many as it may: end some, or try again later`,
+  );
 
 const isOf = (rule: string) => (entry: HistoryEntry) => entry.transition.rule === rule;
 
