@@ -18,7 +18,15 @@ import {
   TEXT_CHARS_MAX,
 } from './limits.ts';
 import type { DisabledReceiver } from './machine.ts';
-import { deliveryOps, disabledOp, receiverOp, routesOp, ruleOp, silenceOp } from './rows.ts';
+import {
+  deliveryOps,
+  disabledOp,
+  receiverOp,
+  routesOp,
+  ruleOp,
+  silenceEndOp,
+  silenceOp,
+} from './rows.ts';
 
 export async function putRule(board: Board, rule: AlarmRule): Promise<Checked<AlarmRule>> {
   const problems = board.declarations.problemsOfRule(rule);
@@ -137,8 +145,10 @@ export async function setReceiverEnabled(
 export async function addSilence(board: Board, silence: Silence): Promise<Checked<Silence>> {
   const problems = problemsOfSilence(board, silence);
   if (problems.length > 0) return err(problems);
-  board.machine.silences.put(silence);
-  board.write(silenceOp(silence));
+  const { silences } = board.machine;
+  silences.put(silence);
+  const forgotten = silences.pruneEnded(silence.tenant, board.nowMs);
+  board.write(silenceOp(silence), ...forgotten.map(silenceEndOp));
   await board.commit();
   return ok(silence);
 }

@@ -105,6 +105,8 @@ export const routesOp = (tenant: string, routes: readonly Route[]): StateOp =>
   put(boardKey(BOARD_ROW.routes, tenant), { tenant, routes });
 export const silenceOp = (silence: Silence): StateOp =>
   put(boardKey(BOARD_ROW.silence, silence.tenant, silence.id), silence);
+export const silenceEndOp = ({ tenant, id }: Silence): StateOp =>
+  remove(boardKey(BOARD_ROW.silence, tenant, id));
 export const disabledOp = ({ tenant, name }: ReceiverRef, row?: DisabledReceiver): StateOp =>
   putOrRemove(boardKey(BOARD_ROW.disabledReceiver, tenant, name), row);
 
@@ -135,7 +137,7 @@ export const boardOps = (changes: BoardChanges): StateOp[] => [
   put(boardKey(BOARD_ROW.board), { sequence: changes.sequence }),
   ...Array.from(changes.alarms, ([id, alarm]) => putOrRemove(boardKey(BOARD_ROW.alarm, id), alarm)),
   ...Array.from(changes.groups, ([id, group]) => putOrRemove(boardKey(BOARD_ROW.group, id), group)),
-  ...changes.forgotten.map(({ tenant, id }) => remove(boardKey(BOARD_ROW.silence, tenant, id))),
+  ...changes.forgotten.map(silenceEndOp),
   ...changes.history.map(historyOp),
   ...changes.deliveries.flatMap((delivery) => [
     put(placeKey(delivery.notification.id), placeOf(delivery)),

@@ -1,6 +1,6 @@
 /** Silences: what people asked not to be told of for a while. Pure; time is handed in. */
 import type { Silence } from '../../src/model/notification.ts';
-import { SILENCE_KEPT_MS } from './limits.ts';
+import { SILENCE_KEPT_MS, SILENCES_ENDED_PER_TENANT_MAX } from './limits.ts';
 import { compileMatchers, type Labels, type LabelTest } from './matchers.ts';
 
 interface Compiled {
@@ -61,6 +61,17 @@ export class Silences {
   /** Drops what ended long ago, and answers it. */
   prune(nowMs: number): Silence[] {
     const old = [...this.all()].filter(({ endsAtMs }) => endsAtMs + SILENCE_KEPT_MS < nowMs);
+    for (const { id } of old) this.#silences.delete(id);
+    return old;
+  }
+
+  /** Drops those of a tenant that ended first and are more than are kept, and answers them. */
+  pruneEnded(tenant: string, nowMs: number): Silence[] {
+    const ended = [...this.all()].filter(
+      (each) => each.tenant === tenant && each.endsAtMs <= nowMs,
+    );
+    const excess = Math.max(0, ended.length - SILENCES_ENDED_PER_TENANT_MAX);
+    const old = ended.sort((a, b) => a.endsAtMs - b.endsAtMs).slice(0, excess);
     for (const { id } of old) this.#silences.delete(id);
     return old;
   }
