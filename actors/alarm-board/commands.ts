@@ -165,15 +165,26 @@ export async function expireSilence(board: Board, tenant: string, id: string): P
   return true;
 }
 
+/** False: it does not fire. */
 export async function acknowledge(
   board: Board,
   tenant: string,
   alarm: string,
   acknowledgement: Acknowledgement | null,
-): Promise<boolean> {
-  if (!board.machine.acknowledge(tenant, alarm, acknowledgement)) return false;
+): Promise<Checked<boolean>> {
+  const { author = '', comment = '' } = acknowledgement ?? {};
+  const problems = textProblems({ author, comment }, 0);
+  if (problems.length > 0) return err(problems);
+  if (!board.machine.acknowledge(tenant, alarm, acknowledgement)) return ok(false);
   await board.commit('synced');
-  return true;
+  return ok(true);
+}
+
+function textProblems(texts: Readonly<Record<string, string>>, charsMin: 0 | 1): AlarmProblem[] {
+  const message = `expected a text of ${charsMin} to ${TEXT_CHARS_MAX} characters`;
+  return Object.entries(texts).flatMap(([path, { length }]) =>
+    length < charsMin || length > TEXT_CHARS_MAX ? [{ path, message }] : [],
+  );
 }
 
 function problemsOfSilence(board: Board, silence: Silence): AlarmProblem[] {
@@ -189,11 +200,7 @@ function problemsOfSilence(board: Board, silence: Silence): AlarmProblem[] {
       message: 'expected a time behind the start and in the future',
     });
   }
-  for (const [path, text] of Object.entries({ author, comment })) {
-    if (text.length === 0 || text.length > TEXT_CHARS_MAX) {
-      problems.push({ path, message: `expected a text of 1 to ${TEXT_CHARS_MAX} characters` });
-    }
-  }
+  problems.push(...textProblems({ author, comment }, 1));
   if (board.machine.silences.countOpen(tenant, nowMs) >= SILENCES_PER_TENANT_MAX) {
     problems.push({
       path: '',

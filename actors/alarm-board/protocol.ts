@@ -62,7 +62,7 @@ export type BoardChange =
       /** Null takes it back. */
       readonly acknowledgement: Acknowledgement | null;
     } & OfTenant &
-      To<boolean>)
+      To<Checked<boolean>>)
   /** The receiver has answered that it is gone; `delivery` is how it said so. */
   | ({
       readonly type: 'gone';

@@ -38,7 +38,7 @@ export const putRule = command<{ readonly rule: Named }>(async ({ rule }, { acce
 });
 
 export const removeRule = command<Named>(async ({ name }, { access, services }) =>
-  removed(await services.alarms.removeRule(access.tenant, name), `there is no rule "${name}"`),
+  done(await services.alarms.removeRule(access.tenant, name), `there is no rule "${name}"`),
 );
 
 export const putReceiver = command<{ readonly receiver: Named }>(
@@ -51,7 +51,7 @@ export const putReceiver = command<{ readonly receiver: Named }>(
 );
 
 export const removeReceiver = command<Named>(async ({ name }, { access, services }) =>
-  removed(await services.alarms.removeReceiver(access.tenant, name), noReceiver(name)),
+  done(await services.alarms.removeReceiver(access.tenant, name), noReceiver(name)),
 );
 
 export const enableReceiver = command<Named>(async ({ name }, { access, services }) =>
@@ -129,12 +129,12 @@ export const acknowledge = command<{
   readonly author?: Maybe<string>;
 }>(async ({ alarm, comment, author }, { access, services }) => {
   const by = { author: author ?? access.keyId, comment };
-  return did(await services.alarms.acknowledge(access.tenant, alarm, by), NOT_FIRING, 'alarm');
+  return done(await services.alarms.acknowledge(access.tenant, alarm, by), NOT_FIRING, 'alarm');
 });
 
 export const unacknowledge = command<{ readonly alarm: string }>(
   async ({ alarm }, { access, services }) =>
-    did(await services.alarms.unacknowledge(access.tenant, alarm), NOT_FIRING, 'alarm'),
+    done(await services.alarms.unacknowledge(access.tenant, alarm), NOT_FIRING, 'alarm'),
 );
 
 const NOT_RESENT = {
@@ -154,9 +154,9 @@ function did(isDone: boolean, whyNot: string, path = 'name'): object {
   return { done: isDone, problems: isDone ? [] : [problem(whyNot, path)] };
 }
 
-/** What the configuration declares cannot be removed: that is a problem; a name that nothing has is another one. */
-function removed(result: Checked<boolean>, whyNot: string): object {
-  return result.ok ? did(result.value, whyNot) : { done: false, problems: result.error };
+/** What may not be done is a problem, what there is nothing to do it with another one. */
+function done(result: Checked<boolean>, whyNot: string, path?: string): object {
+  return result.ok ? did(result.value, whyNot, path) : { done: false, problems: result.error };
 }
 
 async function receiverOf(

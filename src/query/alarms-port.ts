@@ -60,8 +60,8 @@ export interface AlarmBoardPort {
     tenant: string,
     alarm: string,
     by: { readonly author: string; readonly comment: string },
-  ): Promise<boolean>;
-  unacknowledge(tenant: string, alarm: string): Promise<boolean>;
+  ): Promise<Checked<boolean>>;
+  unacknowledge(tenant: string, alarm: string): Promise<Checked<boolean>>;
   resend(
     tenant: string,
     delivery: string,

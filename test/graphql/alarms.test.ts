@@ -223,6 +223,8 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
   ]);
   t.deepEqual(after.data.silences, [{ id: silence, state: 'active', matchers: ['service=~a.*'] }]);
   t.true((await command(`expireSilence(id: "${silence}")`)).done);
+  const long = await command(`acknowledge(alarm: "${alarm?.id}", comment: "${'x'.repeat(5_000)}")`);
+  t.deepEqual([long.done, paths(long.problems)], [false, ['comment']]);
   t.true((await command(`unacknowledge(alarm: "${alarm?.id}")`)).done);
   t.deepEqual(await command('unacknowledge(alarm: "0000000000000000")'), {
     done: false,
@@ -244,9 +246,10 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
   await updates.return?.();
 });
 
+const paths = (problems: readonly Problem[]) => problems.map(({ path }) => path);
+
 test('what is wrong with an input is answered with its place, and changes nothing', async (t) => {
   const { ask } = await startTestServer(t, {});
-  const paths = (problems: readonly Problem[]) => problems.map(({ path }) => path);
   const put = async (rule: object) => (await ask(PUT_RULE, '', { rule })).data.putRule.problems;
   t.deepEqual(
     paths(await put({ name: 'a b', measure: 'median(x)', window: '5', above: { fires: 1 } })),
