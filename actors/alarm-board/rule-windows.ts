@@ -98,6 +98,7 @@ export class RuleWindows {
     values.fill(empty);
     const fold = tree.merge(toMs - this.#windowMs, toMs);
     for (let slot = 0; slot < fold.slots; slot++) {
+      if (fold.counts[slot] === 0) continue;
       const id = idOf[fold.series[slot] as number];
       if (id === undefined || id === OVERFLOW_ID) {
         into.isOverflowing = true;

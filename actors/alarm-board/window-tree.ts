@@ -3,7 +3,7 @@
  * are aligned runs of 1, 2, 4, 8 ... ticks, packed like stored rows. A window of n ticks is at most 2 log2(n) nodes,
  * and a node is merged once, when a window first needs it; a window that slides by a tick therefore costs a few merges
  * instead of n. Which nodes make up a window depends on its edges alone, so that sums of fractions come out the same
- * whenever, and in whatever steps, the buckets were learned.
+ * whenever, and in whatever steps, the buckets were learned. Where all is whole numbers, the newest window slides instead.
  *
  * Memory: the rows of the ticks that are kept, packed (a series of a count takes some 3 bytes, of a quantile what its
  * sketch takes), and at most as much again for the longer runs.
@@ -13,15 +13,15 @@ import { encodeRow, mergeRowInto } from '../../src/aggregate/bucket-row.ts';
 import { layoutOf } from '../../src/aggregate/layout.ts';
 import type { PartialRow } from '../../src/model/partials.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { type Node, SlidingWindow } from './sliding-window.ts';
 
-/** A row per column group. */
-type Node = readonly (Uint8Array | undefined)[];
 const EMPTY: Node = [];
 
 export class WindowTree {
   readonly #stepMs: number;
   /** For windows, and for nodes in the making. */
   readonly #window: BucketFold;
+  readonly #sliding: SlidingWindow | undefined;
   readonly #making: BucketFold;
   readonly #columnGroups: number;
   /** By level: nodes of 2^level ticks by their number. Level 0 holds ticks with events, ascending; others what was needed. */
@@ -31,6 +31,7 @@ export class WindowTree {
     const layout = layoutOf(rollup);
     this.#stepMs = stepMs;
     this.#window = new BucketFold(layout);
+    this.#sliding = SlidingWindow.of(layout);
     this.#making = new BucketFold(layout);
     this.#columnGroups = layout.sketches.length + 1;
   }
@@ -45,22 +46,14 @@ export class WindowTree {
     if (node.length > 0) this.#level(0).set(bucketMs / this.#stepMs, node);
   }
 
-  /** Merges the buckets that begin in `[fromMs, toMs)`. The answer is good until the next call. */
+  /**
+   * Merges the buckets that begin in `[fromMs, toMs)`; a series may have no events there. The answer is good until the next
+   * call.
+   */
   merge(fromMs: number, toMs: number): BucketFold {
-    const fold = this.#window;
-    fold.reset();
-    const end = toMs / this.#stepMs;
-    for (let at = fromMs / this.#stepMs; at < end; ) {
-      let size = 1;
-      let level = 0;
-      while (at % (2 * size) === 0 && at + 2 * size <= end) {
-        size *= 2;
-        level++;
-      }
-      mergeNode(fold, this.#node(level, at / size));
-      at += size;
-    }
-    return fold;
+    const from = fromMs / this.#stepMs;
+    const to = toMs / this.#stepMs;
+    return this.#sliding?.moveTo(from, to, (tick) => this.#node(0, tick)) ?? this.#sum(from, to);
   }
 
   /** The first bucket with events that begins at or behind it. */
@@ -84,6 +77,22 @@ export class WindowTree {
         nodes.delete(at);
       }
     });
+  }
+
+  #sum(from: number, end: number): BucketFold {
+    const fold = this.#window;
+    fold.reset();
+    for (let at = from; at < end; ) {
+      let size = 1;
+      let level = 0;
+      while (at % (2 * size) === 0 && at + 2 * size <= end) {
+        size *= 2;
+        level++;
+      }
+      mergeNode(fold, this.#node(level, at / size));
+      at += size;
+    }
+    return fold;
   }
 
   #node(level: number, at: number): Node {

@@ -3,6 +3,7 @@
  * "Rollup rows"). Columns have one width each, so that a reader finds any series' values without decoding the
  * others, and a row describes itself, so that two can be merged without the definition.
  */
+import assert from 'node:assert/strict';
 import { BucketFold, type Scalars } from './bucket-fold.ts';
 import type { RowLayout } from './layout.ts';
 import { QuantileTable } from './quantile-sketch.ts';
@@ -66,7 +67,38 @@ export function mergeRowInto(
   }
   reserve(series);
   if (sketch === undefined) mergeScalars(fold, reader, fields, series, seriesTo);
-  else mergeSketch(fold, sketch, reader, series, seriesTo);
+  else {
+    visitPayloads(fold, reader, series, seriesTo, (slot, end) =>
+      sketch.mergePayload(slot, reader, end),
+    );
+  }
+}
+
+/** Whether rows of this layout can be taken out again: whole numbers can, sums of fractions would not be the same bits. */
+export const isSubtractable = ({ scalars, sketches }: RowLayout): boolean =>
+  scalars.length === 0 && sketches.every(({ op }) => op === 'quantile');
+
+/** Takes out a row that was merged, where `isSubtractable`. Its series stay, with fewer events or none. */
+export function subtractRowFrom(fold: BucketFold, group: number, row: Uint8Array): void {
+  const reader = new ByteReader(row);
+  const { kind, series } = readHeader(reader);
+  const sketch = fold.sketches[group - 1];
+  assert(kind === (sketch === undefined ? ROW_KIND.scalars : ROW_KIND.quantile));
+  reserve(series);
+  if (sketch instanceof QuantileTable) {
+    visitPayloads(fold, reader, series, undefined, (slot, end) =>
+      sketch.subtractPayload(slot, reader, end),
+    );
+    return;
+  }
+  const idWidth = reader.u8();
+  const countWidth = reader.u8();
+  readSlots(fold, reader, series, idWidth, undefined);
+  readInto(reader, series, countWidth, gathered);
+  for (let i = 0; i < series; i++) {
+    const slot = slotOfIndex[i] as number;
+    fold.counts[slot] = (fold.counts[slot] as number) - (gathered[i] as number);
+  }
 }
 
 /** All of `rows`, of one key, as one. Associative and commutative (float sums up to rounding). Throws `state_corrupt`. */
@@ -284,12 +316,13 @@ function raiseTo(
   }
 }
 
-function mergeSketch(
+/** With the reader at each wanted series' sketch. */
+function visitPayloads(
   fold: BucketFold,
-  sketch: BucketFold['sketches'][number],
   reader: ByteReader,
   series: number,
   seriesTo: Int32Array | undefined,
+  visit: (slot: number, end: number) => void,
 ): void {
   const idWidth = reader.u8();
   const endWidth = reader.u8();
@@ -300,7 +333,7 @@ function mergeSketch(
     const slot = slotOfIndex[i] as number;
     if (slot < 0) continue;
     reader.at = start + (i === 0 ? 0 : (gathered[i - 1] as number));
-    sketch.mergePayload(slot, reader, start + (gathered[i] as number));
+    visit(slot, start + (gathered[i] as number));
   }
 }
 

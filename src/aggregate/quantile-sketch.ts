@@ -6,12 +6,14 @@
  * Error: a bin is at most 2^-7 of its lower edge wide and its middle is answered, so a quantile is off by at most
  * 2^-8 (0.4 %) of its value; integers below 256 are exact. |v| < 2^-32 counts as zero; |v| >= 2^64 all share
  * the outermost bin, whose stated error bound is accordingly huge. The fixed range bounds a sketch to 24,577 bins.
- * Merge law: bins add, the fraction flags or. Associative, commutative, exact.
+ * Merge law: bins add, the fraction flags or. Associative, commutative, exact; what was merged can be taken out again.
  */
+import assert from 'node:assert/strict';
 import { type ByteReader, type ByteWriter, corruptRow } from './row-bytes.ts';
 import { SlotCells } from './slot-cells.ts';
 
 const MANTISSA_BITS = 7;
+const BIN_MASK = (1 << MANTISSA_BITS) - 1;
 const EXPONENT_MIN = -32;
 const EXPONENT_END = 64;
 /** Bins of one sign. */
@@ -83,8 +85,8 @@ export class QuantileTable {
   readonly #bins = new SlotCells(COUNT_BITS);
   /** What does not fit into an entry, in units of COUNT_MAX, by slot * 2^15 + bin. */
   readonly #carries = new Map<number, number>();
-  /** 1 where a slot has seen a fraction. */
-  #fractions = new Uint8Array(8);
+  /** Sketches with a fraction that were merged into a slot; at least 1 if a row had one. */
+  #fractions = new Uint32Array(8);
 
   get memoryBytes(): number {
     return this.#bins.memoryBytes;
@@ -105,37 +107,32 @@ export class QuantileTable {
       const value = packed[rows[j] as number] as number;
       if (value === 0) continue;
       const slot = slots[j - from] as number;
-      if (value >= FRACTION) this.#fractions[slot] = 1;
+      if (value >= FRACTION && this.#fractions[slot] === 0) this.#fractions[slot] = 1;
       const bin = (value & 0xffff) - 1;
       const at = bins.find(slot, bin);
       const entry = at < 0 ? 0 : (bins.cells[at] as number);
       if (entry === 0) bins.insert(slot, (bin << COUNT_BITS) | 1);
       else if ((entry & COUNT_MAX) < COUNT_MAX) bins.cells[at] = entry + 1;
-      else this.#add(slot, bin, 1);
+      else this.#change(slot, bin, 1);
     }
   }
 
   /** Merges one series' stored sketch, `reader` up to `end`. */
   mergePayload(slot: number, reader: ByteReader, end: number): void {
-    this.#reserve(slot + 1);
-    const head = reader.varint();
-    if ((head & 1) === 1) this.#fractions[slot] = 1;
-    let bin = -1;
-    for (let left = head >>> 1; left > 0; left--) {
-      const gap = reader.varint();
-      bin += (gap >>> 1) + 1;
-      const count = (gap & 1) === 0 ? 1 : reader.varint() + 2;
-      if (bin > 2 * BINS) throw corruptRow('a quantile bin lies beyond the range');
-      this.#add(slot, bin, count);
-    }
-    if (reader.at !== end) throw corruptRow('a quantile sketch does not end where it should');
+    this.#changeBy(slot, reader, end, 1);
+  }
+
+  /** Takes out a sketch that was merged; of a slot that rows were added to the fractions would stay. */
+  subtractPayload(slot: number, reader: ByteReader, end: number): void {
+    this.#changeBy(slot, reader, end, -1);
+    if (this.#bins.used[slot] === 0) this.#bins.drop(slot);
   }
 
   /** Writes one series' sketch: canonical, so equal sketches are equal bytes. Writes nothing if it has no value. */
   writePayload(slot: number, out: ByteWriter): void {
     const count = this.#sort(slot);
     if (count === 0) return;
-    out.varint((count << 1) | (this.#fractions[slot] as number));
+    out.varint((count << 1) | (this.#fractions[slot] === 0 ? 0 : 1));
     let previous = -1;
     for (let i = 0; i < count; i++) {
       const bin = (sorted[i] as number) >>> COUNT_BITS;
@@ -153,18 +150,29 @@ export class QuantileTable {
 
   /** The value at rank ceil(q * n), with its error bound; undefined if the series has no value. */
   quantile(slot: number, q: number): { value: number; errorBound: number } | undefined {
-    const count = this.#sort(slot);
+    const count = slot < this.#bins.slots ? this.#bins.list(slot, sorted) : 0;
     if (count === 0) return undefined;
+    // Not sorted: counts by exponent say in which the rank lies, and only its bins are looked at.
+    byExponent.fill(0);
     let total = 0;
-    for (let i = 0; i < count; i++) total += this.#countOf(slot, sorted[i] as number);
-    // q * total may lie a rounding error above an integer: 0.07 * 100 is 7.000000000000001.
-    let left = Math.max(1, Math.ceil(q * total * (1 - 2 ** -50)));
-    let i = 0;
-    for (; i < count - 1; i++) {
-      left -= this.#countOf(slot, sorted[i] as number);
-      if (left <= 0) break;
+    for (let i = 0; i < count; i++) {
+      const entry = sorted[i] as number;
+      const n = this.#countOf(slot, entry);
+      const exponent = entry >>> (COUNT_BITS + MANTISSA_BITS);
+      byExponent[exponent] = (byExponent[exponent] as number) + n;
+      total += n;
     }
-    return representative((sorted[i] as number) >>> COUNT_BITS, this.#fractions[slot] === 1);
+    // q * total may lie a rounding error above an integer: 0.07 * 100 is 7.000000000000001.
+    const rank = Math.max(1, Math.ceil(q * total * (1 - 2 ** -50)));
+    const { at: exponent, before } = placeOf(byExponent, rank);
+    byBin.fill(0);
+    for (let i = 0; i < count; i++) {
+      const entry = sorted[i] as number;
+      if (entry >>> (COUNT_BITS + MANTISSA_BITS) !== exponent) continue;
+      byBin[(entry >>> COUNT_BITS) & BIN_MASK] = this.#countOf(slot, entry);
+    }
+    const { at: bin } = placeOf(byBin, rank - before);
+    return representative((exponent << MANTISSA_BITS) | bin, this.#fractions[slot] !== 0);
   }
 
   reset(): void {
@@ -173,19 +181,42 @@ export class QuantileTable {
     this.#fractions.fill(0);
   }
 
-  #add(slot: number, bin: number, n: number): void {
+  #changeBy(slot: number, reader: ByteReader, end: number, sign: 1 | -1): void {
+    this.#reserve(slot + 1);
+    const head = reader.varint();
+    if ((head & 1) === 1) this.#fractions[slot] = (this.#fractions[slot] as number) + sign;
+    let bin = -1;
+    for (let left = head >>> 1; left > 0; left--) {
+      const gap = reader.varint();
+      bin += (gap >>> 1) + 1;
+      const count = (gap & 1) === 0 ? 1 : reader.varint() + 2;
+      if (bin > 2 * BINS) throw corruptRow('a quantile bin lies beyond the range');
+      this.#change(slot, bin, sign * count);
+    }
+    if (reader.at !== end) throw corruptRow('a quantile sketch does not end where it should');
+  }
+
+  #change(slot: number, bin: number, by: number): void {
     const bins = this.#bins;
     const at = bins.find(slot, bin);
     const entry = at < 0 ? 0 : (bins.cells[at] as number);
-    const total = (entry & COUNT_MAX) + n;
+    const left = (entry & COUNT_MAX) + by;
+    if (entry !== 0 && left > 0 && left <= COUNT_MAX) bins.cells[at] = entry + by;
+    else this.#replace(slot, bin, at, entry, entry === 0 ? by : this.#countOf(slot, entry) + by);
+  }
+
+  /** An entry that comes, goes, or passes what fits into it. */
+  #replace(slot: number, bin: number, at: number, entry: number, count: number): void {
+    const bins = this.#bins;
+    assert(count >= 0, 'only what was merged can be taken out');
     // What is left in the entry is 1..COUNT_MAX: an entry is never 0.
-    const units = Math.ceil(total / COUNT_MAX) - 1;
-    const next = ((bin << COUNT_BITS) | (total - units * COUNT_MAX)) >>> 0;
+    const units = Math.max(0, Math.ceil(count / COUNT_MAX) - 1);
+    const next = ((bin << COUNT_BITS) | (count - units * COUNT_MAX)) >>> 0;
     if (entry === 0) bins.insert(slot, next);
-    else bins.cells[at] = next;
-    if (units === 0) return;
-    const key = slot * 0x8000 + bin;
-    this.#carries.set(key, (this.#carries.get(key) ?? 0) + units);
+    else if (count > 0) bins.cells[at] = next;
+    else bins.remove(slot, at);
+    if (units > 0) this.#carries.set(slot * 0x8000 + bin, units);
+    else if (this.#carries.size > 0) this.#carries.delete(slot * 0x8000 + bin);
   }
 
   #countOf(slot: number, entry: number): number {
@@ -203,11 +234,21 @@ export class QuantileTable {
   #reserve(slots: number): void {
     this.#bins.reserve(slots);
     if (slots <= this.#fractions.length) return;
-    const grown = new Uint8Array(slots * 2);
+    const grown = new Uint32Array(slots * 2);
     grown.set(this.#fractions);
     this.#fractions = grown;
   }
 }
 
-/** Entries of one slot, while they are read. */
+/** Entries of one slot, while they are read; and how many values are in each run of 2^7 bins, and in each bin of one. */
 const sorted = new Uint32Array(2 * BINS + 1);
+const byExponent = new Float64Array((2 * BINS + 1 + BIN_MASK) >>> MANTISSA_BITS);
+const byBin = new Float64Array(BIN_MASK + 1);
+
+/** Where the counts add up to the rank, and what precedes that. */
+function placeOf(counts: Float64Array, rank: number): { at: number; before: number } {
+  let before = 0;
+  let at = 0;
+  for (; before + (counts[at] as number) < rank; at++) before += counts[at] as number;
+  return { at, before };
+}

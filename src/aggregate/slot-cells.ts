@@ -65,6 +65,13 @@ export class SlotCells {
 
   /** Writes the slot's entries, ascending, to `out` and answers how many there are. */
   sorted(slot: number, out: Uint32Array): number {
+    const count = this.list(slot, out);
+    sortFirst(out, count);
+    return count;
+  }
+
+  /** Writes the slot's entries, in no order, to `out` and answers how many there are. */
+  list(slot: number, out: Uint32Array): number {
     const bits = this.bits[slot] as number;
     if (bits === 0) return 0;
     const start = this.starts[slot] as number;
@@ -74,8 +81,26 @@ export class SlotCells {
       const entry = this.cells[at] as number;
       if (entry !== 0) out[count++] = entry;
     }
-    sortFirst(out, count);
     return count;
+  }
+
+  /** Takes an entry out; those behind it move up, so that no search ends at the gap. */
+  remove(slot: number, at: number): void {
+    const { cells } = this;
+    const bits = this.bits[slot] as number;
+    const start = this.starts[slot] as number;
+    const mask = (1 << bits) - 1;
+    let gap = at - start;
+    for (let i = (gap + 1) & mask; cells[start + i] !== 0; i = (i + 1) & mask) {
+      const entry = cells[start + i] as number;
+      const home = Math.imul(entry >>> this.#keyShift, 0x9e3779b1) >>> (32 - bits);
+      // It may move if the gap lies on its way from home.
+      if (((i - home) & mask) < ((i - gap) & mask)) continue;
+      cells[start + gap] = entry;
+      gap = i;
+    }
+    cells[start + gap] = 0;
+    this.used[slot] = (this.used[slot] as number) - 1;
   }
 
   /** Empties one slot. */
