@@ -202,7 +202,9 @@ test('a partition that cannot start says so to whoever asks, and the others serv
   await scene.until(() => scene.group.partition(1).ref.state === 'failed');
   const refused = await t.throwsAsync(scene.collect(1));
   t.true(isFault(refused, 'restart_limit'));
-  await scene.until(() => (scene.shared.applied[0] as number) > 0);
+  await scene.until(
+    () => (scene.shared.applied[0] as number) >= (scene.shared.partitionEnds[0] as number),
+  );
   t.deepEqual(await scene.openCounts(0), { view: 3 });
   t.regex(scene.system.snapshot()[1]?.lastError ?? '', /torn row/);
   await scene.close();
