@@ -147,6 +147,7 @@ export class Board {
     const { history = [], deliveries: made = [] } = changes ?? {};
     const isSynced = isChange || history.length + made.length > 0;
     await store.commit(ops, isSynced ? 'synced' : undefined);
+    this.rules.committed();
     for (const delivery of made) deliveries.made(delivery);
     for (const { notification } of made) {
       sender.wake({ tenant: notification.tenant, name: notification.receiver });

@@ -21,6 +21,8 @@ export class RuleSet {
   /** By rollup. */
   readonly #byRollup = new Map<string, RuleTracker>();
   #evaluations = 0;
+  /** Progress that is being written. */
+  readonly #written = new Map<RuleTracker, number>();
   #progressCommittedMs = Number.NEGATIVE_INFINITY;
 
   constructor(partials: Partials) {
@@ -131,14 +133,22 @@ export class RuleSet {
     const isProgressDue = nowMs - this.#progressCommittedMs >= progressEveryMs;
     if (isProgressDue) this.#progressCommittedMs = nowMs;
     const ops: StateOp[] = [];
-    for (const { rule, run } of this.#trackers.values()) {
+    for (const tracker of this.#trackers.values()) {
+      const { rule, run } = tracker;
       if (run.progressMs === undefined) continue;
       const changes = run.takeChanges();
       if (isProgressDue || changes.put.length + changes.remove.length > 0) {
         ops.push(...runOps(rule, changes));
+        this.#written.set(tracker, run.progressMs);
       }
     }
     return ops;
+  }
+
+  /** What `takeOps` answered is in the store: rows behind it may go. */
+  committed(): void {
+    for (const [tracker, progressMs] of this.#written) tracker.release(progressMs);
+    this.#written.clear();
   }
 
   /** Gives new numbers to the groups of rules that have used up too many. Only when everything that they changed is taken. */

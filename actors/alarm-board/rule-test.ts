@@ -75,7 +75,7 @@ export async function testRule(
   const endMs = Math.floor(Math.min(toMs, rows.closedToMs) / everyMs) * everyMs;
   const tracker = new RuleTracker(
     rule,
-    { follow: () => {}, forget: () => {}, poll: async () => [], history },
+    { follow: () => {}, release: () => {}, forget: () => {}, poll: async () => [], history },
     { progressMs: startMs - everyMs, groups: [] },
   );
   const transitions: AlarmTransition[] = [];

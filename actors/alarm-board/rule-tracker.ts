@@ -57,6 +57,12 @@ export class RuleTracker {
     for (const { rollup } of this.#sides) this.#partials.forget(rollup.name);
   }
 
+  /** Its progress is committed: what lies before its windows is not read again. */
+  release(progressMs: number): void {
+    const fromMs = Math.max(0, progressMs - lookBackMs(this.rule));
+    for (const { rollup } of this.#sides) this.#partials.release(rollup.name, fromMs);
+  }
+
   get rollups(): readonly string[] {
     return this.#sides.map(({ rollup }) => rollup.name);
   }

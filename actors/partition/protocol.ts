@@ -57,6 +57,8 @@ export interface PartialsAsk {
   readonly fromMs: number;
   /** Series up to this id are known to the asker. */
   readonly afterSeries: number;
+  /** What the asker, begun again after a crash, reads on from at the earliest: retention counts from there. -Infinity: unknown. */
+  readonly neededFromMs: number;
 }
 
 /** One message for all rollups, however many there are. */

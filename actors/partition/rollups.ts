@@ -94,6 +94,8 @@ interface LiveRollup {
   isStored: boolean;
   /** Per resolution: rows that end before it have been deleted since the start. */
   readonly sweptBeforeMs: number[];
+  /** Of a frozen rollup: where its follower would read on from, as it last said. */
+  neededFromMs: number;
 }
 
 /** A tier is swept when this part of its retention has passed again: each sweep is a tombstone that readers meet. */
@@ -104,6 +106,12 @@ const SWEEP_PART = 1 / 32;
  * that asks several times a second, and what it does not find here it reads from the store.
  */
 const CLOSED_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * What a follower has not read is kept for it for so long, in arrival time: a server that stood still for days must not have
+ * swept what it has to judge first, nor a follower that never comes back fill the disk. Sets what the longest stop may be.
+ */
+const UNREAD_KEPT_MS = 7 * 86_400_000;
 
 const NO_COUNTS: FoldCounts = { clamped: 0, expired: 0, filtered: 0, late: 0 };
 
@@ -281,16 +289,21 @@ export class Rollups {
     this.#trimClosed();
   }
 
-  /** Rows that are past their retention, once enough of them are. May be deleted when the commit is written. */
+  /**
+   * Rows that are past their retention, once enough of them are. May be deleted when the commit is written. That of a frozen
+   * rollup counts from where its follower is: time also passes while nobody can read.
+   */
   takeSweeps(watermarkMs: number, nowMs: number): KeyRange[] {
     const sweeps: KeyRange[] = [];
-    for (const { tenant, state, sweptBeforeMs } of this.#all()) {
+    for (const { tenant, state, sweptBeforeMs, neededFromMs } of this.#all()) {
       const { definition } = state;
       if (this.#toReload.has(definition.name)) continue;
+      const readToMs = Math.min(nowMs, Math.max(neededFromMs, nowMs - UNREAD_KEPT_MS));
+      const fromMs = definition.frozen ? readToMs : nowMs;
       const groups = layoutOf(definition).sketches.length + 1;
       definition.resolutions.forEach(({ stepMs, retentionMs }, tier) => {
         const closed = this.#watermark(definition.name, watermarkMs);
-        const beforeMs = expiredBeforeMs(definition, stepMs, closed, nowMs);
+        const beforeMs = expiredBeforeMs(definition, stepMs, closed, fromMs);
         const toMs = Math.floor(beforeMs / stepMs) * stepMs;
         const due = (sweptBeforeMs[tier] ?? 0) + Math.max(stepMs, retentionMs * SWEEP_PART);
         if (!(toMs >= due)) return;
@@ -337,7 +350,12 @@ export class Rollups {
 
   /** To be called before `partials`, which reads only. */
   advanceAsked({ asks }: PartialsRequest, watermarkMs: number): void {
-    for (const { tenant, rollup } of asks) this.advanceOne(tenant, rollup, watermarkMs);
+    for (const { tenant, rollup, identity, neededFromMs } of asks) {
+      this.advanceOne(tenant, rollup, watermarkMs);
+      const live = this.#live.get(rollup)?.get(tenant);
+      if (live === undefined || this.#byName.get(rollup)?.identity !== identity) continue;
+      live.neededFromMs = Math.max(live.neededFromMs, neededFromMs);
+    }
   }
 
   partials({ asks }: PartialsRequest, watermarkMs: number): (PartialsAnswer | undefined)[] {
@@ -409,7 +427,8 @@ export class Rollups {
 
   #begin(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
     const state = new RollupState(definition, this.#watermark(definition.name, watermarkMs));
-    const live = { tenant, state, isStored: false, sweptBeforeMs: [] };
+    const neededFromMs = Number.NEGATIVE_INFINITY;
+    const live = { tenant, state, isStored: false, sweptBeforeMs: [], neededFromMs };
     const tenants = this.#live.get(definition.name) ?? new Map<string, LiveRollup>();
     tenants.set(tenant, live);
     this.#live.set(definition.name, tenants);

@@ -11,10 +11,10 @@ import { historyMs } from './windows.ts';
 export const ALARM_ROLLUP_PREFIX = 'alarm.';
 
 /**
- * Rows beyond two windows. A board that comes back after a crash reads on from its last commit, while the partitions may
- * already have replayed ahead of it: at 1,000 times real time this is 7 s of replay, and the board reads four times a second.
+ * Rows beyond two windows: what a rule can be tried on. What the board has still to judge is kept however long that takes,
+ * because partitions count retention from where it is.
  */
-const BOARD_LAG_MS = 2 * 3_600_000;
+const BEHIND_BOARD_MS = 2 * 3_600_000;
 /** Series outlive the groups they were made for, so there is room for several generations of them. */
 const SERIES_PER_GROUP = 10;
 const SERIES_MAX = 100_000;
@@ -86,7 +86,7 @@ export function storedMeasure(measure: AlarmMeasure): Measure {
 
 /** One step: what is compared with past days is evaluated by the minute at most, so its fine rows are few enough to keep. */
 function resolutionOf(rule: AlarmRule): Resolution {
-  const recentMs = 2 * rule.windowMs + BOARD_LAG_MS;
+  const recentMs = 2 * rule.windowMs + BEHIND_BOARD_MS;
   return { stepMs: rule.everyMs, retentionMs: Math.max(recentMs, historyMs(rule)) };
 }
 

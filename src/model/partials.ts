@@ -47,6 +47,11 @@ export interface Partials {
    * must be declared with a `tenant` and as `frozen`; until all partitions have its definition nothing closes.
    */
   follow(rollup: RollupDefinition, fromMs?: number): void;
+  /**
+   * Whoever follows the rollup again, also after a crash, does so from `fromMs` at the earliest: rows that are its retention older may
+   * go. Until it is called all are kept, for days.
+   */
+  release(rollup: string, fromMs: number): void;
   /** Drops what is known of a rollup by its name. */
   forget(rollup: string): void;
   /** Of every followed rollup that has something new. One call at a time. */

@@ -55,6 +55,7 @@ export class FollowedRollup {
   readonly #stepMs: number;
   readonly #groupOf = new Map<string, number>();
   readonly #sources: (Source | undefined)[];
+  #neededFromMs = Number.NEGATIVE_INFINITY;
   /** The next bucket to hand out; undefined until it is known where the rollup began. */
   #fromMs: number | undefined;
 
@@ -87,7 +88,12 @@ export class FollowedRollup {
       identity: this.#identity,
       fromMs: source?.hasToMs ?? NOTHING_FROM_MS,
       afterSeries: source?.series ?? 0,
+      neededFromMs: this.#neededFromMs,
     };
+  }
+
+  release(fromMs: number): void {
+    this.#neededFromMs = fromMs;
   }
 
   /** What must be read from the store before the answer can be accepted. */

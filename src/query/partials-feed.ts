@@ -34,6 +34,10 @@ export class PartialsFeed implements Partials {
     this.#followed.set(rollup.name, new FollowedRollup(rollup, partitions, fromMs));
   }
 
+  release(rollup: string, fromMs: number): void {
+    this.#followed.get(rollup)?.release(fromMs);
+  }
+
   forget(rollup: string): void {
     this.#followed.delete(rollup);
   }

@@ -62,6 +62,10 @@ export class ServerPartials implements Partials {
     this.#followed.set(rollup.name, followed);
   }
 
+  release(rollup: string, fromMs: number): void {
+    if (!this.#followed.has(rollup)) this.#events.release(rollup, fromMs);
+  }
+
   forget(rollup: string): void {
     if (!this.#followed.delete(rollup)) this.#events.forget(rollup);
   }

@@ -23,6 +23,7 @@ const NO_EVENTS: Partials = {
   follow: () => {
     throw new Error('partitions do not count for the rules of the server');
   },
+  release: () => {},
   forget: () => {},
   poll: async () => [],
   history: async () => undefined,

@@ -185,6 +185,52 @@ test('a partition that does not answer stalls and fails nothing; nor does one wi
   t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), { 6: { view: 1 } });
 });
 
+test('rows that a stop has made old are there for whoever reads on, and go once they are behind it', async (t) => {
+  const dir = await scratchDir(t);
+  const first = await open(t, dir);
+  await first.declare([FROZEN]);
+  for (const partition of [0, 1]) await send(first, partition, 'view', 1, 20, 40);
+  const before = feedOf(first);
+  before.follow(FROZEN);
+  await pollAll(before);
+  before.release(FROZEN.name, NOW_MS + 10_000);
+  await pollAll(before);
+  await first.commit(0, 1);
+  await first.close();
+
+  const second = await open(t, dir);
+  await moveTo(second, 5 * 3_600, 0, 1);
+  await second.commit(0, 1);
+  const after = feedOf(second);
+  after.follow(FROZEN, NOW_MS + 10_000);
+  const ticks = await pollAll(after);
+  console.log(
+    ticks.map((k) => [
+      (k.fromMs - NOW_MS) / 1e3,
+      (k.closedToMs - NOW_MS) / 1e3,
+      k.sinceMs - NOW_MS,
+      countsOf(k.buckets, k.groups),
+    ]),
+  );
+  t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), {
+    20: { view: 2 },
+    40: { view: 2 },
+  });
+
+  after.release(FROZEN.name, NOW_MS + 5 * 3_600_000);
+  await moveTo(second, 5 * 3_600 + 60, 0, 1);
+  await pollAll(after);
+  await moveTo(second, 5 * 3_600 + 61, 0, 1);
+  await second.commit(0, 1);
+  const left: number[] = [];
+  const scan = { partition: 0, tenant: TENANT, rollup: FROZEN.name, stepMs: 1_000, group: 0 };
+  await storedRollups(second.state).scanRows(
+    { ...scan, fromMs: 0, toMs: NOW_MS + 3_600_000 },
+    (bucketMs) => left.push(bucketMs),
+  );
+  t.deepEqual(left, [], 'they are an hour behind what is needed');
+});
+
 test('a rollup that means other rows begins anew, and is followed from there', async (t) => {
   const scene = await open(t, await scratchDir(t));
   await scene.declare([FROZEN]);

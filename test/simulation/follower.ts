@@ -60,6 +60,7 @@ export class Follower {
       rollup: name,
       identity,
       fromMs,
+      neededFromMs: machine.nowMs,
       afterSeries: isAgain ? 0 : (this.#series.get(generation) ?? 0),
     };
     machine.closeAsked({ asks: [ask] });

@@ -55,6 +55,7 @@ export class FakePartials implements Partials {
     const from = Math.max(this.#sinceMs, fromMs);
     this.#followed.set(rollup.name, { rollup, fromMs: from, groups: all });
   }
+  release(): void {}
   forget(rollup: string): void {
     this.#followed.delete(rollup);
   }

@@ -80,7 +80,8 @@ export class GroupScene {
   readonly state: OpenState;
   /** Per partition, as published. */
   readonly committed = new Map<number, number>();
-  #sequence = 0;
+  /** Above those of a scene before it on the same log. */
+  #sequence: number;
 
   static async open({
     dir,
@@ -152,6 +153,7 @@ export class GroupScene {
     this.system = system;
     this.state = state;
     this.committed = committed;
+    this.#sequence = durableEnd(shared) ?? 0;
   }
 
   async close(): Promise<void> {
