@@ -3,6 +3,7 @@
  * because its libraries take longest to load, and events are accepted before anybody asks.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { authorizerFor } from '../graphql/authorize.ts';
 import { openQueryListener, type QueryListener } from '../graphql/server.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -55,8 +56,9 @@ export async function startQuerySide(
   const queries = new Queries({ partitions, stored, catalog });
   let partials: ServerPartials | undefined;
   const alarms = createAlarmSide(base, () => {
-    const feed = new PartialsFeed({ partitions, stored, clock: systemClock });
-    partials = new ServerPartials(feed, systemClock.now());
+    const clock = systemClock;
+    const feed = new PartialsFeed({ partitions, stored, clock, sleep });
+    partials = new ServerPartials(feed, clock.now());
     return partials;
   });
   const askEdges = () => Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));

@@ -38,6 +38,11 @@ export const RANGE_DEFAULT_MS = 3_600_000;
 
 /** A partition that has not answered by then is named as missing; its committed rows still count. */
 export const COLLECT_TIMEOUT_MS = 2_000;
+/**
+ * How long a poll of closed rows waits for a slow partition: who follows them answers nothing else meanwhile. Less, and busy
+ * partitions are heard one poll later.
+ */
+export const POLL_WAIT_MS = 200;
 /** How long `after` waits. A partition lags by milliseconds, or by minutes while it replays: no use in between. */
 export const AFTER_TIMEOUT_MS = 10_000;
 

@@ -1,7 +1,7 @@
 /**
  * Follows frozen rollups over all partitions (`Partials`): asks each partition for what has closed, one message for all
  * rollups, reads from the store what has left the partitions' memory, and hands a bucket out once every partition has
- * closed it. A partition that does not answer stalls what comes next and nothing else.
+ * closed it. A partition that does not answer stalls what comes next and nothing else: nobody waits long for it.
  */
 import assert from 'node:assert/strict';
 import { layoutOf } from '../aggregate/layout.ts';
@@ -10,18 +10,21 @@ import { AppError } from '../model/errors.ts';
 import type { PartialHistory, Partials, RollupTicks } from '../model/partials.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 import { type FeedRow, FollowedRollup, type StoredSpan } from './followed-rollup.ts';
-import { COLLECT_TIMEOUT_MS } from './limits.ts';
+import { COLLECT_TIMEOUT_MS, POLL_WAIT_MS } from './limits.ts';
 import type { PartialsAnswer, PartialsClient, PartialsReply, StoredRollups } from './ports.ts';
 
 export interface PartialsFeedOptions {
   readonly partitions: PartialsClient;
   readonly stored: Pick<StoredRollups, 'scanRows'>;
   readonly clock: Clock;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 export class PartialsFeed implements Partials {
   readonly #options: PartialsFeedOptions;
   readonly #followed = new Map<string, FollowedRollup>();
+  /** By partition: what it is asked and has not answered. What was rejected stays, so that the next poll shows it. */
+  readonly #asked = new Map<number, Promise<void>>();
   #isPolling = false;
 
   constructor(options: PartialsFeedOptions) {
@@ -46,7 +49,8 @@ export class PartialsFeed implements Partials {
     assert(!this.#isPolling, 'one poll at a time');
     this.#isPolling = true;
     try {
-      await Promise.all(this.#partitions().map((partition) => this.#ask(partition)));
+      const answers = Promise.all(this.#partitions().map((partition) => this.#asking(partition)));
+      await Promise.race([answers, this.#options.sleep(POLL_WAIT_MS)]);
     } finally {
       this.#isPolling = false;
     }
@@ -70,6 +74,16 @@ export class PartialsFeed implements Partials {
     );
     if (rows === undefined || this.#followed.get(rollup) !== followed) return undefined;
     return { buckets: followed.bucketsOf(rows), groups: followed.groups };
+  }
+
+  #asking(partition: number): Promise<void> {
+    const asked =
+      this.#asked.get(partition) ??
+      this.#ask(partition).then(() => {
+        this.#asked.delete(partition);
+      });
+    this.#asked.set(partition, asked);
+    return asked;
   }
 
   async #ask(partition: number): Promise<void> {

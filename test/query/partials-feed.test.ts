@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { StepAccumulator } from '../../src/aggregate/merge.ts';
 import { AppError } from '../../src/model/errors.ts';
@@ -24,6 +25,8 @@ const FROZEN: RollupDefinition = {
 /** Always later than every bucket. */
 const clock = { now: () => NOW_MS + 1e9 };
 
+const never = () => new Promise<void>(() => {});
+
 const clientOf = (scene: GroupScene, isDown = () => false): PartialsClient => ({
   partitions: scene.shared.partitions,
   partials: (partition, request) => {
@@ -34,7 +37,7 @@ const clientOf = (scene: GroupScene, isDown = () => false): PartialsClient => ({
 
 function feedOf(scene: GroupScene, isDown?: () => boolean): PartialsFeed {
   const partitions = clientOf(scene, isDown);
-  return new PartialsFeed({ partitions, stored: storedRollups(scene.state), clock });
+  return new PartialsFeed({ partitions, stored: storedRollups(scene.state), clock, sleep: never });
 }
 
 /** The watermark of a partition, by an event of another stream. */
@@ -183,6 +186,38 @@ test('a partition that does not answer stalls and fails nothing; nor does one wi
   const ticks = await pollAll(feed);
   t.is(ticks[0]?.sinceMs, NOW_MS + 5_000, 'the watermark where it was declared');
   t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), { 6: { view: 1 } });
+});
+
+test('a partition that is slow to answer holds up no poll, and is not asked again meanwhile', async (t) => {
+  const scene = await open(t, await scratchDir(t));
+  await scene.declare([FROZEN]);
+  await send(scene, 0, 'view', 1);
+  await moveTo(scene, 20, 0, 1);
+  const client = clientOf(scene);
+  const { promise: answering, resolve: answer } = Promise.withResolvers<void>();
+  let asked = 0;
+  const feed = new PartialsFeed({
+    partitions: {
+      partitions: 2,
+      async partials(partition, ...rest) {
+        if (partition === 1 && ++asked === 1) await answering;
+        return client.partials(partition, ...rest);
+      },
+    },
+    stored: storedRollups(scene.state),
+    clock,
+    sleep: async () => {},
+  });
+  feed.follow(FROZEN);
+  for (let poll = 0; poll < 3; poll++) t.deepEqual(await feed.poll(), []);
+  t.is(asked, 1);
+  answer();
+  const ticks: RollupTicks[] = [];
+  while ((ticks.at(-1)?.closedToMs ?? 0) < NOW_MS + 10_000) {
+    ticks.push(...(await feed.poll()));
+    await setImmediate();
+  }
+  t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), { 1: { view: 1 } });
 });
 
 test('rows that a stop has made old are there for whoever reads on, and go once they are behind it', async (t) => {

@@ -175,6 +175,7 @@ class DayRun {
           },
           stored: storedRollups(store),
           clock: wall,
+          sleep: () => new Promise(() => {}),
         }),
       deliveries: new Deliveries(store, async () => {}),
       // Messages stay in the outbox, where they are looked at.

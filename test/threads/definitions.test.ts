@@ -94,6 +94,7 @@ async function startLife(t: ExecutionContext, dir: string, rollups: readonly Rol
     },
     stored: storedRollups(state),
     clock: systemClock,
+    sleep,
   });
   /** Until so many rows have closed; the test's own time limit ends it. */
   const follow = async (
