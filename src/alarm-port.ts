@@ -4,20 +4,21 @@ import { historyPage } from '../actors/alarm-board/archive.ts';
 import type { Deliveries } from '../actors/alarm-board/deliveries.ts';
 import { ASK_TIMEOUT_MS } from '../actors/alarm-board/limits.ts';
 import type { BoardCommand, Reply } from '../actors/alarm-board/protocol.ts';
-import { testRule } from '../actors/alarm-board/rule-test.ts';
+import { rollupsOf, type TestRows, testRule } from '../actors/alarm-board/rule-test.ts';
 import type { ActorRef } from '../actors/runtime.ts';
 import type { ListingStore } from '../storage/state/state.ts';
 import { readReceiver, readRoute, readRule } from './config/alarms.ts';
 import { type ConfigProblem, masked } from './config/problems.ts';
 import type { AlarmProblem, Checked, HistoryEntry } from './model/alarm-board.ts';
 import type { Clock } from './model/clock.ts';
-import { AppError } from './model/errors.ts';
 import type { Notification, Receiver, ReceiverRef } from './model/notification.ts';
 import type { Partials } from './model/partials.ts';
 import { err, ok, type Result } from './model/result.ts';
+import type { RollupDefinition } from './model/rollup.ts';
 import { checkReceiver } from './notify/check.ts';
 import type { Dispatcher } from './notify/dispatcher.ts';
 import type { AlarmBoardPort } from './query/alarms-port.ts';
+import type { RuleRows } from './query/rule-rows.ts';
 
 /** A change of rules is answered when the log has it; a full log takes as long as people would wait. */
 const DECLARE_TIMEOUT_MS = 30_000;
@@ -28,6 +29,8 @@ export interface AlarmPortSources {
   readonly deliveries: Deliveries;
   readonly dispatcher: Dispatcher;
   readonly partials: () => Partials;
+  /** What ordinary rollups keep of what these would. Throws `query_invalid` if none does. */
+  readonly rowsOf: (rollups: readonly RollupDefinition[]) => Promise<RuleRows>;
   readonly clock: Clock;
   readonly externalUrl: () => string;
 }
@@ -153,18 +156,18 @@ export function createAlarmPort(
     async testRule(tenant, raw, fromMs, toMs) {
       const rule = checked(readRule(raw, tenant));
       if (!rule.ok) return rule;
-      const rows = await ask<Parameters<typeof testRule>[1] | undefined>((replyTo) => ({
+      const own = await ask<TestRows | undefined>((replyTo) => ({
         type: 'rowsFor',
         rule: rule.value,
         replyTo,
       }));
-      if (rows === undefined) {
-        throw new AppError(
-          'query_invalid',
-          'no rule at work counts these events by these groups at this interval: add the rule, and try it on what comes in from then on',
-        );
+      if (own !== undefined) {
+        return ok(await testRule(rule.value, own, sources.partials(), fromMs, toMs));
       }
-      return ok(await testRule(rule.value, rows, sources.partials(), fromMs, toMs));
+      const rollups = rollupsOf(rule.value);
+      const rows = await sources.rowsOf(rollups);
+      const named = { ...rows, rollups: rollups.map(({ name }) => name) };
+      return ok(await testRule(rule.value, named, rows, fromMs, toMs));
     },
   };
 }

@@ -10,7 +10,7 @@ import type { BoardCommand } from '../actors/alarm-board/protocol.ts';
 import { type ActorRef, type ActorSnapshot, ActorSystem } from '../actors/runtime.ts';
 import { rollupsOf } from './alarm/compile.ts';
 import { serverRules } from './alarm/server-rules.ts';
-import { ChangeListeners, createAlarmPort } from './alarm-port.ts';
+import { type AlarmPortSources, ChangeListeners, createAlarmPort } from './alarm-port.ts';
 import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import type { AlarmRule } from './model/alarm.ts';
@@ -50,8 +50,15 @@ function configuredRules({ alarms: { rules, server } }: Config): readonly AlarmR
 const isColoured = (format: Config['logging']['format']): boolean =>
   process.stdout.isTTY && format !== 'json' && process.stdout.hasColors();
 
-/** `partials` makes a feed that follows nothing yet: a board that starts again begins with a new one. */
-export function createAlarmSide(base: Foundation, partials: () => Partials): AlarmSide {
+/**
+ * `partials` makes a feed that follows nothing yet: a board that starts again begins with a new one. `rowsOf` finds rows for
+ * rules that are only tried.
+ */
+export function createAlarmSide(
+  base: Foundation,
+  partials: () => Partials,
+  rowsOf: AlarmPortSources['rowsOf'],
+): AlarmSide {
   const { config, state, declarations } = base;
   const log = base.logger.child({ component: 'alarms' });
   const listeners = new ChangeListeners();
@@ -134,6 +141,7 @@ export function createAlarmSide(base: Foundation, partials: () => Partials): Ala
         deliveries,
         dispatcher,
         partials: () => feed,
+        rowsOf,
         clock: systemClock,
         externalUrl: () => externalUrl,
       },

@@ -23,6 +23,8 @@ import { systemScheduler } from './query/live-query.ts';
 import { PartialsFeed } from './query/partials-feed.ts';
 import type { PartialsClient, PartitionClient } from './query/ports.ts';
 import { Queries } from './query/queries.ts';
+import { openRuleRows } from './query/rule-rows.ts';
+import { SeriesTables } from './query/series-tables.ts';
 import { ServerPartials } from './query/server-partials.ts';
 import { storedRollups } from './query/stored-rollups.ts';
 import { unbalancedLines } from './query/system.ts';
@@ -55,12 +57,17 @@ export async function startQuerySide(
   const stored = storedRollups(state);
   const queries = new Queries({ partitions, stored, catalog });
   let partials: ServerPartials | undefined;
-  const alarms = createAlarmSide(base, () => {
-    const clock = systemClock;
-    const feed = new PartialsFeed({ partitions, stored, clock, sleep });
-    partials = new ServerPartials(feed, clock.now());
-    return partials;
-  });
+  const tables = new SeriesTables(stored);
+  const alarms = createAlarmSide(
+    base,
+    () => {
+      const clock = systemClock;
+      const feed = new PartialsFeed({ partitions, stored, clock, sleep });
+      partials = new ServerPartials(feed, clock.now());
+      return partials;
+    },
+    (rollups) => openRuleRows(rollups, { partitions, stored, tables, catalog, clock: systemClock }),
+  );
   const askEdges = () => Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));
   const partitionMetrics = async () =>
     (await links.askResponsive('metrics', SYSTEM_TIMEOUT_MS)).flat();

@@ -11,7 +11,7 @@ import { lookBackMs } from './earlier-windows.ts';
 import { RULE_TEST_TRANSITIONS_MAX } from './limits.ts';
 import { RuleTracker } from './rule-tracker.ts';
 
-/** Ticks whose rows are read at once. */
+/** Ticks whose rows are read at once; fewer where the newest are not stored yet. */
 const TICKS_AT_ONCE = 256;
 
 /** Rows that a rule can be tried on. */
@@ -23,7 +23,8 @@ export interface TestRows {
   readonly keptMs: number;
 }
 
-const rollupsOf = (rule: AlarmRule): RollupDefinition[] => {
+/** What is read of a rule, as compiled. */
+export const rollupsOf = (rule: AlarmRule): RollupDefinition[] => {
   const { value, over } = compileRule(rule);
   return over === undefined ? [value] : [value, over];
 };
@@ -80,16 +81,21 @@ export async function testRule(
   );
   const transitions: AlarmTransition[] = [];
   let readTo = Math.max(0, startMs - everyMs - lookBackMs(rule));
-  while (readTo < endMs && transitions.length < RULE_TEST_TRANSITIONS_MAX) {
-    const next = Math.min(endMs, readTo + TICKS_AT_ONCE * everyMs);
+  let ticks = TICKS_AT_ONCE;
+  while (readTo < endMs && transitions.length <= RULE_TEST_TRANSITIONS_MAX) {
+    const next = Math.min(endMs, readTo + ticks * everyMs);
     const from = readTo;
     const parts = await Promise.all(rollups.map(({ name }) => history(name, everyMs, from, next)));
+    if (parts.includes(undefined)) {
+      if (next - from <= everyMs) break;
+      ticks = Math.ceil((next - from) / everyMs / 2);
+      continue;
+    }
     parts.forEach((part, i) => {
       const rollup = rollups[i];
       if (part === undefined || rollup === undefined) return;
       tracker.take({ rollup, sinceMs: rows.sinceMs, fromMs: from, closedToMs: next, ...part });
     });
-    if (parts.includes(undefined)) break;
     readTo = next;
     while (tracker.nextMs !== undefined) {
       const made = await tracker.evaluate();
@@ -103,6 +109,6 @@ export async function testRule(
     ticks: Math.max(0, (progressMs - startMs) / everyMs + 1),
     fromMs: startMs,
     toMs: progressMs,
-    isTruncated: progressMs < endMs || transitions.length > RULE_TEST_TRANSITIONS_MAX,
+    isTruncated: transitions.length > RULE_TEST_TRANSITIONS_MAX,
   };
 }

@@ -63,6 +63,10 @@ export interface RowScan {
 export interface StoredRollups {
   /** Visits rows in ascending time. `row` is only valid during the call. */
   scanRows(scan: RowScan, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void>;
+  /** Of the first row that has events, at this step. Undefined: there is none. */
+  firstBucketMs(
+    at: Pick<RowScan, 'partition' | 'tenant' | 'rollup' | 'stepMs'>,
+  ): Promise<number | undefined>;
   /** Series with an id above `afterId`, ascending. */
   series(
     partition: number,

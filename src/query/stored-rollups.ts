@@ -11,12 +11,20 @@ import { type StateReader, scan } from '../../storage/state/state.ts';
 import { identityOf } from '../model/rollup.ts';
 import type { RowScan, SeriesLabels, StoredRollups } from './ports.ts';
 
+/** Later than all of them: times are 48 bits. */
+const TIME_END_MS = 2 ** 48 - 1;
+
 export const storedRollups = (state: StateReader): StoredRollups => ({
   async scanRows(at: RowScan, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void> {
     const range = rollupRowRange(at, Math.max(0, at.fromMs), at.toMs);
     for await (const { key, value } of scan(state, range)) {
       visit(parseRollupRowKey(key).bucketMs, value);
     }
+  },
+
+  async firstBucketMs(at): Promise<number | undefined> {
+    const [row] = await state.page(rollupRowRange({ ...at, group: 0 }, 0, TIME_END_MS), 1);
+    return row && parseRollupRowKey(row.key).bucketMs;
   },
 
   async series(partition, tenant, rollup, afterId): Promise<readonly SeriesLabels[]> {

@@ -160,6 +160,17 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
     }
   }
 
+  async firstBucketMs({
+    partition,
+    rollup,
+    stepMs,
+  }: Pick<RowScan, 'partition' | 'rollup' | 'stepMs'>): Promise<number | undefined> {
+    const prefix = `${rowKey(rollup, stepMs, 0)}/`;
+    const keys = [...this.#at(partition).rows.keys()].filter((key) => key.startsWith(prefix));
+    const buckets = keys.map((key) => Number(key.slice(prefix.length)));
+    return buckets.length === 0 ? undefined : Math.min(...buckets);
+  }
+
   async series(
     partition: number,
     _tenant: string,
