@@ -48,7 +48,7 @@ export function step(
     case 'noData':
       return before?.state === 'noData'
         ? { next: before }
-        : { next: entered('noData', rule.severity, atMs, null), reason: 'noValue' };
+        : { next: entered('noData', reached(rule, before), atMs, null), reason: 'noValue' };
     case 'unchanged':
       return { next: before };
   }
@@ -75,7 +75,8 @@ function abnormal(rule: AlarmRule, before: ActiveState | undefined, atMs: number
   const sinceMs = before?.state === 'pending' ? (before.abnormalSinceMs ?? atMs) : atMs;
   if (atMs - sinceMs >= rule.forMs) {
     const reason = before?.state === 'pending' ? 'abnormalLongEnough' : 'abnormal';
-    return { next: entered('firing', severityAfter(rule, atMs - sinceMs), atMs, sinceMs), reason };
+    const severity = higher(reached(rule, before), severityAfter(rule, atMs - sinceMs));
+    return { next: entered('firing', severity, atMs, sinceMs), reason };
   }
   return before?.state === 'pending'
     ? { next: before }
@@ -127,6 +128,10 @@ function severityAfter(rule: AlarmRule, abnormalForMs: number): Severity {
   const isDue = ({ afterWindows }: Escalation) => abnormalForMs >= afterWindows * rule.windowMs;
   return rule.escalation.findLast(isDue)?.severity ?? rule.severity;
 }
+
+/** What it has risen to: without data it is still the same alarm. */
+const reached = (rule: AlarmRule, before: ActiveState | undefined): Severity =>
+  before?.severity ?? rule.severity;
 
 function higher(a: Severity, b: Severity): Severity {
   return SEVERITIES.indexOf(a) >= SEVERITIES.indexOf(b) ? a : b;

@@ -174,6 +174,18 @@ const TABLE: readonly [
     ],
   ],
   [
+    'the severity that was reached stays while there is no data, and behind it',
+    { ...ESCALATES, measure: P99, onNoValue: 'noData' },
+    '101 101 101 - 101 50',
+    [
+      '1 ok>firing abnormal info 101/100',
+      '3 firing>firing escalated warning 101/100',
+      '4 firing>noData noValue warning -/-',
+      '5 noData>firing abnormal warning 101/100',
+      '6 firing>ok normal warning 50/100',
+    ],
+  ],
+  [
     'what was pending long enough fires with the severity that is due',
     { ...ESCALATES, forMs: 2 * MINUTE },
     '101 101 101 101',

@@ -239,14 +239,6 @@ test('rows that a stop has made old are there for whoever reads on, and go once 
   const after = feedOf(second);
   after.follow(FROZEN, NOW_MS + 10_000);
   const ticks = await pollAll(after);
-  console.log(
-    ticks.map((k) => [
-      (k.fromMs - NOW_MS) / 1e3,
-      (k.closedToMs - NOW_MS) / 1e3,
-      k.sinceMs - NOW_MS,
-      countsOf(k.buckets, k.groups),
-    ]),
-  );
   t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), {
     20: { view: 2 },
     40: { view: 2 },
