@@ -287,9 +287,11 @@ export class BoardMachine {
       const group = this.#groups.get(groupId);
       if (group === undefined) return [groupId, entry] as const;
       group.hasNews = true;
-      const isToTell = isTold(entry, current)
-        ? (this.#router.receiver(tracked.alarm.tenant, group.saved.receiver)?.sendResolved ?? false)
-        : tracked.targets.has(groupId) && !isQuiet && !this.#isMuted(group, nowMs);
+      const receiver = this.#router.receiver(tracked.alarm.tenant, group.saved.receiver);
+      const isItsEnd =
+        isTold(entry, current) ||
+        (tracked.targets.has(groupId) && !isQuiet && !this.#isMuted(group, nowMs));
+      const isToTell = isItsEnd && receiver?.sendResolved === true;
       return [groupId, endedIn(entry, resolved, isToTell)] as const;
     });
     this.#inhibitions.count(tracked.traits, -1);

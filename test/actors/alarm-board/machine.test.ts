@@ -115,6 +115,21 @@ const TABLE: readonly [
     ['+0 ops: firing api'],
   ],
   [
+    'a receiver without resolved messages is not told of what began and ended between two messages',
+    {
+      receivers: [receiver('ops', { sendResolved: false })],
+      routes: [route({ groupWaitMs: MINUTE })],
+    },
+    (s) =>
+      s
+        .fires('api')
+        .at(SECOND)
+        .resolves('api')
+        .fires('web')
+        .at(2 * MINUTE),
+    ['+2 ops: firing web'],
+  ],
+  [
     'no data and errors are told of, with their state',
     {},
     (s) => s.change('api', { from: 'ok', to: 'noData' }).send(),
