@@ -102,14 +102,12 @@ function alarmMetrics(registry: Registry): (numbers: AlarmNumbers) => void {
   const attempts = new Counter(
     labelled('notifications_total', 'Attempts to deliver, and deliveries given up.', 'outcome'),
   );
-  const rest = plainNumbers<Pick<AlarmNumbers, 'lagMs' | 'evaluations' | 'waitingDeliveries'>>(
-    registry,
-    {
-      lagMs: ['gauge', 'alarm_lag_milliseconds', 'What the slowest alarm rule is behind.'],
-      evaluations: ['counter', 'alarm_evaluations_total', 'Ticks of alarm rules.'],
-      waitingDeliveries: ['gauge', 'deliveries_waiting', 'Notifications not delivered yet.'],
-    },
-  );
+  const rest = plainNumbers<Omit<AlarmNumbers, 'alarms' | 'outcomes'>>(registry, {
+    lagMs: ['gauge', 'alarm_lag_milliseconds', 'What the slowest alarm rule is behind.'],
+    evaluations: ['counter', 'alarm_evaluations_total', 'Ticks of alarm rules.'],
+    droppedAlarms: ['counter', 'alarms_dropped_total', 'Alarms too many, nobody told of them.'],
+    waitingDeliveries: ['gauge', 'deliveries_waiting', 'Notifications not delivered yet.'],
+  });
   return (numbers) => {
     states.reset();
     for (const [state, count] of Object.entries(numbers.alarms)) states.set({ state }, count);

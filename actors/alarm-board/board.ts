@@ -14,7 +14,7 @@ import { Archive } from './archive.ts';
 import { type ConfiguredAlarms, Declarations } from './declarations.ts';
 import type { Deliveries } from './deliveries.ts';
 import { nameKey } from './hashes.ts';
-import { PROGRESS_COMMIT_MS, SLICE_MS } from './limits.ts';
+import { ALARMS_MAX, PROGRESS_COMMIT_MS, SLICE_MS } from './limits.ts';
 import { BoardMachine } from './machine.ts';
 import { boardOps, loadBoard, type StoredBoard } from './rows.ts';
 import { RuleSet, type RuleTransitions } from './rule-set.ts';
@@ -47,6 +47,7 @@ export class Board {
   /** To be written with the next commit. */
   #ops: StateOp[] = [];
   #isMoreToDo = false;
+  #droppedLogged = 0;
 
   static async load(options: BoardOptions): Promise<Board> {
     const { store, deliveries } = options;
@@ -135,24 +136,25 @@ export class Board {
   async commit(durability?: 'synced'): Promise<void> {
     const { store, deliveries, sender, onChanges } = this.#options;
     const { nowMs } = this;
-    const ops = this.#ops;
+    const own = this.#ops;
     this.#ops = [];
-    const isChange = ops.length > 0 || durability === 'synced';
-    ops.push(...this.rules.takeOps(nowMs, PROGRESS_COMMIT_MS));
+    const isChange = own.length > 0 || durability === 'synced';
+    const runs = this.rules.takeOps(nowMs, PROGRESS_COMMIT_MS);
     const changes = this.machine.hasChanges ? this.machine.takeChanges() : undefined;
-    if (changes !== undefined) {
-      ops.push(...boardOps(changes), ...(await this.#archive.opsFor(changes, nowMs)));
-    }
+    const made = changes && [...boardOps(changes), ...(await this.#archive.opsFor(changes, nowMs))];
+    // Not pushed as arguments: a hundred thousand alarms at once are more than the stack has room for.
+    const ops = [...own, ...runs, ...(made ?? [])];
     if (ops.length === 0) return;
-    const { history = [], deliveries: made = [] } = changes ?? {};
-    const isSynced = isChange || history.length + made.length > 0;
+    const { history = [], deliveries: waiting = [] } = changes ?? {};
+    const isSynced = isChange || history.length + waiting.length > 0;
     await store.commit(ops, isSynced ? 'synced' : undefined);
     this.rules.committed();
-    for (const delivery of made) deliveries.made(delivery);
-    for (const { notification } of made) {
+    for (const delivery of waiting) deliveries.made(delivery);
+    for (const { notification } of waiting) {
       sender.wake({ tenant: notification.tenant, name: notification.receiver });
     }
     this.#log(history);
+    this.#logDropped();
     if (history.length > 0) onChanges(history);
   }
 
@@ -167,6 +169,7 @@ export class Board {
       lagMs,
       evaluations: this.rules.evaluations,
       alarms: countStates(this.rules.all()),
+      droppedAlarms: this.machine.dropped,
       waitingDeliveries: this.#options.deliveries.waitingTotal,
     };
   }
@@ -180,6 +183,15 @@ export class Board {
     this.#options.deliveries.setDisabled(
       receivers.all().filter((receiver) => !this.isSentTo(receiver)),
     );
+  }
+
+  #logDropped(): void {
+    const { dropped } = this.machine;
+    if (dropped === this.#droppedLogged) return;
+    const alarms = dropped - this.#droppedLogged;
+    this.#droppedLogged = dropped;
+    const text = 'too many alarms fire: nobody is told of these, they are only in the history';
+    this.#options.log.error({ alarms, alarmsMax: ALARMS_MAX }, text);
   }
 
   #log(history: readonly HistoryEntry[]): void {

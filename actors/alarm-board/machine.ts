@@ -97,6 +97,7 @@ export class BoardMachine {
   readonly #groups = new Map<string, Group>();
   readonly #disabled: Map<string, DisabledReceiver>;
   #sequence: number;
+  #dropped = 0;
   #rules: ReadonlyMap<string, AlarmRule> = new Map();
   #router!: Router;
   #inhibitions!: Inhibitions;
@@ -204,6 +205,11 @@ export class BoardMachine {
     };
   }
 
+  /** Alarms that nobody is told of, because there were too many already. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   get hasChanges(): boolean {
     return (
       this.#changedAlarms.size +
@@ -251,7 +257,10 @@ export class BoardMachine {
   #fire(rule: AlarmRule, transition: AlarmTransition, id: string, nowMs: number): void {
     let tracked = this.#alarms.get(id);
     if (tracked === undefined) {
-      if (this.#alarms.size >= ALARMS_MAX) return;
+      if (this.#alarms.size >= ALARMS_MAX) {
+        this.#dropped += 1;
+        return;
+      }
       const { tenant, name } = rule;
       const alarm = {
         id,

@@ -123,6 +123,8 @@ export interface BoardView {
   /** Ticks of rules since the start of the process. */
   readonly evaluations: number;
   readonly alarms: Readonly<Record<AlarmState, number>>;
+  /** Since the board was loaded: alarms beyond the bound, which nobody is told of. */
+  readonly droppedAlarms: number;
   readonly waitingDeliveries: number;
 }
 
