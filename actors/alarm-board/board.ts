@@ -71,7 +71,7 @@ export class Board {
     this.machine = new BoardMachine(this.declarations.settings(), stored.board, this.nowMs);
     const runs = new Map(stored.runs.map((run) => [nameKey(run.rule), run]));
     for (const rule of this.declarations.rules.all()) {
-      this.apply(this.rules.put(rule, runs.get(nameKey(rule))));
+      this.apply(this.rules.put(rule, this.nowMs, runs.get(nameKey(rule))));
       runs.delete(nameKey(rule));
     }
     for (const run of runs.values()) this.apply(this.rules.remove(run));
@@ -106,7 +106,7 @@ export class Board {
     readonly ops: StateOp[];
   }): void {
     for (const made of ended) this.#take(made);
-    this.#ops.push(...ops);
+    for (const op of ops) this.#ops.push(op);
   }
 
   write(...ops: readonly StateOp[]): void {
@@ -159,14 +159,8 @@ export class Board {
   }
 
   view(): BoardView {
-    let lagMs = 0;
-    for (const { rule, run } of this.rules.all()) {
-      const { progressMs } = run;
-      if (progressMs === undefined) continue;
-      lagMs = Math.max(lagMs, this.nowMs - progressMs - rule.everyMs - rule.latenessMs);
-    }
     return {
-      lagMs,
+      lagMs: this.rules.lagMs(this.nowMs),
       evaluations: this.rules.evaluations,
       alarms: countStates(this.rules.all()),
       droppedAlarms: this.machine.dropped,

@@ -33,7 +33,7 @@ export async function putRule(board: Board, rule: AlarmRule): Promise<Checked<Al
   if (problems.length > 0) return err(problems);
   board.declarations.rules.put(rule);
   board.write(ruleOp(rule.tenant, rule.name, rule));
-  board.apply(board.rules.put(rule, board.rules.runOf(rule)));
+  board.apply(board.rules.put(rule, board.nowMs, board.rules.runOf(rule)));
   board.configure();
   await board.commit();
   return ok(rule);

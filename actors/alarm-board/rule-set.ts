@@ -18,6 +18,8 @@ export interface RuleTransitions {
 export class RuleSet {
   readonly #partials: Partials;
   readonly #trackers = new Map<string, RuleTracker>();
+  /** When each was brought to work, by the wall clock. */
+  readonly #addedMs = new Map<string, number>();
   /** By rollup. */
   readonly #byRollup = new Map<string, RuleTracker>();
   #evaluations = 0;
@@ -45,8 +47,13 @@ export class RuleSet {
    * Brings a rule to work, in place of its former form if it has one. `former` is that form's run, from the store or at work.
    * Answers the end of what no longer holds, and what is to be written with it.
    */
-  put(rule: AlarmRule, former?: StoredRun): { ended: RuleTransitions[]; ops: StateOp[] } {
+  put(
+    rule: AlarmRule,
+    nowMs: number,
+    former?: StoredRun,
+  ): { ended: RuleTransitions[]; ops: StateOp[] } {
     this.drop(rule);
+    this.#addedMs.set(nameKey(rule), nowMs);
     if (former === undefined) {
       this.#track(new RuleTracker(rule, this.#partials));
       return { ended: [], ops: [] };
@@ -86,6 +93,19 @@ export class RuleSet {
     tracker?.close();
     for (const rollup of tracker?.rollups ?? []) this.#byRollup.delete(rollup);
     this.#trackers.delete(nameKey(name));
+    this.#addedMs.delete(nameKey(name));
+  }
+
+  /** How far the slowest rule's newest tick lies behind the clock, lateness not counted. One without any is behind since it was added. */
+  lagMs(nowMs: number): number {
+    let lagMs = 0;
+    for (const [key, { rule, run }] of this.#trackers) {
+      const { everyMs, latenessMs } = rule;
+      // Its first tick ends the first whole step that is counted.
+      const judgedToMs = run.progressMs ?? (this.#addedMs.get(key) ?? nowMs) + everyMs;
+      lagMs = Math.max(lagMs, nowMs - judgedToMs - everyMs - latenessMs);
+    }
+    return lagMs;
   }
 
   async poll(): Promise<void> {
@@ -138,7 +158,7 @@ export class RuleSet {
       if (run.progressMs === undefined) continue;
       const changes = run.takeChanges();
       if (isProgressDue || changes.put.length + changes.remove.length > 0) {
-        ops.push(...runOps(rule, changes));
+        for (const op of runOps(rule, changes)) ops.push(op);
         this.#written.set(tracker, run.progressMs);
       }
     }

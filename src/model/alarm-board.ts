@@ -118,7 +118,7 @@ export interface DeliveryQuery {
 }
 
 export interface BoardView {
-  /** How far the newest tick of the slowest rule lies behind the clock, its lateness not counted; 0 without rules. */
+  /** How far the newest tick of the slowest rule lies behind the clock, its lateness not counted; of one without any, when it was added. */
   readonly lagMs: number;
   /** Ticks of rules since the start of the process. */
   readonly evaluations: number;

@@ -7,7 +7,7 @@ import type { AlarmRule, AlarmTransition } from '../../../src/model/alarm.ts';
 import type { Logger } from '../../../src/model/logger.ts';
 import type { Partials } from '../../../src/model/partials.ts';
 import { MemoryStore } from '../../simulation/memory-store.ts';
-import { rule, START } from './scene.ts';
+import { MINUTE, rule, SECOND, START } from './scene.ts';
 
 /** Partitions that tell nothing. */
 const SILENT: Partials = {
@@ -48,6 +48,16 @@ async function boardOf(rules: readonly AlarmRule[]) {
   });
   return { board, time, errors };
 }
+
+test('a rule that was never judged is behind since it was added', async (t) => {
+  const { board, time } = await boardOf([rule({ everyMs: SECOND, latenessMs: 5 * SECOND })]);
+  time.nowMs += 7 * SECOND;
+  await board.tick();
+  t.is(board.view().lagMs, 0, 'the first step is counted, closes, and is judged by then');
+  time.nowMs += 10 * MINUTE;
+  await board.tick();
+  t.is(board.view().lagMs, 10 * MINUTE);
+});
 
 test('alarms past the bound are counted and logged', async (t) => {
   const RULE = rule();
