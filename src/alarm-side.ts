@@ -22,6 +22,7 @@ import { Dispatcher } from './notify/dispatcher.ts';
 import { createSenders } from './notify/senders.ts';
 import { systemTimer } from './notify/timer.ts';
 import type { AlarmBoardPort } from './query/alarms-port.ts';
+import { RuleDeclarer } from './rule-declarer.ts';
 
 /** How long attempts under way may take to end when the server stops; what is cut off waits in the store. */
 const CLOSE_GRACE_MS = 2_000;
@@ -95,6 +96,11 @@ export function createAlarmSide(
     log,
   });
 
+  const declarer = new RuleDeclarer({
+    redefine: (rules) => declarations.redefine([...config.rollups, ...rollupsOf(rules)]),
+    sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    log,
+  });
   const optionsAt = (url: string): BoardActorOptions => ({
     store: state,
     clock: systemClock,
@@ -108,7 +114,7 @@ export function createAlarmSide(
     sender: dispatcher,
     onChanges: (changes) => listeners.tell(changes),
     restart: BOARD_RESTART,
-    redefine: (rules) => declarations.redefine([...config.rollups, ...rollupsOf(rules)]),
+    redefine: (rules) => declarer.declare(rules),
     again: tick,
   });
 
@@ -167,6 +173,7 @@ export function createAlarmSide(
     },
     async close() {
       clearInterval(timer);
+      declarer.close();
       await dispatcher.close(CLOSE_GRACE_MS);
       await system.stop();
     },
