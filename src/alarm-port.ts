@@ -9,13 +9,14 @@ import type { ActorRef } from '../actors/runtime.ts';
 import type { ListingStore } from '../storage/state/state.ts';
 import { readReceiver, readRoute, readRule } from './config/alarms.ts';
 import { type ConfigProblem, masked } from './config/problems.ts';
+import { keyOf } from './config/settings.ts';
 import type { AlarmProblem, Checked, HistoryEntry } from './model/alarm-board.ts';
 import type { Clock } from './model/clock.ts';
 import type { Notification, Receiver, ReceiverRef } from './model/notification.ts';
 import type { Partials } from './model/partials.ts';
 import { err, ok, type Result } from './model/result.ts';
 import type { RollupDefinition } from './model/rollup.ts';
-import { checkReceiver } from './notify/check.ts';
+import { checkReceiver, receiverProblemText } from './notify/check.ts';
 import type { Dispatcher } from './notify/dispatcher.ts';
 import type { AlarmBoardPort } from './query/alarms-port.ts';
 import type { RuleRows } from './query/rule-rows.ts';
@@ -191,8 +192,8 @@ export function problemsOfReceiver(receiver: Receiver): AlarmProblem[] {
   return [
     ...(opens ? [{ path: `${receiver.kind}.allowNetworks`, message }] : []),
     ...checkReceiver(receiver).map((problem) => ({
-      path: `${receiver.kind}.${problem.path}`,
-      message: problem.message,
+      path: keyOf([receiver.kind, ...problem.path]),
+      message: receiverProblemText(problem),
     })),
   ];
 }

@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { withDefaultRoutes } from './config/alarms.ts';
-import { conflictsIn } from './config/checks.ts';
+import { type Conflict, conflictsIn } from './config/checks.ts';
 import { effectiveValues, effectiveYaml } from './config/effective.ts';
 import { type ConfigProblem, problemAt, problemsOf } from './config/problems.ts';
 import { DEFAULT_ROLLUP, type Settings, schema } from './config/schema.ts';
@@ -25,6 +25,7 @@ import {
   writtenIn,
 } from './config/sources.ts';
 import { err, ok, type Result } from './model/result.ts';
+import { checkReceiver, receiverProblemText } from './notify/check.ts';
 
 export { type ConfigProblem, formatProblem } from './config/problems.ts';
 export type { Flag } from './config/sources.ts';
@@ -69,8 +70,8 @@ export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, Config
     return err([...fromEnv.problems, ...problemsOf(parsed.error.issues, schema, written)]);
   }
   const settings = withDefaults(withAbsolutePaths(parsed.data, sources, cwd));
-  const conflicts = conflictsIn(settings).map(({ path, message }) =>
-    problemAt(path, message, written, valueAt(settings, path)),
+  const conflicts = [...conflictsIn(settings), ...receiverConflicts(settings)].map(
+    ({ path, message }) => problemAt(path, message, written, valueAt(settings, path)),
   );
   const problems = [...fromEnv.problems, ...conflicts];
   if (problems.length > 0) return err(problems);
@@ -82,6 +83,16 @@ export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, Config
     asValues: effectiveValues(settings),
     file: file === undefined ? undefined : resolve(cwd, file),
   });
+}
+
+/** Here, because only what composes knows both the settings and those who send. */
+function receiverConflicts({ alarms }: Settings): Conflict[] {
+  return alarms.receivers.flatMap((receiver, i) =>
+    checkReceiver(receiver).map((problem) => ({
+      path: ['alarms', 'receivers', i, receiver.kind, ...problem.path],
+      message: receiverProblemText(problem),
+    })),
+  );
 }
 
 function defaultFile(cwd: string): string | undefined {

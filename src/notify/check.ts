@@ -4,13 +4,15 @@ import { parseNetworks } from './networks.ts';
 import { parseTemplate } from './template-syntax.ts';
 
 export interface ReceiverProblem {
-  /** `headers.X-Team`, `secrets.0`. */
-  readonly path: string;
+  /** Within what its kind has: `headers`, `X-Team`; or `secrets`, 0. A header's name may hold dots. */
+  readonly path: readonly (string | number)[];
   readonly message: string;
   /** Within a template, from 1. */
   readonly line?: number;
   readonly column?: number;
 }
+
+type Path = ReceiverProblem['path'];
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 /** What the connection or the signature decides. */
@@ -20,25 +22,29 @@ const OWN_HEADERS =
 const SECRET_BYTES_MIN = 24;
 const SECRET_BYTES_MAX = 64;
 
+/** In one text. The place is one within the template, wherever that is written. */
+export const receiverProblemText = ({ message, line, column }: ReceiverProblem): string =>
+  line === undefined ? message : `${message} (line ${line}, column ${column} of this text)`;
+
 export function checkReceiver(receiver: Receiver): readonly ReceiverProblem[] {
   switch (receiver.kind) {
     case 'webhook':
       return [
-        ...urlProblems('url', receiver.url, ['http:', 'https:']),
+        ...urlProblems(['url'], receiver.url, ['http:', 'https:']),
         ...Object.entries(receiver.headers).flatMap(([name, value]) => [
           ...headerProblems(name),
-          ...templateProblems(`headers.${name}`, value),
+          ...templateProblems(['headers', name], value),
         ]),
-        ...templateProblems('body', receiver.body),
-        ...receiver.secrets.flatMap((secret, index) => secretProblems(`secrets.${index}`, secret)),
+        ...templateProblems(['body'], receiver.body),
+        ...receiver.secrets.flatMap((secret, index) => secretProblems(['secrets', index], secret)),
         ...networkProblems(receiver.allowNetworks),
       ];
     case 'email':
       return [
-        ...urlProblems('smtp', receiver.smtp, ['smtp:', 'smtps:']),
+        ...urlProblems(['smtp'], receiver.smtp, ['smtp:', 'smtps:']),
         ...addressProblems(receiver.to),
-        ...templateProblems('subject', receiver.subject),
-        ...templateProblems('text', receiver.text),
+        ...templateProblems(['subject'], receiver.subject),
+        ...templateProblems(['text'], receiver.text),
         ...networkProblems(receiver.allowNetworks),
       ];
     case 'console':
@@ -47,7 +53,7 @@ export function checkReceiver(receiver: Receiver): readonly ReceiverProblem[] {
   }
 }
 
-function urlProblems(path: string, text: string, protocols: readonly string[]): ReceiverProblem[] {
+function urlProblems(path: Path, text: string, protocols: readonly string[]): ReceiverProblem[] {
   const url = URL.parse(text);
   if (url !== null && protocols.includes(url.protocol) && url.hostname !== '' && decodes(url)) {
     return [];
@@ -67,17 +73,17 @@ function decodes({ username, password }: URL): boolean {
 }
 
 function headerProblems(name: string): ReceiverProblem[] {
-  const path = `headers.${name}`;
+  const path = ['headers', name];
   if (!HEADER_NAME.test(name)) return [{ path, message: 'is no name that a header can have' }];
   return OWN_HEADERS.test(name) ? [{ path, message: 'is set by the server itself' }] : [];
 }
 
-function templateProblems(path: string, source: string | undefined): ReceiverProblem[] {
+function templateProblems(path: Path, source: string | undefined): ReceiverProblem[] {
   const parsed = parseTemplate(source ?? '');
   return parsed.ok ? [] : [{ path, ...parsed.error }];
 }
 
-function secretProblems(path: string, secret: string): ReceiverProblem[] {
+function secretProblems(path: Path, secret: string): ReceiverProblem[] {
   const [, text] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
   const bytes = Buffer.from(text ?? '', 'base64');
   const whole = text !== undefined && bytes.toString('base64') === text;
@@ -89,10 +95,10 @@ function secretProblems(path: string, secret: string): ReceiverProblem[] {
 function networkProblems(networks: readonly string[]): ReceiverProblem[] {
   return networks.flatMap((network, index) => {
     const parsed = parseNetworks([network]);
-    return parsed.ok ? [] : [{ path: `allowNetworks.${index}`, message: parsed.error }];
+    return parsed.ok ? [] : [{ path: ['allowNetworks', index], message: parsed.error }];
   });
 }
 
 function addressProblems(to: readonly string[]): ReceiverProblem[] {
-  return to.length > 0 ? [] : [{ path: 'to', message: 'expected at least one address' }];
+  return to.length > 0 ? [] : [{ path: ['to'], message: 'expected at least one address' }];
 }

@@ -206,15 +206,13 @@ test('receivers of four kinds', (t) => {
   t.like(value(readReceiver({ name: 'f', file: { path: 'a' } })), { kind: 'file', path: 'a' });
 });
 
-test('a receiver with none or two kinds, another protocol or a short secret is refused', (t) => {
+test('a receiver with none or two kinds, or what is no text, is refused', (t) => {
   const url = 'https://x.org';
   const receivers: readonly [object, RegExp][] = [
     [{}, /expected exactly one of "webhook"/],
     [{ console: {}, file: { path: 'a' } }, /expected exactly one of "webhook"/],
-    [{ webhook: { url: 'file:///etc' } }, /^webhook\.url: expected an address/],
-    [{ webhook: { url, secrets: ['whsec_YQ=='] } }, /^webhook\.secrets\[0\]: .*received "\*\*\*/],
-    [{ webhook: { url, headers: { 'a b': 'c' } } }, /^webhook\.headers: expected a group/],
-    [{ webhook: { url, allowNetworks: ['10.0.0.0/40'] } }, /^webhook\.allowNetworks\[0\]/],
+    [{ webhook: { url, secrets: [7] } }, /^webhook\.secrets\[0\]: .*received "\*\*\*/],
+    [{ webhook: { url, headers: ['c'] } }, /^webhook\.headers: expected a group/],
     [{ email: { smtp: 'smtp://m', from: 'a@b\nBcc: x@y', to: ['a@b'] } }, /^email\.from/],
     [
       { console: {}, retry: { waitMin: '1h', waitMax: '1s' } },
@@ -355,6 +353,36 @@ test('a problem inside of a rule names line, column and key', (t) => {
     loaded.ok ? '' : loaded.error.map(formatProblem).join('\n'),
     /^streamgauge\.yaml:5:7: alarms\.rules\[0\]\.above: expected a number/,
   );
+});
+
+test('what a receiver cannot send with is found, with its place', (t) => {
+  const text = `alarms:
+  receivers:
+    - name: hook
+      webhook:
+        url: file:///etc
+        secrets: [whsec_YQ==]
+        headers:
+          X.Team: "{{nothing"
+          Host: here
+        body: |
+          {
+          {{/if}}
+        allowNetworks: [10.0.0.0/40]
+    - name: mail
+      email: {smtp: "smtps://m", from: a@b.org, to: [], subject: "{{each}"}
+`;
+  const loaded = load(t, text);
+  t.deepEqual(loaded.ok ? [] : loaded.error.map(formatProblem), [
+    'streamgauge.yaml:5:9: alarms.receivers[0].webhook.url: expected an address that begins with http:// or https://, received "file:///etc"',
+    'streamgauge.yaml:8:11: alarms.receivers[0].webhook.headers.X.Team: "{{" without "}}"; the text itself is written {{"{{"}} (line 1, column 1 of this text), received "*** (9 characters)"',
+    'streamgauge.yaml:9:11: alarms.receivers[0].webhook.headers.Host: is set by the server itself, received "*** (4 characters)"',
+    'streamgauge.yaml:10:9: alarms.receivers[0].webhook.body: {{/if}} closes nothing (line 2, column 1 of this text), received "{\\n{{/if}}\\n"',
+    'streamgauge.yaml:6:19: alarms.receivers[0].webhook.secrets[0]: expected whsec_ and 24 to 64 bytes in base64, padded, received "*** (10 characters)"',
+    'streamgauge.yaml:13:25: alarms.receivers[0].webhook.allowNetworks[0]: "10.0.0.0/40" is no network: expected an address and a length, like 10.1.0.0/16, received "10.0.0.0/40"',
+    'streamgauge.yaml:15:49: alarms.receivers[1].email.to: expected at least one address, received []',
+    'streamgauge.yaml:15:57: alarms.receivers[1].email.subject: "{{" without "}}"; the text itself is written {{"{{"}} (line 1, column 1 of this text), received "{{each}"',
+  ]);
 });
 
 test('without routes every receiver is told of everything', (t) => {
