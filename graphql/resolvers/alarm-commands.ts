@@ -46,7 +46,7 @@ export const putReceiver = command<{ readonly receiver: Named }>(
     const put = await services.alarms.putReceiver(access.tenant, plain(receiver));
     if (!put.ok) return { problems: put.error };
     const view = await receiverOf(put.value.name, access.tenant, services.alarms);
-    return { receiver: view && shownReceiver(view), problems: [] };
+    return { receiver: view && shownReceiver(view, true), problems: [] };
   },
 );
 

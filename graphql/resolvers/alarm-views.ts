@@ -75,7 +75,11 @@ export function shownSilence({ silence, state }: SilenceView): object {
   };
 }
 
-export function shownReceiver({ receiver, source, disabled, waiting }: ReceiverView): object {
+/** Templates may hold secrets, and so may bodies, which are made of them: they are for who could have written them. */
+export function shownReceiver(
+  { receiver, source, disabled, waiting }: ReceiverView,
+  isAdmin: boolean,
+): object {
   const { name, kind, sendResolved, concurrency, timeoutMs, retry } = receiver;
   const isWebhook = receiver.kind === 'webhook';
   return {
@@ -89,7 +93,7 @@ export function shownReceiver({ receiver, source, disabled, waiting }: ReceiverV
     retry,
     signed: isWebhook && receiver.secrets.length > 0,
     headers: isWebhook ? Object.keys(receiver.headers) : [],
-    template: templateOf(receiver),
+    template: isAdmin ? templateOf(receiver) : undefined,
     disabled: disabled && { reason: disabled.reason, at: disabled.atMs },
     waiting,
   };
@@ -100,7 +104,7 @@ export const shownRoute = ({ matchers, ...route }: Route): object => ({
   match: matchers.map(matcherText),
 });
 
-export function shownDelivery(delivery: Delivery): object {
+export function shownDelivery(delivery: Delivery, isAdmin: boolean): object {
   const { notification, attempts, nextAttemptAtMs, request } = delivery;
   const { id, receiver, createdAtMs, groupLabels, alarms, truncatedAlarms } = notification;
   return {
@@ -114,7 +118,11 @@ export function shownDelivery(delivery: Delivery): object {
     attemptCount: delivery.attemptCount,
     attempts: attempts.map(shownAttempt),
     nextAttempt: nextAttemptAtMs,
-    request: request && { ...request, headers: textsOf(request.headers) },
+    request: request && {
+      ...request,
+      headers: textsOf(request.headers),
+      body: isAdmin ? request.body : null,
+    },
   };
 }
 

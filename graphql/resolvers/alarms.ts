@@ -4,7 +4,7 @@ import { AppError } from '../../src/model/errors.ts';
 import type { DeliveryState, Matcher } from '../../src/model/notification.ts';
 import type { AlarmUpdate } from '../../src/query/alarm-updates.ts';
 import { ALARMS_PAGE_MAX } from '../../src/query/limits.ts';
-import { demandScope } from '../authorize.ts';
+import { allows, demandScope } from '../authorize.ts';
 import type { GraphContext } from '../context.ts';
 import {
   shownAlarm,
@@ -85,7 +85,9 @@ export async function receivers(
   __: unknown,
   { access, services }: GraphContext,
 ): Promise<readonly object[]> {
-  return (await services.alarms.receivers(access.tenant)).map(shownReceiver);
+  const isAdmin = allows(access, 'admin');
+  const views = await services.alarms.receivers(access.tenant);
+  return views.map((view) => shownReceiver(view, isAdmin));
 }
 
 export async function routes(
@@ -111,7 +113,8 @@ export async function deliveries(
     ...given('states', args.states),
     ...pageOf(args),
   });
-  return { deliveries: entries.map(shownDelivery), nextCursor: next };
+  const isAdmin = allows(access, 'admin');
+  return { deliveries: entries.map((each) => shownDelivery(each, isAdmin)), nextCursor: next };
 }
 
 export async function delivery(
@@ -120,7 +123,7 @@ export async function delivery(
   { access, services }: GraphContext,
 ): Promise<object | undefined> {
   const found = await services.alarms.delivery(access.tenant, id);
-  return found && shownDelivery(found);
+  return found && shownDelivery(found, allows(access, 'admin'));
 }
 
 const DAY_MS = 86_400_000;

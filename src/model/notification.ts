@@ -183,7 +183,7 @@ export interface Delivery {
   /** All attempts that were made; `attempts` holds the newest of them. */
   readonly attemptCount: number;
   readonly attempts: readonly Attempt[];
-  /** Of the request as it was last sent; secrets are not in it. */
+  /** Of the request as it was last sent; of secrets those that the template of a body has put there are in it. */
   readonly request?: SentRequest;
   readonly nextAttemptAtMs?: number;
   /** Of this schedule: `giveUpAfterMs` counts from it. */
