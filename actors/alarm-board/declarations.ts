@@ -11,6 +11,7 @@ import type {
   Route,
   TimeInterval,
 } from '../../src/model/notification.ts';
+import { SERVER_RULE_PREFIX, SERVER_STREAM } from '../../src/model/server-alarms.ts';
 import { nameKey } from './hashes.ts';
 import { RECEIVERS_PER_TENANT_MAX, RULES_PER_TENANT_MAX } from './limits.ts';
 import type { BoardSettings } from './machine.ts';
@@ -112,6 +113,8 @@ export class Declarations {
 
   /** Why a rule of this name cannot be added or removed here, and which time intervals it names in vain. */
   problemsOfRule(rule: Named & Partial<Pick<AlarmRule, 'suppress'>>): AlarmProblem[] {
+    const ofServer = this.#problemsOfServerRule(rule);
+    if (ofServer.length > 0) return ofServer;
     return [
       ...problemsOf(this.rules, rule, RULES_PER_TENANT_MAX, 'rules'),
       ...this.#unknownIntervals('suppress', rule.suppress ?? []),
@@ -135,6 +138,21 @@ export class Declarations {
       ...this.#unknownIntervals(`routes[${i}].muteIn`, muteIn),
       ...this.#unknownIntervals(`routes[${i}].activeIn`, activeIn),
     ]);
+  }
+
+  /** The server's own rules are set apart, and names like theirs are kept for those of later versions. */
+  #problemsOfServerRule(name: Named): AlarmProblem[] {
+    const isServers = ({ tenant, stream }: AlarmRule): boolean =>
+      tenant === name.tenant && stream === SERVER_STREAM;
+    const isReserved =
+      name.name.startsWith(SERVER_RULE_PREFIX) && this.#config.rules.some(isServers);
+    const known = this.rules.get(name);
+    if (!isReserved || (known !== undefined && !isServers(known))) return [];
+    const message =
+      known === undefined
+        ? `expected a name that does not begin with "${SERVER_RULE_PREFIX}": the server's own alarms have these`
+        : `"${name.name}" is an alarm of the server itself: alarms.server in the configuration sets it`;
+    return [{ path: 'name', message }];
   }
 
   #unknownIntervals(path: string, names: readonly string[]): AlarmProblem[] {

@@ -256,7 +256,8 @@ test('what is wrong with an input is answered with its place, and changes nothin
     ['name', 'measure', 'window', 'above'],
   );
   t.deepEqual(paths(await put({ name: 'none', window: '5m' })), ['']);
-  t.regex((await put({ ...RULE, name: 'server-ledger' }))[0]?.message ?? '', /configuration/);
+  t.regex((await put({ ...RULE, name: 'server-ledger' }))[0]?.message ?? '', /alarms\.server/);
+  t.regex((await put({ ...RULE, name: 'server-new' }))[0]?.message ?? '', /does not begin/);
 
   const putReceiver = (receiver: object) =>
     ask(
