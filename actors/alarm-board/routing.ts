@@ -2,7 +2,7 @@
  * Who is to be told of an alarm. The configuration's routes and a tenant's own are tried apart, so that neither can take
  * the other's alarms away; in each the first that matches decides, and those behind it only if it says `continue`. Pure.
  */
-import type { Receiver, Route } from '../../src/model/notification.ts';
+import { type Receiver, type Route, routeToEverything } from '../../src/model/notification.ts';
 import { receiverKey } from '../../src/notify/delivery.ts';
 import { hashOf } from './hashes.ts';
 import {
@@ -49,7 +49,7 @@ export class Router {
     this.#routes = routes.map(compiled);
     const own = new Map<string, readonly Compiled[]>();
     for (const [tenant, names] of ownReceivers) {
-      own.set(tenant, names.map(toEverything).map(compiled));
+      own.set(tenant, names.map(routeToEverything).map(compiled));
     }
     for (const [tenant, list] of ownRoutes) {
       if (list.length > 0) own.set(tenant, list.map(compiled));
@@ -111,16 +111,4 @@ const compiled = (route: Route): Compiled => ({
   route,
   test: compileMatchers(route.matchers),
   key: `{}/${matchersText(route.matchers)}`,
-});
-
-const toEverything = (receiver: string): Route => ({
-  matchers: [],
-  receiver,
-  continue: true,
-  groupBy: ['alertname'],
-  groupWaitMs: 0,
-  groupIntervalMs: 60_000,
-  repeatIntervalMs: 4 * 3_600_000,
-  muteIn: [],
-  activeIn: [],
 });

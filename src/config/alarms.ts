@@ -4,7 +4,13 @@
  */
 import type { z } from 'zod';
 import type { AlarmRule } from '../model/alarm.ts';
-import type { Inhibition, Receiver, Route, TimeInterval } from '../model/notification.ts';
+import {
+  type Inhibition,
+  type Receiver,
+  type Route,
+  routeToEverything,
+  type TimeInterval,
+} from '../model/notification.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { SERVER_RULE_PREFIX, type ServerAlarms } from '../model/server-alarms.ts';
 import { rule, ruleText } from './alarm-rule.ts';
@@ -51,7 +57,7 @@ export function withDefaultRoutes<T extends Alarms>(settings: T): T {
   const names = [...new Set(settings.receivers.map(({ name }) => name))];
   return {
     ...settings,
-    routes: names.map((name) => route.parse({ receiver: name, continue: true })),
+    routes: names.map(routeToEverything),
   };
 }
 

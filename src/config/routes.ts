@@ -1,6 +1,6 @@
 /** Which alarms go where, which hide others, and the hours in which nobody is told; as people write it. */
 import { matcherText } from '../model/matcher.ts';
-import type { Inhibition, Route } from '../model/notification.ts';
+import { type Inhibition, ROUTE_DEFAULTS, type Route } from '../model/notification.ts';
 import { durationMs } from '../model/units.ts';
 import { matcher } from './alarm-scalars.ts';
 import { duration, formatDuration, name, yes } from './scalars.ts';
@@ -19,11 +19,13 @@ export const route = group({
   /** The routes behind it may decide too. */
   continue: yes.default(false),
   /** Alarms with equal values of these labels go into one message. */
-  groupBy: list(field, 16).default(['alertname']),
+  groupBy: list(field, 16).default([...ROUTE_DEFAULTS.groupBy]),
   /** Larger collects what breaks together into one message, and is later. At once by default. */
-  groupWait: duration(0, HOUR_MS).default(durationMs(0)),
-  groupInterval: duration(1_000, DAY_MS).default(durationMs(MINUTE_MS)),
-  repeatInterval: duration(MINUTE_MS, 30 * DAY_MS).default(durationMs(4 * HOUR_MS)),
+  groupWait: duration(0, HOUR_MS).default(durationMs(ROUTE_DEFAULTS.groupWaitMs)),
+  groupInterval: duration(1_000, DAY_MS).default(durationMs(ROUTE_DEFAULTS.groupIntervalMs)),
+  repeatInterval: duration(MINUTE_MS, 30 * DAY_MS).default(
+    durationMs(ROUTE_DEFAULTS.repeatIntervalMs),
+  ),
   muteIn: intervals,
   activeIn: intervals,
 }).transform(

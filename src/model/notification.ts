@@ -48,6 +48,24 @@ export interface Route {
   readonly activeIn: readonly string[];
 }
 
+/** What a route is that says nothing of this: configured, added, or made for a receiver that none leads to. */
+export const ROUTE_DEFAULTS = {
+  groupBy: ['alertname'],
+  groupWaitMs: 0,
+  groupIntervalMs: 60_000,
+  repeatIntervalMs: 4 * 3_600_000,
+} as const;
+
+/** Leads everything to a receiver, and leaves it to those behind. */
+export const routeToEverything = (receiver: string): Route => ({
+  ...ROUTE_DEFAULTS,
+  matchers: [],
+  receiver,
+  continue: true,
+  muteIn: [],
+  activeIn: [],
+});
+
 /** While an alarm that matches `source` fires, those that match `target` and agree on `equal` are not told of. */
 export interface Inhibition {
   readonly source: readonly Matcher[];
