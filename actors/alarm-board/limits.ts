@@ -32,6 +32,8 @@ export const HISTORY_PER_TENANT_MAX = 100_000;
 export const HISTORY_KEPT_MS = 90 * 86_400_000;
 /** Deliveries of a tenant that are kept, whatever became of them; up to some 100 KiB each with their last request. */
 export const DELIVERIES_PER_TENANT_MAX = 10_000;
+/** Between two warnings that deliveries were pushed out before somebody got them: a flood of messages is no flood of lines. */
+export const PUSHED_OUT_LOG_MS = 60_000;
 /** Rows that one commit deletes at most, because a bound is passed or they are too old. */
 export const TRIMMED_PER_COMMIT_MAX = 500;
 /** Entries on one page, and rows that are looked at for it: a filter that nothing passes must not read everything at once. */
@@ -52,3 +54,13 @@ export const RULE_TEST_TRANSITIONS_MAX = 10_000;
 /** Messages that may wait for the board: questions of people and dashboards. */
 export const MAILBOX_MAX = 256;
 export const ASK_TIMEOUT_MS = 5_000;
+
+/** Numbers of groups are never given back; a rule that has used up so many gets new ones for those that exist. */
+export const GROUP_NUMBERS_MAX = 100_000;
+/** If so many groups live at once, new numbers do not help: then it is not done again at every tick. */
+export const RENEWED_EVERY_MS = 3_600_000;
+/**
+ * Groups of one rollup that are kept apart in its windows; what is beyond counts as overflow, which is the rule's error. A
+ * fold has room for 131,072, and a rule for fewer: only many partitions with other groups each come near it.
+ */
+export const GROUPS_APART_MAX = 120_000;

@@ -5,15 +5,10 @@
 import { OVERFLOW_LABEL } from '../../src/aggregate/series-index.ts';
 import type { GroupValues } from '../../src/model/alarm.ts';
 import type { GroupLabels } from '../../src/model/partials.ts';
+import { GROUPS_APART_MAX } from './limits.ts';
 
 /** The series of everything that a partition could not keep apart. */
 export const OVERFLOW_ID = -1;
-
-/**
- * Groups of one rollup that are kept apart in its windows; what is beyond counts as overflow, which is the rule's error. A
- * fold has room for 131,072, and a rule for fewer: only many partitions with other groups each come near it.
- */
-export const GROUPS_APART_MAX = 120_000;
 
 export class RuleGroups {
   readonly #ids = new Map<string, number>();

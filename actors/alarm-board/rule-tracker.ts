@@ -8,6 +8,7 @@ import type { AlarmRule, AlarmTransition } from '../../src/model/alarm.ts';
 import type { GroupLabels, Partials, RollupTicks } from '../../src/model/partials.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
 import { EarlierWindows, lookBackMs } from './earlier-windows.ts';
+import { GROUP_NUMBERS_MAX, RENEWED_EVERY_MS } from './limits.ts';
 import { RuleGroups } from './rule-groups.ts';
 import { newColumns, RuleWindows } from './rule-windows.ts';
 
@@ -17,11 +18,6 @@ interface Side {
   sinceMs: number;
   closedToMs: number;
 }
-
-/** Numbers of groups are never given back; a rule that has used up so many gets new ones for those that exist. */
-const GROUP_NUMBERS_MAX = 100_000;
-/** If so many groups live at once, new numbers do not help: then it is not done again at every tick. */
-const RENEWED_EVERY_MS = 3_600_000;
 
 export class RuleTracker {
   readonly rule: AlarmRule;

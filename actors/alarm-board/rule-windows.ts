@@ -3,8 +3,9 @@ import { isKnownWhenEmpty } from '../../src/alarm/windows.ts';
 import type { AlarmMeasure, AlarmRule } from '../../src/model/alarm.ts';
 import type { GroupLabels, PartialBucket, PartialRow } from '../../src/model/partials.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { GROUPS_APART_MAX } from './limits.ts';
 import { reader, type SlotReader } from './measure-values.ts';
-import { GROUPS_APART_MAX, OVERFLOW_ID, type RuleGroups } from './rule-groups.ts';
+import { OVERFLOW_ID, type RuleGroups } from './rule-groups.ts';
 import { WindowTree } from './window-tree.ts';
 
 export interface Columns {

@@ -6,6 +6,7 @@ import { OVERFLOW_LABEL, OVERFLOW_SERIES } from '../aggregate/series-index.ts';
 import { bucketOf, closedTo, tierOf } from '../aggregate/tiers.ts';
 import type { GroupLabels, PartialBucket, PartialRow, RollupTicks } from '../model/partials.ts';
 import { identityOf, type RollupDefinition } from '../model/rollup.ts';
+import { SPAN_BYTES_MAX, SPAN_STEPS, STEPS_AHEAD_MAX } from './limits.ts';
 import type { PartialsAnswer, PartialsAsk, SeriesLabels } from './ports.ts';
 
 /** A row of some tier, in the order of buckets, then column groups. */
@@ -21,12 +22,6 @@ export interface StoredSpan {
   readonly fromMs: number;
   readonly toMs: number;
 }
-
-/** A partition that is so many steps ahead of the slowest is not asked: its rows wait in the store, not here. */
-const STEPS_AHEAD_MAX = 256;
-/** Steps that are read from the store at once: fewer after a read that brought much, more after one that brought little. */
-const SPAN_STEPS = { min: 16, first: 256, max: 65_536 };
-const SPAN_BYTES_MAX = 1024 * 1024;
 
 interface Source {
   readonly generation: number;

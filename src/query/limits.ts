@@ -107,3 +107,11 @@ export const ALARM_SUBSCRIBERS_PER_TENANT_MAX = 200;
  * of a reader without a gap; an outage that changes more alarms at once than this is told as a snapshot.
  */
 export const ALARM_CHANGES_WAITING_MAX = 2_000;
+
+/** A partition that is so many steps ahead of the slowest is not asked: its rows wait in the store, not here. */
+export const STEPS_AHEAD_MAX = 256;
+/** Steps that are read from the store at once: fewer after a read that brought much, more after one that brought little. */
+export const SPAN_STEPS = { min: 16, first: 256, max: 65_536 };
+export const SPAN_BYTES_MAX = 1024 * 1024;
+/** Ticks that wait for a board that does not ask: what is older is not judged. Ten minutes, the longest window. */
+export const SERVER_TICKS_WAITING_MAX = 60;

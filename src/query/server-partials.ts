@@ -14,9 +14,7 @@ import type {
 } from '../model/partials.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 import { SERVER_STREAM, SERVER_TICK_MS, type ServerSample } from '../model/server-alarms.ts';
-
-/** Ticks that wait for a board that does not ask: what is older is not judged. Ten minutes, the longest window. */
-const WAITING_MAX = 60;
+import { SERVER_TICKS_WAITING_MAX } from './limits.ts';
 
 interface Followed {
   readonly rollup: RollupDefinition;
@@ -47,7 +45,7 @@ export class ServerPartials implements Partials {
     for (const followed of this.#followed.values()) {
       const bucket = bucketOf(followed, atMs - SERVER_TICK_MS, samples);
       if (bucket !== undefined) followed.waiting.push(bucket);
-      if (followed.waiting.length > WAITING_MAX) followed.waiting.shift();
+      if (followed.waiting.length > SERVER_TICKS_WAITING_MAX) followed.waiting.shift();
     }
   }
 
