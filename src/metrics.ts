@@ -100,7 +100,11 @@ function alarmMetrics(registry: Registry): (numbers: AlarmNumbers) => void {
   });
   const states = new Gauge(labelled('alarms', 'Groups of alarm rules by their state.', 'state'));
   const attempts = new Counter(
-    labelled('notifications_total', 'Attempts to deliver, and deliveries given up.', 'outcome'),
+    labelled(
+      'notifications_total',
+      'Attempts to deliver, and deliveries given up (dead) or pushed out by newer ones (dropped).',
+      'outcome',
+    ),
   );
   const rest = plainNumbers<Omit<AlarmNumbers, 'alarms' | 'outcomes'>>(registry, {
     lagMs: ['gauge', 'alarm_lag_milliseconds', 'What the slowest alarm rule is behind.'],

@@ -1,6 +1,7 @@
 /** What is kept for people to look at, history and deliveries: bounded by number and age, the oldest go first. */
 import type { HistoryEntry, HistoryQuery, Page } from '../../src/model/alarm-board.ts';
 import { AppError } from '../../src/model/errors.ts';
+import type { Logger } from '../../src/model/logger.ts';
 import type { Delivery } from '../../src/model/notification.ts';
 import {
   BOARD_ROW,
@@ -17,6 +18,7 @@ import {
   HISTORY_PER_TENANT_MAX,
   PAGE_MAX,
   PAGE_ROWS_MAX,
+  PUSHED_OUT_LOG_MS,
   TRIMMED_PER_COMMIT_MAX,
 } from './limits.ts';
 import type { BoardChanges } from './machine.ts';
@@ -28,22 +30,39 @@ interface Counts {
   deliveries: number;
 }
 
+/** Who attempts deliveries, beside the board and while it pushes some of them out. */
+export interface Outbox {
+  /** Up to this sequence nothing of the tenant is written any more, once it resolves. */
+  stopWriting(tenant: string, sequence: number): Promise<void>;
+  /** The delivery is gone. True: it was still to be delivered. */
+  pushedOut(delivery: Delivery): boolean;
+}
+
 /** How much of a tenant is kept; the counts are rows that change with what they count. */
 export class Archive {
   readonly #store: StateReader;
   readonly #counts: Map<string, Counts>;
+  readonly #outbox: Outbox;
+  readonly #log: Logger;
+  /** By the next commit. */
+  #pushedOut: Delivery[] = [];
+  /** Deliveries that nobody got, by tenant, since that was last logged. */
+  readonly #undelivered = new Map<string, number>();
+  #quietUntilMs = Number.NEGATIVE_INFINITY;
 
-  static async load(store: StateReader): Promise<Archive> {
+  static async load(store: StateReader, outbox: Outbox, log: Logger): Promise<Archive> {
     const rows = await allIn<Counts>(store, boardRange(BOARD_ROW.counts));
-    return new Archive(store, new Map(rows.map((row) => [row.tenant, row])));
+    return new Archive(store, new Map(rows.map((row) => [row.tenant, row])), outbox, log);
   }
 
-  constructor(store: StateReader, counts: Map<string, Counts>) {
+  constructor(store: StateReader, counts: Map<string, Counts>, outbox: Outbox, log: Logger) {
     this.#store = store;
     this.#counts = counts;
+    this.#outbox = outbox;
+    this.#log = log;
   }
 
-  /** To be written with the changes: new counts, and what they push out. */
+  /** To be written with the changes: new counts, and what they push out. `committed` follows, or it is loaded anew. */
   async opsFor({ history, deliveries }: BoardChanges, nowMs: number): Promise<StateOp[]> {
     const touched = new Set<Counts>();
     for (const { transition } of history) touched.add(this.#of(transition.tenant));
@@ -57,6 +76,23 @@ export class Archive {
       ops.push(put(boardKey(BOARD_ROW.counts, counts.tenant), counts));
     }
     return ops;
+  }
+
+  committed(nowMs: number): void {
+    for (const delivery of this.#pushedOut) {
+      if (!this.#outbox.pushedOut(delivery)) continue;
+      const { tenant } = delivery.notification;
+      this.#undelivered.set(tenant, (this.#undelivered.get(tenant) ?? 0) + 1);
+    }
+    this.#pushedOut = [];
+    if (this.#undelivered.size === 0 || nowMs < this.#quietUntilMs) return;
+    this.#quietUntilMs = nowMs + PUSHED_OUT_LOG_MS;
+    for (const [tenant, deliveries] of this.#undelivered) {
+      const text =
+        'notifications that still waited were pushed out by newer ones: nobody gets them';
+      this.#log.warn({ tenant, deliveries, deliveriesMax: DELIVERIES_PER_TENANT_MAX }, text);
+    }
+    this.#undelivered.clear();
   }
 
   async #trimHistory(counts: Counts, nowMs: number): Promise<StateOp[]> {
@@ -77,7 +113,10 @@ export class Archive {
     const range = boardRange(BOARD_ROW.delivery, counts.tenant);
     const rows = await this.#store.page(range, excess);
     counts.deliveries -= rows.length;
-    return rows.flatMap(({ value }) => deliveryEndOps(decodeRow<Delivery>(value)));
+    const oldest = rows.map(({ value }) => decodeRow<Delivery>(value));
+    await this.#outbox.stopWriting(counts.tenant, oldest.at(-1)?.sequence ?? -1);
+    this.#pushedOut.push(...oldest);
+    return oldest.flatMap(deliveryEndOps);
   }
 
   #of(tenant: string): Counts {

@@ -50,9 +50,9 @@ export class Board {
   #droppedLogged = 0;
 
   static async load(options: BoardOptions): Promise<Board> {
-    const { store, deliveries } = options;
+    const { store, deliveries, log } = options;
     const stored = await loadBoard(store);
-    const board = new Board(options, stored, await Archive.load(store));
+    const board = new Board(options, stored, await Archive.load(store, deliveries, log));
     const waitingFor = await deliveries.recount();
     board.#showReceivers();
     for (const receiver of waitingFor) {
@@ -149,6 +149,7 @@ export class Board {
     const isSynced = isChange || history.length + waiting.length > 0;
     await store.commit(ops, isSynced ? 'synced' : undefined);
     this.rules.committed();
+    this.#archive.committed(nowMs);
     for (const delivery of waiting) deliveries.made(delivery);
     for (const { notification } of waiting) {
       sender.wake({ tenant: notification.tenant, name: notification.receiver });

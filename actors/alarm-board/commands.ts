@@ -77,7 +77,7 @@ export async function removeReceiver(
 ): Promise<Checked<boolean>> {
   const { receivers } = board.declarations;
   if (receivers.get(receiver) === undefined) return ok(false);
-  const problems = board.declarations.problemsOfReceiver(receiver);
+  const problems = board.declarations.problemsOfRemoval(receiver);
   if (problems.length > 0) return err(problems);
   receivers.delete(receiver);
   board.machine.enable(receiver);
@@ -131,7 +131,7 @@ export async function setReceiverEnabled(
   else board.machine.disable(disabled);
   board.write(
     isEnabled ? disabledOp(receiver) : disabledOp(receiver, disabled),
-    ...(gone === undefined ? [] : deliveryOps(gone)),
+    ...(gone !== undefined && deliveries.isKept(gone) ? deliveryOps(gone) : []),
   );
   board.configure();
   // What is under way may still end; nothing new begins.

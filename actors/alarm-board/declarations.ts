@@ -130,6 +130,16 @@ export class Declarations {
     return problemsOf(this.receivers, name, RECEIVERS_PER_TENANT_MAX, 'receivers');
   }
 
+  /** A route to nobody would swallow what it decides on. */
+  problemsOfRemoval(receiver: ReceiverRef): AlarmProblem[] {
+    const at = this.routes(receiver.tenant).own.findIndex((own) => own.receiver === receiver.name);
+    const message = `routes[${at}] names it: set routes without it first`;
+    return [
+      ...this.problemsOfReceiver(receiver),
+      ...(at === -1 ? [] : [{ path: 'name', message }]),
+    ];
+  }
+
   problemsOfRoutes(tenant: string, routes: readonly Route[]): AlarmProblem[] {
     return routes.flatMap(({ receiver, muteIn, activeIn }, i) => [
       ...(this.receivers.get({ tenant, name: receiver }) === undefined

@@ -13,7 +13,7 @@ import {
   waitingRange,
 } from '../../storage/state/board-keys.ts';
 import { type ListingStore, type StateOp, scan } from '../../storage/state/state.ts';
-import { deliveriesBefore, newest } from './archive.ts';
+import { deliveriesBefore, newest, type Outbox } from './archive.ts';
 import {
   type DeliveryPlace,
   decodeRow,
@@ -25,14 +25,17 @@ import {
 /** Deliveries that one write cancels. */
 const CANCELLED_AT_ONCE = 200;
 
-export class Deliveries implements DeliveryPort {
+export class Deliveries implements DeliveryPort, Outbox {
   readonly #store: ListingStore;
   readonly #onGone: (receiver: ReceiverRef, delivery: Delivery) => Promise<void>;
   /** Sequences of those that wait, by receiver. */
   readonly #waiting = new Map<string, Set<number>>();
   #disabled: ReadonlySet<string> = new Set();
-  /** Since the start: how attempts ended, and how many deliveries were given up. */
-  readonly outcomes = { delivered: 0, failed: 0, refused: 0, gone: 0, dead: 0 };
+  /** By tenant, the last sequence that the bound on deliveries has pushed out. */
+  readonly #pushedOutTo = new Map<string, number>();
+  readonly #writes = new Set<Promise<void>>();
+  /** Since the start: how attempts ended, how many deliveries were given up, and how many pushed out while they waited. */
+  readonly outcomes = { delivered: 0, failed: 0, refused: 0, gone: 0, dead: 0, dropped: 0 };
 
   constructor(
     store: ListingStore,
@@ -62,13 +65,30 @@ export class Deliveries implements DeliveryPort {
   async record(delivery: Delivery): Promise<void> {
     const isCancelled = delivery.state === 'waiting' && this.#disabled.has(keyOf(delivery));
     const recorded = isCancelled ? cancelled(delivery) : delivery;
-    await this.#store.commit(deliveryOps(recorded));
+    if (this.isKept(recorded)) await this.#write(recorded);
     this.#attempted(recorded);
   }
 
   async gone(receiver: ReceiverRef, delivery: Delivery): Promise<void> {
     await this.#onGone(receiver, delivery);
+    this.#count(delivery);
     this.#attempted(delivery);
+  }
+
+  /** False: pushed out. An attempt may end behind that; it must not bring the row back. */
+  isKept({ notification, sequence }: Delivery): boolean {
+    return sequence > (this.#pushedOutTo.get(notification.tenant) ?? -1);
+  }
+
+  async stopWriting(tenant: string, sequence: number): Promise<void> {
+    this.#pushedOutTo.set(tenant, Math.max(sequence, this.#pushedOutTo.get(tenant) ?? -1));
+    await Promise.allSettled(this.#writes);
+  }
+
+  pushedOut(delivery: Delivery): boolean {
+    const hasWaited = this.#waitingSet(keyOf(delivery)).delete(delivery.sequence);
+    if (hasWaited) this.outcomes.dropped += 1;
+    return hasWaited;
   }
 
   /** The board has committed it. */
@@ -105,6 +125,12 @@ export class Deliveries implements DeliveryPort {
   /** Every receiver that something waits for; counts them all anew. */
   async recount(): Promise<ReceiverRef[]> {
     this.#waiting.clear();
+    for (const tenant of this.#pushedOutTo.keys()) {
+      // The commit that was to push them out may have failed.
+      const [oldest] = await this.#store.page(boardRange(BOARD_ROW.delivery, tenant), 1);
+      if (oldest === undefined) continue;
+      this.#pushedOutTo.set(tenant, decodeRow<Delivery>(oldest.value).sequence - 1);
+    }
     const receivers = new Map<string, ReceiverRef>();
     for await (const { value } of scan(this.#store, boardRange(BOARD_ROW.waiting))) {
       const { tenant, receiver, sequence } = decodeRow<StoredWaiting>(value);
@@ -138,8 +164,18 @@ export class Deliveries implements DeliveryPort {
     );
   }
 
+  /** Counted before whoever waits for the write goes on. */
+  async #write(delivery: Delivery): Promise<void> {
+    const write = this.#store.commit(deliveryOps(delivery)).then(() => this.#count(delivery));
+    this.#writes.add(write);
+    try {
+      await write;
+    } finally {
+      this.#writes.delete(write);
+    }
+  }
+
   #attempted(delivery: Delivery): void {
-    this.#count(delivery);
     const last = delivery.attempts.at(-1);
     // One that was sent again by hand was recorded without a new attempt.
     if (last === undefined || delivery.resent?.attemptCount === delivery.attemptCount) return;

@@ -211,6 +211,38 @@ test('what the configuration declares is changed only there', async (t) => {
   );
 });
 
+test('a receiver stays while a route of its tenant names it', async (t) => {
+  const server = new Server(t, []);
+  const change = <T>(make: (replyTo: Reply<Checked<T>>) => BoardCommand) =>
+    server.ask<Checked<T>>(make).then((answer) => (answer.ok ? answer.value : answer.error));
+  const set = (routes: readonly Route[]) =>
+    change<readonly Route[]>((replyTo) => ({
+      type: 'setRoutes',
+      tenant: 'acme',
+      routes,
+      replyTo,
+    }));
+  const remove = () =>
+    change<boolean>((replyTo) => ({
+      type: 'removeReceiver',
+      receiver: { tenant: 'acme', name: 'tty' },
+      replyTo,
+    }));
+  const { name, tenant, sendResolved, concurrency, timeoutMs, retry } = receiver('tty');
+  const own: Receiver = {
+    ...{ name, tenant, sendResolved, concurrency, timeoutMs, retry },
+    kind: 'console',
+    bell: false,
+  };
+  await change<Receiver>((replyTo) => ({ type: 'putReceiver', receiver: own, replyTo }));
+  await set([route(), route({ receiver: 'tty' })]);
+  t.deepEqual(await remove(), [
+    { path: 'name', message: 'routes[1] names it: set routes without it first' },
+  ]);
+  await set([route()]);
+  t.true(await remove());
+});
+
 test('a time interval that does not exist is a problem where it is named', async (t) => {
   const server = new Server(t, []);
   const put = await server.ask<Checked<AlarmRule>>((replyTo) => ({
