@@ -4,8 +4,8 @@
  */
 import type { DeliveryQuery, Page } from '../../src/model/alarm-board.ts';
 import type { Delivery, ReceiverRef } from '../../src/model/notification.ts';
-import { cancelled, receiverKey } from '../../src/notify/delivery.ts';
-import type { DeliveryPort, WaitingDelivery } from '../../src/notify/delivery-queue.ts';
+import { cancelled, receiverKey, type WaitingDelivery } from '../../src/notify/delivery.ts';
+import type { DeliveryPort } from '../../src/notify/delivery-queue.ts';
 import {
   BOARD_ROW,
   boardRange,

@@ -14,7 +14,7 @@ import type {
   Route,
   Silence,
 } from '../../src/model/notification.ts';
-import type { WaitingDelivery } from '../../src/notify/delivery-queue.ts';
+import { type WaitingDelivery, waitingForm } from '../../src/notify/delivery.ts';
 import {
   BOARD_ROW,
   type BoardRow,
@@ -158,16 +158,9 @@ export interface StoredWaiting extends WaitingDelivery {
 
 /** The row and its place among those that wait. */
 export function deliveryOps(delivery: Delivery): StateOp[] {
-  const { notification, sequence, state, nextAttemptAtMs } = delivery;
-  const { id, tenant, receiver, groupKey } = notification;
-  const waiting: StoredWaiting = {
-    id,
-    sequence,
-    groupKey,
-    tenant,
-    receiver,
-    ...(nextAttemptAtMs !== undefined && { nextAttemptAtMs }),
-  };
+  const { notification, sequence, state } = delivery;
+  const { tenant, receiver } = notification;
+  const waiting: StoredWaiting = { ...waitingForm(delivery), tenant, receiver };
   const key = waitingKey(tenant, receiver, sequence);
   return [
     put(deliveryKey(tenant, sequence), delivery),

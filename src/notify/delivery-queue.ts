@@ -9,18 +9,16 @@ import type { Clock } from '../model/clock.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Delivery, Receiver, ReceiverRef } from '../model/notification.ts';
 import { sendWithin } from './bounded-send.ts';
-import { afterAttempt, cancelled, type Senders } from './delivery.ts';
+import {
+  afterAttempt,
+  cancelled,
+  heldUntilMs,
+  type Senders,
+  type WaitingDelivery,
+  waitingForm,
+} from './delivery.ts';
 import { RECORD_RETRY_MS, RETRY_AFTER_MS_MAX, TIMER_MS_MAX, WAITING_KNOWN_MAX } from './limits.ts';
 import type { Timer } from './timer.ts';
-
-/** Of a delivery in state `waiting`, what decides on its turn. */
-export interface WaitingDelivery {
-  readonly id: string;
-  readonly sequence: number;
-  readonly groupKey: string;
-  /** Undefined: at once. */
-  readonly nextAttemptAtMs?: number;
-}
 
 /** Where deliveries are kept. A delivery is in it, committed, before it is spoken of here. */
 export interface DeliveryPort {
@@ -56,6 +54,7 @@ interface Ticket {
   readonly sequence: number;
   readonly groupKey: string;
   dueMs: number;
+  firstAttemptAtMs: number | undefined;
 }
 
 /** `disabled`: what comes back fails for good. `closing`: it stays waiting for the next process. */
@@ -76,7 +75,7 @@ export class DeliveryQueue {
   #moreInStore = true;
   #reading = false;
   #readNotBeforeMs = Number.NEGATIVE_INFINITY;
-  /** By the receiver's `Retry-After`. */
+  /** By the receiver's `Retry-After`; for all but the last attempt of a delivery. */
   #heldUntilMs = Number.NEGATIVE_INFINITY;
   #cancelTimer = () => {};
 
@@ -95,9 +94,7 @@ export class DeliveryQueue {
 
   /** A delivery that waits again, whatever was read past it. */
   add(delivery: Delivery): void {
-    const { notification, sequence, nextAttemptAtMs } = delivery;
-    const { id, groupKey } = notification;
-    this.#know([{ id, groupKey, sequence, ...(nextAttemptAtMs && { nextAttemptAtMs }) }]);
+    this.#know([waitingForm(delivery)]);
     if (this.#tickets.length > WAITING_KNOWN_MAX) this.#forgetNewest();
     this.#turn();
   }
@@ -137,15 +134,18 @@ export class DeliveryQueue {
     const farthestMs = nowMs + Math.max(this.receiver.retry.waitMsMax, RETRY_AFTER_MS_MAX);
     // What is due later than any schedule reaches was scheduled by a clock that has been set back since.
     const isDue = (dueMs: number) => dueMs <= nowMs || dueMs > farthestMs;
-    if (!isDue(this.#heldUntilMs)) return this.#heldUntilMs;
+    const heldMs = isDue(this.#heldUntilMs) ? Number.NEGATIVE_INFINITY : this.#heldUntilMs;
     const behindAnother = new Set(this.#groupsUnderWay);
     let earliestMs = Number.POSITIVE_INFINITY;
     for (const ticket of this.#tickets) {
       if (this.#attempts.size >= this.receiver.concurrency) return Number.POSITIVE_INFINITY;
       if (behindAnother.has(ticket.groupKey)) continue;
       behindAnother.add(ticket.groupKey);
-      if (isDue(ticket.dueMs)) this.#start(ticket);
-      else earliestMs = Math.min(earliestMs, ticket.dueMs);
+      const { dueMs: ownMs, firstAttemptAtMs = Number.POSITIVE_INFINITY } = ticket;
+      const lastMs = firstAttemptAtMs + this.receiver.retry.giveUpAfterMs;
+      const dueMs = Math.max(ownMs, Math.min(heldMs, lastMs));
+      if (isDue(dueMs)) this.#start(ticket);
+      else earliestMs = Math.min(earliestMs, dueMs);
     }
     return earliestMs;
   }
@@ -166,7 +166,7 @@ export class DeliveryQueue {
   }
 
   async #attempt(ticket: Ticket): Promise<void> {
-    const { port, clock, random } = this.#options;
+    const { port, random } = this.#options;
     const delivery = await port.load(ticket.id);
     if (delivery?.state !== 'waiting') {
       this.#forget(ticket);
@@ -187,13 +187,14 @@ export class DeliveryQueue {
       await this.#written(ticket, () => port.gone(receiver, next));
       return;
     }
-    const { retryAfterMs = 0 } = sending.attempt;
-    this.#heldUntilMs = Math.max(this.#heldUntilMs, clock.now() + retryAfterMs);
+    this.#heldUntilMs = Math.max(this.#heldUntilMs, heldUntilMs(sending.attempt));
     // The board has cancelled what waited when it disabled the receiver: this one must not wait again.
     const settled = this.#isDisabled() && next.state === 'waiting' ? cancelled(next) : next;
     await this.#written(ticket, () => port.record(settled));
-    if (settled.state === 'waiting') ticket.dueMs = settled.nextAttemptAtMs ?? 0;
-    else this.#forget(ticket);
+    if (settled.state === 'waiting') {
+      ticket.dueMs = settled.nextAttemptAtMs ?? 0;
+      ticket.firstAttemptAtMs = settled.firstAttemptAtMs;
+    } else this.#forget(ticket);
   }
 
   /** While attempts run, `stop` may be called. */
@@ -254,10 +255,16 @@ export class DeliveryQueue {
   #know(deliveries: readonly WaitingDelivery[]): void {
     const known = new Set(this.#tickets.map(({ id }) => id));
     const fresh = deliveries.filter(({ id }) => !known.has(id));
-    const tickets = fresh.map(({ id, sequence, groupKey, nextAttemptAtMs = 0 }) => ({
-      ...{ id, sequence, groupKey },
-      dueMs: nextAttemptAtMs,
-    }));
+    const tickets = fresh.map(
+      ({ id, sequence, groupKey, nextAttemptAtMs = 0, firstAttemptAtMs }) => ({
+        ...{ id, sequence, groupKey, firstAttemptAtMs },
+        dueMs: nextAttemptAtMs,
+      }),
+    );
+    for (const { heldUntilMs = Number.NEGATIVE_INFINITY } of fresh) {
+      // Asked for by a process before this one.
+      this.#heldUntilMs = Math.max(this.#heldUntilMs, heldUntilMs);
+    }
     this.#tickets = [...this.#tickets, ...tickets].sort((a, b) => a.sequence - b.sequence);
   }
 

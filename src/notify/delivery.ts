@@ -8,7 +8,7 @@ import type {
   RetryPolicy,
   SentRequest,
 } from '../model/notification.ts';
-import { ATTEMPTS_KEPT_MAX } from './limits.ts';
+import { ATTEMPTS_KEPT_MAX, RETRY_AFTER_MS_MAX } from './limits.ts';
 import { nextAttemptAt } from './retry.ts';
 
 /** What a sender tells of one attempt. `request` is missing if it did not come to one. */
@@ -24,6 +24,34 @@ export interface Sending {
 export interface Senders {
   send(notification: Notification, receiver: Receiver, signal: AbortSignal): Promise<Sending>;
 }
+
+/** Of a delivery in state `waiting`, what decides on its turn. */
+export interface WaitingDelivery {
+  readonly id: string;
+  readonly sequence: number;
+  readonly groupKey: string;
+  /** Undefined: at once. */
+  readonly nextAttemptAtMs?: number;
+  readonly firstAttemptAtMs?: number;
+  /** Until when its last attempt's `Retry-After` holds the receiver. */
+  readonly heldUntilMs?: number;
+}
+
+export function waitingForm(delivery: Delivery): WaitingDelivery {
+  const { notification, sequence, nextAttemptAtMs, firstAttemptAtMs, attempts } = delivery;
+  const { id, groupKey } = notification;
+  const last = attempts.at(-1);
+  return {
+    ...{ id, sequence, groupKey },
+    ...(nextAttemptAtMs !== undefined && { nextAttemptAtMs }),
+    ...(firstAttemptAtMs !== undefined && { firstAttemptAtMs }),
+    ...(last?.retryAfterMs !== undefined && { heldUntilMs: heldUntilMs(last) }),
+  };
+}
+
+/** When the receiver may be asked again. */
+export const heldUntilMs = ({ atMs, durationMs, retryAfterMs = 0 }: Attempt): number =>
+  atMs + durationMs + Math.min(retryAfterMs, RETRY_AFTER_MS_MAX);
 
 export function afterAttempt(
   delivery: Delivery,

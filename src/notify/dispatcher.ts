@@ -7,7 +7,8 @@ import { sendWithin } from './bounded-send.ts';
 import { receiverKey, type Sending, sentAgain } from './delivery.ts';
 import { DeliveryQueue, type QueueOptions } from './delivery-queue.ts';
 
-export type { DeliveryPort, WaitingDelivery } from './delivery-queue.ts';
+export type { WaitingDelivery } from './delivery.ts';
+export type { DeliveryPort } from './delivery-queue.ts';
 export type DispatcherOptions = QueueOptions;
 
 export type ResendAnswer = 'resent' | 'waiting' | 'unknown' | 'receiverDisabled';

@@ -7,8 +7,8 @@ import { RETRY_AFTER_MS_MAX } from './limits.ts';
  *
  * The wait doubles with each failure from `waitMsMin` up to `waitMsMax`; the due time lies anywhere between half of
  * `waitMsMin` and that wait (full jitter, with a floor so that a failing receiver is not asked again at once): receivers
- * that fail together do not come back together. A `Retry-After` is never undercut. The last attempt falls on the end of
- * `giveUpAfterMs`; a delivery whose receiver asks for more patience than that is dead at once.
+ * that fail together do not come back together. The last attempt falls on the end of `giveUpAfterMs`, and only that undercuts a
+ * `Retry-After`: a receiver that asks for more patience than there is gets one more chance, and the message too.
  *
  * @param failures attempts so far, at least 1, this one included
  * @param sinceMs when `giveUpAfterMs` began to count: the first attempt
@@ -28,10 +28,8 @@ export function nextAttemptAt(
   const ceilingMs = Math.min(policy.waitMsMax, policy.waitMsMin * 2 ** Math.min(failures - 1, 30));
   const floorMs = policy.waitMsMin / 2;
   const backOffMs = floorMs + random * Math.max(0, ceilingMs - floorMs);
-  const dueMs = Math.min(Math.ceil(nowMs + backOffMs), endMs);
   const allowedMs = nowMs + Math.min(last.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
-  if (allowedMs > endMs) return undefined;
-  return Math.max(dueMs, allowedMs);
+  return Math.min(Math.max(Math.ceil(nowMs + backOffMs), allowedMs), endMs);
 }
 
 /** `Retry-After` in both of its forms (RFC 9110, 10.2.3) as milliseconds from now, bounded; undefined if it says nothing. */

@@ -220,6 +220,57 @@ test('Retry-After holds everything for that receiver', async (t) => {
   t.deepEqual(senders.sent, ['msg_1', 'msg_3', 'msg_1', 'msg_2']);
 });
 
+test('a Retry-After of a day holds what is new, but not the last attempt of what was tried', async (t) => {
+  const time = new ManualTime();
+  const dayMs = 24 * HOUR_MS;
+  const senders = scripted(time, () =>
+    time.nowMs === NOW_MS ? { ...failed('HTTP 503'), retryAfterMs: 1_000 * dayMs } : {},
+  );
+  const { outbox, dispatcher } = staged(senders, time);
+  const { retry } = webhookOf();
+  outbox.put(deliveryOf(1));
+  dispatcher.setReceivers([webhookOf({ retry: { ...retry, giveUpAfterMs: 4 * HOUR_MS } })]);
+  await settled();
+  t.like(outbox.row('msg_1'), { state: 'waiting', nextAttemptAtMs: NOW_MS + 4 * HOUR_MS });
+  outbox.put(deliveryOf(2));
+  dispatcher.wake(webhookOf());
+  await settled();
+  while (time.nowMs < NOW_MS + 4 * HOUR_MS) {
+    t.deepEqual(senders.sent, ['msg_1']);
+    time.next();
+    await settled();
+  }
+  t.deepEqual(senders.sent, ['msg_1', 'msg_1']);
+  while (time.waits > 0) {
+    time.next();
+    await settled();
+  }
+  t.is(time.nowMs, NOW_MS + dayMs);
+  t.like(outbox.row('msg_2'), { state: 'delivered' });
+});
+
+test('a restart still holds what the receiver asked to hold', async (t) => {
+  const time = new ManualTime();
+  const first = staged(
+    scripted(time, () => ({ ...failed('HTTP 429'), retryAfterMs: 120_000 })),
+    time,
+  );
+  first.outbox.put(deliveryOf(1), deliveryOf(2));
+  first.dispatcher.setReceivers([webhookOf({ concurrency: 1 })]);
+  await settled();
+  await first.dispatcher.close(0);
+
+  time.nowMs += 30_000;
+  const senders = scripted(time, () => ({}));
+  const second = staged(senders, time, first.outbox);
+  second.dispatcher.setReceivers([webhookOf({ concurrency: 1 })]);
+  await settled();
+  t.deepEqual(senders.sent, []);
+  t.is(time.next(), 90_000);
+  await settled();
+  t.deepEqual(senders.sent, ['msg_1', 'msg_2']);
+});
+
 test('410 disables the receiver and cancels what waits for it', async (t) => {
   const time = new ManualTime();
   const { url, received } = await serve(t, (_, response) => response.writeHead(410).end());

@@ -40,9 +40,11 @@ test('the last attempt falls on the end of the time in which it is tried, then t
   t.is(nextAttemptAt(POLICY, 71, NOW_MS, {}, endMs, 0), undefined);
 });
 
-test('a receiver that asks for more time than there is makes the delivery dead', (t) => {
-  const retryAfterMs_ = POLICY.giveUpAfterMs + 1;
-  t.is(nextAttemptAt(POLICY, 1, NOW_MS, { retryAfterMs: retryAfterMs_ }, NOW_MS, 0), undefined);
+test('a receiver that asks for more time than there is gets a last attempt at the end of it', (t) => {
+  const endMs = NOW_MS + POLICY.giveUpAfterMs;
+  for (const waitMs of [POLICY.giveUpAfterMs + 1, RETRY_AFTER_MS_MAX, Number.MAX_VALUE]) {
+    t.is(nextAttemptAt(POLICY, 1, NOW_MS, { retryAfterMs: waitMs }, NOW_MS, 0), endMs);
+  }
 });
 
 test('Retry-After is read as seconds and as a date', (t) => {

@@ -11,7 +11,7 @@ import type {
   ReceiverRef,
   WebhookReceiver,
 } from '../../src/model/notification.ts';
-import { receiverKey, type Senders } from '../../src/notify/delivery.ts';
+import { receiverKey, type Senders, waitingForm } from '../../src/notify/delivery.ts';
 import type { DeliveryPort, WaitingDelivery } from '../../src/notify/dispatcher.ts';
 
 /** 2026-11-21T08:00:00Z. */
@@ -103,10 +103,7 @@ export class Outbox implements DeliveryPort {
       .filter(({ state, sequence }) => state === 'waiting' && sequence > after)
       .sort((a, b) => a.sequence - b.sequence)
       .slice(0, limit)
-      .map(({ notification: { id, groupKey }, sequence, nextAttemptAtMs }) => ({
-        ...{ id, groupKey, sequence },
-        ...(nextAttemptAtMs !== undefined && { nextAttemptAtMs }),
-      }));
+      .map(waitingForm);
   }
 
   async load(id: string): Promise<Delivery | undefined> {
