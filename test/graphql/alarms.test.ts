@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { formatProblem, loadConfig } from '../../src/config.ts';
 import { startServer } from '../../src/main.ts';
 import { hashSecret } from '../../src/model/access.ts';
+import { sseEvents } from './sse.ts';
 
 interface Problem {
   readonly path: string;
@@ -49,6 +50,7 @@ interface Update {
   readonly snapshot: boolean;
   readonly total: number;
   readonly changes: Change[];
+  readonly alarms?: { readonly state: string }[];
 }
 
 /** A server on free ports, with this configuration. */
@@ -244,6 +246,40 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
   t.true((await command('removeRule(name: "errors")')).done);
   t.deepEqual((await next())?.changes, [{ rule: 'errors', group: ['api'], to: 'ok' }]);
   await updates.return?.();
+});
+
+test('over SSE: a snapshot of what fires, then what changes', async (t) => {
+  const { ask, send, queryUrl } = await startTestServer(t, { alarms: NO_SERVER_ALARMS });
+  const startMs = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
+  const event = (type: string, service: string, afterMs: number) => ({
+    ...{ type, service },
+    ts: startMs + afterMs,
+  });
+  await send(event('view', 'api', 0));
+  t.deepEqual((await ask(PUT_RULE, '', { rule: RULE })).data.putRule.problems, []);
+  await send(event('error', 'api', 2_000), event('error', 'api', 2_100));
+  await send(event('view', 'api', 4_000));
+  while ((await ask('{ alarms(states: [firing]) { total } }')).data.alarms.total === 0);
+
+  const leave = new AbortController();
+  t.teardown(() => leave.abort());
+  const query =
+    'subscription { alarmChanged(rule: "errors") { snapshot total alarms { state } changes { rule group to } } }';
+  const response = await fetch(`${queryUrl}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: JSON.stringify({ query }),
+    signal: leave.signal,
+  });
+  t.regex(response.headers.get('content-type') ?? '', /text\/event-stream/);
+  const updates = sseEvents<{ data: { alarmChanged: Update } }>(response);
+  const next = async () => (await updates.next()).value?.data.alarmChanged;
+  t.deepEqual(await next(), {
+    ...{ snapshot: true, total: 1, changes: [] },
+    alarms: [{ state: 'firing' }],
+  });
+  await send(event('view', 'api', 8_000));
+  t.deepEqual((await next())?.changes, [{ rule: 'errors', group: ['api'], to: 'ok' }]);
 });
 
 const paths = (problems: readonly Problem[]) => problems.map(({ path }) => path);

@@ -5,6 +5,7 @@ import { createClient } from 'graphql-ws';
 import { hashSecret } from '../../src/model/access.ts';
 import { TENANT } from '../query/partitions.ts';
 import { openTestListener } from './listener.ts';
+import { sseEvents } from './sse.ts';
 
 const LIVE = `subscription ($cursor: String) {
   timeseries(last: "1m", step: "1s", groupBy: ["type"], cursor: $cursor) {
@@ -86,7 +87,7 @@ test('over SSE: the same', async (t) => {
     signal: leave.signal,
   });
   t.regex(response.headers.get('content-type') ?? '', /text\/event-stream/);
-  const events = sseEvents(response.body as ReadableStream<Uint8Array>);
+  const events = sseEvents<Payload>(response);
   const next = async () => (await events.next()).value?.data?.timeseries as Update;
   t.is(countOf(await next(), 'view'), 1);
   memory.apply(1, [{ ts: now, type: 'view' }], now);
@@ -95,20 +96,6 @@ test('over SSE: the same', async (t) => {
   while (queries.live.subscribers > 0) await new Promise(setImmediate);
   t.is(queries.live.queries, 0);
 });
-
-async function* sseEvents(stream: ReadableStream<Uint8Array>): AsyncGenerator<Payload> {
-  let text = '';
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    const parts = text.split('\n\n');
-    text = parts.pop() ?? '';
-    for (const part of parts) {
-      const data = /^data: (.+)$/m.exec(part)?.[1];
-      if (data !== undefined) yield JSON.parse(data);
-    }
-  }
-}
 
 test('a subscription that cannot be answered ends with the reason', async (t) => {
   const { url } = await openTestListener(t);
