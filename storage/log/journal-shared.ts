@@ -1,8 +1,8 @@
 /**
  * What the journal's writer tells the reading threads, in memory they all see: created once by the main thread,
  * handed to every thread that writes or reads. Layout, 8-byte words: durable end (i64, the word readers wait on),
- * start (i64), refusal (i32) and partition count (i32), end and applied offset of each partition (f64 each), then
- * the watermark flags (i32).
+ * start (i64), refusal (i32) and partition count (i32), end, applied offset and end of events of each partition (f64 each),
+ * then the watermark flags (i32).
  */
 import { ok as assert } from 'node:assert';
 import { PARTITIONS_MAX } from '../../src/model/block-format.ts';
@@ -13,7 +13,7 @@ const DURABLE_END = 0;
 const START = 1;
 const WORDS = { refusal: 4, partitions: 5 } as const;
 const FIXED_BYTES = 24;
-const PARTITION_BYTES = 20;
+const PARTITION_BYTES = 28;
 /** Stands for "no writer has opened the journal yet": readers wait for it as for any other change. */
 const NOT_OPEN = -1n;
 const REFUSALS: readonly (LogRefusal | undefined)[] = [
@@ -29,6 +29,8 @@ export interface JournalShared {
   readonly partitions: number;
   /** Per partition the offset behind its newest durable block; 0 if none was seen since the journal opened. */
   readonly partitionEnds: Float64Array;
+  /** As `partitionEnds`, of blocks with events alone, and only of those since the journal opened. */
+  readonly eventEnds: Float64Array;
   /** Per partition the offset before which its owner has applied every block; set by its owner. */
   readonly applied: Float64Array;
   /** Per partition non-zero while something waits on its watermark; set by its owner with `Atomics.store`. */
@@ -57,7 +59,8 @@ export function attachJournalShared(buffer: SharedArrayBuffer): JournalShared {
     partitions,
     partitionEnds: new Float64Array(buffer, FIXED_BYTES, partitions),
     applied: new Float64Array(buffer, FIXED_BYTES + partitions * 8, partitions),
-    watermarkWanted: new Int32Array(buffer, FIXED_BYTES + partitions * 16, partitions),
+    eventEnds: new Float64Array(buffer, FIXED_BYTES + partitions * 16, partitions),
+    watermarkWanted: new Int32Array(buffer, FIXED_BYTES + partitions * 24, partitions),
     ends: new BigInt64Array(buffer, 0, 2),
     words,
   };

@@ -7,7 +7,7 @@
  */
 import { ok as assert } from 'node:assert';
 import { rm } from 'node:fs/promises';
-import { AT, BLOCK_HEADER_BYTES, blockLengthAt } from '../../src/model/block-format.ts';
+import { AT, BLOCK_HEADER_BYTES, BLOCK_KIND, blockLengthAt } from '../../src/model/block-format.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import { AppError, FAULT } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
@@ -281,7 +281,12 @@ export class JournalWriter implements LogWriter {
     this.#roomBytes -= round.bytes;
     for (const block of round.blocks) {
       this.#durable = offset(this.#durable + block.length);
-      this.#shared.partitionEnds[viewOf(block).getUint16(AT.partition, true)] = this.#durable;
+      const view = viewOf(block);
+      const partition = view.getUint16(AT.partition, true);
+      this.#shared.partitionEnds[partition] = this.#durable;
+      if (view.getUint8(AT.kind) === BLOCK_KIND.events) {
+        this.#shared.eventEnds[partition] = this.#durable;
+      }
     }
     this.#queue.complete(round);
     this.#publishRefusal();

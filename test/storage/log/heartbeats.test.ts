@@ -1,4 +1,5 @@
 import test from 'ava';
+import { BLOCK_KIND } from '../../../src/model/block-format.ts';
 import { AppError, FAULT } from '../../../src/model/errors.ts';
 import { offset } from '../../../src/model/units.ts';
 import { createHeartbeats } from '../../../storage/log/heartbeats.ts';
@@ -7,7 +8,7 @@ import { testBlock } from './blocks.ts';
 import { PARTITIONS, scratchDir, scratchJournal, sequences } from './scratch.ts';
 
 const block = (partition: number): Uint8Array =>
-  testBlock({ partition, sequence: 100 + partition });
+  testBlock({ partition, sequence: 100 + partition, kind: BLOCK_KIND.heartbeat });
 
 test('only idle partitions whose watermark is wanted get a heartbeat', async (t) => {
   const { journal, shared } = await scratchJournal(t, { dir: await scratchDir(t) });
@@ -33,6 +34,19 @@ test('a partition that stays idle gets one each call, until nothing waits any mo
   Atomics.store(shared.watermarkWanted, 0, 0);
   await beat();
   t.deepEqual(await sequences(journal, 0, durableEnd(shared) ?? offset(0)), [100, 100, 100]);
+});
+
+test('definitions and dead letters that keep coming do not stop the time of a partition', async (t) => {
+  const { journal, shared } = await scratchJournal(t, { dir: await scratchDir(t) });
+  const { writer } = journal;
+  const beat = createHeartbeats({ shared, writer, block });
+  Atomics.store(shared.watermarkWanted, 0, 1);
+  for (const kind of [BLOCK_KIND.control, BLOCK_KIND.deadLetters]) {
+    await writer.append([testBlock({ partition: 0, kind, sequence: kind })]);
+    await beat();
+  }
+  const found = await sequences(journal, 0, durableEnd(shared) ?? offset(0));
+  t.deepEqual(found, [BLOCK_KIND.control, 100, BLOCK_KIND.deadLetters, 100]);
 });
 
 test('a full log leaves heartbeats out, a failing one is heard', async (t) => {
