@@ -98,6 +98,7 @@ export function createAlarmSide(
 
   const declarer = new RuleDeclarer({
     redefine: (rules) => declarations.redefine([...config.rollups, ...rollupsOf(rules)]),
+    clock: systemClock,
     sleep: (ms) => sleep(ms, undefined, { ref: false }),
     log,
   });

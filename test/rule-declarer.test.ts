@@ -6,7 +6,7 @@ import { rule } from './actors/alarm-board/scene.ts';
 
 function scene() {
   const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
-  const waits: (() => void)[] = [];
+  const waits: ((() => void) & { readonly ms: number })[] = [];
   const declared: string[][] = [];
   const disk = { isBroken: true };
   const declarer = new RuleDeclarer({
@@ -14,7 +14,8 @@ function scene() {
       if (disk.isBroken) throw new AppError('log_io', 'the disk is gone');
       declared.push(rules.map(({ name }) => name));
     },
-    sleep: () => new Promise((resolve) => waits.push(resolve)),
+    clock: { now: () => 0 },
+    sleep: (ms) => new Promise((resolve) => waits.push(Object.assign(resolve, { ms }))),
     log,
   });
   const turn = async () => {
@@ -46,4 +47,49 @@ test('what has changed since is declared instead', async (t) => {
   await turn();
   t.deepEqual(declared, [['a', 'b']]);
   t.is(waits.length, 0);
+});
+
+test('changes in a loop wait for their second once a burst of them is used up, and are declared together', async (t) => {
+  const { declarer, declared, disk, turn, waits } = scene();
+  disk.isBroken = false;
+  for (let i = 0; i < 20; i++) await declarer.declare([rule({ name: `r${i}` })]);
+  t.is(declared.length, 20);
+  const waiting = ['a', 'b', 'c'].map((name) => declarer.declare([rule({ name })]));
+  await null;
+  await null;
+  t.deepEqual(
+    waits.map(({ ms }) => ms),
+    [1_000],
+  );
+  t.is(declared.length, 20);
+  await turn();
+  await Promise.all(waiting);
+  t.deepEqual(declared.slice(20), [['c']]);
+});
+
+test('one declaration is under way at a time', async (t) => {
+  const under: (() => void)[] = [];
+  const started: string[] = [];
+  const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+  const declarer = new RuleDeclarer({
+    redefine: ([first]) => {
+      started.push(first?.name ?? '');
+      return new Promise((resolve) => under.push(resolve));
+    },
+    clock: { now: () => 0 },
+    sleep: async () => {},
+    log,
+  });
+  const all = ['a', 'b', 'c'].map((name) => async () => declarer.declare([rule({ name })]));
+  const first = all[0]?.();
+  for (let i = 0; i < 8; i++) await null;
+  const others = [all[1]?.(), all[2]?.()];
+  for (let i = 0; i < 8; i++) await null;
+  t.deepEqual(started, ['a']);
+  under[0]?.();
+  await first;
+  for (let i = 0; i < 8; i++) await null;
+  t.deepEqual(started, ['a', 'c']);
+  under[1]?.();
+  await t.notThrowsAsync(Promise.all(others));
 });

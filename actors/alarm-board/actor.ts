@@ -50,6 +50,8 @@ export const boardActor = (options: BoardActorOptions): ActorSpec<Board, BoardCo
         answer(board, options, command);
         return;
       default:
+        // Each change is a synced commit: many that wait must not keep rules from being judged.
+        if (board.isTickOverdue && (await board.tick())) options.again();
         await change(board, options, command);
     }
   },

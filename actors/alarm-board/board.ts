@@ -14,7 +14,7 @@ import { Archive } from './archive.ts';
 import { type ConfiguredAlarms, Declarations } from './declarations.ts';
 import type { Deliveries } from './deliveries.ts';
 import { nameKey } from './hashes.ts';
-import { ALARMS_MAX, PROGRESS_COMMIT_MS, SLICE_MS } from './limits.ts';
+import { ALARMS_MAX, PROGRESS_COMMIT_MS, SLICE_MS, TICK_OVERDUE_MS } from './limits.ts';
 import { BoardMachine } from './machine.ts';
 import { boardOps, loadBoard, type StoredBoard } from './rows.ts';
 import { RuleSet, type RuleTransitions } from './rule-set.ts';
@@ -48,6 +48,7 @@ export class Board {
   #ops: StateOp[] = [];
   #isMoreToDo = false;
   #droppedLogged = 0;
+  #tickedMs: number;
 
   static async load(options: BoardOptions): Promise<Board> {
     const { store, deliveries, log } = options;
@@ -66,6 +67,7 @@ export class Board {
   constructor(options: BoardOptions, stored: StoredBoard, archive: Archive) {
     this.#options = options;
     this.#archive = archive;
+    this.#tickedMs = options.clock.now();
     this.declarations = new Declarations(options.config, stored.declared);
     this.rules = new RuleSet(options.partials());
     this.machine = new BoardMachine(this.declarations.settings(), stored.board, this.nowMs);
@@ -81,6 +83,10 @@ export class Board {
     return this.#options.clock.now();
   }
 
+  get isTickOverdue(): boolean {
+    return Math.abs(this.nowMs - this.#tickedMs) >= TICK_OVERDUE_MS;
+  }
+
   /** True: there is more to do at once, but questions come first. */
   async tick(): Promise<boolean> {
     const { clock } = this.#options;
@@ -94,6 +100,7 @@ export class Board {
     await this.commit();
     // Behind the commit: a run that is made anew has forgotten what of it was still to be written.
     this.rules.renew();
+    this.#tickedMs = clock.now();
     return this.#isMoreToDo;
   }
 

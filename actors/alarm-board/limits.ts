@@ -42,6 +42,8 @@ export const PAGE_ROWS_MAX = 20_000;
 
 /** How often partitions are asked for what has closed: the delay that it adds, halved, to every alarm. */
 export const POLL_INTERVAL_MS = 250;
+/** A look that waits for so long behind what people change comes before the next change. */
+export const TICK_OVERDUE_MS = 1_000;
 /** Work on ticks between two commits: questions wait no longer than this, and a crash repeats no more. */
 export const SLICE_MS = 100;
 /**

@@ -132,6 +132,22 @@ class Server {
   }
 }
 
+test('while changes keep coming, ticks are judged: one is never overdue by more than a second', async (t) => {
+  const server = new Server(t);
+  for (let offsetMs = 0; offsetMs <= 4 * SECOND; offsetMs += 250) {
+    server.nowMs = START + offsetMs;
+    await server.ask<Checked<AlarmRule>>((replyTo) => ({
+      type: 'putRule',
+      rule: rule({ name: 'again', everyMs: SECOND, windowMs: (offsetMs / 250 + 1) * SECOND }),
+      replyTo,
+    }));
+  }
+  t.deepEqual(
+    server.changes.map(({ transition }) => `${transition.rule}: ${transition.to}`),
+    ['many: firing'],
+  );
+});
+
 test('an alarm is committed, told of and shown', async (t) => {
   const server = new Server(t);
   await server.at(4 * SECOND);
