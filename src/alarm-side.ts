@@ -83,6 +83,7 @@ export function createAlarmSide(
       clock: systemClock,
       terminal: process.stdout,
       colour: isColoured(config.logging.format),
+      log,
     }),
     clock: systemClock,
     timer: systemTimer,

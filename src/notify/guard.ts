@@ -11,12 +11,26 @@ import { lookup } from 'node:dns';
 import { type BlockList, createConnection, isIP, type LookupFunction, type Socket } from 'node:net';
 import { parseNetworks, refusalOf } from './networks.ts';
 
-/** The address is one that the receiver may not reach. */
+/**
+ * The address is one that the receiver may not reach. The message is shown to the receiver's tenant, who must not learn by it
+ * what inner names lead to: of the address it says only what the tenant wrote.
+ */
 export class AddressRefused extends Error {
+  readonly host: string;
+  readonly address: string;
+  /** Of its network. */
+  readonly kind: string;
+
   constructor(host: string, address: string, kind: string) {
-    const where = host === address ? address : `${host} is ${address}, which`;
-    super(`${where} is ${kind}; allowNetworks of the receiver would have to name it`);
+    const what =
+      host === address
+        ? `${address} is ${kind}`
+        : `${host} leads to an address that is not allowed`;
+    super(`${what}; allowNetworks of the receiver would have to name it`);
     this.name = 'AddressRefused';
+    this.host = host;
+    this.address = address;
+    this.kind = kind;
   }
 }
 
@@ -28,10 +42,12 @@ export interface Guard {
 /**
  * @param allowNetworks CIDR; must have been checked
  * @param resolve the system's resolver unless a test brings its own
+ * @param onRefused told in full, for who runs the server
  */
 export function createGuard(
   allowNetworks: readonly string[],
   resolve: LookupFunction = lookup,
+  onRefused: (refusal: AddressRefused) => void = () => {},
 ): Guard {
   const networks = parseNetworks(allowNetworks);
   if (!networks.ok) throw new RangeError(networks.error);
@@ -40,13 +56,21 @@ export function createGuard(
   return {
     connect(hostInUrl, port, signal) {
       const host = hostInUrl.replace(/^\[(.*)\]$/, '$1');
-      return new Promise((opened, failed) => {
+      return new Promise((opened, refuse) => {
+        const failed = (error: unknown): void => {
+          if (error instanceof AddressRefused) onRefused(error);
+          refuse(error);
+        };
         // Node asks no resolver about a literal address.
-        if (isIP(host) !== 0) assertAllowed(host, host, allowed);
+        const refusalOfLiteral = isIP(host) === 0 ? undefined : refusalFor(host, host, allowed);
+        if (refusalOfLiteral !== undefined) {
+          failed(refusalOfLiteral);
+          return;
+        }
         const socket = createConnection({ host, port, lookup: judgedLookup, signal });
         socket.once('error', failed);
         socket.once('connect', () => {
-          const refusal = refusedPeer(socket, host, allowed);
+          const refusal = refusalFor(host, socket.remoteAddress ?? '', allowed);
           if (refusal !== undefined) {
             socket.destroy(refusal);
             return;
@@ -70,7 +94,10 @@ function judging(resolve: LookupFunction, allowed: BlockList): LookupFunction {
       const addresses = Array.isArray(found) ? found : [];
       const [first] = addresses;
       try {
-        for (const { address } of addresses) assertAllowed(host, address, allowed);
+        for (const { address } of addresses) {
+          const refusal = refusalFor(host, address, allowed);
+          if (refusal !== undefined) throw refusal;
+        }
         if (first === undefined) throw new Error(`${host} has no address`);
       } catch (refusal) {
         done(refusal instanceof Error ? refusal : new Error(String(refusal)), []);
@@ -82,13 +109,7 @@ function judging(resolve: LookupFunction, allowed: BlockList): LookupFunction {
   };
 }
 
-function assertAllowed(host: string, address: string, allowed: BlockList): void {
-  const kind = refusalOf(address, allowed);
-  if (kind !== undefined) throw new AddressRefused(host, address, kind);
-}
-
-function refusedPeer(socket: Socket, host: string, allowed: BlockList): Error | undefined {
-  const address = socket.remoteAddress ?? '';
+function refusalFor(host: string, address: string, allowed: BlockList): AddressRefused | undefined {
   const kind = refusalOf(address, allowed);
   return kind === undefined ? undefined : new AddressRefused(host, address, kind);
 }

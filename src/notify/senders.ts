@@ -1,7 +1,13 @@
 /** Which sender takes which receiver. The HTTP and mail libraries are loaded when something is first sent by them. */
 import type { LookupFunction } from 'node:net';
 import type { Clock } from '../model/clock.ts';
-import type { Notification, Receiver } from '../model/notification.ts';
+import type { Logger } from '../model/logger.ts';
+import type {
+  EmailReceiver,
+  Notification,
+  Receiver,
+  WebhookReceiver,
+} from '../model/notification.ts';
 import { attempted, type Found } from './attempt.ts';
 import { showOnTerminal, type Terminal } from './console.ts';
 import type { Senders, Sending } from './delivery.ts';
@@ -12,12 +18,20 @@ export interface SendersOptions {
   readonly clock: Clock;
   readonly terminal: Terminal;
   readonly colour: boolean;
+  readonly log: Logger;
   /** The system's resolver unless a test brings its own. */
   readonly resolve?: LookupFunction;
 }
 
 export function createSenders(options: SendersOptions): Senders {
-  const { clock, terminal, colour, resolve } = options;
+  const { clock, terminal, colour, log, resolve } = options;
+
+  /** The tenant is not told which address it was. */
+  const guardOf = ({ tenant, name, allowNetworks }: WebhookReceiver | EmailReceiver) =>
+    createGuard(allowNetworks, resolve, ({ host, address, kind }) => {
+      const refused = { tenant, receiver: name, host, address, kind };
+      log.warn(refused, 'a receiver leads to an address that is not allowed');
+    });
 
   async function sendByKind(
     notification: Notification,
@@ -27,13 +41,11 @@ export function createSenders(options: SendersOptions): Senders {
     switch (receiver.kind) {
       case 'webhook': {
         const { sendWebhook } = await import('./webhook.ts');
-        const guard = createGuard(receiver.allowNetworks, resolve);
-        return sendWebhook(notification, receiver, guard, clock, signal);
+        return sendWebhook(notification, receiver, guardOf(receiver), clock, signal);
       }
       case 'email': {
         const { sendEmail } = await import('./email.ts');
-        const guard = createGuard(receiver.allowNetworks, resolve);
-        return sendEmail(notification, receiver, guard, clock, signal);
+        return sendEmail(notification, receiver, guardOf(receiver), clock, signal);
       }
       case 'console':
         return attempted(clock, signal, undefined, async () => {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { Notification } from '../../src/model/notification.ts';
 import { createSenders } from '../../src/notify/senders.ts';
+import { silent } from '../actors/scripted-clock.ts';
 import { alarmOf, consoleOf, NOW_MS, notificationOf } from './stage.ts';
 
 async function shown(
@@ -16,7 +17,7 @@ async function shown(
       return true;
     },
   };
-  const senders = createSenders({ clock: { now: () => NOW_MS }, terminal, colour });
+  const senders = createSenders({ clock: { now: () => NOW_MS }, terminal, colour, log: silent });
   await senders.send(notification, consoleOf(), new AbortController().signal);
   return text;
 }

@@ -36,7 +36,7 @@ function staged(senders: Senders, time = new ManualTime(), outbox = new Outbox()
 
 /** Real senders on the test's time. */
 const sendersOn = (time: ManualTime): Senders =>
-  createSenders({ clock: time.clock, terminal: process.stdout, colour: false });
+  createSenders({ clock: time.clock, terminal: process.stdout, colour: false, log: silent });
 
 test('a delivery is recorded as delivered, with what was sent', async (t) => {
   const { url, received } = await serve(t, (_, response) => response.end('thanks'));

@@ -3,6 +3,7 @@ import type { LookupFunction } from 'node:net';
 import type { Notification, Receiver } from '../../src/model/notification.ts';
 import type { Sending } from '../../src/notify/delivery.ts';
 import { createSenders } from '../../src/notify/senders.ts';
+import { silent } from '../actors/scripted-clock.ts';
 import { NOW_MS, notificationOf } from './stage.ts';
 
 export function sendBy(
@@ -19,6 +20,7 @@ export function sendBy(
     clock: { now: () => options.nowMs ?? NOW_MS },
     terminal: process.stdout,
     colour: false,
+    log: silent,
     ...(options.resolve && { resolve: options.resolve }),
   });
   return senders.send(notification, receiver, signal);
