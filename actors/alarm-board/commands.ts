@@ -14,6 +14,7 @@ import type { Deliveries } from './deliveries.ts';
 import {
   MATCHERS_MAX,
   ROUTES_PER_TENANT_MAX,
+  SILENCE_LASTS_MS_MAX,
   SILENCES_PER_TENANT_MAX,
   TEXT_CHARS_MAX,
 } from './limits.ts';
@@ -199,6 +200,9 @@ function problemsOfSilence(board: Board, silence: Silence): AlarmProblem[] {
       path: 'endsAt',
       message: 'expected a time behind the start and in the future',
     });
+  }
+  if (endsAtMs > nowMs + SILENCE_LASTS_MS_MAX) {
+    problems.push({ path: 'endsAt', message: 'expected an end within 10 years' });
   }
   problems.push(...textProblems({ author, comment }, 1));
   if (board.machine.silences.countOpen(tenant, nowMs) >= SILENCES_PER_TENANT_MAX) {

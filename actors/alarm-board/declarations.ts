@@ -122,10 +122,9 @@ export class Declarations {
   }
 
   problemsOfReceiver(name: ReceiverRef, kind?: Receiver['kind']): AlarmProblem[] {
-    if (kind === 'file') {
-      return [
-        { path: 'file', message: 'only the configuration may declare receivers that write files' },
-      ];
+    if (kind === 'file' || kind === 'console') {
+      const message = "only the configuration may declare receivers on the server's own machine";
+      return [{ path: kind, message }];
     }
     return problemsOf(this.receivers, name, RECEIVERS_PER_TENANT_MAX, 'receivers');
   }

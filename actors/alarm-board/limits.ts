@@ -17,6 +17,8 @@ export const SILENCES_PER_TENANT_MAX = 1_000;
 /** For how long one is still shown after its end, and how many of a tenant: silences made and ended in a loop must not pile up. */
 export const SILENCE_KEPT_MS = 5 * 86_400_000;
 export const SILENCES_ENDED_PER_TENANT_MAX = 1_000;
+/** From now to its end: a mistaken unit must not make one that outlives everybody, and its end is a time that can be written. */
+export const SILENCE_LASTS_MS_MAX = 3_650 * 86_400_000;
 export const MATCHERS_MAX = 32;
 export const TEXT_CHARS_MAX = 4_096;
 /** Of a label's value, what a matcher looks at: a regular expression over long texts would hold up the thread. */

@@ -18,6 +18,7 @@ import type {
   Receiver,
   Route,
 } from '../../src/model/notification.ts';
+import { EPOCH_MS_MAX } from '../../src/model/units.ts';
 
 /** A problem with all of it. */
 export const problem = (message: string, path = ''): AlarmProblem => ({ path, message });
@@ -70,10 +71,13 @@ export function shownSilence({ silence, state }: SilenceView): object {
     ...silence,
     state,
     matchers: matchers.map(matcherText),
-    startsAt: startsAtMs,
-    endsAt: endsAtMs,
+    startsAt: shownTime(startsAtMs),
+    endsAt: shownTime(endsAtMs),
   };
 }
+
+/** One row that was stored before times had bounds must not hide all others. */
+const shownTime = (ms: number): number => Math.min(ms, EPOCH_MS_MAX);
 
 /** Templates may hold secrets, and so may bodies, which are made of them: they are for who could have written them. */
 export function shownReceiver(

@@ -1,7 +1,8 @@
 import test from 'ava';
-import { shownDelivery, shownReceiver } from '../../graphql/resolvers/alarm-views.ts';
+import { shownDelivery, shownReceiver, shownSilence } from '../../graphql/resolvers/alarm-views.ts';
 import type { Delivery, Receiver } from '../../src/model/notification.ts';
-import { receiver, START } from '../actors/alarm-board/scene.ts';
+import { EPOCH_MS_MAX } from '../../src/model/units.ts';
+import { receiver, START, silence } from '../actors/alarm-board/scene.ts';
 
 const { tenant, name, sendResolved, concurrency, timeoutMs, retry } = receiver();
 const WEBHOOK: Receiver = {
@@ -40,4 +41,13 @@ test('templates and the bodies that are made of them are shown to admins only', 
   t.is(shown(true).split('k-1').length, 3);
   t.notRegex(shown(false), /k-1/);
   t.regex(shown(false), /example\.org/);
+});
+
+test('a silence whose end lies past all times that can be written is shown with the last of them', (t) => {
+  const endsAtMs = START + 99_999_999 * 86_400_000;
+  const shown = shownSilence({
+    silence: { ...silence([], 0, 1), id: 's', endsAtMs },
+    state: 'active',
+  });
+  t.like(shown, { startsAt: START, endsAt: EPOCH_MS_MAX });
 });

@@ -350,6 +350,11 @@ test('what is wrong with an input is answered with its place, and changes nothin
     'mutation { addSilence(silence: { matchers: ["a=b", "(a+)+"], comment: "" }) { silence { id } problems { path } } }',
   );
   t.deepEqual(paths(silence.data.addSilence.problems), ['matchers[1]', 'endsAt']);
+  const endless = await ask(
+    'mutation { addSilence(silence: { matchers: ["a=b"], lasts: "99999999d", comment: "c" }) { silence { id } problems { path } } } ',
+  );
+  t.deepEqual(paths(endless.data.addSilence.problems), ['endsAt']);
+  t.deepEqual((await ask('{ silences { id state matchers } }')).data.silences, []);
   const badPage = await ask('{ alarms(first: 501) { total } }');
   t.is(badPage.errors?.[0]?.extensions.code, 'query_invalid');
 });

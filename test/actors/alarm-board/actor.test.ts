@@ -26,6 +26,7 @@ import type {
   Silence,
 } from '../../../src/model/notification.ts';
 import { BOARD_ROW, boardRange } from '../../../storage/state/board-keys.ts';
+import { consoleOf } from '../../notify/stage.ts';
 import { MemoryStore } from '../../simulation/memory-store.ts';
 import { type FakeEvent, FakePartials } from './fake-partials.ts';
 import { is, MINUTE, receiver, route, rule, SECOND, START, silence } from './scene.ts';
@@ -221,9 +222,14 @@ test('what the configuration declares is changed only there', async (t) => {
     receiver: receiver('other'),
     replyTo,
   }));
+  const terminal = await server.ask<Checked<Receiver>>((replyTo) => ({
+    type: 'putReceiver',
+    receiver: consoleOf(),
+    replyTo,
+  }));
   t.deepEqual(
-    [put, removed, file].map((answer) => (answer.ok ? '' : answer.error[0]?.path)),
-    ['name', 'name', 'file'],
+    [put, removed, file, terminal].map((answer) => (answer.ok ? '' : answer.error[0]?.path)),
+    ['name', 'name', 'file', 'console'],
   );
 });
 
@@ -241,17 +247,21 @@ test('a receiver stays while a route of its tenant names it', async (t) => {
   const remove = () =>
     change<boolean>((replyTo) => ({
       type: 'removeReceiver',
-      receiver: { tenant: 'acme', name: 'tty' },
+      receiver: { tenant: 'acme', name: 'hook' },
       replyTo,
     }));
-  const { name, tenant, sendResolved, concurrency, timeoutMs, retry } = receiver('tty');
+  const { name, tenant, sendResolved, concurrency, timeoutMs, retry } = receiver('hook');
   const own: Receiver = {
     ...{ name, tenant, sendResolved, concurrency, timeoutMs, retry },
-    kind: 'console',
-    bell: false,
+    kind: 'webhook',
+    url: 'https://example.org/hook',
+    method: 'POST',
+    headers: {},
+    secrets: [],
+    allowNetworks: [],
   };
   await change<Receiver>((replyTo) => ({ type: 'putReceiver', receiver: own, replyTo }));
-  await set([route(), route({ receiver: 'tty' })]);
+  await set([route(), route({ receiver: 'hook' })]);
   t.deepEqual(await remove(), [
     { path: 'name', message: 'routes[1] names it: set routes without it first' },
   ]);
