@@ -110,6 +110,8 @@ function route(app: TemplatedApp, options: RouteOptions): void {
     inFlight++;
     Promise.resolve(handle(exchange, options))
       .catch((error: unknown) => {
+        // Whoever asked has gone: nobody misses the answer.
+        if (exchange.signal.aborted) return;
         logger.error({ err: error, path: exchange.head.path }, 'a request could not be answered');
         exchange.reply(500, {}, 'internal error\n');
       })

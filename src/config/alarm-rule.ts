@@ -385,7 +385,9 @@ function nameConflicts({ groupBy, normalize, labels, annotations }: Written): Co
 
 /** The places of the text that stand for nothing. */
 function unknownPlaces(text: string, labels: ReadonlySet<string>): string[] {
-  return [...text.matchAll(/\{\{([^{}]*)\}\}/g)].flatMap(([place, path = '']) => {
+  // One that is never closed would be told as it is written.
+  return [...text.matchAll(/\{\{([^{}]*)(\}\})?/g)].flatMap(([place, path = '', end]) => {
+    if (end === undefined) return [`"${place}" without "}}"`];
     const key = path.trim();
     const isLabel = key.startsWith('labels.') && labels.has(key.slice('labels.'.length));
     return isLabel || ['value', 'threshold', 'severity'].includes(key) ? [] : [place];

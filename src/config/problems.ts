@@ -95,6 +95,11 @@ const DISPLAY_LENGTH_MAX = 80;
 
 function display(path: Path, value: unknown): string {
   if (value === undefined) return 'nothing';
-  const shown = JSON.stringify(masked(path, value)) ?? String(value);
+  // JSON has no NaN and no infinities, and writes null.
+  const named = (_: string, part: unknown): unknown =>
+    typeof part === 'number' && !Number.isFinite(part) ? String(part) : part;
+  const safe = masked(path, value);
+  const text = typeof safe === 'number' ? undefined : JSON.stringify(safe, named);
+  const shown = text ?? String(safe);
   return shown.length > DISPLAY_LENGTH_MAX ? `${shown.slice(0, DISPLAY_LENGTH_MAX)}…` : shown;
 }

@@ -168,6 +168,10 @@ const WRONG: readonly [raw: object, expected: RegExp][] = [
     { annotations: { a: '{{labels.host}}' } },
     /^annotations\.a: expected no \{\{labels\.host\}\}: there are/,
   ],
+  [
+    { annotations: { a: 'on {{labels.service' } },
+    /^annotations\.a: expected no "\{\{labels\.service" without "\}\}": there are/,
+  ],
   [{ windows: '1m' }, /^windows: unknown key; did you mean window\?/],
   [{ name: 'a b' }, /^name: expected a name: 1 to 64 letters/],
 ];
@@ -176,6 +180,15 @@ for (const [raw, expected] of WRONG) {
     t.regex(problem({ name: 'r', window: '1m', above: 100, ...raw }), expected);
   });
 }
+
+test('a bound that is no number is shown as it is', (t) => {
+  const problemOf = (above: unknown): string => {
+    const read = readRule({ name: 'r', window: '1m', above });
+    return read.ok ? 'fine' : read.error.map(formatProblem).join();
+  };
+  t.regex(problemOf(Number.NaN), /received NaN$/);
+  t.regex(problemOf({ fire: Number.NaN }), /received \{"fire":"NaN"\}$/);
+});
 
 test('a rule by mutation belongs to the tenant who asks, whatever it says', (t) => {
   const read = readRule({ name: 'r', window: '1m', above: 1, tenant: 'other' }, 'acme');

@@ -332,6 +332,30 @@ test('a host name that is not the loopback one is refused on loopback', async (t
   t.is(status, 403);
 });
 
+test('a client that goes away before its answer is no error of the server', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<never[]>();
+  const actors = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  const { url, errors } = await openTestListener(t, { system: { actors } });
+  const client = new AbortController();
+  const query = fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: '{ actors { path } }' }),
+    signal: client.signal,
+  });
+  await asked.promise;
+  client.abort();
+  await t.throwsAsync(query);
+  t.is((await fetch(`${url}/healthz`)).status, 200);
+  answer.resolve([]);
+  t.is((await fetch(`${url}/healthz`)).status, 200);
+  t.deepEqual(errors, []);
+});
+
 test('a taken port is told', async (t) => {
   const { port } = await openTestListener(t);
   await t.throwsAsync(openTestListener(t, { port }), { message: /is another program there/ });
