@@ -75,7 +75,7 @@ export function createAlarmPort(
     rules: (tenant) => ask((replyTo) => ({ type: 'rules', tenant, replyTo })),
     silences: (tenant) => ask((replyTo) => ({ type: 'silences', tenant, replyTo })),
     routes: (tenant) => ask((replyTo) => ({ type: 'routes', tenant, replyTo })),
-    board: () => ask((replyTo) => ({ type: 'board', replyTo })),
+    board: (tenant) => ask((replyTo) => ({ type: 'board', tenant, replyTo })),
     history: (query) => historyPage(store, query),
     deliveries: (query) => deliveries.list(query),
     async receivers(tenant) {

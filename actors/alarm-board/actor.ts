@@ -112,7 +112,7 @@ function answerTo(board: Board, { deliveries }: BoardOptions, question: BoardQue
       question.replyTo(rowsFor(question.rule, rules.of(question.rule.tenant)));
       return;
     case 'board':
-      question.replyTo(board.view());
+      question.replyTo(board.view(question.tenant));
       return;
     default:
       assertNever(question);

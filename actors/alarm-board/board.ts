@@ -166,13 +166,18 @@ export class Board {
     if (history.length > 0) onChanges(history);
   }
 
-  view(): BoardView {
+  /** Of one tenant, or of all. What was dropped is always of all: the bound is one of the server. */
+  view(tenant?: string): BoardView {
+    const { rules, machine, nowMs } = this;
+    const { deliveries } = this.#options;
+    const receivers = this.declarations.receivers.all().filter((each) => each.tenant === tenant);
+    const waiting = receivers.reduce((sum, receiver) => sum + deliveries.waitingOf(receiver), 0);
     return {
-      lagMs: this.rules.lagMs(this.nowMs),
-      evaluations: this.rules.evaluations,
-      alarms: countStates(this.rules.all()),
-      droppedAlarms: this.machine.dropped,
-      waitingDeliveries: this.#options.deliveries.waitingTotal,
+      lagMs: rules.lagMs(nowMs, tenant),
+      evaluations: tenant === undefined ? rules.evaluations : rules.evaluationsOf(tenant),
+      alarms: countStates(tenant === undefined ? rules.all() : rules.of(tenant)),
+      droppedAlarms: machine.dropped,
+      waitingDeliveries: tenant === undefined ? deliveries.waitingTotal : waiting,
     };
   }
 

@@ -34,7 +34,8 @@ export type BoardQuestion =
   | ({ readonly type: 'receivers' } & OfTenant & To<readonly ReceiverView[]>)
   | ({ readonly type: 'routes' } & OfTenant & To<OwnAndConfigured>)
   | ({ readonly type: 'rowsFor'; readonly rule: AlarmRule } & To<TestRows | undefined>)
-  | ({ readonly type: 'board' } & To<BoardView>);
+  /** Of all tenants if none is named. */
+  | ({ readonly type: 'board'; readonly tenant?: string } & To<BoardView>);
 
 export interface OwnAndConfigured {
   readonly config: readonly Route[];

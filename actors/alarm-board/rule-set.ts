@@ -22,7 +22,8 @@ export class RuleSet {
   readonly #addedMs = new Map<string, number>();
   /** By rollup. */
   readonly #byRollup = new Map<string, RuleTracker>();
-  #evaluations = 0;
+  /** By tenant. */
+  readonly #evaluations = new Map<string, number>();
   /** Progress that is being written. */
   readonly #written = new Map<RuleTracker, number>();
   #progressCommittedMs = Number.NEGATIVE_INFINITY;
@@ -32,7 +33,11 @@ export class RuleSet {
   }
 
   get evaluations(): number {
-    return this.#evaluations;
+    return [...this.#evaluations.values()].reduce((sum, each) => sum + each, 0);
+  }
+
+  evaluationsOf(tenant: string): number {
+    return this.#evaluations.get(tenant) ?? 0;
   }
 
   all(): Iterable<RuleTracker> {
@@ -97,9 +102,10 @@ export class RuleSet {
   }
 
   /** How far the slowest rule's newest tick lies behind the clock, lateness not counted. One without any is behind since it was added. */
-  lagMs(nowMs: number): number {
+  lagMs(nowMs: number, tenant?: string): number {
     let lagMs = 0;
     for (const [key, { rule, run }] of this.#trackers) {
+      if (tenant !== undefined && rule.tenant !== tenant) continue;
       const { everyMs, latenessMs } = rule;
       // Its first tick ends the first whole step that is counted.
       const judgedToMs = run.progressMs ?? (this.#addedMs.get(key) ?? nowMs) + everyMs;
@@ -141,7 +147,8 @@ export class RuleSet {
           waiting.add(tracker);
           continue;
         }
-        this.#evaluations += 1;
+        const { tenant } = tracker.rule;
+        this.#evaluations.set(tenant, this.evaluationsOf(tenant) + 1);
         if (transitions.length > 0) onTransitions({ rule: tracker.rule, transitions });
       }
       if (!mayGoOn()) return true;

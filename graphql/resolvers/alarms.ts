@@ -161,7 +161,7 @@ export async function alarmBoard(
   { access, services }: GraphContext,
 ): Promise<object> {
   demandScope(access, 'admin');
-  const board = await services.alarms.board();
+  const board = await services.alarms.board(access.tenant);
   return { ...board, alarms: shownStates(board.alarms) };
 }
 

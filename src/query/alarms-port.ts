@@ -37,7 +37,7 @@ export interface AlarmBoardPort {
   ): Promise<{ readonly config: readonly Route[]; readonly own: readonly Route[] }>;
   deliveries(query: DeliveryQuery): Promise<Page<Delivery>>;
   delivery(tenant: string, id: string): Promise<Delivery | undefined>;
-  board(): Promise<BoardView>;
+  board(tenant: string): Promise<BoardView>;
   /** Called with all changes of one commit, in their order; the answer ends that. */
   onChanges(tenant: string, listener: (changes: readonly HistoryEntry[]) => void): () => void;
 

@@ -33,6 +33,7 @@ interface Answer {
     readonly receivers: Record<string, unknown>[];
     readonly silences: { id: string; state: string; matchers: string[] }[];
     readonly testRule: { problems: Problem[] };
+    readonly alarmBoard: { evaluations: number; waitingDeliveries: number };
   };
 }
 interface Alarm {
@@ -410,5 +411,10 @@ test('readers read, admins change, and a tenant has its own', async (t) => {
   t.deepEqual(await seen('sg_reader'), { rules: ['errors'], receivers: 1 });
   const { rules, receivers } = await seen('sg_other');
   t.is(receivers, 0);
+  const alarmsOf = async (secret: string) => {
+    const { data } = await ask('{ alarmBoard { evaluations waitingDeliveries } }', secret);
+    return data.alarmBoard;
+  };
+  t.deepEqual(await alarmsOf('sg_admin'), { evaluations: 0, waitingDeliveries: 0 });
   t.true(rules.length >= 12 && rules.every((name) => name.startsWith('server-')));
 });

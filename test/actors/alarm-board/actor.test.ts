@@ -14,6 +14,7 @@ import { type ActorRef, ActorSystem } from '../../../actors/runtime.ts';
 import type { AlarmRule } from '../../../src/model/alarm.ts';
 import type {
   AlarmPage,
+  BoardView,
   Checked,
   HistoryEntry,
   ReceiverView,
@@ -158,6 +159,11 @@ test('an alarm is committed, told of and shown', async (t) => {
     [{ id: alarmId('acme', 'many', ['api']), state: 'firing', value: 6, silencedBy: [] }],
   );
   t.is(total, 1);
+  const boardOf = (tenant: string) =>
+    server.ask<BoardView>((replyTo) => ({ type: 'board', tenant, replyTo }));
+  t.like(await boardOf('acme'), { alarms: { firing: 1 }, waitingDeliveries: 1 });
+  const others = await boardOf('umbrella');
+  t.like(others, { lagMs: 0, evaluations: 0, alarms: { firing: 0 }, waitingDeliveries: 0 });
   t.deepEqual(server.woken, ['ops']);
   t.deepEqual(
     server.changes.map(({ transition }) => `${transition.from}>${transition.to}`),
