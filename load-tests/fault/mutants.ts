@@ -70,9 +70,9 @@ export const ALARM_MUTANTS: readonly PlantedFault[] = [
     name: 'progress-before-outbox',
     breaks: 'what a tick has found and how far the rule is are committed together',
     file: 'actors/alarm-board/board.ts',
-    find: 'if (changes !== undefined) {',
+    find: 'const made = changes &&',
     replace:
-      'if (changes !== undefined) { await store.commit(ops.splice(0)); await new Promise((resolve) => setTimeout(resolve, 1_000));',
+      'if (changes !== undefined) { await store.commit([...own, ...runs]); own.length = 0; runs.length = 0; await new Promise((resolve) => setTimeout(resolve, 1_000)); }\n    const made = changes &&',
   },
   {
     name: 'pending-forgotten',
