@@ -2,17 +2,18 @@
  * What a rule compares its windows with: the window before, the same time of an earlier day, the same hour of past weeks.
  * Rows of earlier days are read from the store, ahead by some ticks, because reading many at once costs about what one does.
  */
+
 import { compileRule } from '../../src/alarm/compile.ts';
 import { historyMs, referenceShiftMs, sampleWindows } from '../../src/alarm/windows.ts';
 import type { AlarmRule } from '../../src/model/alarm.ts';
 import type { GroupLabels, Partials } from '../../src/model/partials.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { WEEK_MS } from '../../src/model/units.ts';
 import type { RuleGroups } from './rule-groups.ts';
 import { type Columns, newColumns, RuleWindows } from './rule-windows.ts';
 
 /** Ticks that are read at once. More are fewer reads and more memory. */
 const TICKS_AHEAD = 16;
-const WEEK_MS = 7 * 86_400_000;
 
 /** How far behind a tick the rows reach that its windows need from the feed itself. */
 export function lookBackMs(rule: AlarmRule): number {

@@ -2,9 +2,9 @@
  * Is it now one of these times? Wall-clock times of the interval's own zone: the hour that summer time skips never comes,
  * the one that winter time repeats comes twice. Pure.
  */
-import type { TimeInterval, TimeRange } from '../../src/model/notification.ts';
 
-const MINUTE_MS = 60_000;
+import type { TimeInterval, TimeRange } from '../../src/model/notification.ts';
+import { MINUTE_MS } from '../../src/model/units.ts';
 
 interface WallTime {
   readonly minute: number;

@@ -2,9 +2,9 @@
  * What became of every event: per tenant and stream, by the hour of arrival. Arrival never goes back in a partition, so
  * only the current hour's lines can change, and only they are held.
  */
+import { HOUR_MS } from '../../src/model/units.ts';
 import type { LedgerCounts } from '../../storage/state/rows.ts';
 
-export const HOUR_MS = 3_600_000;
 export const hourOf = (timeMs: number): number => Math.floor(timeMs / HOUR_MS) * HOUR_MS;
 
 export interface LedgerLine extends LedgerCounts {

@@ -5,6 +5,7 @@ import type { StoredRow } from '../../src/aggregate/rollup.ts';
 import { openRanges } from '../../src/aggregate/tiers.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { RollupsControl } from '../../src/model/rollup.ts';
+import { HOUR_MS } from '../../src/model/units.ts';
 import {
   deadLetterCountRange,
   deadLetterCountTenant,
@@ -24,7 +25,7 @@ import {
 import { decodeLedger, decodeSeriesLabels, parseJson } from '../../storage/state/rows.ts';
 import { type StateReader, scan } from '../../storage/state/state.ts';
 import type { GenerationMark } from './dedup.ts';
-import { HOUR_MS, hourOf, type LedgerLine } from './ledger.ts';
+import { hourOf, type LedgerLine } from './ledger.ts';
 import type { ProducerMark } from './producers.ts';
 import type { SeriesLabels } from './protocol.ts';
 import { type Definitions, type RollupContent, rollupWatermark } from './rollups.ts';

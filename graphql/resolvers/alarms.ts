@@ -1,7 +1,9 @@
 /** What is asked about alarms: what fires, by which rules, who is told, and what became of the messages. */
+
 import type { AlarmState } from '../../src/model/alarm.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { DeliveryState, Matcher } from '../../src/model/notification.ts';
+import { DAY_MS } from '../../src/model/units.ts';
 import type { AlarmUpdate } from '../../src/query/alarm-updates.ts';
 import { ALARMS_PAGE_MAX } from '../../src/query/limits.ts';
 import { allows, demandScope } from '../authorize.ts';
@@ -125,8 +127,6 @@ export async function delivery(
   const found = await services.alarms.delivery(access.tenant, id);
   return found && shownDelivery(found, allows(access, 'admin'));
 }
-
-const DAY_MS = 86_400_000;
 
 export async function testRule(
   _: unknown,

@@ -3,6 +3,7 @@
  * states, history, silences, routes and messages are the same; only that no partition counts for them: a server that
  * cannot take events must still be able to say so.
  */
+
 import type { AlarmMeasure, AlarmRule, Bound, Severity } from '../model/alarm.ts';
 import {
   SERVER_RULE_PREFIX,
@@ -10,8 +11,8 @@ import {
   SERVER_TICK_MS,
   type ServerThresholds,
 } from '../model/server-alarms.ts';
+import { MINUTE_MS } from '../model/units.ts';
 
-const MINUTE_MS = 60_000;
 /** A partition that is gone, a receiver that was removed: its alarm ends. */
 const FORGET_AFTER_MS = 30 * MINUTE_MS;
 /** Actors and receivers of a large server. */

@@ -1,8 +1,8 @@
 /** Which windows a rule looks at, from when on it may, and what a window without events is worth. */
-import type { AlarmMeasure, AlarmRule } from '../model/alarm.ts';
 
-const DAY_MS = 86_400_000;
-const WEEK_MS = 7 * DAY_MS;
+import type { AlarmMeasure, AlarmRule } from '../model/alarm.ts';
+import { DAY_MS, WEEK_MS } from '../model/units.ts';
+
 /** How far around the same time of the week the samples of an anomaly reach, to each side. */
 const SEASON_MS = 30 * 60_000;
 

@@ -11,15 +11,10 @@ import {
   SEVERITIES,
 } from '../model/alarm.ts';
 import { boundText, measureText } from '../model/alarm-text.ts';
-import { durationMs } from '../model/units.ts';
+import { DAY_MS, durationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/units.ts';
 import { alarmMeasure, bound, number, texts } from './alarm-scalars.ts';
 import { duration, formatDuration, integer, name, oneOf, scalar } from './scalars.ts';
 import { field, filter, group, list } from './shapes.ts';
-
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 
 /** Everybody without a key is this tenant. */
 export const DEFAULT_TENANT = 'default';

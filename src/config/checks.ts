@@ -1,5 +1,7 @@
 /** Rules between settings: each looks at values that are right alone and asks whether they fit together. */
+
 import { closeSync, openSync } from 'node:fs';
+import { DAY_MS } from '../model/units.ts';
 import { alarmConflicts } from './alarms.ts';
 import { formatBytes, formatDuration, isLoopback } from './scalars.ts';
 import type { Settings } from './schema.ts';
@@ -139,8 +141,6 @@ function resolutionConflicts(all: Resolutions, rollup: number, index: number): C
   }
   return [];
 }
-
-const DAY_MS = 86_400_000;
 
 /** Indexes of the values that an earlier one equals. */
 function repeated(values: readonly string[]): number[] {

@@ -2,15 +2,12 @@
 import { z } from 'zod';
 import { shownAddress } from '../model/alarm-text.ts';
 import type { Receiver } from '../model/notification.ts';
-import { durationMs } from '../model/units.ts';
+import { DAY_MS, durationMs, HOUR_MS, SECOND_MS } from '../model/units.ts';
 import { DEFAULT_TENANT } from './alarm-rule.ts';
 import { texts } from './alarm-scalars.ts';
 import { duration, formatDuration, integer, name, oneOf, scalar, text, yes } from './scalars.ts';
 import { group, list } from './shapes.ts';
 
-const SECOND_MS = 1_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const TEMPLATE_LENGTH_MAX = 64 * 1024;
 
 const template = text('a template: a text that is not empty', TEMPLATE_LENGTH_MAX);

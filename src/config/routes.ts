@@ -1,14 +1,10 @@
 /** Which alarms go where, which hide others, and the hours in which nobody is told; as people write it. */
 import { matcherText } from '../model/matcher.ts';
 import { type Inhibition, ROUTE_DEFAULTS, type Route } from '../model/notification.ts';
-import { durationMs } from '../model/units.ts';
+import { DAY_MS, durationMs, HOUR_MS, MINUTE_MS } from '../model/units.ts';
 import { matcher } from './alarm-scalars.ts';
 import { duration, formatDuration, name, yes } from './scalars.ts';
 import { field, group, list } from './shapes.ts';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 const matchers = list(matcher, 32).default([]);
 const intervals = list(name('a time interval'), 16).default([]);

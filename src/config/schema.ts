@@ -12,7 +12,7 @@ import {
   MEASURE_OPS,
   type Measure,
 } from '../model/rollup.ts';
-import { bytes, durationMs } from '../model/units.ts';
+import { bytes, DAY_MS, durationMs } from '../model/units.ts';
 import { alarms } from './alarms.ts';
 import {
   duration,
@@ -32,7 +32,6 @@ const KiB = 2 ** 10;
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 const TiB = 2 ** 40;
-const DAY_MS = 86_400_000;
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Written before the digits of a hash. */

@@ -1,13 +1,11 @@
 /** When the server raises alarms about itself, as people write it. Which alarms there are is in docs/alarms.md. */
 import type { ServerAlarms } from '../model/server-alarms.ts';
-import { bytes, durationMs } from '../model/units.ts';
+import { bytes, durationMs, HOUR_MS, SECOND_MS } from '../model/units.ts';
 import { DEFAULT_TENANT } from './alarm-rule.ts';
 import { number } from './alarm-scalars.ts';
 import { duration, formatBytes, formatDuration, integer, name, size, yes } from './scalars.ts';
 import { group } from './shapes.ts';
 
-const SECOND_MS = 1_000;
-const HOUR_MS = 3_600_000;
 const GiB = 2 ** 30;
 
 export const serverAlarms = group({

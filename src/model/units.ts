@@ -17,6 +17,12 @@ export type Offset = Brand<'Offset'>;
 /** A number of things, a non-negative integer. */
 export type Count = Brand<'Count'>;
 
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+export const WEEK_MS = 7 * DAY_MS;
+
 /** Earliest and latest event time that is accepted: 1970-01-01 and 9999-12-31T23:59:59.999Z. */
 export const EPOCH_MS_MIN = 0;
 export const EPOCH_MS_MAX = 253_402_300_799_999;

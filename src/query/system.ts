@@ -2,7 +2,7 @@
 
 import type { ActorSnapshot } from '../../actors/runtime.ts';
 import { AppError } from '../model/errors.ts';
-import { EPOCH_MS_MAX } from '../model/units.ts';
+import { EPOCH_MS_MAX, HOUR_MS } from '../model/units.ts';
 import { COLLECT_TIMEOUT_MS } from './limits.ts';
 import type { LedgerReply, PartitionClient } from './ports.ts';
 import { floorTo } from './time.ts';
@@ -80,8 +80,6 @@ export interface LedgerSum {
   readonly expired: number;
   readonly balanced: boolean;
 }
-
-const HOUR_MS = 3_600_000;
 
 /**
  * Adds up the ledger over the partitions. It balances if in every line what the headers of blocks announced is what

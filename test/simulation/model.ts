@@ -1,7 +1,8 @@
 /** What the partition must know after a log, computed with plain maps and nothing forgotten. */
 
-import { HOUR_MS, hourOf } from '../../actors/partition/ledger.ts';
+import { hourOf } from '../../actors/partition/ledger.ts';
 import type { RollupDefinition, RollupsControl } from '../../src/model/rollup.ts';
+import { HOUR_MS } from '../../src/model/units.ts';
 import type { PlainEvent, Value } from '../aggregate/event-blocks.ts';
 import type { Step } from './workload.ts';
 

@@ -1,6 +1,6 @@
 /** RFC 3339 date-times, read straight from bytes: both decoding paths share this one reader. */
+import { DAY_MS } from '../../model/units.ts';
 
-const DAY_MS = 86_400_000;
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 /**

@@ -130,7 +130,10 @@ test('a window that is rebuilt from the log gives the verdicts of one that never
       }
       rebuilt.rebuilt(log[committed]?.offset ?? 0);
       t.deepEqual(rebuilt.marks(), marks);
-      t.deepEqual(rebuilt.window(), live.window());
+      const { bytes: _live, ...window } = live.window();
+      // Not the memory: a table that has grown and was emptied again stays as large as it was.
+      const { bytes: _rebuilt, ...again } = rebuilt.window();
+      t.deepEqual(again, window);
       for (const block of log.slice(committed)) {
         const expected = judge(live, block.ids, block.offset);
         t.deepEqual(judge(rebuilt, block.ids, block.offset), expected);

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { HOUR_MS, Ledger, OTHER_STREAMS } from '../../../actors/partition/ledger.ts';
+import { Ledger, OTHER_STREAMS } from '../../../actors/partition/ledger.ts';
+import { HOUR_MS } from '../../../src/model/units.ts';
 
 const ONE = { received: 3, applied: 1, duplicate: 1, rejected: 1, clamped: 0, expired: 0 };
 
