@@ -53,6 +53,23 @@ export const FAULT = {
   state_io: { retryable: true, meaning: 'RocksDB refused a read or write' },
   state_corrupt: { retryable: false, meaning: 'a stored state row cannot be decoded' },
   state_version: { retryable: false, meaning: 'the data directory has another layout version' },
+  archive_unavailable: {
+    retryable: true,
+    meaning: 'the archive is out of reach, or takes no writes',
+  },
+  archive_denied: { retryable: false, meaning: 'the archive does not let this user in' },
+  archive_missing: { retryable: false, meaning: 'a file that should be in the archive is not' },
+  archive_io: { retryable: true, meaning: 'the archive refused a read, write or move' },
+  archive_fenced: {
+    retryable: false,
+    meaning: 'another server has claimed the archive since: this one must not write to it',
+  },
+  archive_foreign: {
+    retryable: false,
+    meaning: 'the archive belongs to the log of another server',
+  },
+  manifest_corrupt: { retryable: false, meaning: 'a version of the manifest cannot be read' },
+  segment_failed: { retryable: true, meaning: 'a segment could not be written as Parquet' },
   decode_failed: { retryable: false, meaning: 'a bug: the decoder threw on a body' },
   listen_failed: {
     retryable: false,
