@@ -11,6 +11,7 @@ import {
   ALARM_SUBSCRIBERS_PER_TENANT_MAX,
   ALARMS_PAGE_MAX,
 } from './limits.ts';
+import { pullIterator } from './pull-iterator.ts';
 
 export type AlarmUpdate =
   | { readonly kind: 'snapshot'; readonly page: AlarmPage }
@@ -125,43 +126,28 @@ class Buffer {
   }
 }
 
-/** Unlike a generator, its `return` takes effect while a `next` is still waiting. */
 function updatesFrom(
   buffer: Buffer,
   snapshot: () => Promise<AlarmPage>,
   end: () => void,
 ): AsyncIterableIterator<AlarmUpdate> {
   let wantsSnapshot = true;
-  const done = { done: true, value: undefined } as const;
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      try {
-        if (wantsSnapshot && !buffer.hasEnded) {
-          // Changes that come meanwhile wait: none is missed between the two.
-          const page = await snapshot();
-          wantsSnapshot = false;
-          return { done: false, value: { kind: 'snapshot', page } };
-        }
-        while (!buffer.hasEnded) {
-          const update = buffer.take();
-          if (update !== undefined) {
-            wantsSnapshot = update.kind === 'gap';
-            return { done: false, value: update };
-          }
-          await buffer.moved();
-        }
-      } catch (error) {
-        end();
-        throw error;
+  const pull = async (): Promise<AlarmUpdate | undefined> => {
+    if (wantsSnapshot && !buffer.hasEnded) {
+      // Changes that come meanwhile wait: none is missed between the two.
+      const page = await snapshot();
+      wantsSnapshot = false;
+      return { kind: 'snapshot', page };
+    }
+    while (!buffer.hasEnded) {
+      const update = buffer.take();
+      if (update !== undefined) {
+        wantsSnapshot = update.kind === 'gap';
+        return update;
       }
-      return done;
-    },
-    async return() {
-      end();
-      return done;
-    },
+      await buffer.moved();
+    }
+    return undefined;
   };
+  return pullIterator(pull, end);
 }

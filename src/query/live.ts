@@ -9,6 +9,7 @@ import {
 } from './limits.ts';
 import { type LiveMessage, LiveQuery, type Scheduler } from './live-query.ts';
 import type { PartitionClient } from './ports.ts';
+import { pullIterator } from './pull-iterator.ts';
 import type { TimeseriesRequest } from './request.ts';
 import type { TimeseriesWork } from './timeseries.ts';
 
@@ -110,7 +111,6 @@ export class LiveQueries {
     this.#stopListening = undefined;
   }
 
-  /** Unlike a generator, its `return` takes effect while a `next` is still waiting. */
   #cursorInto(
     query: LiveQuery,
     cursor: string | undefined,
@@ -118,40 +118,23 @@ export class LiveQueries {
   ): AsyncIterableIterator<LiveMessage> {
     let seen = cursor === undefined ? undefined : query.resume(cursor);
     let isStopped = false;
-    const stop = () => {
-      if (isStopped) return;
+    const pull = async (): Promise<LiveMessage | undefined> => {
+      while (!isStopped) {
+        const delivery = query.deliver(seen);
+        if (delivery === 'closed') break;
+        if (delivery !== undefined) {
+          seen = delivery.seen;
+          return delivery.message;
+        }
+        await query.moved();
+      }
+      return undefined;
+    };
+    return pullIterator(pull, () => {
       isStopped = true;
       onEnd();
       query.wake();
-    };
-    const done = { done: true, value: undefined } as const;
-    return {
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-      async next() {
-        try {
-          while (!isStopped) {
-            const delivery = query.deliver(seen);
-            if (delivery === 'closed') break;
-            if (delivery !== undefined) {
-              seen = delivery.seen;
-              return { done: false, value: delivery.message };
-            }
-            await query.moved();
-          }
-        } catch (error) {
-          stop();
-          throw error;
-        }
-        stop();
-        return done;
-      },
-      async return() {
-        stop();
-        return done;
-      },
-    };
+    });
   }
 }
 
