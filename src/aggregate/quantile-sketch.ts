@@ -4,8 +4,8 @@
  * digits (256 sub-buckets; https://hdrhistogram.github.io/HdrHistogram/); fractions and negative numbers are covered too.
  *
  * Error: a bin is at most 2^-7 of its lower edge wide and its middle is answered, so a quantile is off by at most
- * 2^-8 (0.4 %) of its value; integers below 256 are exact. |v| < 2^-32 counts as zero; |v| >= 2^64 all share
- * the outermost bin, whose stated error bound is accordingly huge. The fixed range bounds a sketch to 24,577 bins.
+ * 2^-8 (0.4 %) of its value; integers below 256 are exact. |v| < 2^-32 counts as zero; |v| >= 2^64 - 2^56
+ * all share the outermost bin, whose stated error bound is accordingly huge. The fixed range bounds a sketch to 24,577 bins.
  * Merge law: bins add, the fraction flags or. Associative, commutative, exact; what was merged can be taken out again.
  */
 import assert from 'node:assert/strict';
