@@ -17,7 +17,6 @@ import { Server } from './server.ts';
 import { assertNone } from './verify.ts';
 
 const MUTANT_PLANTER = fileURLToPath(new URL('./fault/plant-mutant.ts', import.meta.url));
-const SECRET = `whsec_${Buffer.from('what only the receiver knows').toString('base64')}`;
 const PARTITIONS = 4;
 /** Longer than every window: what came before the rules were declared is of no matter. */
 const WARM_UP_MS = 6_000;
@@ -50,10 +49,11 @@ export async function alarmLoop(options: AlarmLoopOptions): Promise<AlarmLoopRep
   const folder = scratchFolder('alarms');
   const planted = join(folder, 'planted');
   const recorder = await Recorder.start({
-    ...{ seed: options.seed, secret: SECRET, badShare: BAD_SHARE },
+    seed: options.seed,
+    badShare: BAD_SHARE,
     file: join(folder, 'recorded.ndjson'),
   });
-  const server = await prepareServer(folder, recorder.url, options.mutant, planted);
+  const server = await prepareServer(folder, recorder, options.mutant, planted);
   try {
     await server.start();
     const report = await endure(server, recorder, options);
@@ -185,13 +185,13 @@ function differences(changes: readonly Change[], entries: readonly Entry[]): str
 
 function prepareServer(
   folder: string,
-  url: string,
+  { webhook }: Recorder,
   mutant: PlantedFault | undefined,
   planted: string,
 ): Promise<Server> {
   const receiver = {
     name: 'recorder',
-    webhook: { url, secrets: [SECRET], allowNetworks: ['127.0.0.0/8'] },
+    webhook,
     timeout: '500ms',
     retry: { waitMin: '100ms', waitMax: '1s', giveUpAfter: '1h' },
   };

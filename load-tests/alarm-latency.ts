@@ -15,7 +15,6 @@ const WARM_UP_MS = 5_000;
 const LATENCY_MS_MAX = 2_000;
 const PROBE_EVERY_MS = { min: 400, max: 1_000 };
 const PROBE_SEEN_MS_MAX = 15_000;
-const SECRET = `whsec_${Buffer.from('what only the receiver knows').toString('base64')}`;
 
 export interface Latency {
   readonly latenessMs: number;
@@ -41,15 +40,16 @@ async function latencyWith(
 ): Promise<Latency> {
   const folder = scratchFolder('alarm-bench');
   const file = join(folder, 'recorded.ndjson');
-  const recorder = await Recorder.start({ seed: 1, secret: SECRET, file, badShare: 0 });
-  const webhook = { url: recorder.url, secrets: [SECRET], allowNetworks: ['127.0.0.0/8'] };
+  const recorder = await Recorder.start({ seed: 1, file, badShare: 0 });
   const rule = {
     ...{ name: 'probe', filter: [{ field: 'type', in: ['probe'] }], groupBy: ['probe'] },
     ...{ window: '1s', every: '1s', lateness: `${latenessMs}ms`, above: 0 },
   };
   const alarms = {
     rules: [rule],
-    receivers: [{ name: 'recorder', webhook, sendResolved: false, concurrency: 16 }],
+    receivers: [
+      { name: 'recorder', webhook: recorder.webhook, sendResolved: false, concurrency: 16 },
+    ],
     routes: [{ receiver: 'recorder', groupBy: ['probe'] }],
     server: { enabled: false },
   };

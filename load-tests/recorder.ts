@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { RecorderCommand, RecorderOptions, RecorderReady } from './recorder/protocol.ts';
 
 const ENTRY = fileURLToPath(new URL('./recorder/process.ts', import.meta.url));
+const SECRET = `whsec_${Buffer.from('what only the receiver knows').toString('base64')}`;
 
 /** One request as it came. */
 export interface Recorded {
@@ -17,16 +18,27 @@ export interface Recorded {
   readonly body: string;
 }
 
-export class Recorder {
+/** As the configuration of a server has it. */
+export interface WebhookConfig {
   readonly url: string;
+  readonly secrets: readonly string[];
+  readonly allowNetworks: readonly string[];
+}
+
+export class Recorder {
+  readonly webhook: WebhookConfig;
   readonly #child: ChildProcess;
   readonly #file: string;
 
-  static async start(options: RecorderOptions): Promise<Recorder> {
-    const child = fork(ENTRY, [JSON.stringify(options)], {
-      execArgv: [],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+  static async start(options: Omit<RecorderOptions, 'secret'>): Promise<Recorder> {
+    const child = fork(
+      ENTRY,
+      [JSON.stringify({ ...options, secret: SECRET } satisfies RecorderOptions)],
+      {
+        execArgv: [],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      },
+    );
     const [ready]: RecorderReady[] = await once(child, 'message');
     return new Recorder(child, options.file, ready?.port ?? 0);
   }
@@ -34,7 +46,8 @@ export class Recorder {
   private constructor(child: ChildProcess, file: string, port: number) {
     this.#child = child;
     this.#file = file;
-    this.url = `http://127.0.0.1:${port}/`;
+    const url = `http://127.0.0.1:${port}/`;
+    this.webhook = { url, secrets: [SECRET], allowNetworks: ['127.0.0.0/8'] };
   }
 
   /** From now on every request is answered well. */
