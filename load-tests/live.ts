@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StampedBody } from './bodies.ts';
 import { LIVE_TRANSPORTS, type LiveTransport, subscribe, type Update } from './live-query.ts';
+import { postEvents } from './post-events.ts';
 import type { Server } from './server.ts';
 import { type Truth, TruthCounter } from './truth.ts';
 import { websocketFraming } from './websocket-frames.ts';
@@ -76,7 +77,7 @@ export async function probeLive(
   const acknowledgedAt: number[] = [];
   for (let i = 0; i < probes; i++) {
     probe.stamp(sent + i, Date.now());
-    await post(server, probe);
+    await postEvents(server, STREAM, new Uint8Array(probe.bytes), { retryMs: PROBE_EVERY_MS });
     acknowledgedAt.push(performance.now());
     truth.add(probe);
     await sleep(PROBE_EVERY_MS);
@@ -214,21 +215,6 @@ const PROBE: EventTemplate = {
     duration_ms: 1,
   },
 };
-
-async function post(server: Server, { bytes }: StampedBody): Promise<void> {
-  const url = `http://${server.host}:${server.ingestPort}/v1/events?stream=${STREAM}`;
-  for (;;) {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-ndjson' },
-      body: new Uint8Array(bytes),
-    });
-    const text = await response.text();
-    if (response.ok) return;
-    if (response.status !== 503) throw new Error(`${response.status} ${text}`);
-    await sleep(PROBE_EVERY_MS);
-  }
-}
 
 function websocketHead({ host, queryPort }: Server): string {
   return (
