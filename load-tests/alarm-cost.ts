@@ -1,7 +1,7 @@
 /** What it costs to judge many groups every second: CPU by thread, with and without the rules. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { postEvents } from './post-events.ts';
-import { grouped, table } from './results.ts';
+import { grouped, percent, table } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 import { type ThreadUsage, threadUsage } from './thread-usage.ts';
@@ -135,7 +135,6 @@ function linesOf(items: number, events: number, part: number, field: string): st
 
 export function costText(rows: readonly Shares[], { seconds, partitions }: CostOptions): string[] {
   const none = rows[0]?.shares.main ?? 0;
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   return [
     `Groups with events in every second, windows of ${WINDOW_S} s, all judged every second, ${partitions} partitions, ` +
       `${grouped(COUNTED_GROUPS + QUANTILE_GROUPS * QUANTILE_EVENTS)} events/s, ${seconds} s. CPU of one core by thread; wanted: main less than ` +

@@ -63,6 +63,7 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
 }
 
 export const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 export const megabytes = (value: number): string => `${Math.round(value / 1e6)} MB`;
 export const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

@@ -13,7 +13,7 @@ import { Generator } from './generator.ts';
 import { type LiveResult, probeLive, readWide, type StallResult, stallReader } from './live.ts';
 import { LIVE_TRANSPORTS } from './live-query.ts';
 import { loadOptions, MAIN_CASE } from './load-case.ts';
-import { grouped, megabytes, saveResult } from './results.ts';
+import { grouped, megabytes, percent, saveResult } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 import { addTruths } from './truth.ts';
@@ -162,10 +162,6 @@ function report({ measured, rssBytes, growth, live, stalls }: Soak): string {
         `${grownBytes < 0 ? 'shrank' : 'grew'} by ${megabytes(Math.abs(grownBytes))} meanwhile.`,
     ),
   ].join('\n\n');
-}
-
-function percent(part: number): string {
-  return `${(100 * part).toFixed(1)} %`;
 }
 
 function quantile(ascending: readonly number[], q: number): number {
