@@ -3,26 +3,15 @@
  * server ran. Where both have a name, the configuration's counts.
  */
 import type { AlarmRule } from '../../src/model/alarm.ts';
-import type { AlarmProblem, Source } from '../../src/model/alarm-board.ts';
-import type {
-  Inhibition,
-  Receiver,
-  ReceiverRef,
-  Route,
-  TimeInterval,
-} from '../../src/model/notification.ts';
+import type { AlarmProblem, DeclaredAlarms, Source } from '../../src/model/alarm-board.ts';
+import type { Receiver, ReceiverRef, Route } from '../../src/model/notification.ts';
 import { SERVER_RULE_PREFIX, SERVER_STREAM } from '../../src/model/server-alarms.ts';
 import { nameKey } from './hashes.ts';
 import { RECEIVERS_PER_TENANT_MAX, RULES_PER_TENANT_MAX } from './limits.ts';
 import type { BoardSettings } from './machine.ts';
 import type { Declared } from './rows.ts';
 
-export interface ConfiguredAlarms {
-  readonly rules: readonly AlarmRule[];
-  readonly receivers: readonly Receiver[];
-  readonly routes: readonly Route[];
-  readonly inhibitions: readonly Inhibition[];
-  readonly timeIntervals: readonly TimeInterval[];
+export interface ConfiguredAlarms extends DeclaredAlarms {
   readonly externalUrl: string;
 }
 

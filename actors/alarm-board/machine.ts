@@ -4,14 +4,12 @@
  * committed at any moment, loaded again and given the same inputs, makes the same notifications with the same ids.
  */
 import type { AlarmRule, AlarmTransition } from '../../src/model/alarm.ts';
-import type { Acknowledgement, HistoryEntry } from '../../src/model/alarm-board.ts';
+import type { Acknowledgement, DeclaredAlarms, HistoryEntry } from '../../src/model/alarm-board.ts';
 import type {
   Delivery,
-  Inhibition,
   NotifiedAlarm,
   ReceiverRef,
   Silence,
-  TimeInterval,
 } from '../../src/model/notification.ts';
 import { receiverKey } from '../../src/notify/delivery.ts';
 import { compose, type Group, isDue, type Member, newGroup, type SavedGroup } from './groups.ts';
@@ -34,10 +32,7 @@ import {
   withoutEnded,
 } from './told.ts';
 
-export interface BoardSettings extends RoutingTable {
-  readonly rules: readonly AlarmRule[];
-  readonly inhibitions: readonly Inhibition[];
-  readonly timeIntervals: readonly TimeInterval[];
+export interface BoardSettings extends RoutingTable, DeclaredAlarms {
   readonly externalUrl: string;
 }
 

@@ -3,14 +3,8 @@
  * come by mutation: whoever writes one is told the same, with the same defaults.
  */
 import type { z } from 'zod';
-import type { AlarmRule } from '../model/alarm.ts';
-import {
-  type Inhibition,
-  type Receiver,
-  type Route,
-  routeToEverything,
-  type TimeInterval,
-} from '../model/notification.ts';
+import type { DeclaredAlarms } from '../model/alarm-board.ts';
+import { routeToEverything } from '../model/notification.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { SERVER_RULE_PREFIX, type ServerAlarms } from '../model/server-alarms.ts';
 import { rule, ruleText } from './alarm-rule.ts';
@@ -35,12 +29,7 @@ export const alarms = group({
   server: serverAlarms.prefault({}),
 });
 
-export interface Alarms {
-  readonly rules: readonly AlarmRule[];
-  readonly receivers: readonly Receiver[];
-  readonly routes: readonly Route[];
-  readonly inhibitions: readonly Inhibition[];
-  readonly timeIntervals: readonly TimeInterval[];
+export interface Alarms extends DeclaredAlarms {
   readonly server: ServerAlarms;
 }
 

@@ -1,6 +1,14 @@
 /** What people ask the alarm board and what it answers: shared by the board and the query side. */
 import type { AlarmRule, AlarmState, AlarmTransition, GroupValues, Severity } from './alarm.ts';
-import type { DeliveryState, Matcher, Receiver, Silence } from './notification.ts';
+import type {
+  DeliveryState,
+  Inhibition,
+  Matcher,
+  Receiver,
+  Route,
+  Silence,
+  TimeInterval,
+} from './notification.ts';
 import type { Result } from './result.ts';
 
 /** What is wrong with something that was handed in; `path` leads into it: `condition.above`. */
@@ -12,6 +20,16 @@ export type Checked<T> = Result<T, readonly AlarmProblem[]>;
 
 /** Where something is declared. What the configuration declares is read-only here. */
 export type Source = 'config' | 'mutation';
+
+/** What is declared of alarms: rules, and who is told. */
+export interface DeclaredAlarms {
+  readonly rules: readonly AlarmRule[];
+  readonly receivers: readonly Receiver[];
+  /** In this order. */
+  readonly routes: readonly Route[];
+  readonly inhibitions: readonly Inhibition[];
+  readonly timeIntervals: readonly TimeInterval[];
+}
 
 export interface Acknowledgement {
   readonly author: string;
