@@ -61,10 +61,8 @@ export class StampedBody {
 
   readonly #encoding: Encoding;
   readonly #view: DataView;
-  readonly #batchAt: Uint32Array;
-  readonly #tsAt: Uint32Array;
-  readonly #lagOf: Uint8Array;
-  readonly #lagsUsed: readonly number[];
+  /** Per event three numbers: where its batch is, where its `ts` is, and its lag. One array, because most are cold. */
+  readonly #places: Uint32Array;
 
   constructor(index: number, events: readonly EventTemplate[], encoding: Encoding, frame: Framing) {
     this.index = index;
@@ -76,53 +74,47 @@ export class StampedBody {
     const prefix = Buffer.concat([frame(payloadBytes), payloadHead]);
     this.bytes = Buffer.concat([prefix, ...encoded]);
     this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
-    this.#batchAt = new Uint32Array(events.length);
-    this.#tsAt = new Uint32Array(events.length);
     let at = prefix.length;
-    encoded.forEach((line, i) => {
-      this.#batchAt[i] = at + find(line, (events[i] as EventTemplate).id) + ID_SOURCE_DIGITS;
-      this.#tsAt[i] = at + find(line, TS_BYTES[encoding]);
+    const places = encoded.map((line, i) => {
+      const { id, lag } = events[i] as EventTemplate;
+      const batchAt = at + find(line, id) + ID_SOURCE_DIGITS;
+      const tsAt = at + find(line, TS_BYTES[encoding]);
       at += line.length;
+      return [batchAt, tsAt, lag];
     });
-    this.#lagOf = Uint8Array.from(events, ({ lag }) => lag);
-    this.#lagsUsed = [...new Set(this.#lagOf)];
+    this.#places = Uint32Array.from(places.flat());
     this.shares = sharesOf(events);
   }
 
   /** Makes every id of the body new and every time recent. `batch` is below 2^48 and used once per source. */
   stamp(batch: number, nowMs: number): void {
     const view = this.#view;
-    const [a, b, c] = batchWords(batch);
-    for (const at of this.#batchAt) {
+    const places = this.#places;
+    const isMsgpack = this.#encoding === 'msgpack';
+    const a = hexWord(Math.floor(batch / 2 ** 32));
+    const b = hexWord(batch >>> 16);
+    const c = hexWord(batch);
+    for (let i = 0; i < places.length; i += 3) {
+      const at = places[i] as number;
       view.setUint32(at, a, true);
       view.setUint32(at + 4, b, true);
       view.setUint32(at + 8, c, true);
+      const ts = nowMs - (LAGS_MS[places[i + 2] as number] as number);
+      if (isMsgpack) view.setFloat64(places[i + 1] as number, ts);
+      else stampDigits(view, places[i + 1] as number, ts);
     }
-    if (this.#encoding === 'msgpack') this.#stampDoubles(nowMs);
-    else this.#stampDigits(nowMs);
     this.stampedAtMs = nowMs;
   }
+}
 
-  #stampDoubles(nowMs: number): void {
-    for (let i = 0; i < this.#tsAt.length; i++) {
-      const lagMs = LAGS_MS[this.#lagOf[i] as number] as number;
-      this.#view.setFloat64(this.#tsAt[i] as number, nowMs - lagMs);
-    }
-  }
-
-  /** Thirteen digits are four stores of four bytes, the last two of which overlap. */
-  #stampDigits(nowMs: number): void {
-    const view = this.#view;
-    for (const lag of this.#lagsUsed) digitWords(nowMs - (LAGS_MS[lag] as number), lag);
-    for (let i = 0; i < this.#tsAt.length; i++) {
-      const at = this.#tsAt[i] as number;
-      const word = (this.#lagOf[i] as number) * 4;
-      view.setUint32(at, lagWords[word] as number, true);
-      view.setUint32(at + 4, lagWords[word + 1] as number, true);
-      view.setUint32(at + 8, lagWords[word + 2] as number, true);
-      view.setUint32(at + TS_DIGITS - 4, lagWords[word + 3] as number, true);
-    }
-  }
+/** Thirteen digits are four stores of four bytes, the last two of which overlap. */
+function stampDigits(view: DataView, at: number, ms: number): void {
+  const high = Math.floor(ms / 1e9);
+  const low = ms - high * 1e9;
+  view.setUint32(at, DIGIT_WORDS[high] as number, true);
+  view.setUint32(at + 4, DIGIT_WORDS[Math.floor(low / 1e5)] as number, true);
+  view.setUint32(at + 8, DIGIT_WORDS[Math.floor(low / 10) % 1e4] as number, true);
+  view.setUint32(at + TS_DIGITS - 4, DIGIT_WORDS[low % 1e4] as number, true);
 }
 
 function sharesOf(events: readonly EventTemplate[]): Share[] {
@@ -164,31 +156,12 @@ function find(line: Buffer, what: string | Uint8Array): number {
   return at;
 }
 
-const text = Buffer.alloc(TS_DIGITS);
-const lagWords = new Uint32Array(LAGS_MS.length * 4);
-/** What `lagWords` says. */
-const lagWordsMs = new Float64Array(LAGS_MS.length);
-/** 0..ffff as four hexadecimal digits each. */
-const HEX_WORDS = Uint32Array.from({ length: 2 ** 16 }, (_, value) =>
-  Buffer.from(value.toString(16).padStart(4, '0'), 'latin1').readUInt32LE(),
-);
+/** Four characters as they lie in memory, for each number below `count`. */
+const wordsOf = (count: number, radix: number): Uint32Array =>
+  Uint32Array.from({ length: count }, (_, value) =>
+    Buffer.from(value.toString(radix).padStart(4, '0'), 'latin1').readUInt32LE(),
+  );
+const HEX_WORDS = wordsOf(2 ** 16, 16);
+const DIGIT_WORDS = wordsOf(10_000, 10);
 
 const hexWord = (value: number): number => HEX_WORDS[value & 0xffff] as number;
-
-/** Twelve digits, four a word. */
-function batchWords(batch: number): [number, number, number] {
-  const high = Math.floor(batch / 2 ** 32);
-  return [hexWord(high), hexWord(batch >>> 16), hexWord(batch)];
-}
-
-/** Once a millisecond, however many bodies are stamped in it. */
-function digitWords(ms: number, lag: number): void {
-  if (lagWordsMs[lag] === ms) return;
-  lagWordsMs[lag] = ms;
-  const word = lag * 4;
-  text.write(String(ms), 0, 'latin1');
-  lagWords[word] = text.readUInt32LE(0);
-  lagWords[word + 1] = text.readUInt32LE(4);
-  lagWords[word + 2] = text.readUInt32LE(8);
-  lagWords[word + 3] = text.readUInt32LE(TS_DIGITS - 4);
-}

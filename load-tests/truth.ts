@@ -21,8 +21,17 @@ export interface Truth {
   readonly acknowledgements: readonly number[];
 }
 
+/** Per index of EVENT_TYPES. */
+interface Cells {
+  readonly events: number[];
+  readonly durationSumMs: number[];
+}
+
 export class TruthCounter {
-  readonly #minutes = new Map<number, { events: number[]; durationSumMs: number[] }>();
+  readonly #minutes = new Map<number, Cells>();
+  /** The last one that was counted in: nearly always the next one too. */
+  #lastMinuteMs = Number.NaN;
+  #lastMinute: Cells = zeroCells();
   readonly #acknowledgements: number[];
   #events = 0;
   #resent = 0;
@@ -63,16 +72,20 @@ export class TruthCounter {
     };
   }
 
-  #minute(minuteMs: number): { events: number[]; durationSumMs: number[] } {
-    let minute = this.#minutes.get(minuteMs);
-    if (minute === undefined) {
-      const zeros = () => EVENT_TYPES.map(() => 0);
-      minute = { events: zeros(), durationSumMs: zeros() };
-      this.#minutes.set(minuteMs, minute);
+  #minute(minuteMs: number): Cells {
+    if (minuteMs !== this.#lastMinuteMs) {
+      this.#lastMinute = this.#minutes.get(minuteMs) ?? zeroCells();
+      this.#lastMinuteMs = minuteMs;
+      this.#minutes.set(minuteMs, this.#lastMinute);
     }
-    return minute;
+    return this.#lastMinute;
   }
 }
+
+const zeroCells = (): Cells => ({
+  events: EVENT_TYPES.map(() => 0),
+  durationSumMs: EVENT_TYPES.map(() => 0),
+});
 
 /** Truths of two senders to the same server. Which bodies were acknowledged is known of `a` alone. */
 export function addTruths(a: Truth, b: Truth): Truth {

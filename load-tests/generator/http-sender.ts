@@ -8,7 +8,8 @@ import type { LoadOptions } from './protocol.ts';
 import type { BodySource } from './source.ts';
 
 const RECONNECT_MS = 20;
-const RECEIVE_BYTES = 64 * 1_024;
+/** Of all senders together: what arrives is read before the next socket is. */
+const receiveBuffer = Buffer.allocUnsafeSlow(64 * 1_024);
 /** As the server writes it. */
 const LENGTH = '\r\nContent-Length: ';
 const STATUS_AT = 'HTTP/1.1 '.length;
@@ -28,7 +29,6 @@ export function httpFraming({ transport, host, port, stream }: LoadOptions): Fra
 }
 
 export function openHttpSender(options: LoadOptions, source: BodySource): Sender {
-  const receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
   let socket: Socket | undefined;
   let reconnect: NodeJS.Timeout | undefined;
   let body: StampedBody | undefined;
@@ -103,20 +103,26 @@ export function openHttpSender(options: LoadOptions, source: BodySource): Sender
   };
 }
 
+/** The head of the last reply: until the second of its `Date` is over, most are the same. */
+let head = { text: '', status: 0, replyLength: 0 };
+
 /** Undefined while the reply is incomplete. */
 export function parseReply(text: string): { status: number; text: string } | undefined {
-  const headEnd = text.indexOf(HEAD_END);
-  if (headEnd < 0) return undefined;
-  const bodyAt = headEnd + HEAD_END.length;
-  const length = bodyLength(text, headEnd);
-  if (text.length < bodyAt + length) return undefined;
-  return { status: digits(text, STATUS_AT), text: text.slice(bodyAt, bodyAt + length) };
+  if (head.text === '' || !text.startsWith(head.text)) {
+    const headEnd = text.indexOf(HEAD_END);
+    if (headEnd < 0) return undefined;
+    head = parseHead(text.slice(0, headEnd + HEAD_END.length));
+  }
+  const { status, replyLength } = head;
+  if (text.length < replyLength) return undefined;
+  return { status, text: text.slice(head.text.length, replyLength) };
 }
 
-/** 0 where the head has no length: such a reply has no body. */
-function bodyLength(text: string, headEnd: number): number {
-  const at = text.indexOf(LENGTH);
-  return at < 0 || at > headEnd ? 0 : digits(text, at + LENGTH.length);
+/** Without a length there is no body. */
+function parseHead(text: string): typeof head {
+  const lengthAt = text.indexOf(LENGTH);
+  const bodyLength = lengthAt < 0 ? 0 : digits(text, lengthAt + LENGTH.length);
+  return { text, status: digits(text, STATUS_AT), replyLength: text.length + bodyLength };
 }
 
 /** The decimal number at `at`. */

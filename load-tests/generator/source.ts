@@ -2,9 +2,9 @@
  * Hands out bodies and takes them back. A body is stamped when it is first sent and stays as it is until it is
  * acknowledged: after a lost connection the same ids go out again, so each event is due exactly once.
  */
-import { build, type Histogram } from 'hdr-histogram-js';
 import type { StampedBody } from '../bodies.ts';
 import { type Truth, TruthCounter } from '../truth.ts';
+import { Latencies } from './latencies.ts';
 import type { Measured } from './protocol.ts';
 
 /** Enough to see what goes wrong without flooding the channel. */
@@ -17,11 +17,7 @@ export class BodySource {
   #freeCount: number;
   readonly #again: StampedBody[] = [];
   readonly #truth: TruthCounter;
-  readonly #latencyMicros: Histogram = build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: 600_000_000,
-    numberOfSignificantValueDigits: 3,
-  });
+  readonly #latencies = new Latencies();
   #batch = 0;
   #outstanding = 0;
   #sending = false;
@@ -65,7 +61,7 @@ export class BodySource {
 
   acknowledge(body: StampedBody, latencyMs: number): void {
     this.#truth.add(body);
-    this.#latencyMicros.recordValue(Math.max(1, Math.round(latencyMs * 1_000)));
+    this.#latencies.addMs(latencyMs);
     this.#requests++;
     this.#release(body);
     if (this.#onAcknowledged.length > 0) settle(this.#onAcknowledged);
@@ -115,18 +111,16 @@ export class BodySource {
   measure(): Measured {
     const now = performance.now();
     const cpu = process.cpuUsage(this.#cpuSince);
-    const latencyMs = (percentile: number) =>
-      this.#latencyMicros.getValueAtPercentile(percentile) / 1_000;
     const measured: Measured = {
       seconds: (now - this.#since) / 1_000,
       events: this.#truth.events - this.#eventsSince,
       requests: this.#requests,
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       latencyMs: {
-        p50: latencyMs(50),
-        p99: latencyMs(99),
-        p999: latencyMs(99.9),
-        max: latencyMs(100),
+        p50: this.#latencies.quantileMs(0.5),
+        p99: this.#latencies.quantileMs(0.99),
+        p999: this.#latencies.quantileMs(0.999),
+        max: this.#latencies.quantileMs(1),
       },
       refused: this.#refused,
       reconnects: this.#reconnects,
@@ -135,7 +129,7 @@ export class BodySource {
     this.#since = now;
     this.#cpuSince = process.cpuUsage();
     this.#eventsSince = this.#truth.events;
-    this.#latencyMicros.reset();
+    this.#latencies.reset();
     this.#requests = this.#refused = this.#reconnects = 0;
     this.#unexpected = [];
     return measured;
