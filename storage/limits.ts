@@ -62,3 +62,6 @@ export const ROCKSDB_CACHE_BYTES = 32 * MIB;
 
 /** Bytes that one page of state rows may hold before it ends: a row may be a large sketch, a page must stay small. */
 export const STATE_PAGE_BYTES = 1 * MIB;
+
+/** Files of a local archive's folder that are looked at in one go: keeps the file calls' few threads busy, not flooded. */
+export const ARCHIVE_STATS_AT_ONCE = 64;
