@@ -3,44 +3,25 @@
  * knows is in the log and the state store; a crash costs the time to read it back.
  */
 import assert from 'node:assert/strict';
-import { AT } from '../../src/model/block-format.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { assertNever } from '../../src/model/result.ts';
 import type { LoggedBlock } from '../../storage/log/log.ts';
-import {
-  ledgerRange,
-  parseLedgerKey,
-  rollupRowKey,
-  verdictKey,
-  verdictRange,
-} from '../../storage/state/keys.ts';
-import { decodeLedger, decodeVerdict, type Verdict } from '../../storage/state/rows.ts';
-import { type StateStore, scan } from '../../storage/state/state.ts';
+import { verdictRange } from '../../storage/state/keys.ts';
+import type { StateStore } from '../../storage/state/state.ts';
 import type { ActorSpec } from '../runtime.ts';
 import type { RestartLimit } from '../supervision.ts';
+import { Answers } from './answers.ts';
 import { writeCommit } from './commit.ts';
 import {
-  type LeftOut,
   type MachineCounters,
   type MachineOptions,
   PartitionMachine,
   zeroCounters,
 } from './machine.ts';
-import { findPoison } from './poison.ts';
-import type {
-  CollectReply,
-  CollectRequest,
-  LedgerEntry,
-  LedgerReply,
-  LedgerRequest,
-  PartitionCommand,
-  Reply,
-  RollupRow,
-  VerdictRequest,
-} from './protocol.ts';
-import { amended } from './rollups.ts';
+import { withoutPoison } from './poison.ts';
+import type { PartitionCommand } from './protocol.ts';
 import { loadRollups, loadSnapshot } from './snapshot.ts';
 import { Suspicion } from './suspicion.ts';
 import { VerdictCursor } from './verdict-cursor.ts';
@@ -158,6 +139,7 @@ export class Partition {
   readonly #stats: PartitionStats;
   readonly #machine: PartitionMachine;
   readonly #verdicts: VerdictCursor;
+  readonly #answers: Answers;
   readonly #id: number;
   #committed: number;
   #isDirty = false;
@@ -198,6 +180,7 @@ export class Partition {
     this.#machine = machine;
     this.#id = options.machine.partition;
     this.#verdicts = new VerdictCursor(options.store, this.#id);
+    this.#answers = new Answers(machine, options.store, options.log);
     this.#committed = machine.position;
     this.readFrom = Math.max(machine.neededFrom, options.logged().start);
     options.publish.committed(machine.position, machine.neededFrom);
@@ -214,15 +197,10 @@ export class Partition {
       case 'commit':
         return this.#commitIfDue();
       case 'collect':
-        this.#machine.closeDue(command.request);
-        return this.#answer(command.replyTo, () => this.#collect(command.request));
       case 'partials':
-        this.#machine.closeAsked(command.request);
-        return this.#answer(command.replyTo, async () => this.#machine.partials(command.request));
       case 'ledger':
-        return this.#answer(command.replyTo, () => this.#ledger(command.request));
       case 'verdict':
-        return this.#answer(command.replyTo, () => this.#droppedRows(command.request));
+        return this.#answers.answer(command);
       default:
         return assertNever(command);
     }
@@ -288,38 +266,10 @@ export class Partition {
 
   /** Answers whether the rollups are to be loaded again. */
   async #applyWithoutPoison(block: LoggedBlock): Promise<boolean> {
-    const { machine: options, store, log } = this.#options;
-    const committed = await loadSnapshot(store, this.#id);
-    // Duplicates are never folded, so trials need not know them.
-    const snapshot = { ...committed, generations: [], producers: [] };
-    const holds = (rows: Uint8Array): boolean => {
-      try {
-        const trial = new PartitionMachine(options, snapshot);
-        trial.apply(block, { rows });
-        trial.takeCommit();
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    const rows = new DataView(block.bytes.buffer, block.bytes.byteOffset).getUint32(AT.rows, true);
-    const poison = findPoison(rows, holds);
-    const events = poison?.reduce((sum, row) => sum + row, 0);
-    log.error(
-      { partition: this.#id, offset: block.offset, rows, ...(events !== undefined && { events }) },
-      events === undefined
-        ? 'a block could not be applied and was passed over'
-        : 'events that could not be applied were put among the dead letters',
-    );
-    if (poison === undefined) {
-      this.#machine.skip(block);
-      return false;
-    }
-    const leftOut: LeftOut = {
-      rows: poison,
-      reason: 'applying this event crashed its partition repeatedly',
-    };
-    return this.#machine.apply(block, leftOut).reload;
+    const leftOut = await withoutPoison(this.#options, block);
+    if (leftOut !== undefined) return this.#machine.apply(block, leftOut).reload;
+    this.#machine.skip(block);
+    return false;
   }
 
   #advanceTo(offset: number): void | Promise<void> {
@@ -378,58 +328,4 @@ export class Partition {
     }
     this.#stats.overflowEvents = events;
   }
-
-  /** Asking changes nothing here. So what goes wrong, a bug included, is the asker's answer and not a crash. */
-  async #answer<T>(replyTo: Reply<T>, ask: () => Promise<T>): Promise<void> {
-    try {
-      replyTo(await ask());
-    } catch (error) {
-      if (!(error instanceof AppError)) {
-        this.#options.log.error({ err: error, partition: this.#id }, 'a question failed');
-      }
-      replyTo(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  async #collect(request: CollectRequest): Promise<CollectReply> {
-    const { rows, deltas, ...rest } = this.#machine.collect(request);
-    const keys = deltas.map((row) => rollupRowKey({ partition: this.#id, ...row }));
-    const stored = await this.#options.store.getMany(keys);
-    const merged = deltas.map((row, i): RollupRow => {
-      return { ...row, bytes: amended(stored[i], row.bytes) };
-    });
-    return { ...rest, rows: [...rows, ...merged], appliedOffset: this.#machine.position };
-  }
-
-  async #ledger({ tenant, fromMs, toMs }: LedgerRequest): Promise<LedgerReply> {
-    const lines = new Map<string, LedgerEntry>();
-    const keyOf = (entry: LedgerEntry): string => `${entry.arrivalHourMs}/${entry.stream}`;
-    const range = ledgerRange(this.#id, tenant, Math.max(0, fromMs), toMs);
-    for await (const { key, value } of scan(this.#options.store, range)) {
-      const { stream, arrivalHourMs } = parseLedgerKey(key);
-      const entry = { tenant, stream, arrivalHourMs, ...decodeLedger(value) };
-      lines.set(keyOf(entry), entry);
-    }
-    for (const line of this.#machine.ledgerChanges()) {
-      const { arrivalHourMs } = line;
-      const isAsked = line.tenant === tenant && arrivalHourMs >= fromMs && arrivalHourMs < toMs;
-      if (isAsked) lines.set(keyOf(line), { ...line });
-    }
-    return { entries: [...lines.values()], appliedOffset: this.#machine.position };
-  }
-
-  async #droppedRows({ offset, rowFrom, rowTo }: VerdictRequest): Promise<number> {
-    const key = verdictKey(this.#id, offset);
-    const bytes =
-      this.#machine.recentVerdict(offset) ?? (await this.#options.store.getMany([key]))[0];
-    return bytes === undefined ? 0 : droppedIn(decodeVerdict(bytes), rowFrom, rowTo);
-  }
-}
-
-function droppedIn(verdict: Verdict, rowFrom: number, rowTo: number): number {
-  let dropped = 0;
-  for (let row = rowFrom; row < Math.min(rowTo, verdict.rows); row++) {
-    if (verdict.isDropped(row)) dropped++;
-  }
-  return dropped;
 }

@@ -23,7 +23,6 @@ import type { KeyRange, StateOp } from '../../storage/state/state.ts';
 import { DeadLetters, type Trim } from './dead-letters.ts';
 import { Dedup, type DedupBounds, type DedupWindow } from './dedup.ts';
 import { Ledger, type LedgerLine } from './ledger.ts';
-import { rowAsJson } from './poison.ts';
 import { Producers } from './producers.ts';
 import type { CollectRequest, PartialsReply, PartialsRequest } from './protocol.ts';
 import {
@@ -33,6 +32,7 @@ import {
   Rollups,
   type RowMerge,
 } from './rollups.ts';
+import { rowAsJson } from './row-as-json.ts';
 import { encodePartitionState, isRollupsControl, type PartitionSnapshot } from './snapshot.ts';
 
 export interface MachineOptions {

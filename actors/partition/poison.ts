@@ -2,8 +2,51 @@
  * Finds the events that a machine cannot apply. Trials run on machines of their own, restored from the last commit
  * and thrown away: no crash of a trial leaves a trace.
  */
-import type { Block } from '../../src/model/block.ts';
-import { BOOLEAN, COLUMN_KIND } from '../../src/model/columns.ts';
+import { headOf } from '../../src/model/block.ts';
+import type { Logger } from '../../src/model/logger.ts';
+import type { LoggedBlock } from '../../storage/log/log.ts';
+import type { StateReader } from '../../storage/state/state.ts';
+import { type LeftOut, type MachineOptions, PartitionMachine } from './machine.ts';
+import { loadSnapshot } from './snapshot.ts';
+
+export interface TrialOptions {
+  readonly machine: MachineOptions;
+  readonly store: StateReader;
+  readonly log: Logger;
+}
+
+/**
+ * What to leave out of a block so that a machine which was just committed can apply it; undefined if it cannot even
+ * without any row.
+ */
+export async function withoutPoison(
+  { machine: options, store, log }: TrialOptions,
+  block: LoggedBlock,
+): Promise<LeftOut | undefined> {
+  const { partition } = options;
+  const committed = await loadSnapshot(store, partition);
+  // Duplicates are never folded, so trials need not know them.
+  const snapshot = { ...committed, generations: [], producers: [] };
+  const holds = (rows: Uint8Array): boolean => {
+    try {
+      const trial = new PartitionMachine(options, snapshot);
+      trial.apply(block, { rows });
+      trial.takeCommit();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const at = { partition, offset: block.offset, rows: headOf(block.bytes).rows };
+  const poison = findPoison(at.rows, holds);
+  if (poison === undefined) {
+    log.error(at, 'a block could not be applied and was passed over');
+    return undefined;
+  }
+  const events = poison.reduce((sum, row) => sum + row, 0);
+  log.error({ ...at, events }, 'events that could not be applied were put among the dead letters');
+  return { rows: poison, reason: 'applying this event crashed its partition repeatedly' };
+}
 
 /** Trials for one block: enough for some twenty poison rows among 65,536, seconds of work. */
 const TRIALS_MAX = 400;
@@ -38,34 +81,4 @@ export function findPoison(
   if (rows > 0 && !holds(new Uint8Array(rows))) search(0, rows);
   if (holds(poison)) return poison;
   return holds(all) ? all : undefined;
-}
-
-const decoder = new TextDecoder();
-
-/** An event as a person would write it, from its columns. For dead letters: slow, and never throws. */
-export function rowAsJson(block: Block, row: number): string {
-  const event: Record<string, unknown> = {};
-  for (const column of block.columns) {
-    try {
-      if (column.kind === COLUMN_KIND.string) {
-        const codes = new Uint32Array(block.rows);
-        block.readCodes(column, codes);
-        const code = codes[row] as number;
-        const { offsets, bytes } = block.entries(column);
-        if (code !== 0) {
-          event[column.name] = decoder.decode(bytes.subarray(offsets[code - 1], offsets[code]));
-        }
-      } else if (column.kind === COLUMN_KIND.number) {
-        const values = new Float64Array(block.rows);
-        block.readNumbers(column, values);
-        if (!Number.isNaN(values[row])) event[column.name] = values[row];
-      } else {
-        const value = block.booleans(column)[row];
-        if (value !== BOOLEAN.absent) event[column.name] = value === BOOLEAN.true;
-      }
-    } catch {
-      event[column.name] = '(unreadable)';
-    }
-  }
-  return JSON.stringify(event);
 }

@@ -119,6 +119,9 @@ export type PartitionCommand =
   /** Every block of the partition before it has been sent: nothing is missing, though none of its blocks moved it there. */
   | { readonly type: 'readTo'; readonly offset: number }
   | { readonly type: 'commit' }
+  | PartitionQuestion;
+
+export type PartitionQuestion =
   | {
       readonly type: 'collect';
       readonly request: CollectRequest;

@@ -1,7 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { findPoison, rowAsJson } from '../../../actors/partition/poison.ts';
-import { eventBlock } from '../../aggregate/event-blocks.ts';
+import { findPoison } from '../../../actors/partition/poison.ts';
 
 test('exactly the poison rows are found, wherever they lie', (t) => {
   fc.assert(
@@ -36,10 +35,4 @@ test('a block full of poison ends in a bounded number of trials', (t) => {
   });
   t.true(trials < 1_000, `${trials} trials`);
   t.true(found?.every((out) => out !== 0));
-});
-
-test('an event is shown with all of its fields', (t) => {
-  const event = { type: 'view', id: 'x', ts: 5, n: 1.5, ok: false, none: null };
-  const block = eventBlock([{ type: 'a', none: 'there' }, event], { arrivalMs: 0 });
-  t.deepEqual(JSON.parse(rowAsJson(block, 1)), { type: 'view', id: 'x', ts: 5, n: 1.5, ok: false });
 });
