@@ -103,10 +103,16 @@ function defaultFile(cwd: string): string | undefined {
 function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: string): Settings {
   const absolute = (path: Path, value: string) =>
     resolve(sourceOf(sources, path)?.folder ?? cwd, value);
-  const { tls, dataDir, alarms } = settings;
+  const { tls, dataDir, alarms, archive } = settings;
   return {
     ...settings,
     dataDir: absolute(['dataDir'], dataDir),
+    archive: {
+      ...archive,
+      ...(archive.local && {
+        local: { dir: absolute(['archive', 'local', 'dir'], archive.local.dir) },
+      }),
+    },
     alarms: {
       ...alarms,
       receivers: alarms.receivers.map((receiver, i) =>

@@ -14,6 +14,7 @@ import {
 } from '../model/rollup.ts';
 import { bytes, DAY_MS, durationMs } from '../model/units.ts';
 import { alarms } from './alarms.ts';
+import { archive } from './archive.ts';
 import {
   duration,
   integer,
@@ -202,6 +203,8 @@ export const schema = group({
   journal: journal.prefault({}),
   commit: commit.prefault({}),
   dedup: dedup.prefault({}),
+  /** Events as Parquet files, for good. What they look like is in docs/segments.md. */
+  archive: archive.prefault({}),
   deadLetters: deadLetters.prefault({}),
   rollups: list(rollup, 64).default([]),
   /** Rules, and who is told. What they mean is in docs/alarms.md. */

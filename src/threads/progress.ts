@@ -1,12 +1,12 @@
 /**
  * How far the partitions are, in memory that all threads see: created once by the main thread. Whoever waits for
  * a partition (read your own writes, `ack=applied`, live queries) waits here instead of asking. Layout: ticks
- * (i32), 4 unused bytes, then per partition committed offset and needed offset (f64 each).
+ * (i32), 4 unused bytes, then per partition committed offset, needed offset and archived offset (f64 each).
  */
 import type { JournalShared } from '../../storage/log/journal-shared.ts';
 
 const HEAD_BYTES = 8;
-const PARTITION_BYTES = 16;
+const PARTITION_BYTES = 24;
 
 export interface Progress {
   readonly buffer: SharedArrayBuffer;
@@ -19,10 +19,15 @@ export interface Progress {
    * the partition has loaded its state.
    */
   readonly needed: Float64Array;
+  /** Per partition: the archive has the log before this offset. Infinite without an archive; with one, 0 until it is known. */
+  readonly archived: Float64Array;
 }
 
-export const createProgress = (partitions: number): Progress =>
-  attachProgress(new SharedArrayBuffer(HEAD_BYTES + partitions * PARTITION_BYTES));
+export function createProgress(partitions: number): Progress {
+  const progress = attachProgress(new SharedArrayBuffer(HEAD_BYTES + partitions * PARTITION_BYTES));
+  progress.archived.fill(Number.POSITIVE_INFINITY);
+  return progress;
+}
 
 /** The same memory seen from another thread. */
 export function attachProgress(buffer: SharedArrayBuffer): Progress {
@@ -32,6 +37,7 @@ export function attachProgress(buffer: SharedArrayBuffer): Progress {
     ticks: new Int32Array(buffer, 0, 1),
     committed: new Float64Array(buffer, HEAD_BYTES, partitions),
     needed: new Float64Array(buffer, HEAD_BYTES + partitions * 8, partitions),
+    archived: new Float64Array(buffer, HEAD_BYTES + partitions * 16, partitions),
   };
 }
 
@@ -57,5 +63,6 @@ export async function progressMovedFrom(progress: Progress, ticks: number): Prom
   if (wait.async) await wait.value;
 }
 
-/** The oldest offset that any partition may still have to read: the log may be deleted before it. */
-export const neededFrom = (progress: Progress): number => Math.min(...progress.needed);
+/** The oldest offset that a partition or the archive may still have to read: the log may be deleted before it. */
+export const neededFrom = ({ needed, archived }: Progress): number =>
+  Math.min(...needed, ...archived);

@@ -132,6 +132,21 @@ export async function readJournalHeader(
   };
 }
 
+/** Names the journal in `dir` for good, in hex. Rejects as `readJournalHeader`, or with `log_io` if there is none. */
+export async function readJournalId(disk: Disk, dir: string): Promise<string> {
+  // The newest, which nobody deletes meanwhile.
+  const base = (await listJournal(dir)).at(-1);
+  if (base === undefined) throw new AppError('log_io', 'there is no journal', { path: dir });
+  const path = journalPath(dir, base);
+  const fd = await disk.open(path, 'r');
+  try {
+    const { journalId } = await readJournalHeader(disk, fd, path, base);
+    return Buffer.from(journalId).toString('hex');
+  } finally {
+    await disk.close(fd);
+  }
+}
+
 /** Reads what there is of `wanted` bytes before `limit` (a file position). Fresh memory, whose views stay valid. */
 export const readHead = (
   disk: Disk,
