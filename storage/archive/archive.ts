@@ -20,7 +20,10 @@ export interface ArchiveEntry {
  * `archive_denied` (this user may not) or `archive_io` (anything else, with what the archive said).
  */
 export interface Archive {
-  /** What other programs open: `file:///…`, `hdfs://…` or `s3://…`, without a slash at its end. */
+  /**
+   * What other programs open: `file:///…`, `hdfs://…` or `s3://…`, without a slash at its end. Nothing in it is
+   * percent-encoded: Hadoop's programs and DuckDB take each sign as it is.
+   */
   readonly url: string;
   /** Stores a local file, in place of what was there; durable when it resolves. Half of it may be seen before. */
   put(path: string, localPath: string): Promise<void>;

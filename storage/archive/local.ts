@@ -6,7 +6,6 @@
  */
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { AppError } from '../../src/model/errors.ts';
 import { ARCHIVE_STATS_AT_ONCE } from '../limits.ts';
 import type { Archive, ArchiveEntry } from './archive.ts';
@@ -39,7 +38,7 @@ export async function openLocalArchive(dir: string): Promise<Archive> {
   }
 
   return {
-    url: pathToFileURL(root).href,
+    url: `file://${root}`,
 
     async put(path, localPath) {
       const to = at(path);
