@@ -1,0 +1,80 @@
+/**
+ * DuckDB within limits. Its native library (some 45 MB of memory) is loaded by whoever first opens it, never by a thread
+ * that only imports this.
+ */
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import { literal } from './segment-columns.ts';
+
+/** Sorting spills little more than the rows it holds, uncompressed: this is several cuts of a million rows. */
+const TEMP_BYTES_MAX = 8 * 1024 ** 3;
+
+export interface DuckOptions {
+  readonly threads: number;
+  /** Of its buffers; what it allocates beside them is some tens of MB. */
+  readonly memoryBytesMax: number;
+  /** Where it puts what does not fit: a folder of its own, which it makes. */
+  readonly tempDir: string;
+  readonly tempBytesMax?: number;
+  /** Files are read and written below these folders only. No network, no extensions but those that are built in. */
+  readonly folders: readonly string[];
+}
+
+export class Duck {
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+
+  constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.#instance = instance;
+    this.#connection = connection;
+  }
+
+  /** Another connection, which the caller disconnects: queries on two of them run side by side. */
+  connect(): Promise<DuckDBConnection> {
+    return this.#instance.connect();
+  }
+
+  /** For statements without many rows. One at a time: later ones wait. */
+  async rows(sql: string): Promise<Record<string, DuckDBValue>[]> {
+    return (await this.#connection.runAndReadAll(sql)).getRowObjects();
+  }
+
+  /** Stops what runs: it rejects. */
+  interrupt(): void {
+    this.#connection.interrupt();
+  }
+
+  /** Nothing may be running. */
+  close(): void {
+    this.#connection.disconnectSync();
+    this.#instance.closeSync();
+  }
+}
+
+/** An empty database in memory. */
+export async function openDuck(options: DuckOptions): Promise<Duck> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(options.threads),
+    memory_limit: bytes(options.memoryBytesMax),
+    temp_directory: options.tempDir,
+    max_temp_directory_size: bytes(options.tempBytesMax ?? TEMP_BYTES_MAX),
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    enable_external_file_cache: 'false',
+  });
+  try {
+    const connection = await instance.connect();
+    const folders = [options.tempDir, ...options.folders].map((folder) => literal(`${folder}/`));
+    await connection.run("SET GLOBAL TimeZone = 'UTC'");
+    await connection.run(`SET GLOBAL allowed_directories = [${folders.join(', ')}]`);
+    await connection.run('SET GLOBAL enable_external_access = false');
+    await connection.run('SET GLOBAL lock_configuration = true');
+    return new Duck(instance, connection);
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+const bytes = (count: number): string => `${Math.floor(count)}B`;
