@@ -110,11 +110,12 @@ async function startReceiver(t: ExecutionContext) {
   return { url: `http://127.0.0.1:${port}/path-that-is-secret`, bodies };
 }
 
+/** Nothing ends within its window but by hand. */
 const RULE = {
   name: 'errors',
   filter: [{ field: 'type', in: ['error'] }],
   groupBy: ['service'],
-  window: '2s',
+  window: '5m',
   every: '1s',
   lateness: '0s',
   above: { fire: 1, clear: 0 },
@@ -126,6 +127,18 @@ const PUT_RULE = `mutation ($rule: AlarmRuleInput!) {
 }`;
 const NO_SERVER_ALARMS = { server: { enabled: false } };
 
+const ERROR = { type: 'error', service: 'api' };
+
+/** Time may pass an event by on its way, and what is judged already is not judged again: so another follows. */
+async function sendUntil(told: Promise<unknown>, send: () => Promise<void>) {
+  let isTold = false;
+  const waiting = told.finally(() => {
+    isTold = true;
+  });
+  while (!isTold) await send();
+  await waiting;
+}
+
 test('an alarm from its rule to its webhook: put, fired, told, acknowledged, silenced, sent again', async (t) => {
   const receiver = await startReceiver(t);
   const webhook = {
@@ -136,20 +149,12 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
   const { ask, send, queryUrl } = await startTestServer(t, {
     alarms: { receivers: [{ name: 'pager', webhook }], ...NO_SERVER_ALARMS },
   });
-  const startMs = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
-  const event = (type: string, afterMs: number) => ({
-    type,
-    ts: startMs + afterMs,
-    service: 'api',
-  });
-  await send(event('view', 0));
-
   const put = await ask(PUT_RULE, '', { rule: RULE });
   t.deepEqual(put.data.putRule, {
     rule: {
       name: 'errors',
       declaredIn: 'mutation',
-      windowMs: 2_000,
+      windowMs: 300_000,
       condition: { above: { fire: 1, clear: 0 } },
     },
     problems: [],
@@ -167,8 +172,9 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
   });
   const next = async () => (await updates.next()).value?.data?.alarmChanged;
   t.deepEqual(await next(), { snapshot: true, total: 0, changes: [] });
-  await send(event('error', 2_000), event('error', 2_100), event('view', 4_000));
-  t.deepEqual(await next(), {
+  const firing = next();
+  await sendUntil(firing, () => send(ERROR, ERROR));
+  t.deepEqual(await firing, {
     snapshot: false,
     total: 0,
     changes: [{ rule: 'errors', group: ['api'], to: 'firing' }],
@@ -192,11 +198,9 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
   };
   const { id, attemptCount } = await delivered();
   t.is(attemptCount, 1);
-  t.like(JSON.parse(receiver.bodies[0] ?? ''), {
-    receiver: 'pager',
-    status: 'firing',
-    commonAnnotations: { summary: '2 errors of api' },
-  });
+  const body = JSON.parse(receiver.bodies[0] ?? '');
+  t.like(body, { receiver: 'pager', status: 'firing' });
+  t.regex(body.commonAnnotations.summary, /^\d+ errors of api$/);
   const shown = JSON.stringify(
     await ask(
       `{ delivery(id: "${id}") { state request { url headers { name value } body } } receivers { name target headers signed } }`,
@@ -251,16 +255,10 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
 
 test('over SSE: a snapshot of what fires, then what changes', async (t) => {
   const { ask, send, queryUrl } = await startTestServer(t, { alarms: NO_SERVER_ALARMS });
-  const startMs = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
-  const event = (type: string, service: string, afterMs: number) => ({
-    ...{ type, service },
-    ts: startMs + afterMs,
-  });
-  await send(event('view', 'api', 0));
   t.deepEqual((await ask(PUT_RULE, '', { rule: RULE })).data.putRule.problems, []);
-  await send(event('error', 'api', 2_000), event('error', 'api', 2_100));
-  await send(event('view', 'api', 4_000));
-  while ((await ask('{ alarms(states: [firing]) { total } }')).data.alarms.total === 0);
+  const alarmsFiring = async () =>
+    (await ask('{ alarms(states: [firing]) { total } }')).data.alarms.total;
+  while ((await alarmsFiring()) === 0) await send(ERROR, ERROR);
 
   const leave = new AbortController();
   t.teardown(() => leave.abort());
@@ -279,7 +277,7 @@ test('over SSE: a snapshot of what fires, then what changes', async (t) => {
     ...{ snapshot: true, total: 1, changes: [] },
     alarms: [{ state: 'firing' }],
   });
-  await send(event('view', 'api', 8_000));
+  await ask('mutation { removeRule(name: "errors") { done } }');
   t.deepEqual((await next())?.changes, [{ rule: 'errors', group: ['api'], to: 'ok' }]);
 });
 
@@ -402,6 +400,8 @@ test('readers read, admins change, and a tenant has its own', async (t) => {
     'forbidden',
   );
 
+  const { data } = await ask('{ alarmBoard { evaluations waitingDeliveries } }', 'sg_admin');
+  t.deepEqual(data.alarmBoard, { evaluations: 0, waitingDeliveries: 0 });
   const put = await ask(PUT_RULE, 'sg_admin', { rule: RULE });
   t.deepEqual(put.data.putRule.problems, []);
   const seen = async (secret: string) => {
@@ -411,10 +411,5 @@ test('readers read, admins change, and a tenant has its own', async (t) => {
   t.deepEqual(await seen('sg_reader'), { rules: ['errors'], receivers: 1 });
   const { rules, receivers } = await seen('sg_other');
   t.is(receivers, 0);
-  const alarmsOf = async (secret: string) => {
-    const { data } = await ask('{ alarmBoard { evaluations waitingDeliveries } }', secret);
-    return data.alarmBoard;
-  };
-  t.deepEqual(await alarmsOf('sg_admin'), { evaluations: 0, waitingDeliveries: 0 });
   t.true(rules.length >= 12 && rules.every((name) => name.startsWith('server-')));
 });
