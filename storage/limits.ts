@@ -1,5 +1,6 @@
 /** Every bound of the storage layer, with the reason for its value. Options may replace the defaults. */
 import { BLOCK_BYTES_MAX } from '../src/model/block-format.ts';
+import { DAY_MS } from '../src/model/units.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -65,3 +66,66 @@ export const STATE_PAGE_BYTES = 1 * MIB;
 
 /** Files of a local archive's folder that are looked at in one go: keeps the file calls' few threads busy, not flooded. */
 export const ARCHIVE_STATS_AT_ONCE = 64;
+
+/** Most that is read into memory as one: more than the largest file of the manifest. */
+export const ARCHIVE_READ_BYTES_MAX = 512 * MIB;
+
+/** A piece of a local file on its way to an archive. Larger ones are not faster, smaller ones are, per byte, more calls. */
+export const ARCHIVE_COPY_BYTES = 1 * MIB;
+
+/** Connections to one server of an archive; further requests wait for a free one. */
+export const ARCHIVE_CONNECTIONS_MAX = 16;
+
+/**
+ * Waits for a server of the archive. A connection takes three round trips with TLS; a DataNode says nothing while it syncs a
+ * block to a busy disk; the largest segments take some minutes on a slow line.
+ */
+export const ARCHIVE_TIMEOUTS = { connectMs: 5_000, idleMs: 60_000, wholeMs: 15 * 60_000 } as const;
+
+/** How long HDFS is asked again before it counts as out of reach: a failover of NameNodes or the start of a DataNode fits in. */
+export const HDFS_RETRY_MS = 30_000;
+
+/** Waits between those, doubling. */
+export const HDFS_BACKOFF_MS_MIN = 100;
+export const HDFS_BACKOFF_MS_MAX = 3_000;
+
+/** Most of an answer in JSON: a page of a list has 1,000 files at about 350 bytes unless `dfs.ls.limit` is raised. */
+export const HDFS_ANSWER_BYTES_MAX = 16 * MIB;
+
+/**
+ * Versions of the manifest from one checkpoint to the next: what whoever opens the archive reads one by one. Fewer write
+ * the whole sum more often (100,000 files are about 35 MB).
+ */
+export const MANIFEST_CHECKPOINT_VERSIONS = 64;
+
+/** Versions are kept so long behind the checkpoint that replaces them: for readers that lag, and for a person who asks what happened. */
+export const MANIFEST_KEPT_MS = DAY_MS;
+
+/** Files that one version adds, removes or tells to be deleted, each. A cut is bounded far below it by its staging files. */
+export const MANIFEST_VERSION_FILES_MAX = 10_000;
+
+/**
+ * Files in the archive, about 1 KB of memory each in every thread that holds the manifest. Compacted, a stream makes 24 a
+ * day: 57 years of it.
+ */
+export const MANIFEST_FILES_MAX = 500_000;
+
+/** A version of 10,000 files is about 7 MB; a text cannot be longer than 512 MiB in V8, and 500,000 files are about 200 MB. */
+export const MANIFEST_VERSION_BYTES_MAX = 64 * MIB;
+export const MANIFEST_CHECKPOINT_BYTES_MAX = 400 * MIB;
+
+/** Versions that whoever opens the archive asks for at a time: hides the round trips to a remote archive. */
+export const MANIFEST_READS_AT_ONCE = 8;
+
+/** Lost races for the next version before a claim gives up. Each means that somebody else is writing just now. */
+export const MANIFEST_CLAIMS_MAX = 16;
+
+/** Files that are put, moved or removed at once: fills the way to a remote archive, and takes little of a small machine. */
+export const ARCHIVE_TRANSFERS_AT_ONCE = 4;
+
+/** Waits between attempts to reach an archive: a blip costs little, an outage of hours no storm. Doubles in between. */
+export const ARCHIVE_RETRY_MS_MIN = 100;
+export const ARCHIVE_RETRY_MS_MAX = 10_000;
+
+/** A file that is not whole after that long has lost its writer. */
+export const ARCHIVE_TEMPORARY_KEPT_MS = DAY_MS;

@@ -68,6 +68,10 @@ export const FAULT = {
     retryable: false,
     meaning: 'the archive belongs to the log of another server',
   },
+  manifest_version: {
+    retryable: false,
+    meaning: 'the manifest was written in another format version',
+  },
   manifest_corrupt: { retryable: false, meaning: 'a version of the manifest cannot be read' },
   segment_failed: { retryable: true, meaning: 'a segment could not be written as Parquet' },
   decode_failed: { retryable: false, meaning: 'a bug: the decoder threw on a body' },

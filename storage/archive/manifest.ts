@@ -42,7 +42,7 @@ export interface ManifestOwner {
 
 export type ManifestChange = 'claim' | 'segments' | 'compaction' | 'erasure' | 'retention';
 
-/** One version, as it is stored. */
+/** One version, as it is stored. Files of all earlier versions are at their paths by the time it is created. */
 export interface ManifestVersion {
   readonly format: typeof MANIFEST_FORMAT;
   /** Counts from 1 without a gap. */
@@ -58,6 +58,8 @@ export interface ManifestVersion {
   readonly add: readonly SegmentFile[];
   /** Paths. The files are deleted some time later: readers may still hold an older version. */
   readonly remove: readonly string[];
+  /** Paths that earlier versions removed, and that have been deleted since. */
+  readonly deleted: readonly string[];
   /** Those that are new or have grown. */
   readonly schemas: readonly StreamSchema[];
 }
@@ -68,9 +70,22 @@ export interface Manifest {
   readonly epoch: number;
   /** Undefined while nobody has claimed the archive. */
   readonly owner: ManifestOwner | undefined;
+  /** Of the owner's log: empty again once another log's server has taken the archive over. */
   readonly positions: ReadonlyMap<number, number>;
   /** By path. */
   readonly files: ReadonlyMap<string, SegmentFile>;
+  /** Path of each removed file that may still be there, and when it was removed. */
+  readonly removed: ReadonlyMap<string, number>;
   /** By `tenant/stream`. */
   readonly schemas: ReadonlyMap<string, StreamSchema>;
 }
+
+export const EMPTY_MANIFEST: Manifest = {
+  version: 0,
+  epoch: 0,
+  owner: undefined,
+  positions: new Map(),
+  files: new Map(),
+  removed: new Map(),
+  schemas: new Map(),
+};

@@ -1,0 +1,163 @@
+/** Follows the manifest: the newest checkpoint, and the versions since. Writes nothing. */
+import { AppError, isFault } from '../../src/model/errors.ts';
+import type { Logger } from '../../src/model/logger.ts';
+import { MANIFEST_READS_AT_ONCE } from '../limits.ts';
+import type { Archive } from './archive.ts';
+import { EMPTY_MANIFEST, type Manifest, type ManifestVersion } from './manifest.ts';
+import { decodeCheckpoint, decodeVersion } from './manifest-codec.ts';
+import {
+  checkpointPath,
+  MANIFEST_FOLDER,
+  parseManifestName,
+  versionPath,
+} from './manifest-paths.ts';
+import { contradiction, ManifestSum } from './manifest-sum.ts';
+
+/** Loading that is overtaken by the removal of old versions is begun again; twice in a row means something else. */
+const LOADS_MAX = 3;
+
+export class ManifestReader {
+  readonly #archive: Archive;
+  readonly #log: Logger;
+  #manifest = EMPTY_MANIFEST;
+  #newest: ManifestVersion | undefined;
+  #checkpoint = 0;
+
+  constructor(archive: Archive, log: Logger) {
+    this.#archive = archive;
+    this.#log = log;
+  }
+
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  /** The version that the manifest ends with; undefined while there is none. */
+  get newest(): ManifestVersion | undefined {
+    return this.#newest;
+  }
+
+  /** Version of the newest checkpoint that `load` has seen, 0 if none. */
+  get checkpoint(): number {
+    return this.#checkpoint;
+  }
+
+  /**
+   * Reads everything anew. Files of the newest version may still be on their way to their paths; a reader that must find
+   * every file passes a version that has been followed by another, or of which its writer has said so.
+   *
+   * @param upTo the last version to read
+   */
+  async load(upTo = Number.POSITIVE_INFINITY): Promise<Manifest> {
+    for (let attempt = 1; ; attempt++) {
+      const { checkpoints, last } = await this.#list();
+      this.#checkpoint = checkpoints[0] ?? 0;
+      this.#manifest = await this.#readCheckpoint(checkpoints.filter((version) => version <= upTo));
+      this.#newest = undefined;
+      await this.#readOn(upTo, MANIFEST_READS_AT_ONCE);
+      const isWhole = this.#manifest.version >= Math.min(last, upTo) && (await this.isUpToDate());
+      if (isWhole) return this.#manifest;
+      if (attempt === LOADS_MAX) {
+        const missing = this.#manifest.version + Number(this.#manifest.version < last);
+        throw corrupt(versionPath(missing), 'expected a file, received nothing');
+      }
+    }
+  }
+
+  /** Reads what is new since the last time. */
+  async refresh(upTo = Number.POSITIVE_INFINITY): Promise<Manifest> {
+    if (this.#manifest.version >= upTo) return this.#manifest;
+    await this.#readOn(upTo, 1);
+    const isAll = this.#manifest.version === upTo || (await this.isUpToDate());
+    return isAll ? this.#manifest : this.load(upTo);
+  }
+
+  /** Takes over a version that this process has created, or read, as the next one. */
+  follow(version: ManifestVersion): void {
+    const sum = new ManifestSum(this.#manifest);
+    sum.add(version);
+    this.#manifest = sum.manifest;
+    this.#newest = version;
+  }
+
+  async readVersion(version: number): Promise<ManifestVersion | undefined> {
+    const path = versionPath(version);
+    const bytes = await this.#archive.read(path);
+    if (bytes === undefined) return undefined;
+    const found = decodeVersion(bytes, path);
+    if (found.version === version) return found;
+    throw corrupt(path, `expected version ${version}, received ${found.version}`);
+  }
+
+  /** Versions of all checkpoints, newest first, and of the last version that has a file of its own (0 if none has). */
+  async #list(): Promise<{ checkpoints: number[]; last: number }> {
+    const checkpoints: number[] = [];
+    let last = 0;
+    for (const { name } of await this.#archive.list(MANIFEST_FOLDER)) {
+      const parsed = parseManifestName(name);
+      if (parsed?.kind === 'checkpoint') checkpoints.unshift(parsed.version);
+      else if (parsed?.kind === 'version') last = parsed.version;
+    }
+    return { checkpoints, last };
+  }
+
+  /** The versions behind the second newest checkpoint are still there: so one that cannot be read does no harm. */
+  async #readCheckpoint([newest, second]: readonly number[]): Promise<Manifest> {
+    if (newest === undefined) return EMPTY_MANIFEST;
+    try {
+      return await this.#readOneCheckpoint(newest);
+    } catch (error) {
+      if (!isFault(error, 'manifest_corrupt')) throw error;
+      this.#log.error({ err: error }, 'the newest checkpoint of the manifest cannot be read');
+      return second === undefined ? EMPTY_MANIFEST : await this.#readOneCheckpoint(second);
+    }
+  }
+
+  async #readOneCheckpoint(version: number): Promise<Manifest> {
+    const path = checkpointPath(version);
+    const bytes = await this.#archive.read(path);
+    if (bytes === undefined) throw corrupt(path, 'expected a file, received nothing');
+    const manifest = decodeCheckpoint(bytes, path);
+    if (manifest.version === version) return manifest;
+    throw corrupt(path, `expected version ${version}, received ${manifest.version}`);
+  }
+
+  /** Until there is no version any more, or `upTo`. */
+  async #readOn(upTo: number, width: number): Promise<void> {
+    const sum = new ManifestSum(this.#manifest);
+    let end = upTo;
+    while (sum.manifest.version < end) {
+      const from = sum.manifest.version + 1;
+      const numbers = Array.from({ length: width }, (_, i) => from + i).filter((n) => n <= end);
+      const versions = await Promise.all(numbers.map((version) => this.readVersion(version)));
+      // One that was asked for at the same time and comes later may have been created since.
+      const missing = versions.indexOf(undefined);
+      if (missing >= 0) end = from + missing - 1;
+      for (const version of versions) {
+        if (version === undefined || version.version > end) break;
+        const wrong = contradiction(sum.manifest, version);
+        if (wrong !== undefined) throw corrupt(versionPath(version.version), wrong);
+        sum.add(version);
+        this.#newest = version;
+      }
+    }
+    this.#manifest = sum.manifest;
+  }
+
+  /**
+   * That the next version is not there may also mean that it was removed. Versions are removed in their order: as long as the
+   * newest one that is known is there, nothing behind it was.
+   */
+  async isUpToDate(): Promise<boolean> {
+    const { version } = this.#manifest;
+    if (version === 0) return (await this.#list()).checkpoints.length === 0;
+    const newest = await this.readVersion(version);
+    this.#newest ??= newest;
+    return newest !== undefined;
+  }
+}
+
+const corrupt = (path: string, wrong: string): AppError =>
+  new AppError('manifest_corrupt', `${path}: ${wrong}; restore it from a copy of the archive`, {
+    path,
+  });

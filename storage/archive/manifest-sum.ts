@@ -1,0 +1,162 @@
+/** The manifest as the sum of its versions. */
+import { ok as assert } from 'node:assert';
+import type { SchemaColumn, StreamSchema } from '../../src/model/stream-schema.ts';
+import type { Manifest, ManifestOwner, ManifestVersion, SegmentFile } from './manifest.ts';
+
+/** Throws an AssertionError if the version cannot follow: whoever reads versions asks `contradiction` before. */
+export const applyVersion = (manifest: Manifest, version: ManifestVersion): Manifest => {
+  const sum = new ManifestSum(manifest);
+  sum.add(version);
+  return sum.manifest;
+};
+
+/** Adds many versions up for the price of one copy. */
+export class ManifestSum {
+  #head: Pick<Manifest, 'version' | 'epoch' | 'owner'>;
+  readonly #positions: Map<number, number>;
+  readonly #files: Map<string, SegmentFile>;
+  readonly #removed: Map<string, number>;
+  readonly #schemas: Map<string, StreamSchema>;
+
+  constructor(manifest: Manifest) {
+    this.#head = manifest;
+    this.#positions = new Map(manifest.positions);
+    this.#files = new Map(manifest.files);
+    this.#removed = new Map(manifest.removed);
+    this.#schemas = new Map(manifest.schemas);
+  }
+
+  /** A view: it changes with the next `add`. */
+  get manifest(): Manifest {
+    const { version, epoch, owner } = this.#head;
+    return {
+      version,
+      epoch,
+      owner,
+      positions: this.#positions,
+      files: this.#files,
+      removed: this.#removed,
+      schemas: this.#schemas,
+    };
+  }
+
+  add(version: ManifestVersion): void {
+    const wrong = contradiction(this.manifest, version);
+    assert(
+      wrong === undefined,
+      `version ${version.version} of the manifest cannot follow: ${wrong}`,
+    );
+    if (version.owner.journal !== this.#head.owner?.journal) this.#positions.clear();
+    this.#head = { version: version.version, epoch: version.epoch, owner: version.owner };
+    for (const [partition, position] of Object.entries(version.positions)) {
+      this.#positions.set(Number(partition), position);
+    }
+    for (const path of version.remove) {
+      this.#files.delete(path);
+      this.#removed.set(path, version.atMs);
+    }
+    for (const path of version.deleted) this.#removed.delete(path);
+    for (const file of version.add) this.#files.set(file.path, file);
+    for (const schema of version.schemas) this.#schemas.set(streamKey(schema), schema);
+  }
+}
+
+/** Why `version` cannot follow; undefined if it can. */
+export function contradiction(manifest: Manifest, version: ManifestVersion): string | undefined {
+  const next = manifest.version + 1;
+  if (version.version !== next) return `expected version ${next}, received ${version.version}`;
+  return version.change === 'claim'
+    ? claimContradiction(manifest, version)
+    : (writerContradiction(manifest, version) ??
+        positionContradiction(manifest, version) ??
+        schemaContradiction(manifest, version) ??
+        fileContradiction(manifest, version));
+}
+
+function claimContradiction(manifest: Manifest, claim: ManifestVersion): string | undefined {
+  const epoch = manifest.epoch + 1;
+  if (claim.epoch !== epoch) return `expected a claim of epoch ${epoch}, received ${claim.epoch}`;
+  const { positions, add, remove, deleted, schemas } = claim;
+  const isEmpty = [Object.keys(positions), add, remove, deleted, schemas].every(
+    (part) => part.length === 0,
+  );
+  return isEmpty ? undefined : 'expected a claim that changes only the owner';
+}
+
+function writerContradiction(manifest: Manifest, version: ManifestVersion): string | undefined {
+  if (version.epoch !== manifest.epoch) {
+    return `expected epoch ${manifest.epoch}, received ${version.epoch}`;
+  }
+  if (manifest.owner !== undefined && isSameOwner(manifest.owner, version.owner)) return undefined;
+  return 'expected the owner that has claimed the archive';
+}
+
+function positionContradiction(manifest: Manifest, version: ManifestVersion): string | undefined {
+  const from = (partition: number) => manifest.positions.get(partition) ?? 0;
+  for (const [partition, position] of Object.entries(version.positions)) {
+    const before = from(Number(partition));
+    if (position <= before && (position < before || manifest.positions.has(Number(partition)))) {
+      return `expected partition ${partition} behind ${before}, received ${position}`;
+    }
+  }
+  if (version.change !== 'segments') return undefined;
+  for (const { path, partition, ...range } of version.add) {
+    if (partition === undefined) return `expected a partition of ${path}`;
+    const to = version.positions[partition] ?? from(partition);
+    const isBetween = range.from >= from(partition) && range.from < range.to && range.to <= to;
+    if (!isBetween) {
+      return `expected ${path} between ${from(partition)} and ${to}, received ${range.from} to ${range.to}`;
+    }
+  }
+  return undefined;
+}
+
+function schemaContradiction({ schemas }: Manifest, version: ManifestVersion): string | undefined {
+  const keys = version.schemas.map(streamKey);
+  if (new Set(keys).size < keys.length) return 'expected one schema of a stream';
+  for (const schema of version.schemas) {
+    const before = schemas.get(streamKey(schema));
+    if (before === undefined) continue;
+    const isKept =
+      schema.version > before.version &&
+      before.columns.every((column, i) => isSameColumn(column, schema.columns[i]));
+    if (!isKept) return `expected the schema of ${streamKey(schema)} to grow`;
+  }
+  for (const file of version.add) {
+    const key = streamKey(file);
+    const newest = version.schemas.find((schema) => streamKey(schema) === key) ?? schemas.get(key);
+    if (file.schema > (newest?.version ?? 0)) {
+      return `expected schema ${file.schema} of ${key}, that of ${file.path}, to be known`;
+    }
+  }
+  return undefined;
+}
+
+function fileContradiction(manifest: Manifest, version: ManifestVersion): string | undefined {
+  const added = new Set(version.add.map(({ path }) => path));
+  if (added.size < version.add.length) return 'expected to add each path once';
+  for (const path of added) {
+    if (manifest.files.has(path)) return `expected a new path, received ${path}`;
+    // It would be deleted together with the file that had the name before.
+    if (manifest.removed.has(path)) return `expected a path other than the removed ${path}`;
+  }
+  if (new Set(version.remove).size < version.remove.length) {
+    return 'expected to remove each path once';
+  }
+  const missing = version.remove.find((path) => !manifest.files.has(path));
+  if (missing !== undefined) return `expected to remove what is there, received ${missing}`;
+  if (new Set(version.deleted).size < version.deleted.length) {
+    return 'expected to delete each path once';
+  }
+  const kept = version.deleted.find((path) => !manifest.removed.has(path));
+  return kept === undefined ? undefined : `expected to delete what is removed, received ${kept}`;
+}
+
+export const streamKey = ({ tenant, stream }: { tenant: string; stream: string }): string =>
+  `${tenant}/${stream}`;
+
+const isSameOwner = (a: ManifestOwner, b: ManifestOwner): boolean =>
+  a.journal === b.journal && a.host === b.host && a.pid === b.pid;
+
+const isSameColumn = (a: SchemaColumn, b: SchemaColumn | undefined): boolean =>
+  a.name === b?.name && a.field === b.field && a.kind === b.kind;

@@ -1,0 +1,184 @@
+/**
+ * Brings segments into the archive, so that a file which a reader of directories can see is always a committed one:
+ *
+ * 1. the files are put into the temporary folder, under names that the next version's number gives;
+ * 2. the version is created: from here on they are committed;
+ * 3. they are moved to their paths.
+ *
+ * A crash before 2 leaves files that nobody asks for, one after it a version whose moves are made by whoever claims the
+ * archive next. Nothing is remembered outside of the archive.
+ */
+import { ok as assert } from 'node:assert';
+import type { Clock } from '../../src/model/clock.ts';
+import type { Logger } from '../../src/model/logger.ts';
+import type { StreamSchema } from '../../src/model/stream-schema.ts';
+import {
+  ARCHIVE_TEMPORARY_KEPT_MS,
+  ARCHIVE_TRANSFERS_AT_ONCE,
+  MANIFEST_VERSION_FILES_MAX,
+} from '../limits.ts';
+import type { Archive } from './archive.ts';
+import { atOnce } from './at-once.ts';
+import type {
+  Manifest,
+  ManifestChange,
+  ManifestOwner,
+  ManifestVersion,
+  SegmentFile,
+} from './manifest.ts';
+import { epochOfStaged, stagedPath } from './manifest-paths.ts';
+import { type ManifestCommit, ManifestStore, type ManifestStoreOptions } from './manifest-store.ts';
+import { TEMPORARY_FOLDER } from './paths.ts';
+import { type Patience, patientArchive } from './patient-archive.ts';
+
+export interface SegmentCommitterOptions extends Patience, ManifestStoreOptions {
+  readonly owner: ManifestOwner;
+  /** See `Claim`. */
+  readonly takeOver?: boolean | undefined;
+}
+
+/** A file on this machine, and what it will be in the archive. */
+export interface NewSegment {
+  readonly file: SegmentFile;
+  readonly localPath: string;
+}
+
+export interface SegmentCommit {
+  /** Per partition, everything before is in the archive with this commit. Those that did not move are passed over. */
+  readonly positions: ReadonlyMap<number, number>;
+  readonly files: readonly NewSegment[];
+  /** Those that are new or have grown. */
+  readonly schemas: readonly StreamSchema[];
+}
+
+export interface SegmentReplacement {
+  readonly change: Exclude<ManifestChange, 'claim' | 'segments'>;
+  readonly add: readonly NewSegment[];
+  /** Paths. */
+  readonly remove: readonly string[];
+}
+
+/**
+ * Owned by whoever archives: one commit at a time. While the archive is unavailable a call waits, until `signal` ends its
+ * patience. After a call that rejected the committer takes nothing more: what it was about may be in the archive or not, and
+ * one that is opened anew finds out. But not after `archive_fenced`: then another server owns the archive.
+ */
+export class SegmentCommitter {
+  readonly #archive: Archive;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #store: ManifestStore;
+  #manifest: Manifest;
+  /** Removed files that have been deleted since the newest version, which the next one tells. */
+  readonly #deleted = new Set<string>();
+  #isReady = true;
+
+  /** Claims the archive, finishes what the last owner has begun, and takes away what it has left. Rejects as `ManifestStore.claim`. */
+  static async open(options: SegmentCommitterOptions): Promise<SegmentCommitter> {
+    const { owner, takeOver } = options;
+    const archive = patientArchive(options.archive, options);
+    const store = new ManifestStore({ ...options, archive });
+    await store.claim({ owner, takeOver, settle: (version) => settle(archive, version) });
+    const committer = new SegmentCommitter(archive, store, options);
+    await committer.sweep();
+    await store.tidy();
+    return committer;
+  }
+
+  private constructor(archive: Archive, store: ManifestStore, options: SegmentCommitterOptions) {
+    this.#archive = archive;
+    this.#store = store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#manifest = store.manifest;
+  }
+
+  /** As of the newest version of this committer whose files are all at their paths. */
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  async commit({ positions, files, schemas }: SegmentCommit): Promise<void> {
+    const before = this.#manifest.positions;
+    const moved = [...positions].filter(([partition, to]) => to !== before.get(partition));
+    await this.#commit(files, {
+      change: 'segments',
+      positions: Object.fromEntries(moved),
+      remove: [],
+      schemas,
+    });
+  }
+
+  /** Puts files in the place of others, or of nothing. Those that are removed can be read until `removeExpired`. */
+  async replace({ change, add, remove }: SegmentReplacement): Promise<void> {
+    await this.#commit(add, { change, positions: {}, remove, schemas: [] });
+  }
+
+  /**
+   * Deletes files that were removed at least `graceMs` ago. Answers how many; a later version tells of them. May be cut
+   * off, and repeated, at any time.
+   */
+  async removeExpired(graceMs: number): Promise<number> {
+    assert(this.#isReady, ONE_AT_A_TIME);
+    const { removed } = this.#manifest;
+    const endMs = this.#clock.now() - graceMs;
+    const room = MANIFEST_VERSION_FILES_MAX - this.#deleted.size;
+    const expired = [...removed]
+      .filter(([path, removedMs]) => removedMs <= endMs && !this.#deleted.has(path))
+      .slice(0, room);
+    await atOnce(expired, ARCHIVE_TRANSFERS_AT_ONCE, async ([path]) => {
+      await this.#archive.remove(path);
+      this.#deleted.add(path);
+    });
+    return expired.length;
+  }
+
+  /**
+   * Takes away what writers have left that came to nothing: files of earlier epochs, whose versions are settled or can
+   * not be created any more, and unknown ones of long ago. Files of later epochs belong to who has fenced this server.
+   */
+  async sweep(): Promise<number> {
+    const oldMs = this.#clock.now() - ARCHIVE_TEMPORARY_KEPT_MS;
+    const left = (await this.#archive.list(TEMPORARY_FOLDER)).filter(
+      ({ name, isFolder, modifiedMs }) => {
+        const epoch = epochOfStaged(name);
+        if (epoch !== undefined) return epoch < this.#manifest.epoch;
+        return !isFolder && modifiedMs > 0 && modifiedMs <= oldMs;
+      },
+    );
+    await atOnce(left, ARCHIVE_TRANSFERS_AT_ONCE, ({ name }) =>
+      this.#archive.remove(`${TEMPORARY_FOLDER}/${name}`),
+    );
+    if (left.length > 0) {
+      this.#log.info({ files: left.length }, 'unfinished files were taken out of the archive');
+    }
+    return left.length;
+  }
+
+  async #commit(
+    files: readonly NewSegment[],
+    change: Omit<ManifestCommit, 'add' | 'deleted'>,
+  ): Promise<void> {
+    assert(this.#isReady, ONE_AT_A_TIME);
+    this.#isReady = false;
+    const { next } = this.#store;
+    await atOnce(files.entries(), ARCHIVE_TRANSFERS_AT_ONCE, ([index, { localPath }]) =>
+      this.#archive.put(stagedPath(next, index), localPath),
+    );
+    const deleted = [...this.#deleted];
+    const add = files.map(({ file }) => file);
+    const version = await this.#store.commit({ ...change, add, deleted });
+    this.#deleted.clear();
+    await settle(this.#archive, version);
+    this.#manifest = this.#store.manifest;
+    await this.#store.tidy();
+    this.#isReady = true;
+  }
+}
+
+const ONE_AT_A_TIME = 'one call at a time, and no commit after one that has failed';
+
+const settle = (archive: Archive, version: ManifestVersion): Promise<void> =>
+  atOnce(version.add.entries(), ARCHIVE_TRANSFERS_AT_ONCE, ([index, { path }]) =>
+    archive.move(stagedPath(version, index), path),
+  );
