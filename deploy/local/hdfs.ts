@@ -6,7 +6,7 @@ import { jarsOf } from './jars.ts';
 import { type JavaProgram, runJava } from './java.ts';
 import { Part } from './part.ts';
 import { HOST, portsOf } from './ports.ts';
-import { answers, readBean } from './probes.ts';
+import { answers, readBean, statusOf } from './probes.ts';
 import { folderOf, type Service, type ServiceOptions, started, stopAll } from './service.ts';
 
 export interface Hdfs extends Service {
@@ -14,7 +14,7 @@ export interface Hdfs extends Service {
   readonly webHdfsUrl: string;
   /** Such as `hdfs://127.0.0.1:29000`. */
   readonly rpcUrl: string;
-  /** Ready when it answers and, if a DataNode runs, has left safe mode. */
+  /** Ready when it answers and, if a DataNode runs, files can be read through that. */
   readonly namenode: Part;
   /** Ready when it has registered with the NameNode and takes data. */
   readonly datanode: Part;
@@ -69,8 +69,9 @@ export async function openHdfs(options: ServiceOptions): Promise<Hdfs> {
     program: () => program(NAMENODE),
     isReady: async () => {
       const { Safemode } = await readBean(webHdfsUrl, 'Hadoop:service=NameNode,name=NameNodeInfo');
-      // It stays in safe mode without a DataNode, and is as ready as it can be.
-      return Safemode === '' || (Safemode !== undefined && datanode.pid === undefined);
+      // Without a DataNode it stays in safe mode, and is as ready as it can be.
+      if (datanode.pid === undefined) return Safemode !== undefined;
+      return Safemode === '' && (await readsThrough(ports));
     },
   });
   const datanode: Part = new Part({
@@ -105,6 +106,21 @@ export async function openHdfs(options: ServiceOptions): Promise<Hdfs> {
     },
     stop: () => stopAll([namenode, datanode]),
   };
+}
+
+/**
+ * Whether the DataNode, which is the client of WebHDFS, gets an answer of the NameNode. The first question after a kill of
+ * the NameNode meets the old connection and fails, so it had better be this one.
+ */
+async function readsThrough({
+  dataHttp,
+  rpc,
+}: {
+  dataHttp: number;
+  rpc: number;
+}): Promise<boolean> {
+  const query = `op=OPEN&offset=0&user.name=${HDFS_USER}&namenoderpcaddress=${HOST}:${rpc}`;
+  return (await statusOf(`http://${HOST}:${dataHttp}/webhdfs/v1/.not-there?${query}`)) === 404;
 }
 
 /**

@@ -45,7 +45,12 @@ export async function openHive(options: HiveOptions): Promise<Hive> {
   const tmp = join(data, 'tmp');
   mkdirSync(tmp, { recursive: true });
   const templates = ['core-site.xml', 'mapred-site.xml', 'hive-site.xml', 'log4j2.properties'];
-  writeSettings('hive', templates, conf, { port, data, fs: hdfs.rpcUrl });
+  writeSettings('hive', templates, conf, {
+    port,
+    data,
+    fs: hdfs.rpcUrl,
+    user: HDFS_USER,
+  });
   const logging = `file:${join(conf, 'log4j2.properties')}`;
 
   const server = new Part({

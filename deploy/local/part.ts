@@ -66,16 +66,17 @@ export class Part {
 
   /** Resolves when it is ready, at once if it is already. Rejects with the end of its log. */
   async start(): Promise<void> {
-    if (this.pid === undefined) await this.#spawn();
+    // A process that has just been spawned has no arguments for a moment: its own end is what counts for it.
+    const hasEnded = this.pid === undefined ? await this.#spawn() : () => this.pid === undefined;
     const deadline = performance.now() + READY_MS_MAX;
     while (!(await this.#options.isReady())) {
-      if (this.pid === undefined) throw this.#failure('ended at its start');
+      if (hasEnded()) throw this.#failure('ended at its start');
       if (performance.now() > deadline)
         throw this.#failure(`is not ready after ${READY_MS_MAX} ms`);
       await sleep(POLL_MS);
     }
     // Something else may answer on its port.
-    if (this.pid === undefined) throw this.#failure('ended at its start');
+    if (hasEnded()) throw this.#failure('ended at its start');
   }
 
   /** SIGTERM; SIGKILL if that does not help. Resolves when it is gone. */
@@ -89,7 +90,8 @@ export class Part {
     if (!gone) throw new Error(`${this.name}, process ${this.pid}, survives SIGKILL`);
   }
 
-  async #spawn(): Promise<void> {
+  /** Returns whether it has ended since. */
+  async #spawn(): Promise<() => boolean> {
     const { folder, program, env, outlivesUs } = this.#options;
     const [java, args] = [findJava(), javaArgs(await program(), folder)];
     mkdirSync(folder, { recursive: true });
@@ -108,6 +110,7 @@ export class Part {
     closeSync(log);
     await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
     child.unref();
+    return () => child.exitCode !== null || child.signalCode !== null;
   }
 
   async #end(signal: NodeJS.Signals, msMax: number): Promise<boolean> {

@@ -10,6 +10,17 @@ export async function answers(port: number): Promise<boolean> {
   return await withSocket(port, async () => true);
 }
 
+/** Of the answer to a GET; undefined if there is none. */
+export async function statusOf(url: string): Promise<number | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The attributes of a bean of a Hadoop server; none if it does not answer. */
 export async function readBean(url: string, bean: string): Promise<Record<string, unknown>> {
   try {
