@@ -22,16 +22,11 @@ import { encodeLedger, encodeVerdict, type Verdict } from '../../storage/state/r
 import type { KeyRange, StateOp } from '../../storage/state/state.ts';
 import { DeadLetters, type Trim } from './dead-letters.ts';
 import { Dedup, type DedupBounds, type DedupWindow } from './dedup.ts';
+import type { Definitions } from './definitions.ts';
 import { Ledger, type LedgerLine } from './ledger.ts';
 import { Producers } from './producers.ts';
 import type { CollectRequest, PartialsReply, PartialsRequest } from './protocol.ts';
-import {
-  type Collection,
-  type Definitions,
-  type RollupContent,
-  Rollups,
-  type RowMerge,
-} from './rollups.ts';
+import { type Collection, type RollupContent, Rollups, type RowMerge } from './rollups.ts';
 import { rowAsJson } from './row-as-json.ts';
 import { encodePartitionState, isRollupsControl, type PartitionSnapshot } from './snapshot.ts';
 

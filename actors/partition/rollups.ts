@@ -1,4 +1,4 @@
-/** The rollups of a partition: which definitions hold, and one state per tenant and definition. Pure. */
+/** The rollups of a partition: a state for each tenant and definition, fed, committed and asked together. Pure. */
 
 import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { mergeRows } from '../../src/aggregate/bucket-row.ts';
@@ -7,7 +7,7 @@ import { type FoldCounts, RollupState, type StoredRow } from '../../src/aggregat
 import type { OverflowReport } from '../../src/aggregate/series-index.ts';
 import { bucketOf, closedTo, expiredBeforeMs, tierOf } from '../../src/aggregate/tiers.ts';
 import { AppError } from '../../src/model/errors.ts';
-import { identityOf, type RollupDefinition, type RollupsControl } from '../../src/model/rollup.ts';
+import type { RollupDefinition, RollupsControl } from '../../src/model/rollup.ts';
 import {
   liveRollupKey,
   rollupRange,
@@ -18,6 +18,7 @@ import {
 } from '../../storage/state/keys.ts';
 import { encodeSeriesLabels } from '../../storage/state/rows.ts';
 import type { KeyRange, StateOp } from '../../storage/state/state.ts';
+import { DeclaredRollups, type Definitions } from './definitions.ts';
 import { closedPart, ReplyRoom } from './partials.ts';
 import type {
   CollectRequest,
@@ -27,32 +28,6 @@ import type {
   RollupRow,
   SeriesLabels,
 } from './protocol.ts';
-
-/**
- * The definitions in effect, as a commit stores them. A rollup whose lateness was raised would take closed buckets for
- * open again, of which finer rows may be gone. So its own watermark is held where they stay closed, until the partition's
- * has come there.
- */
-export interface Definitions extends RollupsControl {
-  readonly heldMs?: Readonly<Record<string, number>>;
-  /** Of each frozen rollup. */
-  readonly began?: Readonly<Record<string, Beginning>>;
-}
-
-/** Where in the log a rollup was declared as it is now: what came before is not in it. */
-interface Beginning {
-  /** Of the control block. */
-  readonly version: number;
-  /** The watermark there; before the first event, the time. */
-  readonly atMs: number;
-}
-
-/** The watermark of a rollup when the partition's is `watermarkMs`. */
-export const rollupWatermark = (
-  definitions: Definitions | undefined,
-  rollup: string,
-  watermarkMs: number,
-): number => Math.max(watermarkMs, definitions?.heldMs?.[rollup] ?? Number.NEGATIVE_INFINITY);
 
 /** What is stored of one tenant's rollup: all series, and the rows that open buckets need. */
 export interface RollupContent {
@@ -80,11 +55,6 @@ export interface Collection {
   readonly rows: readonly RollupRow[];
   readonly deltas: readonly RollupRow[];
   readonly series: readonly SeriesLabels[];
-}
-
-interface Declared {
-  readonly definition: RollupDefinition;
-  readonly identity: string;
 }
 
 interface LiveRollup {
@@ -117,12 +87,7 @@ const NO_COUNTS: FoldCounts = { clamped: 0, expired: 0, filtered: 0, late: 0 };
 
 export class Rollups {
   readonly #partition: number;
-  #definitions: Definitions | undefined;
-  #byName = new Map<string, Declared>();
-  #byStream = new Map<string, RollupDefinition[]>();
-  /** By stream, then tenant: as far as it was asked for. Only streams that some rollup is of. */
-  #ofTenant = new Map<string, Map<string, readonly RollupDefinition[]>>();
-  #hasFrozen = false;
+  #declared: DeclaredRollups;
   /** By rollup name, then tenant. */
   readonly #live = new Map<string, Map<string, LiveRollup>>();
   readonly #dropped: { tenant: string; rollup: string }[] = [];
@@ -131,12 +96,12 @@ export class Rollups {
 
   constructor(partition: number, definitions: Definitions | undefined) {
     this.#partition = partition;
-    this.#use(definitions);
+    this.#declared = new DeclaredRollups(definitions);
   }
 
   /** The definitions in effect; undefined before the first control block. */
   get definitions(): Definitions | undefined {
-    return this.#definitions;
+    return this.#declared.definitions;
   }
 
   get series(): number {
@@ -155,7 +120,7 @@ export class Rollups {
 
   /** True while some bucket waits for the watermark, or someone for the next tick of a frozen rollup, even an empty one. */
   get waiting(): boolean {
-    if (this.#hasFrozen) return true;
+    if (this.#declared.hasFrozen) return true;
     for (const { state } of this.#all()) if (state.waiting) return true;
     return false;
   }
@@ -165,7 +130,7 @@ export class Rollups {
     this.#live.clear();
     this.#toReload.clear();
     for (const { tenant, rollup, series, rows } of contents) {
-      const definition = this.#byName.get(rollup)?.definition;
+      const definition = this.#declared.named(rollup)?.definition;
       if (definition === undefined) continue;
       const live = this.#begin(tenant, definition, watermarkMs);
       live.isStored = true;
@@ -178,38 +143,19 @@ export class Rollups {
    * one changed that keeps them: its state must be loaded again, with the new definition, from the next commit.
    */
   declare(control: RollupsControl, watermarkMs: number, nowMs: number): boolean {
-    const known = this.#definitions;
+    const known = this.#declared.definitions;
     if (known !== undefined && control.version <= known.version) return false;
-    const heldMs: Record<string, number> = {};
-    const began: Record<string, Beginning> = {};
-    const { version } = control;
-    for (const after of control.rollups) {
-      const before = this.#byName.get(after.name)?.definition;
-      if (after.frozen) {
-        const goesOn = before !== undefined && rowsOf(before) === rowsOf(after);
-        const atMs = Number.isFinite(watermarkMs) ? watermarkMs : nowMs;
-        began[after.name] = (goesOn && known?.began?.[after.name]) || { version, atMs };
-      }
-      if (before === undefined || rowsOf(before) !== rowsOf(after)) continue;
-      const soonerMs = before.latenessMs - after.latenessMs;
-      const closedMs = this.#watermark(after.name, watermarkMs) - soonerMs;
-      if (closedMs > watermarkMs) heldMs[after.name] = closedMs;
-      if (identityOf(before) === identityOf(after)) continue;
-      this.#toReload.add(after.name);
-      // What the new lateness takes for closed must be closed in what is stored.
-      for (const { state } of this.#live.get(after.name)?.values() ?? []) {
-        state.advance(Math.max(watermarkMs, closedMs) + soonerMs);
-      }
+    const succession = this.#declared.succeededBy(control, watermarkMs, nowMs);
+    for (const { rollup, closeToMs } of succession.changed) {
+      this.#toReload.add(rollup);
+      for (const { state } of this.#live.get(rollup)?.values() ?? []) state.advance(closeToMs);
     }
-    const kept = new Map(control.rollups.map((after) => [after.name, after]));
     for (const [rollup, tenants] of this.#live) {
-      const before = this.#byName.get(rollup)?.definition;
-      const after = kept.get(rollup);
-      if (before !== undefined && after !== undefined && rowsOf(before) === rowsOf(after)) continue;
+      if (succession.kept.has(rollup)) continue;
       for (const tenant of tenants.keys()) this.#dropped.push({ tenant, rollup });
       this.#live.delete(rollup);
     }
-    this.#use({ ...control, heldMs, began });
+    this.#declared = new DeclaredRollups(succession.definitions);
     return this.#toReload.size > 0;
   }
 
@@ -225,14 +171,15 @@ export class Rollups {
     nowMs: number,
   ): FoldCounts & { pendingBytes: number } {
     const { tenant, stream } = columns.block;
-    const definitions = this.#declaredFor(tenant, stream);
+    const declared = this.#declared;
+    const definitions = declared.of(tenant, stream);
     if (definitions.length === 0) return { ...NO_COUNTS, pendingBytes: 0 };
     const sum = { ...NO_COUNTS, pendingBytes: 0 };
     let leastFiltered = Number.POSITIVE_INFINITY;
     for (const definition of definitions) {
       const { state } = this.#stateOf(tenant, definition, before);
-      state.advance(this.#watermark(definition.name, before));
-      const counts = state.fold(columns, keep, this.#watermark(definition.name, after), nowMs);
+      state.advance(declared.watermark(definition.name, before));
+      const counts = state.fold(columns, keep, declared.watermark(definition.name, after), nowMs);
       sum.clamped = Math.max(sum.clamped, counts.clamped);
       sum.late = Math.max(sum.late, counts.late);
       sum.pendingBytes += state.pendingBytes;
@@ -249,7 +196,7 @@ export class Rollups {
   advance(watermarkMs: number): void {
     for (const { state } of this.#all()) {
       const { name } = state.definition;
-      if (!this.#toReload.has(name)) state.advance(this.#watermark(name, watermarkMs));
+      if (!this.#toReload.has(name)) state.advance(this.#declared.watermark(name, watermarkMs));
     }
   }
 
@@ -302,7 +249,7 @@ export class Rollups {
       const fromMs = definition.frozen ? readToMs : nowMs;
       const groups = layoutOf(definition).sketches.length + 1;
       definition.resolutions.forEach(({ stepMs, retentionMs }, tier) => {
-        const closed = this.#watermark(definition.name, watermarkMs);
+        const closed = this.#declared.watermark(definition.name, watermarkMs);
         const beforeMs = expiredBeforeMs(definition, stepMs, closed, fromMs);
         const toMs = Math.floor(beforeMs / stepMs) * stepMs;
         const due = (sweptBeforeMs[tier] ?? 0) + Math.max(stepMs, retentionMs * SWEEP_PART);
@@ -320,19 +267,19 @@ export class Rollups {
   /** To be called before `collect`, which reads only: closes what is complete. */
   advanceOne(tenant: string, rollup: string, watermarkMs: number): void {
     const live = this.#live.get(rollup)?.get(tenant);
-    live?.state.advance(this.#watermark(rollup, watermarkMs));
+    live?.state.advance(this.#declared.watermark(rollup, watermarkMs));
   }
 
   /** Throws `rollup_changing` if the definition in effect is not the one that is asked for. */
   collect({ tenant, rollup, identity, ...range }: CollectRequest, watermarkMs: number): Collection {
-    const { definition, identity: declared } = this.#byName.get(rollup) ?? {};
+    const { definition, identity: declared } = this.#declared.named(rollup) ?? {};
     if (definition === undefined || declared !== identity) {
       throw new AppError('rollup_changing', `rollup "${rollup}" has another definition yet`, {
         partition: this.#partition,
       });
     }
     const live = this.#live.get(rollup)?.get(tenant);
-    const closed = this.#watermark(rollup, watermarkMs);
+    const closed = this.#declared.watermark(rollup, watermarkMs);
     if (live === undefined) {
       const edges = closedTo(definition, closed);
       const closedToMs = range.steps.map((stepMs) => edges[tierOf(definition, stepMs)] as number);
@@ -353,7 +300,7 @@ export class Rollups {
     for (const { tenant, rollup, identity, neededFromMs } of asks) {
       this.advanceOne(tenant, rollup, watermarkMs);
       const live = this.#live.get(rollup)?.get(tenant);
-      if (live === undefined || this.#byName.get(rollup)?.identity !== identity) continue;
+      if (live === undefined || this.#declared.named(rollup)?.identity !== identity) continue;
       live.neededFromMs = Math.max(live.neededFromMs, neededFromMs);
     }
   }
@@ -365,7 +312,7 @@ export class Rollups {
 
   /** Lateness of a rollup; 0 if there is no such rollup. */
   latenessMs(rollup: string): number {
-    return this.#byName.get(rollup)?.definition.latenessMs ?? 0;
+    return this.#declared.named(rollup)?.definition.latenessMs ?? 0;
   }
 
   *#all(): Generator<LiveRollup> {
@@ -373,8 +320,8 @@ export class Rollups {
   }
 
   #partialsOf(ask: PartialsAsk, watermarkMs: number, room: ReplyRoom): PartialsAnswer | undefined {
-    const { definition, identity } = this.#byName.get(ask.rollup) ?? {};
-    const began = this.#definitions?.began?.[ask.rollup];
+    const { definition, identity } = this.#declared.named(ask.rollup) ?? {};
+    const began = this.#declared.definitions?.began?.[ask.rollup];
     if (definition === undefined || identity !== ask.identity || began === undefined) return;
     const stepMs = definition.resolutions[0]?.stepMs ?? 1;
     const head = { generation: began.version, sinceMs: bucketOf(began.atMs + stepMs - 1, stepMs) };
@@ -386,38 +333,9 @@ export class Rollups {
   }
 
   #trimClosed(): void {
-    if (!this.#hasFrozen) return;
+    if (!this.#declared.hasFrozen) return;
     const frozen = [...this.#all()].filter(({ state }) => state.definition.frozen);
     for (const { state } of frozen) state.trimClosed(CLOSED_BYTES_MAX / frozen.length);
-  }
-
-  #declaredFor(tenant: string, stream: string): readonly RollupDefinition[] {
-    const definitions = this.#byStream.get(stream);
-    if (definitions === undefined) return NONE;
-    const ofTenant = this.#ofTenant.get(stream) ?? new Map<string, readonly RollupDefinition[]>();
-    let declared = ofTenant.get(tenant);
-    if (declared === undefined) {
-      declared = definitions.filter((each) => each.tenant === undefined || each.tenant === tenant);
-      this.#ofTenant.set(stream, ofTenant.set(tenant, declared));
-    }
-    return declared;
-  }
-
-  #watermark(rollup: string, watermarkMs: number): number {
-    return rollupWatermark(this.#definitions, rollup, watermarkMs);
-  }
-
-  #use(definitions: Definitions | undefined): void {
-    const rollups = definitions?.rollups ?? [];
-    this.#definitions = definitions;
-    this.#byName = new Map(
-      rollups.map((definition) => {
-        return [definition.name, { definition, identity: identityOf(definition) }];
-      }),
-    );
-    this.#byStream = Map.groupBy(rollups, ({ stream }) => stream);
-    this.#ofTenant.clear();
-    this.#hasFrozen = rollups.some(({ frozen }) => frozen);
   }
 
   #stateOf(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
@@ -426,7 +344,10 @@ export class Rollups {
   }
 
   #begin(tenant: string, definition: RollupDefinition, watermarkMs: number): LiveRollup {
-    const state = new RollupState(definition, this.#watermark(definition.name, watermarkMs));
+    const state = new RollupState(
+      definition,
+      this.#declared.watermark(definition.name, watermarkMs),
+    );
     const neededFromMs = Number.NEGATIVE_INFINITY;
     const live = { tenant, state, isStored: false, sweptBeforeMs: [], neededFromMs };
     const tenants = this.#live.get(definition.name) ?? new Map<string, LiveRollup>();
@@ -437,20 +358,7 @@ export class Rollups {
 }
 
 const EMPTY = new Uint8Array(0);
-const NONE: readonly RollupDefinition[] = [];
 
 /** Merges what is stored, if anything, with a delta of the same row. */
 export const amended = (stored: Uint8Array | undefined, delta: Uint8Array): Uint8Array =>
   stored === undefined ? delta : mergeRows(stored, delta);
-
-/**
- * What decides the meaning of stored rows: definitions that agree on it can share them. Of a frozen rollup that is all but how
- * much is kept: its rows must be what the whole log gives from where it began.
- */
-function rowsOf(definition: RollupDefinition): string {
-  const { stream, dimensions, measures, resolutions, tenant, frozen, normalize } = definition;
-  const steps = resolutions.map(({ stepMs }) => stepMs);
-  const { filter, latenessMs } = definition;
-  const strict = frozen ? [filter, latenessMs] : [];
-  return JSON.stringify([stream, dimensions, measures, steps, tenant, frozen, normalize, strict]);
-}

@@ -25,10 +25,11 @@ import {
 import { decodeLedger, decodeSeriesLabels, parseJson } from '../../storage/state/rows.ts';
 import { type StateReader, scan } from '../../storage/state/state.ts';
 import type { GenerationMark } from './dedup.ts';
+import { type Definitions, rollupWatermark } from './definitions.ts';
 import { hourOf, type LedgerLine } from './ledger.ts';
 import type { ProducerMark } from './producers.ts';
 import type { SeriesLabels } from './protocol.ts';
-import { type Definitions, type RollupContent, rollupWatermark } from './rollups.ts';
+import type { RollupContent } from './rollups.ts';
 
 /** The row that says how far a partition is. */
 export interface PartitionState {

@@ -3,8 +3,9 @@
  * agree in the end.
  */
 import assert from 'node:assert/strict';
+import { rollupWatermark } from '../../actors/partition/definitions.ts';
 import type { MachineOptions } from '../../actors/partition/machine.ts';
-import { amended, rollupWatermark } from '../../actors/partition/rollups.ts';
+import { amended } from '../../actors/partition/rollups.ts';
 import { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { layoutOf } from '../../src/aggregate/layout.ts';
 import { StepAccumulator } from '../../src/aggregate/merge.ts';
