@@ -1,11 +1,13 @@
 /** An archive from plain settings, which threads may be handed. */
 import type { Archive } from './archive.ts';
 import { openLocalArchive } from './local.ts';
+import { openWebHdfsArchive, type WebHdfsSettings } from './webhdfs.ts';
 
-export type ArchiveSettings = LocalSettings;
+export type ArchiveSettings = LocalSettings | WebHdfsSettings;
 
 export interface LocalSettings {
   readonly type: 'local';
+  /** Made if it is not there. */
   readonly dir: string;
 }
 
@@ -13,5 +15,7 @@ export async function openArchive(settings: ArchiveSettings): Promise<Archive> {
   switch (settings.type) {
     case 'local':
       return openLocalArchive(settings.dir);
+    case 'webhdfs':
+      return openWebHdfsArchive(settings);
   }
 }

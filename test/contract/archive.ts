@@ -228,11 +228,13 @@ export function archiveContract(
     t.deepEqual(await archive.list('f/x'), []);
   });
 
-  fact('a folder of more files than one page has them all', async (t, { archive }) => {
-    const names = Array.from({ length: 1100 }, (_, index) => String(index).padStart(20, '0'));
+  fact('a folder of more files than one page has them all', async (t, { archive, dir }) => {
+    // HDFS and S3 give 1,000 at a time.
+    const names = Array.from({ length: 1005 }, (_, index) => String(index).padStart(20, '0'));
+    const path = await localFile(dir, 'x');
     for (let from = 0; from < names.length; from += 50) {
       const some = names.slice(from, from + 50);
-      await Promise.all(some.map((name) => archive.create(`f/${name}`, Buffer.from('x'))));
+      await Promise.all(some.map((name) => archive.put(`f/${name}`, path)));
     }
     t.deepEqual(
       (await archive.list('f')).map((entry) => entry.name),
