@@ -14,6 +14,7 @@ import { connectLogWriter } from '../storage/log/remote.ts';
 import { openState } from '../storage/state/rocksdb.ts';
 import type { StateReader } from '../storage/state/state.ts';
 import { rollupsOf } from './alarm/compile.ts';
+import { startArchive } from './archive-side.ts';
 import type { RunningServer } from './cli/start.ts';
 import type { Config } from './config.ts';
 import { prepareDataDir } from './data-dir.ts';
@@ -81,6 +82,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
     closers.push(() => closeEdges(edges));
     const ingestPort = await startEdges(base, partitionWorkers, edges);
     closers.push(shortenLog(base, edges[0] as EdgeWorker));
+    const archive = startArchive(base);
+    closers.push(() => archive?.close());
 
     const scheme = config.tls === undefined ? 'http' : 'https';
     const ingestUrl = `${scheme}://${hostInUrl(config.listen.host)}:${ingestPort}`;

@@ -1,7 +1,7 @@
 /**
  * How far the partitions are, in memory that all threads see: created once by the main thread. Whoever waits for
  * a partition (read your own writes, `ack=applied`, live queries) waits here instead of asking. Layout: ticks
- * (i32), 4 unused bytes, then per partition committed offset, needed offset and archived offset (f64 each).
+ * (i32), archived version (i32), then per partition committed offset, needed offset and archived offset (f64 each).
  */
 import type { JournalShared } from '../../storage/log/journal-shared.ts';
 
@@ -21,6 +21,8 @@ export interface Progress {
   readonly needed: Float64Array;
   /** Per partition: the archive has the log before this offset. Infinite without an archive; with one, 0 until it is known. */
   readonly archived: Float64Array;
+  /** One word: the newest version of the archive's manifest of which all files are at their paths; 0 until one is known. */
+  readonly archivedVersion: Int32Array;
 }
 
 export function createProgress(partitions: number): Progress {
@@ -38,6 +40,7 @@ export function attachProgress(buffer: SharedArrayBuffer): Progress {
     committed: new Float64Array(buffer, HEAD_BYTES, partitions),
     needed: new Float64Array(buffer, HEAD_BYTES + partitions * 8, partitions),
     archived: new Float64Array(buffer, HEAD_BYTES + partitions * 16, partitions),
+    archivedVersion: new Int32Array(buffer, 4, 1),
   };
 }
 

@@ -1,0 +1,98 @@
+/** Makes the files of a cut: the log's blocks, without what was dropped, staged by partition, stream and hour, then sealed. */
+import { ok as assert } from 'node:assert';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Block } from '../../src/model/block.ts';
+import type { StreamSchema } from '../../src/model/stream-schema.ts';
+import type { SegmentFile } from '../../storage/archive/manifest.ts';
+import { segmentPath } from '../../storage/archive/segment-path.ts';
+import type { Duck } from '../../storage/segments/duckdb.ts';
+import { sealSegment } from '../../storage/segments/seal.ts';
+import { StageWriter } from '../../storage/segments/stage.ts';
+import type { StateReader } from '../../storage/state/state.ts';
+import { VerdictCursor } from '../partition/verdict-cursor.ts';
+import { type CutPlan, hourOf, stageKey, streamKey } from './plan.ts';
+import { type OpenReader, walk } from './walk.ts';
+
+export interface CutTools {
+  readonly openReader: OpenReader;
+  /** Holds the verdicts of every block of the cut. */
+  readonly state: StateReader;
+  readonly duck: Duck;
+  /** Empty, and of nobody else. */
+  readonly workDir: string;
+}
+
+export interface CutFile {
+  readonly file: SegmentFile;
+  readonly localPath: string;
+}
+
+interface Staged {
+  readonly first: Block;
+  readonly writer: StageWriter;
+}
+
+export async function makeCut(tools: CutTools, plan: CutPlan): Promise<CutFile[]> {
+  const stages = await stageCut(tools, plan);
+  const files: CutFile[] = [];
+  for (const [i, { first, writer }] of stages.entries()) {
+    const stage = writer.finish();
+    const schema = schemaOf(plan, first);
+    const localPath = join(tools.workDir, `segment-${i}.parquet`);
+    const sealed = await sealSegment(tools.duck, stage, schema, localPath);
+    await rm(stage.path);
+    const { partition, tenant, stream, arrivalMs } = first;
+    const place = {
+      tenant,
+      stream,
+      hourMs: hourOf(arrivalMs),
+      partition,
+      ...rangeOf(plan, partition),
+    };
+    const path = segmentPath(place);
+    files.push({ file: { path, ...place, ...sealed, schema: schema.version }, localPath });
+  }
+  return files;
+}
+
+/** Only files that will have rows. */
+async function stageCut(
+  { openReader, state, workDir }: CutTools,
+  plan: CutPlan,
+): Promise<Staged[]> {
+  const stages = new Map<string, Staged>();
+  const verdicts = new Map<number, VerdictCursor>();
+  await walk(openReader, plan.stretch, async (portion) => {
+    for (const { block, offset } of portion) {
+      let cursor = verdicts.get(block.partition);
+      if (cursor === undefined) {
+        cursor = new VerdictCursor(state, block.partition);
+        verdicts.set(block.partition, cursor);
+      }
+      const verdict = await cursor.at(offset);
+      if (verdict !== undefined && verdict.dropped === verdict.rows) continue;
+      const key = stageKey(block);
+      let stage = stages.get(key);
+      if (stage === undefined) {
+        const path = join(workDir, `stage-${stages.size}.parquet`);
+        stage = { first: block, writer: new StageWriter({ path, schema: schemaOf(plan, block) }) };
+        stages.set(key, stage);
+      }
+      stage.writer.add(block, offset, verdict);
+    }
+    return undefined;
+  });
+  return [...stages.values()];
+}
+
+function schemaOf(plan: CutPlan, block: Block): StreamSchema {
+  const schema = plan.schemas.get(streamKey(block));
+  assert(schema !== undefined, 'the plan has the schema of every stream of its cut');
+  return schema;
+}
+
+const rangeOf = ({ stretch: { from, to } }: CutPlan, partition: number) => ({
+  from: from.get(partition) ?? 0,
+  to: to.get(partition) ?? 0,
+});

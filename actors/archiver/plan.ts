@@ -1,0 +1,62 @@
+/** The first look at a cut: how far it goes, which files it will make, and what fields its streams have. */
+
+import type { Block } from '../../src/model/block.ts';
+import type { StreamSchema } from '../../src/model/stream-schema.ts';
+import { HOUR_MS } from '../../src/model/units.ts';
+import { evolveSchema, Observation } from '../../storage/segments/schema-evolution.ts';
+import { STAGES_MAX } from './limits.ts';
+import { type OpenReader, type Stretch, walk } from './walk.ts';
+
+export interface CutBounds {
+  /** Bytes of event blocks that one cut takes, or one block more. */
+  readonly bytesMax: number;
+}
+
+export interface CutPlan {
+  readonly stretch: Stretch;
+  /** Rows before duplicates are taken out. */
+  readonly rows: number;
+  /** By `streamKey`: of all streams in the cut. */
+  readonly schemas: ReadonlyMap<string, StreamSchema>;
+}
+
+export const streamKey = ({ tenant, stream }: { tenant: string; stream: string }): string =>
+  `${tenant}/${stream}`;
+
+/** Of the file that the block's rows go to. */
+export const stageKey = ({ partition, tenant, stream, arrivalMs }: Block): string =>
+  `${partition}/${tenant}/${stream}/${hourOf(arrivalMs)}`;
+
+export const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS) * HOUR_MS;
+
+export async function planCut(
+  openReader: OpenReader,
+  wanted: Stretch,
+  { bytesMax }: CutBounds,
+  known: ReadonlyMap<string, StreamSchema>,
+): Promise<CutPlan> {
+  const streams = new Map<string, Observation>();
+  const stages = new Set<string>();
+  let bytes = 0;
+  let rows = 0;
+  const to = await walk(openReader, wanted, async (portion) => {
+    for (const { block, offset } of portion) {
+      const stage = stageKey(block);
+      if (bytes >= bytesMax || (stages.size >= STAGES_MAX && !stages.has(stage))) return offset;
+      stages.add(stage);
+      const key = streamKey(block);
+      let seen = streams.get(key);
+      if (seen === undefined) {
+        seen = new Observation(block, known.get(key));
+        streams.set(key, seen);
+      }
+      seen.add(block);
+      bytes += block.bytes.length;
+      rows += block.rows;
+    }
+    return undefined;
+  });
+  const schemas = new Map<string, StreamSchema>();
+  for (const [key, seen] of streams) schemas.set(key, evolveSchema(known.get(key), seen));
+  return { stretch: { from: wanted.from, to }, rows, schemas };
+}

@@ -1,0 +1,33 @@
+/** What the archiver is told, and what it tells. All of it is plain data. */
+import type { Reply } from '../partition/protocol.ts';
+
+export type ArchiverCommand =
+  /** Time has passed: perhaps a cut is due. */
+  | { readonly type: 'look' }
+  /** Archives everything that is committed now; answers once it is in the manifest. */
+  | { readonly type: 'archiveNow'; readonly replyTo: Reply<ArchiverNumbers> };
+
+/** Counters count from the thread's start. */
+export interface ArchiverNumbers {
+  /** Of the archive, for other programs. */
+  readonly url: string;
+  /** Of the manifest. */
+  readonly version: number;
+  readonly epoch: number;
+  readonly files: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly cuts: number;
+  readonly filesWritten: number;
+  readonly rowsWritten: number;
+  readonly bytesWritten: number;
+  readonly workMsTotal: number;
+  /** Log bytes between what is archived and what could be. */
+  readonly waitingBytes: number;
+  /** When the oldest of it was first seen; 0 if there is none. */
+  readonly waitingSinceMs: number;
+  /** Log bytes that were deleted before they were archived, since the archive's beginning as far as this start knows. */
+  readonly missedBytes: number;
+  /** Another server has taken the archive over: this one writes no more to it. */
+  readonly isFenced: boolean;
+}

@@ -1,0 +1,23 @@
+/** What operators see of the archive, and what they may ask of it. */
+import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
+import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
+
+export type { ArchiverNumbers, SegmentPage, SegmentQuery };
+
+export interface ArchiveView {
+  /** What other programs open. Undefined until the archive has been opened for the first time. */
+  readonly url: string | undefined;
+  /** As `url`. */
+  readonly numbers: ArchiverNumbers | undefined;
+  /** Why nothing is archived just now. */
+  readonly problem: string | undefined;
+}
+
+/** Undefined where there is no archive. */
+export interface ArchivePort {
+  view(): ArchiveView;
+  /** As of the newest version whose files are all in their places. */
+  segments(query: SegmentQuery): Promise<SegmentPage>;
+  /** Resolves when everything that is committed now is in the archive. */
+  archiveNow(): Promise<ArchiverNumbers>;
+}

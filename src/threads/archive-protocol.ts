@@ -1,0 +1,50 @@
+/** What the main thread and the archive thread tell each other. */
+import type { CutPolicy } from '../../actors/archiver/actor.ts';
+import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
+import type { ActorSnapshot } from '../../actors/runtime.ts';
+import type { ArchiveSettings } from '../../storage/archive/open.ts';
+import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
+import type { Answer, Question } from './asker.ts';
+import type { PartitionThreadOptions } from './protocol.ts';
+
+/** `workerData` of src/threads/archive.ts. */
+export interface ArchiveThreadData {
+  readonly archive: ArchiveSettings;
+  readonly policy: CutPolicy;
+  /** Memory of DuckDB while it seals; past it it spills into the work folder. */
+  readonly memoryBytesMax: number;
+  readonly workDir: string;
+  readonly journalDir: string;
+  /** `JournalShared.buffer` */
+  readonly journal: SharedArrayBuffer;
+  /** `Progress.buffer` */
+  readonly progress: SharedArrayBuffer;
+  /** `OpenState.handle`; the opener must outlive the thread. */
+  readonly state: bigint;
+  readonly logging: PartitionThreadOptions['logging'];
+}
+
+/** Longest that `archiveNow` is waited for. */
+export const ARCHIVE_NOW_TIMEOUT_MS = 600_000;
+
+export type ArchiveQuestions = {
+  /** Answered when everything that is committed now is in the archive. */
+  readonly archiveNow: { readonly ask: undefined; readonly answer: ArchiverNumbers };
+  readonly segments: { readonly ask: SegmentQuery; readonly answer: SegmentPage };
+  readonly actors: { readonly ask: undefined; readonly answer: readonly ActorSnapshot[] };
+};
+
+/** What the archive thread asks: per partition what is committed, once it survives a power cut. */
+export type BarrierQuestions = {
+  readonly barrier: { readonly ask: undefined; readonly answer: readonly number[] };
+};
+
+export type ToArchive = Question<ArchiveQuestions> | Answer | { readonly type: 'close' };
+
+export type FromArchive =
+  | Question<BarrierQuestions>
+  | Answer
+  | { readonly type: 'numbers'; readonly numbers: ArchiverNumbers }
+  /** Why nothing is archived just now; undefined: nothing is wrong. */
+  | { readonly type: 'problem'; readonly problem: string | undefined }
+  | { readonly type: 'closed' };
