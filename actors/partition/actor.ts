@@ -12,14 +12,10 @@ import { verdictRange } from '../../storage/state/keys.ts';
 import type { StateStore } from '../../storage/state/state.ts';
 import type { ActorSpec } from '../runtime.ts';
 import type { RestartLimit } from '../supervision.ts';
+import { type MachineCounters, zeroCounters } from './accounts.ts';
 import { Answers } from './answers.ts';
 import { writeCommit } from './commit.ts';
-import {
-  type MachineCounters,
-  type MachineOptions,
-  PartitionMachine,
-  zeroCounters,
-} from './machine.ts';
+import { type MachineOptions, PartitionMachine } from './machine.ts';
 import { withoutPoison } from './poison.ts';
 import type { PartitionCommand } from './protocol.ts';
 import { loadRollups, loadSnapshot } from './snapshot.ts';

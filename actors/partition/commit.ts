@@ -1,7 +1,22 @@
-/** Writes what a machine wants stored: the only writer of a partition's rows. */
-import { type StateOp, type StateStore, scan } from '../../storage/state/state.ts';
-import type { Commit } from './machine.ts';
-import { amended } from './rollups.ts';
+/** What a machine wants stored, and the only writer of a partition's rows. */
+import { type KeyRange, type StateOp, type StateStore, scan } from '../../storage/state/state.ts';
+import type { Trim } from './dead-letters.ts';
+import { amended, type RowMerge } from './rollups.ts';
+
+/** All of it becomes durable at once; the ranges around it may be lost or done without harm. */
+export interface Commit {
+  /** The log is to be read from here after it. */
+  readonly position: number;
+  /** The log is needed from here: for that, and to rebuild the window of duplicates. */
+  readonly neededFrom: number;
+  /** To be deleted before. */
+  readonly clears: readonly KeyRange[];
+  readonly ops: readonly StateOp[];
+  readonly merges: readonly RowMerge[];
+  readonly trims: readonly Trim[];
+  /** To be deleted when it is written. */
+  readonly sweeps: readonly KeyRange[];
+}
 
 /**
  * Ends with the commit written, or throws with nothing of it written but perhaps the clears, which do no harm: the log

@@ -5,30 +5,25 @@
  */
 import assert from 'node:assert/strict';
 import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
-import { Block, type BlockHead, headOf, readControl } from '../../src/model/block.ts';
+import { Block, headOf, readControl } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { assertNever } from '../../src/model/result.ts';
 import type { LoggedBlock } from '../../storage/log/log.ts';
-import {
-  deadLetterCountKey,
-  definitionsKey,
-  ledgerKey,
-  ledgerRange,
-  partitionStateKey,
-  verdictKey,
-} from '../../storage/state/keys.ts';
-import { encodeLedger, encodeVerdict, type Verdict } from '../../storage/state/rows.ts';
-import type { KeyRange, StateOp } from '../../storage/state/state.ts';
-import { DeadLetters, type Trim } from './dead-letters.ts';
+import { deadLetterCountKey, definitionsKey, partitionStateKey } from '../../storage/state/keys.ts';
+import type { Verdict } from '../../storage/state/rows.ts';
+import { Accounts, type MachineCounters, NO_EVENTS, zeroCounters } from './accounts.ts';
+import type { Commit } from './commit.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { Dedup, type DedupBounds, type DedupWindow } from './dedup.ts';
 import type { Definitions } from './definitions.ts';
-import { Ledger, type LedgerLine } from './ledger.ts';
+import type { LedgerLine } from './ledger.ts';
+import { type LeftOut, leaveOut } from './left-out.ts';
 import { Producers } from './producers.ts';
 import type { CollectRequest, PartialsReply, PartialsRequest } from './protocol.ts';
-import { type Collection, type RollupContent, Rollups, type RowMerge } from './rollups.ts';
-import { rowAsJson } from './row-as-json.ts';
+import { type Collection, type RollupContent, Rollups } from './rollups.ts';
 import { encodePartitionState, isRollupsControl, type PartitionSnapshot } from './snapshot.ts';
+import { Verdicts } from './verdicts.ts';
 
 export interface MachineOptions {
   readonly partition: number;
@@ -48,73 +43,20 @@ export interface Effects {
   readonly reload: boolean;
 }
 
-/** All of it becomes durable at once; the ranges around it may be lost or done without harm. */
-export interface Commit {
-  /** The log is to be read from here after it. */
-  readonly position: number;
-  /** The log is needed from here: for that, and to rebuild the window of duplicates. */
-  readonly neededFrom: number;
-  /** To be deleted before. */
-  readonly clears: readonly KeyRange[];
-  readonly ops: readonly StateOp[];
-  readonly merges: readonly RowMerge[];
-  readonly trims: readonly Trim[];
-  /** To be deleted when it is written. */
-  readonly sweeps: readonly KeyRange[];
-}
-
-/** Rows of a block that are not to be applied, because trying crashed the machine. */
-export interface LeftOut {
-  /** Non-zero = left out. */
-  readonly rows: Uint8Array;
-  /** Why, for the dead letters that they become; without it they are only left out, for a trial. */
-  readonly reason?: string;
-}
-
-/** Counts of what was applied, replays included. */
-export interface MachineCounters {
-  blocks: number;
-  applied: number;
-  duplicate: number;
-  rejected: number;
-  late: number;
-  clamped: number;
-  expired: number;
-  poison: number;
-}
-
-export const zeroCounters = (): MachineCounters => ({
-  blocks: 0,
-  applied: 0,
-  duplicate: 0,
-  rejected: 0,
-  late: 0,
-  clamped: 0,
-  expired: 0,
-  poison: 0,
-});
-
 /** Closed rows, amendments, verdicts and dead letters that may wait in memory for the commit's time. */
 const COMMIT_BYTES_MAX = 8 * 1024 * 1024;
-/** How long the ledger is kept. */
-const LEDGER_RETENTION_MS = 400 * 86_400_000;
-export const POISON_CODE = 'poison_event';
 
 const NOTHING_TO_DO: Effects = { commit: false, reload: false };
-const NO_EVENTS = { received: 0, applied: 0, duplicate: 0, rejected: 0, clamped: 0, expired: 0 };
 
 export class PartitionMachine {
   readonly partition: number;
-  readonly counters: MachineCounters;
   readonly #columns: BlockColumns;
   readonly #dedup: Dedup;
   readonly #producers: Producers;
-  readonly #ledger = new Ledger();
+  readonly #accounts: Accounts;
   readonly #deadLetters: DeadLetters;
   readonly #rollups: Rollups;
-  /** By block offset, since the last commit. */
-  readonly #verdicts = new Map<number, Uint8Array>();
-  #verdictBytes = 0;
+  readonly #verdicts: Verdicts;
   #position: number;
   #watermarkMs: number;
   #committedWatermarkMs: number;
@@ -131,10 +73,11 @@ export class PartitionMachine {
   ) {
     const { partition, dedup, dedupSeed, deadLettersMax, columns } = options;
     this.partition = partition;
-    this.counters = counters;
     this.#columns = columns;
     this.#dedup = new Dedup(dedup, dedupSeed, snapshot.generations);
     this.#producers = new Producers(snapshot.producers);
+    this.#accounts = new Accounts(partition, snapshot, counters);
+    this.#verdicts = new Verdicts(partition);
     this.#deadLetters = new DeadLetters(partition, deadLettersMax, snapshot.deadLetterCounts);
     this.#rollups = new Rollups(partition, snapshot.definitions);
     this.#position = snapshot.position;
@@ -142,7 +85,6 @@ export class PartitionMachine {
     this.#committedWatermarkMs = snapshot.watermarkMs;
     this.#nowMs = snapshot.nowMs;
     this.#isRelearning = snapshot.generations.length > 0;
-    this.#ledger.restore(snapshot.nowMs, snapshot.ledger, snapshot.tenants);
     this.#rollups.restore(snapshot.rollups, snapshot.watermarkMs);
   }
 
@@ -207,7 +149,7 @@ export class PartitionMachine {
     this.#begin(logged);
     const block = new Block(logged.bytes);
     this.#nowMs = Math.max(this.#nowMs, block.arrivalMs);
-    this.counters.blocks += 1;
+    this.#accounts.counters.blocks += 1;
     let effects = NOTHING_TO_DO;
     switch (block.kind) {
       case BLOCK_KIND.events:
@@ -239,10 +181,9 @@ export class PartitionMachine {
     const head = headOf(logged.bytes);
     const { received, rows } = head;
     this.#nowMs = Math.max(this.#nowMs, head.arrivalMs);
-    this.counters.blocks += 1;
-    this.counters.poison += received;
-    this.#drop(logged.offset, rows, undefined);
-    this.#count(head, { received, rejected: received });
+    this.#accounts.counters.blocks += 1;
+    this.#verdicts.drop(logged.offset, rows);
+    this.#accounts.add(head, this.#nowMs, { ...NO_EVENTS, received, poison: received });
     this.#position = logged.nextOffset;
   }
 
@@ -259,12 +200,8 @@ export class PartitionMachine {
     const { partition } = this;
     const { clears, ops, merges } = this.#rollups.changes();
     const letters = this.#deadLetters.changes();
-    for (const [offset, value] of this.#verdicts) {
-      ops.push({ key: verdictKey(partition, offset), value });
-    }
-    for (const line of this.#ledger.changed()) {
-      ops.push({ key: ledgerKey({ partition, ...line }), value: encodeLedger(line) });
-    }
+    for (const op of this.#verdicts.changes()) ops.push(op);
+    for (const op of this.#accounts.changes()) ops.push(op);
     for (const op of letters.puts) ops.push(op);
     for (const [tenant, count] of letters.counts) {
       const value = Buffer.from(JSON.stringify(count));
@@ -293,7 +230,7 @@ export class PartitionMachine {
       trims: letters.trims,
       sweeps: [
         ...this.#rollups.takeSweeps(this.#watermarkMs, this.#nowMs),
-        ...this.#ledgerSweeps(),
+        ...this.#accounts.takeSweeps(this.#nowMs),
       ],
     };
   }
@@ -301,10 +238,9 @@ export class PartitionMachine {
   committed(): void {
     this.#committedWatermarkMs = this.#watermarkMs;
     this.#rollups.committed();
-    this.#ledger.committed();
+    this.#accounts.committed();
+    this.#verdicts.committed();
     this.#deadLetters.committed();
-    this.#verdicts.clear();
-    this.#verdictBytes = 0;
     this.#definitionsChanged = false;
   }
 
@@ -341,12 +277,12 @@ export class PartitionMachine {
 
   /** Lines that changed since the last commit: they replace stored ones. */
   ledgerChanges(): readonly LedgerLine[] {
-    return this.#ledger.changed();
+    return this.#accounts.lines();
   }
 
   /** The verdict on a block since the last commit; older ones are stored. */
   recentVerdict(offset: number): Uint8Array | undefined {
-    return this.#verdicts.get(offset);
+    return this.#verdicts.at(offset);
   }
 
   #begin(logged: LoggedBlock): void {
@@ -362,25 +298,25 @@ export class PartitionMachine {
   }
 
   #applyEvents(block: Block, offset: number, leftOut: LeftOut | undefined): Effects {
-    const { rows, tenant, stream } = block;
-    const { counters } = this;
+    const { rows, received } = block;
     if (this.#producers.isResent(block)) {
-      this.#drop(offset, rows, undefined);
-      counters.duplicate += block.received;
-      const { received } = block;
-      this.#count(block, { received, duplicate: received });
+      this.#verdicts.drop(offset, rows);
+      this.#accounts.add(block, this.#nowMs, { ...NO_EVENTS, received, duplicate: received });
       return this.#effects(0);
     }
     const columns = this.#columns.load(block);
     const keep = this.#keepAll(rows);
-    const poison = leftOut === undefined ? 0 : this.#leaveOut(block, offset, leftOut, keep);
+    const poison =
+      leftOut === undefined
+        ? 0
+        : leaveOut(leftOut, block, { offset, nowMs: this.#nowMs }, keep, this.#deadLetters);
     const ids = columns.ids();
     const duplicate =
       ids === undefined
         ? 0
         : this.#dedup.judge(scopeOf(block), ids, rows, keep, offset, this.#nowMs);
     const dropped = duplicate + poison;
-    if (dropped > 0) this.#drop(offset, rows, keep);
+    if (dropped > 0) this.#verdicts.drop(offset, rows, keep);
     const before = this.#watermarkMs;
     const newest = Math.min(block.tsMaxMs, this.#nowMs);
     this.#watermarkMs = Math.max(before, Number.isFinite(newest) ? newest : this.#nowMs);
@@ -389,20 +325,14 @@ export class PartitionMachine {
       dropped === rows
         ? undefined
         : this.#rollups.fold(columns, mask, before, this.#watermarkMs, this.#nowMs);
-    const applied = rows - dropped;
     const { clamped = 0, expired = 0, late = 0, pendingBytes = 0 } = folded ?? {};
-    counters.applied += applied;
-    counters.duplicate += duplicate;
-    counters.poison += poison;
-    counters.rejected += block.rejected;
-    counters.clamped += clamped;
-    counters.expired += expired;
-    counters.late += late;
-    this.#ledger.add(tenant, stream, this.#nowMs, {
-      received: block.received,
-      applied,
+    this.#accounts.add(block, this.#nowMs, {
+      received,
+      applied: rows - dropped,
       duplicate,
-      rejected: block.rejected + poison,
+      rejected: block.rejected,
+      poison,
+      late,
       clamped,
       expired,
     });
@@ -412,13 +342,11 @@ export class PartitionMachine {
   #applyDeadLetters(block: Block, offset: number): Effects {
     const { received, rejected } = block;
     if (this.#producers.isResent(block)) {
-      this.counters.duplicate += received;
-      this.#count(block, { received, duplicate: received });
+      this.#accounts.add(block, this.#nowMs, { ...NO_EVENTS, received, duplicate: received });
       return NOTHING_TO_DO;
     }
     this.#deadLetters.fold(block, offset, this.#nowMs);
-    this.counters.rejected += rejected;
-    this.#count(block, { received, rejected });
+    this.#accounts.add(block, this.#nowMs, { ...NO_EVENTS, received, rejected });
     return this.#effects(0);
   }
 
@@ -435,45 +363,9 @@ export class PartitionMachine {
     return { commit: true, reload };
   }
 
-  /** Clears `keep` for rows that are left out, and makes them dead letters; answers how many. */
-  #leaveOut(block: Block, offset: number, { rows, reason }: LeftOut, keep: Uint8Array): number {
-    let count = 0;
-    for (let row = 0; row < block.rows; row++) {
-      if (rows[row] === 0) continue;
-      keep[row] = 0;
-      count++;
-      if (reason === undefined) continue;
-      this.#deadLetters.add(block.tenant, offset, row, {
-        stream: block.stream,
-        arrivalMs: this.#nowMs,
-        line: row,
-        code: POISON_CODE,
-        message: reason,
-        raw: Buffer.from(rowAsJson(block, row)),
-      });
-    }
-    return count;
-  }
-
-  #drop(offset: number, rows: number, keep: Uint8Array | undefined): void {
-    const verdict = encodeVerdict(keep, rows);
-    this.#verdicts.set(offset, verdict);
-    this.#verdictBytes += verdict.length;
-  }
-
-  #count(block: BlockHead, counts: Partial<typeof NO_EVENTS>): void {
-    this.#ledger.add(block.tenant, block.stream, this.#nowMs, { ...NO_EVENTS, ...counts });
-  }
-
   #effects(pendingBytes: number): Effects {
-    const waiting = pendingBytes + this.#verdictBytes + this.#deadLetters.waitingBytes;
+    const waiting = pendingBytes + this.#verdicts.waitingBytes + this.#deadLetters.waitingBytes;
     return waiting > COMMIT_BYTES_MAX ? { commit: true, reload: false } : NOTHING_TO_DO;
-  }
-
-  #ledgerSweeps(): KeyRange[] {
-    const toMs = this.#nowMs - LEDGER_RETENTION_MS;
-    if (!this.#ledger.takeSweepDue(this.#nowMs) || toMs <= 0) return [];
-    return [...this.#ledger.tenants].map((tenant) => ledgerRange(this.partition, tenant, 0, toMs));
   }
 
   #keepAll(rows: number): Uint8Array {

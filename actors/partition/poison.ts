@@ -6,7 +6,8 @@ import { headOf } from '../../src/model/block.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { LoggedBlock } from '../../storage/log/log.ts';
 import type { StateReader } from '../../storage/state/state.ts';
-import { type LeftOut, type MachineOptions, PartitionMachine } from './machine.ts';
+import type { LeftOut } from './left-out.ts';
+import { type MachineOptions, PartitionMachine } from './machine.ts';
 import { loadSnapshot } from './snapshot.ts';
 
 export interface TrialOptions {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { POISON_CODE } from '../../../actors/partition/machine.ts';
+import { POISON_CODE } from '../../../actors/partition/left-out.ts';
 import { AT, sealBlock } from '../../../src/model/block-format.ts';
 import { AppError, isFault } from '../../../src/model/errors.ts';
 import { offset } from '../../../src/model/units.ts';

@@ -1,6 +1,43 @@
-/** A row of a block as text, for people. */
+/** Events that are not applied because trying crashed the machine: they become dead letters. */
 import type { Block } from '../../src/model/block.ts';
 import { BOOLEAN, COLUMN_KIND } from '../../src/model/columns.ts';
+import type { DeadLetters } from './dead-letters.ts';
+
+export const POISON_CODE = 'poison_event';
+
+/** Rows of a block that are not to be applied, because trying crashed the machine. */
+export interface LeftOut {
+  /** Non-zero = left out. */
+  readonly rows: Uint8Array;
+  /** Why, for the dead letters that they become; without it they are only left out, for a trial. */
+  readonly reason?: string;
+}
+
+/** Clears `keep` for rows that are left out, and makes them dead letters; answers how many. */
+export function leaveOut(
+  { rows, reason }: LeftOut,
+  block: Block,
+  at: { readonly offset: number; readonly nowMs: number },
+  keep: Uint8Array,
+  letters: DeadLetters,
+): number {
+  let count = 0;
+  for (let row = 0; row < block.rows; row++) {
+    if (rows[row] === 0) continue;
+    keep[row] = 0;
+    count++;
+    if (reason === undefined) continue;
+    letters.add(block.tenant, at.offset, row, {
+      stream: block.stream,
+      arrivalMs: at.nowMs,
+      line: row,
+      code: POISON_CODE,
+      message: reason,
+      raw: Buffer.from(rowAsJson(block, row)),
+    });
+  }
+  return count;
+}
 
 const decoder = new TextDecoder();
 

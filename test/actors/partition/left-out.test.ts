@@ -1,5 +1,5 @@
 import test from 'ava';
-import { rowAsJson } from '../../../actors/partition/row-as-json.ts';
+import { rowAsJson } from '../../../actors/partition/left-out.ts';
 import { eventBlock } from '../../aggregate/event-blocks.ts';
 
 test('an event is shown with all of its fields', (t) => {
