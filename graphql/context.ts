@@ -2,6 +2,7 @@
 import type { Clock } from '../src/model/clock.ts';
 import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { AlarmBoardPort } from '../src/query/alarms-port.ts';
+import type { ArchivePort } from '../src/query/archive-port.ts';
 import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
 import type { SystemPort } from '../src/query/system.ts';
@@ -13,6 +14,8 @@ export interface Services {
   readonly catalog: RollupCatalog;
   readonly system: SystemPort;
   readonly alarms: AlarmBoardPort;
+  /** Undefined if the server keeps none. */
+  readonly archive: ArchivePort | undefined;
   readonly clock: Clock;
   readonly version: string;
 }

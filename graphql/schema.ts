@@ -6,21 +6,22 @@ import type { GraphContext } from './context.ts';
 import { cutSeriesScalar, withSeriesAsLeaf } from './projection.ts';
 import * as commands from './resolvers/alarm-commands.ts';
 import * as alarms from './resolvers/alarms.ts';
+import { archive, archiveNow, segments } from './resolvers/archive.ts';
 import * as system from './resolvers/system.ts';
 import { cutSeries, timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
 import { scalars } from './scalars.ts';
 
 const { alarmChanged, ...alarmQueries } = alarms;
 
-const typeDefs = ['schema.graphql', 'alarms.graphql']
+const typeDefs = ['schema.graphql', 'alarms.graphql', 'archive.graphql']
   .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
   .join('\n');
 
 const resolvers = {
   ...scalars,
   ...alarmScalars,
-  Query: { timeseries, ...system, ...alarmQueries },
-  Mutation: { ...commands },
+  Query: { timeseries, ...system, ...alarmQueries, archive, segments },
+  Mutation: { ...commands, archiveNow },
   Subscription: { timeseries: timeseriesUpdates, alarmChanged },
 };
 

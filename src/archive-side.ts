@@ -1,8 +1,7 @@
 /** The archive put together: its thread, what it needs of the others, and what operators see of it. */
 import { join } from 'node:path';
 import type { ActorSnapshot } from '../actors/runtime.ts';
-import type { ArchiveSettings } from '../storage/archive/open.ts';
-import type { Config } from './config.ts';
+import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import type { ArchivePort } from './query/archive-port.ts';
 import { ARCHIVE_NOW_TIMEOUT_MS } from './threads/archive-protocol.ts';
@@ -57,8 +56,3 @@ export function startArchive({
     close: () => worker.close(),
   };
 }
-
-export const archiveSettings = ({ archive, dataDir }: Config): ArchiveSettings => ({
-  type: 'local',
-  dir: archive.local?.dir ?? join(dataDir, 'archive'),
-});

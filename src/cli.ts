@@ -71,6 +71,33 @@ function createProgram(
       finish(testAlarms(files, options, terminal));
     });
 
+  const segments = program.command('segments').description('look into the archive');
+  addConfigOptions(segments.command('list'))
+    .description('print the files of the newest version')
+    .option('--tenant <name>', 'only of this tenant')
+    .option('--stream <name>', 'only of this stream')
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge segments list --stream events'))
+    .action(async (options) => {
+      const { listSegments } = await import('./cli/segments.ts');
+      finish(await listSegments(options, terminal));
+    });
+  addConfigOptions(segments.command('show <path>'))
+    .description('print what a file holds, with its columns and their sizes')
+    .option('--json', 'for programs')
+    .action(async (path: string, options) => {
+      const { showSegment } = await import('./cli/segments.ts');
+      finish(await showSegment(path, options, terminal));
+    });
+  addConfigOptions(segments.command('verify'))
+    .description('read every file, and compare it with what the manifest says')
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge segments verify --config streamgauge.yaml'))
+    .action(async (options) => {
+      const { verifySegments } = await import('./cli/segments.ts');
+      finish(await verifySegments(options, terminal));
+    });
+
   const keys = program.command('keys').description('make access keys');
   keys
     .command('create')

@@ -91,7 +91,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     // Loaded only now: events are accepted already.
     const { startQuerySide } = await import('./query-side.ts');
     const asker = partitionThreads(partitionWorkers, 0);
-    const query = await startQuerySide(base, asker, edges, ingestUrl, problems);
+    const query = await startQuerySide(base, asker, edges, ingestUrl, problems, archive);
     closers.push(() => query.close());
 
     await ready;

@@ -1,5 +1,6 @@
 /** Prometheus metrics, made from the plain numbers that the threads report when somebody looks. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { ArchiverNumbers } from '../actors/archiver/protocol.ts';
 import type { AlarmNumbers } from './alarm-side.ts';
 import { APPEND_MS_BOUNDS, type EdgeCounts } from './ingest/counters.ts';
 import type { PartitionMetrics } from './threads/protocol.ts';
@@ -18,6 +19,8 @@ export interface MetricsSources {
   subscribers(): number;
   /** Undefined while the alarm board does not answer. */
   alarms(): Promise<AlarmNumbers | undefined>;
+  /** Undefined without an archive, and until it has been opened. */
+  archive(): ArchiverNumbers | undefined;
 }
 
 /** Counters restart from zero with the process, as Prometheus expects. Answers the page's text. */
@@ -27,6 +30,7 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   const edges = edgeMetrics(registry);
   const partitions = partitionMetrics(registry);
   const alarms = alarmMetrics(registry);
+  const archive = archiveMetrics(registry);
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `streamgauge_${name}`, help, registers: [registry] });
   const start = gauge('log_start_offset', 'Oldest offset the log keeps.');
@@ -44,6 +48,8 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
     edges(edgeCounts);
     partitions(partitionNumbers);
     if (alarmNumbers !== undefined) alarms(alarmNumbers);
+    const archiveNumbers = sources.archive();
+    if (archiveNumbers !== undefined) archive(archiveNumbers);
     start.set(journal.startOffset);
     end.set(journal.durableOffset);
     refusing.set(journal.refusal === undefined ? 0 : 1);
@@ -121,6 +127,28 @@ function alarmMetrics(registry: Registry): (numbers: AlarmNumbers) => void {
     }
     rest([numbers], () => ({}));
   };
+}
+
+function archiveMetrics(registry: Registry): (numbers: ArchiverNumbers) => void {
+  const set = plainNumbers<ArchiverNumbers>(registry, {
+    version: ['gauge', 'archive_version', "Version of the archive's manifest."],
+    files: ['gauge', 'archive_files', 'Files that the archive holds.'],
+    rows: ['gauge', 'archive_rows', 'Events that the archive holds.'],
+    bytes: ['gauge', 'archive_bytes', 'Their bytes.'],
+    cuts: ['counter', 'archive_cuts_total', 'Parts of the log that were archived.'],
+    rowsWritten: ['counter', 'archive_rows_written_total', 'Events that were archived.'],
+    bytesWritten: ['counter', 'archive_bytes_written_total', 'Their bytes.'],
+    workMsTotal: ['counter', 'archive_work_milliseconds_total', 'Time that archiving took.'],
+    waitingBytes: ['gauge', 'archive_waiting_bytes', 'Log that waits to be archived.'],
+    waitingSinceMs: [
+      'gauge',
+      'archive_waiting_since_milliseconds',
+      'When the oldest of it was first seen; 0 if nothing waits.',
+    ],
+    missedBytes: ['gauge', 'archive_missed_bytes', 'Log that was deleted before it was archived.'],
+    isFenced: ['gauge', 'archive_fenced', '1 after another server has claimed the archive.'],
+  });
+  return (numbers) => set([numbers], () => ({}));
 }
 
 /** In Prometheus' text form, because the client's histogram can only observe, not take over buckets that are counted. */

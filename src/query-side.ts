@@ -14,6 +14,7 @@ import {
   sharedRefusal,
 } from '../storage/log/journal-shared.ts';
 import { createAlarmSide } from './alarm-side.ts';
+import type { ArchiveSide } from './archive-side.ts';
 import type { Foundation } from './foundation.ts';
 import { watchCertificate } from './ingest/certificates.ts';
 import { createMetrics } from './metrics.ts';
@@ -49,6 +50,7 @@ export async function startQuerySide(
   edges: readonly EdgeWorker[],
   ingestUrl: string,
   readiness: () => readonly string[],
+  archive: ArchiveSide | undefined,
 ): Promise<QuerySide> {
   const { config, logger, state, journalDir, shared, progress } = base;
   const links = new PartitionLinks(threads);
@@ -78,6 +80,7 @@ export async function startQuerySide(
     actors: async () => [
       ...(await links.askAll('actors', SYSTEM_TIMEOUT_MS)).flat(),
       ...alarms.actors(),
+      ...((await archive?.actors()) ?? []),
     ],
     partitions: async () => (await links.askAll('metrics', SYSTEM_TIMEOUT_MS)).flat(),
   });
@@ -95,6 +98,7 @@ export async function startQuerySide(
       catalog,
       system,
       alarms: alarms.port,
+      archive,
       clock: systemClock,
       version: manifest.version,
     },
@@ -109,6 +113,7 @@ export async function startQuerySide(
       }),
       subscribers: () => queries.live.subscribers,
       alarms: () => alarms.numbers(),
+      archive: () => archive?.view().numbers,
     }),
     readiness,
     ingestUrl,

@@ -1,0 +1,99 @@
+/** The archive: how far it is, what it holds, and being told to hurry. */
+import { AppError } from '../../src/model/errors.ts';
+import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../../src/model/units.ts';
+import type { ArchivePort, ArchiveView, SegmentPage } from '../../src/query/archive-port.ts';
+import { demandScope } from '../authorize.ts';
+import type { GraphContext } from '../context.ts';
+import type { Maybe } from './arguments.ts';
+
+/** A page of this many is some 150 KB. */
+const SEGMENTS_PAGE_MAX = 500;
+
+export function archive(_: unknown, __: unknown, { services }: GraphContext): object | null {
+  return services.archive === undefined ? null : shown(services.archive.view());
+}
+
+export async function segments(
+  _: unknown,
+  args: {
+    readonly stream?: Maybe<string>;
+    readonly from?: Maybe<number>;
+    readonly to?: Maybe<number>;
+    readonly first: number;
+    readonly after?: Maybe<string>;
+  },
+  { access, services }: GraphContext,
+): Promise<object> {
+  const { first } = args;
+  if (!(first >= 1 && first <= SEGMENTS_PAGE_MAX)) {
+    throw new AppError(
+      'query_invalid',
+      `"first" must be 1 to ${SEGMENTS_PAGE_MAX}, received ${first}`,
+    );
+  }
+  const page = await archiveOf(services).segments({
+    tenant: access.tenant,
+    stream: args.stream ?? undefined,
+    fromMs: args.from ?? EPOCH_MS_MIN,
+    toMs: args.to ?? EPOCH_MS_MAX,
+    first,
+    after: args.after ?? undefined,
+  });
+  return shownPage(page);
+}
+
+export async function archiveNow(
+  _: unknown,
+  __: unknown,
+  { access, services }: GraphContext,
+): Promise<object> {
+  demandScope(access, 'admin');
+  const port = archiveOf(services);
+  const numbers = await port.archiveNow();
+  return shown({ ...port.view(), numbers });
+}
+
+function archiveOf({ archive }: GraphContext['services']): ArchivePort {
+  if (archive !== undefined) return archive;
+  throw new AppError('query_invalid', 'this server keeps no archive: set "archive.enabled"');
+}
+
+const NOTHING_YET = {
+  isFenced: false,
+  waitingSinceMs: 0,
+  version: 0,
+  epoch: 0,
+  files: 0,
+  rows: 0,
+  bytes: 0,
+  waitingBytes: 0,
+  missedBytes: 0,
+  cuts: 0,
+  rowsWritten: 0,
+  bytesWritten: 0,
+};
+
+function shown({ url, problem, numbers = { ...NOTHING_YET, url: '' } }: ArchiveView): object {
+  const { isFenced, waitingSinceMs, ...rest } = numbers;
+  return {
+    ...rest,
+    url,
+    problem,
+    fenced: isFenced,
+    waitingSince: waitingSinceMs > 0 ? waitingSinceMs : null,
+  };
+}
+
+function shownPage({ segments, hasMore, rows, bytes }: SegmentPage): object {
+  return {
+    segments: segments.map(({ hourMs, tsMinMs, tsMaxMs, ...rest }) => ({
+      ...rest,
+      hour: hourMs,
+      firstEvent: tsMinMs,
+      lastEvent: tsMaxMs,
+    })),
+    nextCursor: hasMore ? segments.at(-1)?.path : null,
+    rows,
+    bytes,
+  };
+}

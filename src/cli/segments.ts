@@ -1,0 +1,159 @@
+/** `streamgauge segments list | show | verify`: what is in the archive. Reads it directly, beside a running server or without one. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Archive } from '../../storage/archive/archive.ts';
+import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
+import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
+import { openArchive } from '../../storage/archive/open.ts';
+import { openDuck } from '../../storage/segments/duckdb.ts';
+import { literal } from '../../storage/segments/segment-columns.ts';
+import { archiveSettings } from '../archive-settings.ts';
+import { loadConfig } from '../config.ts';
+import { createLogger } from '../logging.ts';
+import { AppError } from '../model/errors.ts';
+import { configErrorText, readConfigOptions } from './config-options.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { type Finding, verifyArchive } from './segments-verify.ts';
+import type { Terminal } from './terminal.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+interface Opened {
+  readonly archive: Archive;
+  readonly manifest: Manifest;
+}
+
+export const listSegments = (options: Options, terminal: Terminal): Promise<ExitCode> =>
+  withArchive(options, terminal, async ({ archive, manifest }) => {
+    const { stream, tenant } = options;
+    const files = [...manifest.files.values()]
+      .filter((file) => stream === undefined || file.stream === stream)
+      .filter((file) => tenant === undefined || file.tenant === tenant)
+      .sort((a, b) => (a.path < b.path ? -1 : 1));
+    if (options['json'] === true) {
+      const { version, epoch } = manifest;
+      print(terminal, { url: archive.url, version, epoch, files });
+      return EXIT.ok;
+    }
+    for (const file of files) terminal.out(`${lineOf(file)}\n`);
+    const rows = files.reduce((sum, file) => sum + file.rows, 0);
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    terminal.out(
+      `${files.length} files, ${rows} events, ${bytes} bytes, version ${manifest.version} of ${archive.url}\n`,
+    );
+    return EXIT.ok;
+  });
+
+export const showSegment = (
+  path: string,
+  options: Options,
+  terminal: Terminal,
+): Promise<ExitCode> =>
+  withArchive(options, terminal, async ({ archive, manifest }) => {
+    const file = manifest.files.get(path);
+    if (file === undefined) {
+      throw new AppError(
+        'archive_missing',
+        `expected the path of a segment as "segments list" shows it, received "${path}"`,
+      );
+    }
+    const columns = await columnsOf(archive, file);
+    if (options['json'] === true) print(terminal, { ...file, columns });
+    else {
+      terminal.out(`${lineOf(file)}\n`);
+      for (const { name, type, bytes } of columns) {
+        terminal.out(`  ${name.padEnd(32)} ${type.padEnd(24)} ${bytes} bytes\n`);
+      }
+    }
+    return EXIT.ok;
+  });
+
+export const verifySegments = (options: Options, terminal: Terminal): Promise<ExitCode> =>
+  withArchive(options, terminal, async ({ archive, manifest }) => {
+    const findings = await inWorkFolder((folder) => verifyArchive(archive, manifest, folder));
+    if (options['json'] === true) {
+      print(terminal, { version: manifest.version, files: manifest.files.size, findings });
+    } else {
+      for (const finding of findings) terminal.err(`${findingText(finding)}\n`);
+      const outcome = findings.length === 0 ? 'all is well' : `${findings.length} findings`;
+      terminal.out(`${manifest.files.size} files of version ${manifest.version}: ${outcome}\n`);
+    }
+    return findings.length === 0 ? EXIT.ok : EXIT.failed;
+  });
+
+async function withArchive(
+  options: Options,
+  terminal: Terminal,
+  work: (opened: Opened) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const loaded = loadConfig(readConfigOptions(options));
+  if (!loaded.ok) {
+    terminal.err(configErrorText(loaded.error));
+    return EXIT.config;
+  }
+  const { config } = loaded.value;
+  const archive = await openArchive(archiveSettings(config));
+  try {
+    const reader = new ManifestReader(
+      archive,
+      createLogger({ ...config.logging, level: 'silent', thread: 'main' }),
+    );
+    return await work({ archive, manifest: await reader.load() });
+  } finally {
+    await archive.close();
+  }
+}
+
+interface ColumnBytes {
+  readonly name: string;
+  readonly type: string;
+  /** Compressed. */
+  readonly bytes: number;
+}
+
+const columnsOf = (archive: Archive, { path }: SegmentFile): Promise<ColumnBytes[]> =>
+  inWorkFolder(async (folder) => {
+    const local = join(folder, 'segment.parquet');
+    await archive.fetch(path, local);
+    const duck = await openDuck({
+      threads: 1,
+      memoryBytesMax: 256 * 2 ** 20,
+      tempDir: join(folder, 'duckdb'),
+      folders: [folder],
+    });
+    try {
+      const rows = await duck.rows(
+        `SELECT path_in_schema AS name, any_value(type) AS type,
+            sum(total_compressed_size)::DOUBLE AS bytes
+          FROM parquet_metadata(${literal(local)}) GROUP BY path_in_schema, column_id ORDER BY column_id`,
+      );
+      return rows.map(({ name, type, bytes }) => ({
+        name: String(name),
+        type: String(type),
+        bytes: Number(bytes),
+      }));
+    } finally {
+      duck.close();
+    }
+  });
+
+async function inWorkFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'streamgauge-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const lineOf = ({ path, rows, bytes, tsMinMs, tsMaxMs }: SegmentFile): string =>
+  `${path}  ${rows} events  ${bytes} bytes  ${timeOf(tsMinMs)} to ${timeOf(tsMaxMs)}`;
+
+const findingText = ({ path, problem }: Finding): string => `${path}: ${problem}`;
+
+const timeOf = (ms: number): string => new Date(ms).toISOString();
+
+function print(terminal: Terminal, value: object): void {
+  terminal.out(`${JSON.stringify(value, undefined, 2)}\n`);
+}
