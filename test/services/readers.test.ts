@@ -56,7 +56,10 @@ test.serial('MapReduce counts the rows of each type', async (t) => {
     input: '/events',
     column: 'type',
   });
-  t.deepEqual(counts, new Map(EXPECTED.map(({ type, total }) => [String(type), total])));
+  t.deepEqual(
+    Object.fromEntries(counts),
+    Object.fromEntries(EXPECTED.map(({ type, total }) => [String(type), total])),
+  );
 });
 
 test.serial('Pig counts the rows of each type', async (t) => {
