@@ -8,6 +8,7 @@ import { err, ok, type Result } from '../model/result.ts';
 import type { AppendLog } from './append-log.ts';
 import type { BodyMemory } from './body-memory.ts';
 import type { Destination } from './coalescer.ts';
+import { HEADER } from './header-bytes.ts';
 import { bodyTooLarge } from './inflate.ts';
 import type { Identity, KeyRing } from './keys.ts';
 import { bodyEncoding, bodyForm, type Encoding, quoted } from './media-type.ts';
@@ -53,9 +54,9 @@ export function admitEvents(
   const parameters = rules.parameters.read(req);
   const sender = admitSender(rules, req, origin, parameters);
   if (!sender.ok) return sender;
-  const form = bodyForm(req.getHeader('content-type'));
+  const form = bodyForm(req.getHeader(HEADER.contentType));
   if (!form.ok) return form;
-  const encoding = bodyEncoding(req.getHeader('content-encoding'));
+  const encoding = bodyEncoding(req.getHeader(HEADER.contentEncoding));
   if (!encoding.ok) return encoding;
   const ack = ackOf(parameters.ack);
   if (!ack.ok) return ack;
@@ -105,7 +106,7 @@ export function busyRefusal(
 
 /** Undefined for a body of unknown length. */
 export function announcedLength(req: HttpRequest): number | undefined {
-  const header = req.getHeader('content-length');
+  const header = req.getHeader(HEADER.contentLength);
   return header === '' ? undefined : Number(header);
 }
 

@@ -5,14 +5,15 @@ import { Contribution } from './contribution.ts';
 import { DEFAULT_DECODE_LIMITS } from './decode/limits.ts';
 import type { EdgeContext } from './edge-context.ts';
 import { Exchange } from './exchange.ts';
+import { HEADER } from './header-bytes.ts';
 import type { Compression } from './inflate.ts';
 import { DOCUMENT_BYTES_MAX, SKIPPED_BODY_BYTES_MAX } from './limits.ts';
 import { BodyOutcome } from './pieces.ts';
-import { NO_MEMORY, type ReceivedBody, receiveBody } from './receive-body.ts';
+import { type BodyTaker, NO_MEMORY, type ReceivedBody, receiveBody } from './receive-body.ts';
 import { type Refusal, refusalOfFault } from './refusal.ts';
 
 export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequest): void {
-  const origin = req.getHeader('origin');
+  const origin = req.getHeader(HEADER.origin);
   const exchange = new Exchange(res, edge.counters, edge.rules.origins.answerTo(origin));
   const admitted = admitEvents(edge.rules, req, origin);
   if (!admitted.ok) {
@@ -22,20 +23,11 @@ export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequ
     exchange.refuse(admitted.error, [], isLong);
     return;
   }
-  const { encoding } = admitted.value;
-  /** What cannot be decoded before the socket's own buffer is gone. */
-  const mustOwn = (length: number) =>
-    encoding !== 'identity' || length > DEFAULT_DECODE_LIMITS.pieceBytesMax;
-  receiveBody(exchange, edge.bodyRules, mustOwn, (body) => {
-    edge.counters.bodyBytes += body.bytes.length;
-    const request = new EventsRequest(edge, exchange, admitted.value);
-    if (encoding === 'identity') request.take(body);
-    else void request.takeCompressed(body, encoding);
-  });
+  receiveBody(exchange, edge.bodyRules, new EventsRequest(edge, exchange, admitted.value));
 }
 
-/** A request whose body has arrived. */
-class EventsRequest {
+/** An admitted request. */
+class EventsRequest implements BodyTaker {
   readonly #edge: EdgeContext;
   readonly #exchange: Exchange;
   readonly #admitted: Admitted;
@@ -49,8 +41,20 @@ class EventsRequest {
     this.#contribution = new Contribution(admitted.ack === 'applied', () => this.#settled());
   }
 
-  /** Decodes a body of usual size at once. */
+  /** What cannot be decoded before the socket's own buffer is gone. */
+  mustOwn(length: number): boolean {
+    return this.#admitted.encoding !== 'identity' || length > DEFAULT_DECODE_LIMITS.pieceBytesMax;
+  }
+
   take(body: ReceivedBody): void {
+    this.#edge.counters.bodyBytes += body.bytes.length;
+    const { encoding } = this.#admitted;
+    if (encoding === 'identity') this.#decode(body);
+    else void this.#decodeCompressed(body, encoding);
+  }
+
+  /** Decodes a body of usual size at once. */
+  #decode(body: ReceivedBody): void {
     const { bytes, isOwned } = body;
     const { destination } = this.#admitted;
     if (destination.form !== 'ndjson' && bytes.length > DOCUMENT_BYTES_MAX) {
@@ -70,7 +74,7 @@ class EventsRequest {
     else void decoded.then(body.release);
   }
 
-  async takeCompressed(body: ReceivedBody, encoding: Compression): Promise<void> {
+  async #decodeCompressed(body: ReceivedBody, encoding: Compression): Promise<void> {
     const inflated = await this.#edge.inflater.inflate(body.bytes, encoding);
     body.release();
     if (this.#exchange.isOver) return;
@@ -79,7 +83,7 @@ class EventsRequest {
     this.#edge.counters.inflatedBytes += bytes.length;
     const { memory } = this.#edge.bodyRules;
     if (!memory.hold(bytes.length)) return this.#exchange.refuse(NO_MEMORY);
-    this.take({ bytes, isOwned: true, release: () => memory.drop(bytes.length) });
+    this.#decode({ bytes, isOwned: true, release: () => memory.drop(bytes.length) });
   }
 
   #settled(): void {
@@ -98,7 +102,11 @@ class EventsRequest {
   }
 
   #reply(status: 200 | 400, more: string): void {
-    const { accepted } = this.#outcome;
+    const { accepted, rejected } = this.#outcome;
+    if (rejected === 0 && more === '') {
+      this.#exchange.reply(200, allAcceptedJson(this.#outcome, this.#contribution.position));
+      return;
+    }
     const outcome = outcomeJson(this.#outcome, this.#contribution.position);
     const error = accepted === 0 ? `"error":${ALL_REJECTED},` : '';
     if (accepted === 0) this.#edge.counters.refused('all_rejected');
@@ -110,6 +118,19 @@ class EventsRequest {
 export function outcomeJson({ accepted, rejected, errors }: BodyOutcome, position: string): string {
   const list = errors.length === 0 ? '[]' : JSON.stringify(errors);
   return `"accepted":${accepted},"rejected":${rejected},"errors":${list},"position":"${position}"`;
+}
+
+/** The last answer in which all was accepted. */
+let last = { accepted: 0, position: '', json: new Uint8Array(0) };
+const encoder = new TextEncoder();
+
+/** Nearly always the last one again: a batch has one position, and usually its requests bring as many events each. */
+function allAcceptedJson(outcome: BodyOutcome, position: string): Uint8Array {
+  const { accepted } = outcome;
+  if (accepted !== last.accepted || position !== last.position) {
+    last = { accepted, position, json: encoder.encode(`{${outcomeJson(outcome, position)}}`) };
+  }
+  return last.json;
 }
 
 const ALL_REJECTED = JSON.stringify({

@@ -1,6 +1,7 @@
 /** One HTTP request in progress: answered at most once, and not at all if its sender has gone. */
 import type { HttpResponse } from 'uWebSockets.js';
 import type { Counters } from './counters.ts';
+import { headerBytes } from './header-bytes.ts';
 import { type Refusal, refusalJson, statusOf } from './refusal.ts';
 
 const STATUS_LINE: Readonly<Record<number, string>> = {
@@ -19,6 +20,9 @@ const STATUS_LINE: Readonly<Record<number, string>> = {
   500: '500 Internal Server Error',
   503: '503 Service Unavailable',
 };
+
+const CONTENT_TYPE = headerBytes('Content-Type');
+const JSON_TYPE = headerBytes('application/json');
 
 type Headers = readonly (readonly [string, string])[];
 const NO_HEADERS: Headers = [];
@@ -45,7 +49,13 @@ export class Exchange {
     this.#released = release;
   }
 
-  reply(status: number, json: string, headers = NO_HEADERS, closeConnection = false): void {
+  /** `json` may be encoded already; nothing but 204 has none. */
+  reply(
+    status: number,
+    json: string | Uint8Array,
+    headers = NO_HEADERS,
+    closeConnection = false,
+  ): void {
     if (this.isOver) return;
     this.#counters.replied(status);
     this.res.cork(() => {
@@ -57,7 +67,7 @@ export class Exchange {
         // Any argument here, even undefined, would be taken for a length.
         this.res.endWithoutBody();
       } else {
-        this.res.writeHeader('Content-Type', 'application/json');
+        this.res.writeHeader(CONTENT_TYPE, JSON_TYPE);
         this.res.end(json, closeConnection);
       }
     });

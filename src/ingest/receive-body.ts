@@ -11,6 +11,13 @@ export interface BodyRules {
   readonly bodyBytesMax: number;
 }
 
+/** Who wants a body. */
+export interface BodyTaker {
+  /** Whether a body of this length must be copied, even if it came in one piece. */
+  mustOwn(length: number): boolean;
+  take(body: ReceivedBody): void;
+}
+
 /** The body's bytes, and how to give them back (once is enough, more does no harm). */
 export interface ReceivedBody {
   readonly bytes: Uint8Array;
@@ -20,41 +27,48 @@ export interface ReceivedBody {
 }
 
 /**
- * Calls `whole` once, unless the exchange ends before: the sender leaves, takes too long, sends too much, or there
- * is no memory. A body that came in one piece lies in the socket's own buffer, gone when `whole` returns, unless
- * `mustOwn` says of its length that it must be copied.
+ * Gives `taker` the body, unless the exchange ends before: the sender leaves, takes too long, sends too much, or there
+ * is no memory. A body that came in one piece lies in the socket's own buffer, gone when `take` returns, unless it must
+ * be owned.
  */
 export function receiveBody(
   exchange: Exchange,
   { memory, slowBodies, bodyBytesMax }: BodyRules,
-  mustOwn: (length: number) => boolean,
-  whole: (body: ReceivedBody) => void,
+  taker: BodyTaker,
 ): void {
-  const body = new Body(memory);
+  let body: Body | undefined;
   const arriving = slowBodies.watch(exchange);
-  const release = () => body.release();
   exchange.onOver(() => {
     slowBodies.unwatch(arriving);
-    release();
+    body?.release();
   });
+  const arrived = (whole: ReceivedBody) => {
+    slowBodies.unwatch(arriving);
+    exchange.onOver(NOTHING_TO_DO);
+    taker.take(whole);
+  };
   exchange.res.onData((chunk, isLast) => {
     if (exchange.isOver) return;
     const bytes = Buffer.from(chunk);
-    const length = body.length + bytes.length;
+    const length = (body?.length ?? 0) + bytes.length;
     if (length > bodyBytesMax) {
       exchange.refuse(bodyTooLarge(bodyBytesMax), [], true);
-    } else if (isLast && body.length === 0 && !mustOwn(length)) {
-      slowBodies.unwatch(arriving);
-      whole({ bytes, isOwned: false, release });
-    } else if (!body.append(bytes)) {
-      exchange.refuse(NO_MEMORY, [], true);
-    } else if (isLast) {
-      slowBodies.unwatch(arriving);
-      exchange.onOver(() => {});
-      whole({ bytes: body.bytes(), isOwned: true, release });
+      return;
+    }
+    if (isLast && body === undefined && !taker.mustOwn(length)) {
+      arrived({ bytes, isOwned: false, release: NOTHING_TO_DO });
+      return;
+    }
+    body ??= new Body(memory);
+    const growing = body;
+    if (!growing.append(bytes)) exchange.refuse(NO_MEMORY, [], true);
+    else if (isLast) {
+      arrived({ bytes: growing.bytes(), isOwned: true, release: () => growing.release() });
     }
   });
 }
+
+const NOTHING_TO_DO = () => {};
 
 export const NO_MEMORY: Refusal = {
   code: 'overloaded',
