@@ -7,7 +7,7 @@ import { FAULT, REJECTION } from '../src/model/errors.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PRODUCT = ['src', 'actors', 'storage', 'graphql'];
-const SOURCES = filesIn([...PRODUCT, 'bin', 'load-tests', 'test'], /\.(ts|js)$/);
+const SOURCES = filesIn([...PRODUCT, 'bin', 'deploy', 'load-tests', 'test'], /\.(ts|js)$/);
 const DOCUMENTS = [
   ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
   ...filesIn(['docs', 'storage', 'deploy', 'load-tests'], /\.md$/),
@@ -22,7 +22,7 @@ test('every folder with sources is on the map in ARCHITECTURE.md', (t) => {
 });
 
 test('every source of the product is imported by the product, or is where a process or thread begins', (t) => {
-  const users = SOURCES.filter((path) => !/^(test|load-tests)\//.test(path));
+  const users = SOURCES.filter((path) => !/^(test|deploy|load-tests)\//.test(path));
   const used = new Set(users.flatMap(pathsNamedIn));
   const product = users.filter((path) => !path.startsWith('bin/'));
   t.deepEqual(
