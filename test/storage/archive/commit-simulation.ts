@@ -1,0 +1,248 @@
+/**
+ * One seed: servers that archive a log, one after the other and sometimes several at once. They die in any call of the
+ * archive, answers are lost, some sleep and wake up days later. A model looks at the archive after each change.
+ */
+import assert from 'node:assert/strict';
+import { AppError, isFault } from '../../../src/model/errors.ts';
+import { DAY_MS, HOUR_MS } from '../../../src/model/units.ts';
+import type { Archive } from '../../../storage/archive/archive.ts';
+import type { Manifest, SegmentFile } from '../../../storage/archive/manifest.ts';
+import { ManifestReader } from '../../../storage/archive/manifest-reader.ts';
+import { type NewSegment, SegmentCommitter } from '../../../storage/archive/segment-commit.ts';
+import { Random } from '../../simulation/random.ts';
+import { BLOCK_BYTES, blockName, blocksIn, CommitModel, contentOf } from './commit-model.ts';
+import { type FaultRates, faultyArchive } from './faulty-archive.ts';
+import { MemoryArchive } from './memory-archive.ts';
+import { silent } from './silent.ts';
+import { Died, Process, Turns } from './turns.ts';
+
+export interface CommitReport {
+  versions: number;
+  deaths: number;
+  fenced: number;
+  failed: number;
+  strays: number;
+}
+
+const PARTITIONS = 2;
+const BLOCKS_MAX = 24;
+const GRACE_MS = HOUR_MS;
+const RATES: FaultRates = { die: 0.012, unavailable: 0.03, io: 0.004 };
+const NO_RATES: FaultRates = { die: 0, unavailable: 0, io: 0 };
+const SERVERS_MAX = 40;
+
+/** Rejects if anything is not as it must be. */
+export async function simulateCommits(seed: number): Promise<CommitReport> {
+  const world = new World(seed);
+  await world.live();
+  await world.end();
+  return world.report;
+}
+
+class World {
+  readonly #random: Random;
+  readonly #turns: Turns;
+  readonly #archive: MemoryArchive;
+  readonly #model: CommitModel;
+  readonly #checkpointVersions: number;
+  readonly #servers = new Set<Process>();
+  readonly #failures: unknown[] = [];
+  #nowMs = 1_000 * DAY_MS;
+  #started = 0;
+  readonly report: CommitReport = { versions: 0, deaths: 0, fenced: 0, failed: 0, strays: 0 };
+  readonly clock = { now: () => this.#nowMs };
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+    this.#turns = new Turns(this.#random);
+    this.#archive = new MemoryArchive({ clock: this.clock, readLocal: Buffer.from });
+    this.#model = new CommitModel(this.#archive, GRACE_MS, this.clock.now);
+    this.#checkpointVersions = this.#random.int(2, 8);
+  }
+
+  async live(): Promise<void> {
+    this.#start();
+    await this.#turns.run();
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  /** One more server, to which nothing happens, brings everything to its end. */
+  async end(): Promise<void> {
+    for (const process of this.#servers) this.#turns.kill(process);
+    const life = this.#finish();
+    await this.#turns.run();
+    await life;
+    this.#model.checkBlocks();
+    this.#model.checkClean();
+    assert.equal(this.#model.manifest.positions.get(0), BLOCKS_MAX * BLOCK_BYTES);
+    const read = await new ManifestReader(this.#archive, silent).load();
+    assert.deepEqual(read, this.#model.manifest);
+    this.report.versions = this.#model.manifest.version;
+    this.report.strays = this.#model.strays;
+  }
+
+  /** A server, and after it the next one. */
+  #start(): void {
+    const process = new Process(this.#started++);
+    this.#servers.add(process);
+    void this.#serve(process, this.#archiveOf(process, RATES))
+      .catch((error: unknown) => this.#count(error))
+      .finally(() => {
+        this.#servers.delete(process);
+        this.#startIfNone();
+      });
+  }
+
+  #startIfNone(): void {
+    const isServed = [...this.#servers].some(({ pausedUntil }) => pausedUntil <= this.#turns.now);
+    if (!isServed && this.#started < SERVERS_MAX) this.#start();
+  }
+
+  #count(error: unknown): void {
+    if (error instanceof Died) this.report.deaths++;
+    else if (isFault(error, 'archive_fenced')) this.report.fenced++;
+    else if (error instanceof AppError && error.message === 'planted') this.report.failed++;
+    else if (!(error instanceof Overtaken)) this.#failures.push(error);
+  }
+
+  async #serve(process: Process, archive: Archive): Promise<void> {
+    const committer = await this.#open(process, archive);
+    while (!isArchived(committer.manifest)) {
+      this.#passTime(process);
+      await this.#work(committer, archive);
+    }
+  }
+
+  #open(process: Process, archive: Archive): Promise<SegmentCommitter> {
+    return SegmentCommitter.open({
+      archive,
+      owner: { journal: 'j', host: 'h', pid: process.id },
+      clock: this.clock,
+      log: silent,
+      sleep: () => this.#turns.take(process),
+      checkpointVersions: this.#checkpointVersions,
+    });
+  }
+
+  /** Sometimes much time, and sometimes this server is thought to be dead while it only sleeps. */
+  #passTime(process: Process): void {
+    this.#nowMs += this.#random.int(0, 600_000);
+    if (this.#random.chance(0.08)) this.#nowMs += DAY_MS;
+    if (!this.#random.chance(0.1)) return;
+    process.pausedUntil = this.#turns.now + this.#random.int(10, 600);
+    this.#startIfNone();
+  }
+
+  async #work(committer: SegmentCommitter, archive: Archive): Promise<void> {
+    const { manifest } = committer;
+    const chance = this.#random.next();
+    if (chance < 0.15) {
+      await committer.removeExpired(GRACE_MS);
+    } else if (chance < 0.4) {
+      const hour = this.#random.pick([...manifest.files.values()].concat(NO_FILE)).hourMs;
+      const files = [...manifest.files.values()].filter(({ hourMs }) => hourMs === hour);
+      if (files.length < 2) return;
+      const remove = files.map(({ path }) => path);
+      if (chance < 0.2) await committer.replace({ change: 'retention', add: [], remove });
+      else {
+        const add = [await this.#compacted(archive, files, manifest)];
+        await committer.replace({ change: 'compaction', add, remove });
+      }
+    } else {
+      await committer.commit(this.#cut(manifest, this.#random.int(0, 3)));
+    }
+  }
+
+  async #finish(): Promise<void> {
+    const process = new Process(this.#started++);
+    const archive = this.#archiveOf(process, NO_RATES);
+    const committer = await this.#open(process, archive);
+    while (!isArchived(committer.manifest))
+      await committer.commit(this.#cut(committer.manifest, 5));
+    this.#nowMs += DAY_MS;
+    await committer.removeExpired(GRACE_MS);
+    await committer.commit({ positions: committer.manifest.positions, files: [], schemas: [] });
+    assert.equal(committer.manifest.removed.size, 0);
+    assert.deepEqual(committer.manifest, this.#model.manifest);
+  }
+
+  /** Up to `blocksMax` blocks more of each partition, in files of one stream and hour. */
+  #cut(manifest: Manifest, blocksMax: number) {
+    const files: NewSegment[] = [];
+    const positions = new Map<number, number>();
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const from = manifest.positions.get(partition) ?? 0;
+      const to = Math.min(from + blocksMax * BLOCK_BYTES, BLOCKS_MAX * BLOCK_BYTES);
+      positions.set(partition, to);
+      const byPlace = new Map<string, string[]>();
+      for (let offset = from; offset < to; offset += BLOCK_BYTES) {
+        const hour = Math.floor(offset / BLOCK_BYTES / 8);
+        const place = `tenant=t/stream=s${(offset / BLOCK_BYTES) % 2}/dt=1970-01-01/hour=0${hour}`;
+        byPlace.set(place, [...(byPlace.get(place) ?? []), blockName(partition, offset)]);
+      }
+      for (const [place, blocks] of byPlace) {
+        const path = `${place}/p${partition}-${from}-${to}.parquet`;
+        files.push(segment({ ...fileAt(path), partition, from, to, rows: blocks.length }, blocks));
+      }
+    }
+    return { positions, files, schemas: [] };
+  }
+
+  /** A file with the blocks of several, which it reads as anybody would. */
+  async #compacted(
+    archive: Archive,
+    files: readonly SegmentFile[],
+    { epoch, version }: Manifest,
+  ): Promise<NewSegment> {
+    const blocks: string[] = [];
+    for (const { path } of files) {
+      const bytes = await archive.read(path);
+      if (bytes === undefined) {
+        assert(
+          epoch < this.#model.manifest.epoch,
+          `the manifest names ${path}, and it is not there`,
+        );
+        throw new Overtaken();
+      }
+      blocks.push(...blocksIn(bytes));
+    }
+    const folder = files[0]?.path.replace(/[^/]+$/, '') ?? '';
+    const from = Math.min(...files.map((file) => file.from));
+    const to = Math.max(...files.map((file) => file.to));
+    const path = `${folder}c-${epoch}-${version}.parquet`;
+    return segment({ ...fileAt(path), from, to, rows: blocks.length }, blocks);
+  }
+
+  #archiveOf(process: Process, rates: FaultRates): Archive {
+    return faultyArchive({
+      archive: this.#archive,
+      process,
+      turns: this.#turns,
+      random: this.#random,
+      rates,
+      look: () => this.#model.look(),
+    });
+  }
+}
+
+const isArchived = ({ positions }: Manifest): boolean =>
+  [0, 1].every((partition) => positions.get(partition) === BLOCKS_MAX * BLOCK_BYTES);
+
+const segment = (file: Omit<SegmentFile, 'bytes'>, blocks: readonly string[]): NewSegment => {
+  const content = contentOf(blocks);
+  return { file: { ...file, bytes: content.length }, localPath: content.toString() };
+};
+
+function fileAt(path: string) {
+  const hourMs = Number(/hour=(\d\d)/.exec(path)?.[1]) * HOUR_MS;
+  const stream = /stream=(\w+)/.exec(path)?.[1] ?? '';
+  return { path, tenant: 't', stream, hourMs, tsMinMs: 0, tsMaxMs: 0, schema: 0 };
+}
+
+const NO_FILE = segment(
+  { ...fileAt('tenant=t/stream=none/hour=99'), from: 0, to: 0, rows: 0 },
+  [],
+).file;
+
+/** A server that works on files which its successor has removed. */
+class Overtaken extends Error {}
