@@ -1,0 +1,185 @@
+/** The way from an event into a Parquet file, through a server as it is run, read by DuckDB as others would. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import test, { type ExecutionContext } from 'ava';
+import { Server } from '../load-tests/server.ts';
+import { runCli } from '../src/cli.ts';
+
+interface Site {
+  readonly server: Server;
+  readonly folder: string;
+  readonly duck: DuckDBConnection;
+}
+
+async function site(t: ExecutionContext, config: Readonly<Record<string, unknown>> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'streamgauge-'));
+  const server = await Server.prepare({ folder, partitions: 3, config });
+  const duck = await (await DuckDBInstance.create(':memory:')).connect();
+  await server.start();
+  t.teardown(async () => {
+    await server.kill();
+    duck.closeSync();
+    await rm(folder, { recursive: true });
+  });
+  return { server, folder, duck };
+}
+
+async function send({ server }: Site, events: readonly object[]): Promise<void> {
+  const response = await fetch(
+    `http://${server.host}:${server.ingestPort}/v1/events?stream=shop&ack=applied`,
+    {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-ndjson' },
+      body: events.map((event) => JSON.stringify(event)).join('\n'),
+    },
+  );
+  if (!response.ok) throw new Error(await response.text());
+}
+
+interface Archived {
+  readonly archiveNow: { readonly rows: number; readonly version: number; readonly files: number };
+}
+
+/** Until the applied events are committed too: `archiveNow` takes what is committed. */
+async function archived({ server }: Site, rows: number): Promise<Archived['archiveNow']> {
+  for (;;) {
+    const { archiveNow } = await server.query<Archived>(
+      'mutation { archiveNow { rows version files } }',
+    );
+    if (archiveNow.rows >= rows) return archiveNow;
+  }
+}
+
+const files = ({ folder }: Site) =>
+  `read_parquet('${folder}/data/archive/tenant=*/**/*.parquet', union_by_name = true)`;
+
+async function ask({ duck }: Site, sql: string): Promise<unknown[]> {
+  return (await duck.runAndReadAll(sql)).getRowObjectsJson();
+}
+
+const purchase = (n: number) => ({
+  id: `p${n}`,
+  type: n % 2 === 0 ? 'buy' : 'look',
+  ts: 1_790_000_000_000 + n,
+  user: `u${n % 10}`,
+  amount: n / 4,
+  vip: n % 3 === 0,
+});
+
+test('each event is in one segment once, whatever was sent twice', async (t) => {
+  const here = await site(t);
+  const events = Array.from({ length: 500 }, (_, n) => purchase(n));
+  await send(here, events);
+  await send(here, events.slice(100, 300));
+  const first = await archived(here, 500);
+  t.is(first.rows, 500);
+  await send(here, [...events, purchase(500)]);
+  t.is((await archived(here, 501)).rows, 501);
+  t.deepEqual(
+    await ask(
+      here,
+      `SELECT type, count(*)::INT AS n, count(DISTINCT id)::INT AS ids, sum(amount) AS amount,
+          epoch_ms(min(ts))::VARCHAR AS first, bool_or(vip) AS vip, min(stream) AS stream
+        FROM ${files(here)} GROUP BY type ORDER BY type`,
+    ),
+    ['buy', 'look'].map((type, odd) => {
+      const of = [...events, purchase(500)].filter((event) => event.type === type);
+      return {
+        type,
+        n: of.length,
+        ids: of.length,
+        amount: of.reduce((sum, { amount }) => sum + amount, 0),
+        first: String(1_790_000_000_000 + odd),
+        vip: true,
+        stream: 'shop',
+      };
+    }),
+  );
+});
+
+test('a killed server goes on where its archive ends', async (t) => {
+  const here = await site(t, { archive: { cut: { ageMaxMs: 1_000 } } });
+  for (let round = 0; round < 4; round++) {
+    await send(
+      here,
+      Array.from({ length: 200 }, (_, n) => purchase(round * 100 + n)),
+    );
+    await here.server.kill();
+    await here.server.start();
+  }
+  t.is((await archived(here, 500)).rows, 500);
+  t.deepEqual(
+    await ask(
+      here,
+      `SELECT count(*)::INT AS n, count(DISTINCT id)::INT AS ids FROM ${files(here)}`,
+    ),
+    [{ n: 500, ids: 500 }],
+  );
+  const left = await readdir(join(here.folder, 'data/archive/_tmp'));
+  t.deepEqual(left, []);
+});
+
+test('a field that comes later, one that changes its kind and one that is rare are all there', async (t) => {
+  const here = await site(t);
+  await send(here, [{ id: 'a', type: 'x', n: 1 }]);
+  await archived(here, 1);
+  const plain = Array.from({ length: 999 }, (_, i) => ({ id: `b${i}`, type: 'x', n: `text ${i}` }));
+  await send(here, [...plain, { id: 'c', type: 'x', n: 2, seldom: 'yes' }]);
+  await archived(here, 1_001);
+  t.deepEqual(
+    await ask(
+      here,
+      `SELECT id, n, n_string, more['seldom'] AS seldom FROM ${files(here)}
+        WHERE id IN ('a', 'b7', 'c') ORDER BY id`,
+    ),
+    [
+      { id: 'a', n: 1, n_string: null, seldom: null },
+      { id: 'b7', n: null, n_string: 'text 7', seldom: null },
+      { id: 'c', n: 2, n_string: null, seldom: 'yes' },
+    ],
+  );
+});
+
+test('segments are listed to their tenant, page by page, and verified from outside', async (t) => {
+  const here = await site(t);
+  await send(
+    here,
+    Array.from({ length: 90 }, (_, n) => purchase(n)),
+  );
+  const { files: count } = await archived(here, 90);
+  const seen: string[] = [];
+  let after: string | null = null;
+  do {
+    const { segments }: Listed = await here.server.query<Listed>(
+      `query ($after: String) { segments(stream: "shop", first: 1, after: $after) { nextCursor rows segments { path rows } } }`,
+      { after },
+    );
+    t.is(segments.rows, 90);
+    seen.push(...segments.segments.map(({ path }) => path));
+    after = segments.nextCursor;
+  } while (after !== null);
+  t.is(new Set(seen).size, count);
+  t.is(await verify(here), 0);
+  await rm(join(here.folder, 'data/archive', seen[0] ?? ''));
+  t.is(await verify(here), 1);
+});
+
+interface Listed {
+  readonly segments: {
+    readonly nextCursor: string | null;
+    readonly rows: number;
+    readonly segments: readonly { readonly path: string; readonly rows: number }[];
+  };
+}
+
+const verify = ({ folder }: Site): Promise<number> =>
+  runCli(['segments', 'verify', '--data-dir', join(folder, 'data')], {
+    out: () => {},
+    err: () => {},
+    isInteractive: false,
+    readLine: async () => '',
+    onStopSignal: () => () => {},
+    abort: () => {},
+  });
