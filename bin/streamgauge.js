@@ -3,6 +3,7 @@
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major === 22 && minor >= 20) {
+  await import('./stripped.js');
   const { runCli } = await import('../src/cli.ts');
   process.exit(await runCli());
 } else {

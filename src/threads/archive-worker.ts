@@ -10,6 +10,7 @@ import type {
   ToArchive,
 } from './archive-protocol.ts';
 import { Asker, answerOf } from './asker.ts';
+import { THREAD } from './thread-entry.ts';
 
 export class ArchiveWorker {
   readonly asker: Asker<ArchiveQuestions>;
@@ -32,7 +33,8 @@ export class ArchiveWorker {
     onFailed: (fault: AppError) => void,
   ) {
     this.#barrier = barrier;
-    this.#worker = new Worker(new URL('./archive.ts', import.meta.url), {
+    this.#worker = new Worker(THREAD, {
+      argv: [new URL('./archive.ts', import.meta.url).href],
       workerData: data,
       name: 'archive',
     });

@@ -6,6 +6,7 @@ import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import type { RollupsControl } from '../model/rollup.ts';
 import type { EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
+import { THREAD } from './thread-entry.ts';
 
 export interface Listening {
   readonly port: number;
@@ -37,7 +38,8 @@ export class EdgeWorker {
     this.listening.catch(() => {});
     const ports: MessagePort[] = data.partitionThreads.map(({ port }) => port);
     if (data.log.type === 'remote') ports.push(data.log.port);
-    this.#worker = new Worker(new URL('./edge.ts', import.meta.url), {
+    this.#worker = new Worker(THREAD, {
+      argv: [new URL('./edge.ts', import.meta.url).href],
       workerData: data,
       transferList: ports,
       name: `edge/${data.edgeId}`,

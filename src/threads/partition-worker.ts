@@ -7,6 +7,7 @@ import type {
   PartitionThreadEvent,
   PartitionThreadOptions,
 } from './protocol.ts';
+import { THREAD } from './thread-entry.ts';
 
 export class PartitionWorker {
   readonly partitions: readonly number[];
@@ -38,7 +39,8 @@ export class PartitionWorker {
     const workerData: PartitionThreadOptions = { ...options, clients };
     this.partitions = options.partitions;
     this.ports = channels.map(({ port1 }) => port1);
-    this.#worker = new Worker(new URL('./partition.ts', import.meta.url), {
+    this.#worker = new Worker(THREAD, {
+      argv: [new URL('./partition.ts', import.meta.url).href],
       workerData,
       transferList: clients,
       name: `partitions/${options.thread}`,
