@@ -8,12 +8,16 @@ import { EXIT, EXIT_CODES_HELP, type ExitCode } from './cli/exit-codes.ts';
 import { createKey, hashKey, type NewKey } from './cli/keys.ts';
 import { type StartServer, start } from './cli/start.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { SCOPES } from './model/access.ts';
 import { AppError } from './model/errors.ts';
 
 /** Loaded only by `start`: `config check` and `keys` must work where native modules do not. */
-const startRealServer: StartServer = async (config) =>
-  (await import('./main.ts')).startServer(config);
+const startRealServer: StartServer = async (config) => {
+  const server = await (await import('./main.ts')).startServer(config);
+  collectGarbage();
+  return server;
+};
 
 export async function runCli(
   args: readonly string[] = process.argv.slice(2),
