@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { watchCertificate } from '../../src/ingest/certificates.ts';
 import { isFault } from '../../src/model/errors.ts';
-import { freePort, silentLogger } from '../ingest/start-edge.ts';
+import { freePort } from '../free-port.ts';
+import { silentLogger } from '../ingest/start-edge.ts';
 import { openTestListener } from './listener.ts';
 
 const fixture = (name: string): string =>

@@ -8,7 +8,8 @@ import test, { type ExecutionContext } from 'ava';
 import { CertificateWatch } from '../../src/ingest/certificates.ts';
 import { Listener } from '../../src/ingest/listener.ts';
 import type { Logger } from '../../src/model/logger.ts';
-import { freePort, silentLogger } from './start-edge.ts';
+import { freePort } from '../free-port.ts';
+import { silentLogger } from './start-edge.ts';
 
 test('a new certificate serves new connections; open ones stay', async (t) => {
   const { files, use, ask, watch, errors } = await setUp(t);

@@ -1,6 +1,5 @@
 /** A whole edge in this process: real sockets, a real journal in a directory of its own. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -14,6 +13,7 @@ import type { Logger } from '../../src/model/logger.ts';
 import { offset } from '../../src/model/units.ts';
 import { type Journal, openJournal } from '../../storage/log/journal.ts';
 import { createJournalShared, type JournalShared } from '../../storage/log/journal-shared.ts';
+import { freePort } from '../free-port.ts';
 
 export const LIMITS: EdgeLimits = {
   lineBytesMax: 1024 * 1024,
@@ -57,6 +57,7 @@ export async function startTestEdge(
   const partitions = options.partitions ?? 1;
   const shared = createJournalShared(partitions);
   const journal = await openJournal({ dir, shared });
+  // The edge shares its port, which the system's own choice (0) does not allow.
   const port = options.port ?? (await freePort());
   const edge = await startEdge(
     {
@@ -92,16 +93,6 @@ export async function startTestEdge(
     journal,
     blocks: () => allBlocks(journal, shared),
   };
-}
-
-/** A port that nobody listens on now. The edge shares its port, which the system's own choice (0) does not allow. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function allBlocks(journal: Journal, { partitionEnds }: JournalShared): Promise<Block[]> {

@@ -1,7 +1,6 @@
 import * as uWS from 'uWebSockets.js';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { buildBodies } from '../../load-tests/bodies.ts';
@@ -15,6 +14,7 @@ import type { LoadOptions } from '../../load-tests/generator/protocol.ts';
 import { BodySource } from '../../load-tests/generator/source.ts';
 import { openWebSocketSender } from '../../load-tests/generator/websocket-sender.ts';
 import { readFrames, websocketFraming } from '../../load-tests/websocket-frames.ts';
+import { freePort } from '../free-port.ts';
 
 const WORKLOAD = { seed: 3, source: 1, bodies: 12, eventsPerBody: 20 };
 
@@ -203,20 +203,14 @@ test('WebSocket frames of every header length survive being cut anywhere', (t) =
 });
 
 test('a sender waits for a server that is not there yet', async (t) => {
-  const probe = createTcpServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  if (typeof address !== 'object' || address === null) throw new Error('expected a port');
-  probe.close();
-  await once(probe, 'close');
-
-  const options = load(address.port, 'ndjson');
+  const port = await freePort();
+  const options = load(port, 'ndjson');
   const source = new BodySource(buildBodies(WORKLOAD, 'ndjson', httpFraming(options)), undefined);
   const sender = openHttpSender(options, source);
   t.teardown(() => sender.close());
   source.resume();
   const { server, accepted } = sink(t, () => 'accept');
-  server.listen(address.port, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await source.nextAcknowledgement();
   t.is(await source.drain(), accepted.size);
 });

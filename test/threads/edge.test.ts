@@ -10,8 +10,9 @@ import { createProgress, publishApplied } from '../../src/threads/progress.ts';
 import type { PartitionRequest } from '../../src/threads/protocol.ts';
 import { createJournalShared } from '../../storage/log/journal-shared.ts';
 import { connectLogWriter } from '../../storage/log/remote.ts';
+import { freePort } from '../free-port.ts';
 import { send } from '../ingest/send.ts';
-import { freePort, LIMITS } from '../ingest/start-edge.ts';
+import { LIMITS } from '../ingest/start-edge.ts';
 
 const BODY = '{"type":"a","id":"1"}\n{"type":"a","id":"2"}\n{"type":"a","id":"1"}\n';
 
