@@ -6,7 +6,8 @@
  *
  * Each run has a server and a data folder of its own, is warmed up, measured, drained and then checked:
  * counts and sums per type and minute, quantiles, distinct users and the ledger must be what was sent. The case `alarms`
- * measures what judging costs and how soon a webhook tells (`alarm-bench.ts` is that alone).
+ * measures what judging costs and how soon a webhook tells (`alarm-bench.ts` is that alone), `idle` the memory of a server that
+ * nobody uses.
  */
 import { ok as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,11 +25,12 @@ import { exactDistribution } from './truth.ts';
 import { assertNone, differences, sketchDifferences } from './verify.ts';
 
 const WARM_UP_MS = 3_000;
-/** After this long without a request a server counts as idle: V8 has then given back what the start needed. */
+/** After this long without a request a server counts as idle: V8 has then settled. */
 const IDLE_MS = 45_000;
 const SECONDS_MAX = 120;
 const RUNS_MAX = 9;
 const ALARM_CASE = 'alarms';
+const IDLE_CASE = 'idle';
 const ALARMS = { seconds: 20, probes: 100, partitions: 4 };
 
 interface Run {
@@ -50,7 +52,7 @@ interface Run {
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
-    /** Without it all cases, and the idle server. */
+    /** Without it all of them. */
     case: { type: 'string', multiple: true },
     partitions: { type: 'string', default: '1,12' },
     /** Of the main case and of cases that are named; the others run once. */
@@ -64,9 +66,9 @@ const { values: options } = parseArgs({
 
 const seconds = Math.min(Number(options.seconds), SECONDS_MAX);
 const partitionCounts = options.partitions.split(',').map(Number);
-const CASE_NAMES = [...LOAD_CASES.map(({ name }) => name), ALARM_CASE];
+const CASE_NAMES = [IDLE_CASE, ...LOAD_CASES.map(({ name }) => name), ALARM_CASE];
 const caseNames = options.case ?? CASE_NAMES;
-const loadNames = caseNames.filter((name) => name !== ALARM_CASE);
+const loadNames = caseNames.filter((name) => name !== ALARM_CASE && name !== IDLE_CASE);
 const cases = loadNames.map((name) => {
   const found = LOAD_CASES.find((load) => load.name === name);
   assert(found !== undefined, `expected a case of ${CASE_NAMES}, received "${name}"`);
@@ -74,7 +76,7 @@ const cases = loadNames.map((name) => {
   return { ...found, connections };
 });
 
-const idleRssBytes = options.case === undefined ? await measureIdle() : undefined;
+const idleRssBytes = caseNames.includes(IDLE_CASE) ? await measureIdle() : undefined;
 const rows: Run[] = [];
 const profiles: string[] = [];
 for (const load of cases) {
