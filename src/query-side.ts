@@ -113,7 +113,7 @@ export async function startQuerySide(
       }),
       subscribers: () => queries.live.subscribers,
       alarms: () => alarms.numbers(),
-      archive: () => archive?.view().numbers,
+      archive: () => archive?.numbers(),
     }),
     readiness,
     ingestUrl,

@@ -40,6 +40,8 @@ export interface ArchiverOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly policy: CutPolicy;
+  /** Since when something has waited before the actor was started; 0: nothing has. */
+  readonly waitingSinceMs: number;
   readonly publish: {
     /** All files of this manifest are in their places, and the log before its positions is in them. */
     archived(manifest: Manifest): void;
@@ -94,7 +96,7 @@ export class Archiver {
   readonly #committer: SegmentCommitter;
   /** Everything before these is archived, or held no events. */
   #from: ReadonlyMap<number, Offset>;
-  #waitingSinceMs = 0;
+  #waitingSinceMs: number;
   #sweptMs: number;
   #isFenced = false;
   readonly #missedBytes: number;
@@ -112,6 +114,7 @@ export class Archiver {
     this.#options = options;
     this.#committer = committer;
     this.#sweptMs = options.clock.now();
+    this.#waitingSinceMs = options.waitingSinceMs;
     const { positions } = committer.manifest;
     const start = options.logStart();
     const from = new Map<number, Offset>();

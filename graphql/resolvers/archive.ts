@@ -9,8 +9,13 @@ import type { Maybe } from './arguments.ts';
 /** A page of this many is some 150 KB. */
 const SEGMENTS_PAGE_MAX = 500;
 
-export function archive(_: unknown, __: unknown, { services }: GraphContext): object | null {
-  return services.archive === undefined ? null : shown(services.archive.view());
+export async function archive(
+  _: unknown,
+  __: unknown,
+  { services }: GraphContext,
+): Promise<object | null> {
+  const { archive: port } = services;
+  return port === undefined ? null : shown(await port.view());
 }
 
 export async function segments(
@@ -50,7 +55,7 @@ export async function archiveNow(
   demandScope(access, 'admin');
   const port = archiveOf(services);
   const numbers = await port.archiveNow();
-  return shown({ ...port.view(), numbers });
+  return shown({ ...(await port.view()), numbers });
 }
 
 function archiveOf({ archive }: GraphContext['services']): ArchivePort {

@@ -15,7 +15,7 @@ export interface ArchiveView {
 
 /** Undefined where there is no archive. */
 export interface ArchivePort {
-  view(): ArchiveView;
+  view(): Promise<ArchiveView>;
   /** As of the newest version whose files are all in their places. */
   segments(query: SegmentQuery): Promise<SegmentPage>;
   /** Resolves when everything that is committed now is in the archive. */

@@ -11,6 +11,8 @@ import type { PartitionThreadOptions } from './protocol.ts';
 export interface ArchiveThreadData {
   readonly archive: ArchiveSettings;
   readonly policy: CutPolicy;
+  /** Since when events have waited for the thread to start; 0: none do. */
+  readonly waitingSinceMs: number;
   /** Memory of DuckDB while it seals; past it it spills into the work folder. */
   readonly memoryBytesMax: number;
   readonly workDir: string;

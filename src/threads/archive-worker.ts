@@ -14,12 +14,15 @@ import { THREAD } from './thread-entry.ts';
 
 export class ArchiveWorker {
   readonly asker: Asker<ArchiveQuestions>;
+  /** Resolves when the archive has been opened, or cannot be. */
+  readonly opened: Promise<void>;
   /** The last that was heard. */
   numbers: ArchiverNumbers | undefined;
   /** Why nothing is archived just now. */
   problem: string | undefined = 'the archive is being opened';
   readonly #worker: Worker;
   readonly #barrier: () => Promise<readonly number[]>;
+  readonly #opened = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   #isClosing = false;
 
@@ -33,6 +36,7 @@ export class ArchiveWorker {
     onFailed: (fault: AppError) => void,
   ) {
     this.#barrier = barrier;
+    this.opened = this.#opened.promise;
     this.#worker = new Worker(THREAD, {
       argv: [new URL('./archive.ts', import.meta.url).href],
       workerData: data,
@@ -42,6 +46,7 @@ export class ArchiveWorker {
     let hasFailed = false;
     const end = (fault: AppError) => {
       this.asker.end(fault);
+      this.#opened.resolve();
       this.#ended.resolve();
       if (hasFailed || this.#isClosing) return;
       hasFailed = true;
@@ -72,9 +77,11 @@ export class ArchiveWorker {
         break;
       case 'numbers':
         this.numbers = message.numbers;
+        this.#opened.resolve();
         break;
       case 'problem':
         this.problem = message.problem;
+        this.#opened.resolve();
         break;
       case 'closed':
         this.#ended.resolve();

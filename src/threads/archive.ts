@@ -59,6 +59,7 @@ const closing = new AbortController();
 const barrier = new Asker<BarrierQuestions>('the main thread', (question) => tell(question));
 /** Its newest version whose files are all in their places. */
 let manifest = EMPTY_MANIFEST;
+const opened = Promise.withResolvers<void>();
 
 const archiver = system.spawn('archive', {
   ...archiverActor({
@@ -88,9 +89,11 @@ const archiver = system.spawn('archive', {
     clock: systemClock,
     log,
     policy: data.policy,
+    waitingSinceMs: data.waitingSinceMs,
     publish: {
       archived: (now) => {
         manifest = now;
+        opened.resolve();
         Atomics.store(progress.archivedVersion, 0, now.version);
         for (const [partition, position] of now.positions) progress.archived[partition] = position;
       },
@@ -130,6 +133,7 @@ async function answer(question: Question<ArchiveQuestions>): Promise<unknown> {
         ARCHIVE_NOW_TIMEOUT_MS,
       );
     case 'segments':
+      await opened.promise;
       return listSegments(manifest, question.ask);
     case 'actors':
       return system.snapshot();
