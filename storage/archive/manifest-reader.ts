@@ -50,17 +50,9 @@ export class ManifestReader {
    */
   async load(upTo = Number.POSITIVE_INFINITY): Promise<Manifest> {
     for (let attempt = 1; ; attempt++) {
-      const { checkpoints, last } = await this.#list();
-      this.#checkpoint = checkpoints[0] ?? 0;
-      this.#manifest = await this.#readCheckpoint(checkpoints.filter((version) => version <= upTo));
-      this.#newest = undefined;
-      await this.#readOn(upTo, MANIFEST_READS_AT_ONCE);
-      const isWhole = this.#manifest.version >= Math.min(last, upTo) && (await this.isUpToDate());
-      if (isWhole) return this.#manifest;
-      if (attempt === LOADS_MAX) {
-        const missing = this.#manifest.version + Number(this.#manifest.version < last);
-        throw corrupt(versionPath(missing), 'expected a file, received nothing');
-      }
+      const missing = await this.#tryToLoad(upTo);
+      if (missing === undefined) return this.#manifest;
+      if (attempt === LOADS_MAX) throw corrupt(missing, 'expected a file, received nothing');
     }
   }
 
@@ -89,6 +81,21 @@ export class ManifestReader {
     throw corrupt(path, `expected version ${version}, received ${found.version}`);
   }
 
+  /** The path of what should be there and is not; undefined if all was. */
+  async #tryToLoad(upTo: number): Promise<string | undefined> {
+    const { checkpoints, last } = await this.#list();
+    const usable = checkpoints.filter((version) => version <= upTo);
+    const checkpoint = await this.#readCheckpoint(usable);
+    if (checkpoint === undefined) return checkpointPath(usable[0] ?? 0);
+    this.#checkpoint = checkpoints[0] ?? 0;
+    this.#manifest = checkpoint;
+    this.#newest = undefined;
+    await this.#readOn(upTo, MANIFEST_READS_AT_ONCE);
+    const { version } = this.#manifest;
+    if (version < Math.min(last, upTo)) return versionPath(version + 1);
+    return (await this.isUpToDate()) ? undefined : versionPath(version);
+  }
+
   /** Versions of all checkpoints, newest first, and of the last version that has a file of its own (0 if none has). */
   async #list(): Promise<{ checkpoints: number[]; last: number }> {
     const checkpoints: number[] = [];
@@ -101,8 +108,11 @@ export class ManifestReader {
     return { checkpoints, last };
   }
 
-  /** The versions behind the second newest checkpoint are still there: so one that cannot be read does no harm. */
-  async #readCheckpoint([newest, second]: readonly number[]): Promise<Manifest> {
+  /**
+   * The versions behind the second newest checkpoint are still there: so one that cannot be read does no harm. Undefined if
+   * what was listed has been removed since.
+   */
+  async #readCheckpoint([newest, second]: readonly number[]): Promise<Manifest | undefined> {
     if (newest === undefined) return EMPTY_MANIFEST;
     try {
       return await this.#readOneCheckpoint(newest);
@@ -113,10 +123,10 @@ export class ManifestReader {
     }
   }
 
-  async #readOneCheckpoint(version: number): Promise<Manifest> {
+  async #readOneCheckpoint(version: number): Promise<Manifest | undefined> {
     const path = checkpointPath(version);
     const bytes = await this.#archive.read(path);
-    if (bytes === undefined) throw corrupt(path, 'expected a file, received nothing');
+    if (bytes === undefined) return undefined;
     const manifest = decodeCheckpoint(bytes, path);
     if (manifest.version === version) return manifest;
     throw corrupt(path, `expected version ${version}, received ${manifest.version}`);

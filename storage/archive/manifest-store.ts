@@ -31,6 +31,11 @@ export interface ManifestStoreOptions {
   readonly archive: Archive;
   readonly clock: Clock;
   readonly log: Logger;
+  /**
+   * Brings the files of a version to their paths, which may have been done before. Rejects with `archive_missing` if
+   * one is nowhere.
+   */
+  readonly settle: (version: ManifestVersion) => Promise<void>;
   /** Versions from one checkpoint to the next. */
   readonly checkpointVersions?: number | undefined;
 }
@@ -39,8 +44,6 @@ export interface Claim {
   readonly owner: ManifestOwner;
   /** Claims also an archive that belongs to the log of another server. Its files stay, its positions mean nothing any more. */
   readonly takeOver?: boolean | undefined;
-  /** Brings the files of a version to their paths, which may have been done before. */
-  readonly settle: (version: ManifestVersion) => Promise<void>;
 }
 
 /** What a version says, apart from who and when. */
@@ -55,14 +58,16 @@ export class ManifestStore {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #reader: ManifestReader;
+  readonly #settle: ManifestStoreOptions['settle'];
   readonly #checkpointVersions: number;
   #owner: ManifestOwner | undefined;
   #checkpoint = 0;
 
-  constructor({ archive, clock, log, checkpointVersions }: ManifestStoreOptions) {
+  constructor({ archive, clock, log, settle, checkpointVersions }: ManifestStoreOptions) {
     this.#archive = archive;
     this.#clock = clock;
     this.#log = log;
+    this.#settle = settle;
     this.#checkpointVersions = checkpointVersions ?? MANIFEST_CHECKPOINT_VERSIONS;
     this.#reader = new ManifestReader(archive, log);
   }
@@ -83,13 +88,13 @@ export class ManifestStore {
    *
    * Rejects with `archive_foreign`, and as the archive does.
    */
-  async claim({ owner, takeOver = false, settle }: Claim): Promise<Manifest> {
+  async claim({ owner, takeOver = false }: Claim): Promise<Manifest> {
     const reader = this.#reader;
     this.#owner = undefined;
     await reader.load();
     for (let attempt = 0; attempt < MANIFEST_CLAIMS_MAX; attempt++) {
       if (!takeOver) refuseForeign(reader.manifest.owner, owner, this.#archive.url);
-      if (!(await this.#settleNewest(settle))) continue;
+      if (!(await this.#settleNewest())) continue;
       const claim = this.#version(owner, reader.manifest.epoch + 1, {
         change: 'claim',
         positions: {},
@@ -113,10 +118,10 @@ export class ManifestStore {
   }
 
   /**
-   * Adds a version. Rejects with `archive_fenced` if another server has claimed the archive, `archive_io` if the manifest is
+   * Adds a version, and settles it. Rejects with `archive_fenced` if another server has claimed the archive, `archive_io` if the manifest is
    * full, and as the archive does.
    */
-  async commit(change: ManifestCommit): Promise<ManifestVersion> {
+  async commit(change: ManifestCommit): Promise<void> {
     const owner = this.#owner;
     assert(owner !== undefined, 'who commits has claimed the archive, and has not failed since');
     this.#owner = undefined;
@@ -127,8 +132,8 @@ export class ManifestStore {
     const outcome = await this.#create(version);
     if (outcome !== 'created') throw fenced(version, outcome);
     this.#reader.follow(version);
+    if (!(await this.#settleNewest())) throw fenced(version, this.#reader.newest);
     this.#owner = owner;
-    return version;
   }
 
   /**
@@ -163,11 +168,11 @@ export class ManifestStore {
   }
 
   /** False if somebody has gone on from the newest version meanwhile. */
-  async #settleNewest(settle: Claim['settle']): Promise<boolean> {
+  async #settleNewest(): Promise<boolean> {
     const { newest } = this.#reader;
     if (newest === undefined) return true;
     try {
-      await settle(newest);
+      await this.#settle(newest);
       return true;
     } catch (error) {
       // A file that is at neither place was settled, and then removed by a later version; or it is lost.
@@ -231,14 +236,15 @@ function refuseFull(files: number, url: string): void {
   );
 }
 
-function fenced({ version, epoch }: ManifestVersion, by: ManifestVersion | undefined): AppError {
+function fenced(mine: ManifestVersion, by: ManifestVersion | undefined): AppError {
+  const { version } = by ?? mine;
   const who =
     by === undefined
       ? 'long ago'
       : `by process ${by.owner.pid} on ${by.owner.host} with epoch ${by.epoch}`;
   return new AppError(
     'archive_fenced',
-    `version ${version} of the manifest was written ${who}, and this server has epoch ${epoch}: two servers use one archive; stop one of them, and restart the other`,
+    `version ${version} of the manifest was written ${who}, and this server has epoch ${mine.epoch}: two servers use one archive; stop one of them, and restart the other`,
     { path: versionPath(version) },
   );
 }

@@ -10,6 +10,7 @@
  */
 import { ok as assert } from 'node:assert';
 import type { Clock } from '../../src/model/clock.ts';
+import { AppError, isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import {
@@ -31,7 +32,7 @@ import { type ManifestCommit, ManifestStore, type ManifestStoreOptions } from '.
 import { TEMPORARY_FOLDER } from './paths.ts';
 import { type Patience, patientArchive } from './patient-archive.ts';
 
-export interface SegmentCommitterOptions extends Patience, ManifestStoreOptions {
+export interface SegmentCommitterOptions extends Patience, Omit<ManifestStoreOptions, 'settle'> {
   readonly owner: ManifestOwner;
   /** See `Claim`. */
   readonly takeOver?: boolean | undefined;
@@ -77,8 +78,12 @@ export class SegmentCommitter {
   static async open(options: SegmentCommitterOptions): Promise<SegmentCommitter> {
     const { owner, takeOver } = options;
     const archive = patientArchive(options.archive, options);
-    const store = new ManifestStore({ ...options, archive });
-    await store.claim({ owner, takeOver, settle: (version) => settle(archive, version) });
+    const store = new ManifestStore({
+      ...options,
+      archive,
+      settle: (version) => settle(archive, version),
+    });
+    await store.claim({ owner, takeOver });
     const committer = new SegmentCommitter(archive, store, options);
     await committer.sweep();
     await store.tidy();
@@ -167,9 +172,8 @@ export class SegmentCommitter {
     );
     const deleted = [...this.#deleted];
     const add = files.map(({ file }) => file);
-    const version = await this.#store.commit({ ...change, add, deleted });
+    await this.#store.commit({ ...change, add, deleted });
     this.#deleted.clear();
-    await settle(this.#archive, version);
     this.#manifest = this.#store.manifest;
     await this.#store.tidy();
     this.#isReady = true;
@@ -178,7 +182,19 @@ export class SegmentCommitter {
 
 const ONE_AT_A_TIME = 'one call at a time, and no commit after one that has failed';
 
+/** Brings the files of a version to their paths; those that are there stay. */
 const settle = (archive: Archive, version: ManifestVersion): Promise<void> =>
-  atOnce(version.add.entries(), ARCHIVE_TRANSFERS_AT_ONCE, ([index, { path }]) =>
-    archive.move(stagedPath(version, index), path),
-  );
+  atOnce(version.add.entries(), ARCHIVE_TRANSFERS_AT_ONCE, async ([index, { path }]) => {
+    const staged = stagedPath(version, index);
+    try {
+      await archive.move(staged, path);
+    } catch (error) {
+      if (!isFault(error, 'archive_missing')) throw error;
+      throw new AppError(
+        'archive_missing',
+        `${path} of version ${version.version} is neither in its place nor at ${staged} in ${archive.url}: restore it from a copy of the archive`,
+        { path },
+        error,
+      );
+    }
+  });

@@ -108,7 +108,7 @@ class World {
   async #serve(process: Process, archive: Archive): Promise<void> {
     const committer = await this.#open(process, archive);
     while (!isArchived(committer.manifest)) {
-      this.#passTime(process);
+      this.#passTime();
       await this.#work(committer, archive);
     }
   }
@@ -124,11 +124,15 @@ class World {
     });
   }
 
-  /** Sometimes much time, and sometimes this server is thought to be dead while it only sleeps. */
-  #passTime(process: Process): void {
+  /** Sometimes much of it. */
+  #passTime(): void {
     this.#nowMs += this.#random.int(0, 600_000);
     if (this.#random.chance(0.08)) this.#nowMs += DAY_MS;
-    if (!this.#random.chance(0.1)) return;
+  }
+
+  /** Sometimes a server is thought to be dead while it only sleeps. */
+  #perhapsSleep(process: Process): void {
+    if (!this.#random.chance(0.01)) return;
     process.pausedUntil = this.#turns.now + this.#random.int(10, 600);
     this.#startIfNone();
   }
@@ -137,7 +141,10 @@ class World {
     const { manifest } = committer;
     const chance = this.#random.next();
     if (chance < 0.15) {
-      await committer.removeExpired(GRACE_MS);
+      // It may fail and be repeated.
+      await committer.removeExpired(GRACE_MS).catch((error: unknown) => {
+        if (!isFault(error, 'archive_io')) throw error;
+      });
     } else if (chance < 0.4) {
       const hour = this.#random.pick([...manifest.files.values()].concat(NO_FILE)).hourMs;
       const files = [...manifest.files.values()].filter(({ hourMs }) => hourMs === hour);
@@ -220,6 +227,9 @@ class World {
       turns: this.#turns,
       random: this.#random,
       rates,
+      begin: () => {
+        if (rates !== NO_RATES) this.#perhapsSleep(process);
+      },
       look: () => this.#model.look(),
     });
   }

@@ -18,14 +18,17 @@ export interface FaultyArchiveOptions {
   readonly turns: Turns;
   readonly random: Random;
   readonly rates: FaultRates;
+  /** Before each call. */
+  readonly begin: () => void;
   /** After everything that may have changed a file. */
   readonly look: () => void;
 }
 
 export function faultyArchive(options: FaultyArchiveOptions): Archive {
-  const { archive, process, turns, random, rates, look } = options;
+  const { archive, process, turns, random, rates, begin, look } = options;
 
   async function call<T>(whole: () => Promise<T>, half?: () => void): Promise<T> {
+    begin();
     await turns.take(process);
     const fault = faultOf(random, rates);
     const done = random.pick(half === undefined ? ['none', 'all'] : ['none', 'half', 'all']);
