@@ -66,6 +66,7 @@ export async function openHdfs(options: ServiceOptions): Promise<Hdfs> {
   const namenode = new Part({
     ...common,
     name: 'namenode',
+    ports: [ports.rpc, ports.http],
     program: () => program(NAMENODE),
     isReady: async () => {
       const { Safemode } = await readBean(webHdfsUrl, 'Hadoop:service=NameNode,name=NameNodeInfo');
@@ -77,6 +78,7 @@ export async function openHdfs(options: ServiceOptions): Promise<Hdfs> {
   const datanode: Part = new Part({
     ...common,
     name: 'datanode',
+    ports: [ports.dataTransfer, ports.dataIpc, ports.dataHttp],
     program: () => program(DATANODE),
     isReady: async () =>
       (await isRegistered(ports.dataHttp)) && (await answers(ports.dataTransfer)),

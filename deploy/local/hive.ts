@@ -55,6 +55,7 @@ export async function openHive(options: HiveOptions): Promise<Hive> {
 
   const server = new Part({
     name: 'hive',
+    ports: [port],
     folder,
     outlivesUs,
     env: { HADOOP_USER_NAME: HDFS_USER, HADOOP_CONF_DIR: conf, HIVE_CONF_DIR: conf },

@@ -84,7 +84,7 @@ function fromJavaHome(name: string, args: readonly string[], version: RegExp): s
   const { stdout, stderr, error } = spawnSync(path, args, { encoding: 'utf8' });
   const found = Number(version.exec(`${stdout}${stderr}`)?.[1]);
   if (error === undefined && found >= VERSION_MIN && found < VERSION_BEFORE) return path;
-  const received = error === undefined ? `version ${found}` : error.message;
+  const received = error?.message ?? (found > 0 ? `version ${found}` : `${stdout}${stderr}`);
   throw new Error(
     `expected ${path} of version ${VERSION_MIN} to ${VERSION_BEFORE - 1}, received ${received}. ` +
       'Install the Debian package openjdk-17-jdk-headless (.ci/install-java does), or set JAVA_HOME.',

@@ -49,6 +49,7 @@ export async function openKafka(options: ServiceOptions): Promise<Kafka> {
   });
   const broker = new Part({
     name: 'kafka',
+    ports: [ports.broker, ports.controller],
     folder,
     outlivesUs,
     program: () => program('kafka.Kafka', [settings]),

@@ -12,12 +12,15 @@ import {
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findJava, type JavaProgram, javaArgs } from './java.ts';
+import { answers } from './probes.ts';
 import { diesWithUs, lastLines } from './run.ts';
 
 export interface PartOptions {
   readonly name: string;
   /** Where its log is put. */
   readonly folder: string;
+  /** On which it listens. A start is refused if something else does: that would answer for it. */
+  readonly ports: readonly number[];
   /** Asked at each start; may fetch what the program needs. */
   readonly program: () => Promise<JavaProgram>;
   readonly env?: Readonly<Record<string, string>>;
@@ -75,8 +78,6 @@ export class Part {
         throw this.#failure(`is not ready after ${READY_MS_MAX} ms`);
       await sleep(POLL_MS);
     }
-    // Something else may answer on its port.
-    if (hasEnded()) throw this.#failure('ended at its start');
   }
 
   /** SIGTERM; SIGKILL if that does not help. Resolves when it is gone. */
@@ -92,7 +93,12 @@ export class Part {
 
   /** Returns whether it has ended since. */
   async #spawn(): Promise<() => boolean> {
-    const { folder, program, env, outlivesUs } = this.#options;
+    const { folder, ports, program, env, outlivesUs } = this.#options;
+    for (const port of ports) {
+      // Asked by a client: to a server a port may look taken for a while after a kill.
+      if (!(await answers(port))) continue;
+      throw new Error(`port ${port}, for ${this.name}, is taken by another program`);
+    }
     const [java, args] = [findJava(), javaArgs(await program(), folder)];
     mkdirSync(folder, { recursive: true });
     // This start's log and the one before are kept.
@@ -118,7 +124,7 @@ export class Part {
     if (pid === undefined) return true;
     process.kill(pid, signal);
     const deadline = performance.now() + msMax;
-    while (this.pid !== undefined) {
+    while (!isGone(pid)) {
       if (performance.now() > deadline) return false;
       await sleep(POLL_MS);
     }
@@ -135,6 +141,15 @@ export class Part {
 /** Empty for a process that has ended, also if nobody has asked for its exit code yet. */
 function argumentsOf(pid: number): string[] {
   return readProc(pid, 'cmdline').split('\0');
+}
+
+/**
+ * A process that ends loses its arguments first and its ports last, with its last thread. One that nobody asks for its exit
+ * code stays as a zombie of one thread.
+ */
+function isGone(pid: number): boolean {
+  const status = readProc(pid, 'status');
+  return status === '' || (/^State:\s+Z/m.test(status) && /^Threads:\s+[01]$/m.test(status));
 }
 
 function readProc(pid: number, name: string): string {

@@ -41,6 +41,14 @@ export async function portsOf<Name extends string>(
   return Object.fromEntries(entries) as Record<Name, number>;
 }
 
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return await new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, HOST, () => server.close(() => resolve(true)));
+  });
+}
+
 /** The first of so many free ports in a row. Somebody else may take one before it is used; the start then fails. */
 async function freePortsFrom(count: number): Promise<number> {
   for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -49,12 +57,4 @@ async function freePortsFrom(count: number): Promise<number> {
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return from;
   }
   throw new Error(`expected ${count} free ports in a row, found none in ${TRIES_MAX} tries`);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return await new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, HOST, () => server.close(() => resolve(true)));
-  });
 }
