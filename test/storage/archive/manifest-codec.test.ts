@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
 import { COLUMN_KIND } from '../../../src/model/columns.ts';
@@ -260,4 +261,16 @@ test('what another release adds is passed over', (t) => {
 test('an archive that nobody has claimed has no checkpoint', (t) => {
   const bytes = encodeCheckpoint(EMPTY_MANIFEST, 1);
   t.throws(() => decodeCheckpoint(bytes, PATH), { message: /^owner in/ });
+});
+
+test('the examples in storage/FORMAT.md are what is written and read', (t) => {
+  const text = readFileSync(new URL('../../../storage/FORMAT.md', import.meta.url), 'utf8');
+  const [first = '', second = ''] = [...text.matchAll(/```json\n(.*?)```/gs)].map(
+    ([, json]) => json ?? '',
+  );
+  const parse = (bytes: Uint8Array | string): unknown => JSON.parse(bytes.toString());
+  const one = decodeVersion(Buffer.from(first), PATH);
+  t.deepEqual(parse(Buffer.from(encodeVersion(one))), parse(first));
+  const sum = decodeCheckpoint(Buffer.from(second), PATH);
+  t.deepEqual(parse(Buffer.from(encodeCheckpoint(sum, 1_795_254_720_113))), parse(second));
 });
