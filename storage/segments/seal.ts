@@ -2,8 +2,9 @@
  * Makes segments: Parquet as Hive 4, Spark 3 and DuckDB read it. Encodings of Parquet version 1 only (Spark does not read
  * BYTE_STREAM_SPLIT), zstd, times as TIMESTAMP in UTC without a time zone.
  *
- * Rows lie in the order of type and time, so that a query about one type passes over most row groups, and so that like
- * values lie side by side.
+ * Readers pass over whole row groups. Rows of a segment that has several lie in the order of type and time, so that a
+ * query about one type, or about a short time, reads few of them. A segment of one row group keeps the order of the
+ * log: sorting would more than double what it costs and make it larger.
  */
 import { statSync } from 'node:fs';
 import { AppError } from '../../src/model/errors.ts';
@@ -14,6 +15,17 @@ import type { StagedFile } from './stage.ts';
 
 /** DuckDB's own default: it reads a row group as a whole, and writes one from memory. */
 const ROW_GROUP_ROWS = 122_880;
+/**
+ * Distinct values of a row group up to which a column gets a dictionary. DuckDB's default (a fifth of the rows) keeps
+ * nearly unique columns as dictionaries for long, which costs time and room: 18.7 bytes an event instead of 17.9
+ * (load-tests/segment-bench.ts); a hundred fewer make columns like URLs larger.
+ */
+const DICTIONARY_VALUES_MAX = 4_096;
+/**
+ * Of zstd. On the benchmark's events 1 gives 17.4 bytes and 1.25 us an event, 3 gives 17.9 and 1.45, 9 half as much time
+ * again for 2 % less: what is left after dictionaries is mostly ids, in which there is nothing to find.
+ */
+const ZSTD_LEVEL = 1;
 const ORDER = ['type', 'ts', '_partition', '_position', '_row'].map(identifier).join(', ');
 
 export interface SealedFile {
@@ -31,7 +43,7 @@ export function sealSegment(
   outPath: string,
 ): Promise<SealedFile> {
   return guarded(outPath, async () => {
-    await writeSorted(duck, literal(stage.path), stage.columns, schema, outPath);
+    await write(duck, literal(stage.path), stage, schema, outPath);
     const sealed = await describe(duck, outPath);
     checkRows(stage.rows, sealed);
     return sealed;
@@ -48,34 +60,36 @@ export function mergeSegments(
   return guarded(outPath, async () => {
     const files = `[${paths.map(literal).join(', ')}], union_by_name = true`;
     const from = `read_parquet(${files}, hive_partitioning = false)`;
-    const columns = await duck.rows(`DESCRIBE SELECT * FROM ${from}`);
+    const described = await duck.rows(`DESCRIBE SELECT * FROM ${from}`);
     const [counted] = await duck.rows(`SELECT count(*) AS rows FROM ${from}`);
-    const names = columns.map((column) => String(column['column_name']));
-    await writeSorted(duck, files, names, schema, outPath);
+    const columns = described.map((column) => String(column['column_name']));
+    const rows = Number(counted?.['rows']);
+    await write(duck, files, { rows, columns }, schema, outPath);
     const sealed = await describe(duck, outPath);
-    checkRows(Number(counted?.['rows']), sealed);
+    checkRows(rows, sealed);
     return sealed;
   });
 }
 
-async function writeSorted(
+async function write(
   duck: Duck,
   files: string,
-  present: readonly string[],
+  { rows, columns }: Pick<StagedFile, 'rows' | 'columns'>,
   schema: StreamSchema,
   outPath: string,
 ): Promise<void> {
   const known = new Set(segmentColumns(schema).map(({ name }) => name));
-  const lost = present.filter((name) => !known.has(name));
+  const lost = columns.filter((name) => !known.has(name));
   if (lost.length > 0) {
     const names = lost.map((name) => `"${name}"`).join(', ');
     throw new RangeError(`version ${schema.version} of the schema has no column ${names}`);
   }
+  const order = rows > ROW_GROUP_ROWS ? `ORDER BY ${ORDER}` : '';
   await duck.rows(
-    `COPY (SELECT ${segmentProjection(schema, present)}
-      FROM read_parquet(${files}, hive_partitioning = false) ORDER BY ${ORDER})
-      TO ${literal(outPath)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1,
-        ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,
+    `COPY (SELECT ${segmentProjection(schema, columns)}
+      FROM read_parquet(${files}, hive_partitioning = false) ${order})
+      TO ${literal(outPath)} (FORMAT parquet, PARQUET_VERSION V1, COMPRESSION zstd,
+        COMPRESSION_LEVEL ${ZSTD_LEVEL}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, DICTIONARY_SIZE_LIMIT ${DICTIONARY_VALUES_MAX})`,
   );
 }
 
