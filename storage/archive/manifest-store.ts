@@ -25,7 +25,7 @@ import {
   versionPath,
 } from './manifest-paths.ts';
 import { ManifestReader } from './manifest-reader.ts';
-import { applyVersion } from './manifest-sum.ts';
+import { contradiction } from './manifest-sum.ts';
 
 export interface ManifestStoreOptions {
   readonly archive: Archive;
@@ -118,8 +118,8 @@ export class ManifestStore {
   }
 
   /**
-   * Adds a version, and settles it. Rejects with `archive_fenced` if another server has claimed the archive, `archive_io` if the manifest is
-   * full, and as the archive does.
+   * Adds a version, and settles it. Rejects with `archive_fenced` if another server has claimed the archive, `archive_io`
+   * if the manifest is full, and as the archive does.
    */
   async commit(change: ManifestCommit): Promise<void> {
     const owner = this.#owner;
@@ -128,7 +128,8 @@ export class ManifestStore {
     const { manifest } = this.#reader;
     refuseFull(manifest.files.size + change.add.length - change.remove.length, this.#archive.url);
     const version = this.#version(owner, manifest.epoch, change);
-    applyVersion(manifest, version);
+    const wrong = contradiction(manifest, version);
+    assert(wrong === undefined, `a version that cannot follow: ${wrong}`);
     const outcome = await this.#create(version);
     if (outcome !== 'created') throw fenced(version, outcome);
     this.#reader.follow(version);

@@ -98,6 +98,11 @@ export class SegmentCommitter {
     this.#manifest = store.manifest;
   }
 
+  /** The archive's. */
+  get url(): string {
+    return this.#archive.url;
+  }
+
   /** As of the newest version of this committer whose files are all at their paths. */
   get manifest(): Manifest {
     return this.#manifest;
