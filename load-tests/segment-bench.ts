@@ -52,7 +52,7 @@ interface Case {
 const rowsWanted = Number(options.rows);
 const CASES: readonly Case[] = [
   { name: '1 partition, blocks of 8,000', partitions: 1, bodies: 8, rows: rowsWanted },
-  { name: '12 partitions, blocks of 330', partitions: 12, bodies: 4, rows: rowsWanted / 4 },
+  { name: '12 partitions, blocks of 330', partitions: 12, bodies: 4, rows: rowsWanted / 12 },
 ];
 
 interface ColumnSize {
