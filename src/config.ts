@@ -107,12 +107,7 @@ function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: 
   return {
     ...settings,
     dataDir: absolute(['dataDir'], dataDir),
-    archive: {
-      ...archive,
-      ...(archive.local && {
-        local: { dir: absolute(['archive', 'local', 'dir'], archive.local.dir) },
-      }),
-    },
+    archive: withAbsoluteArchive(archive, (path, value) => absolute(['archive', ...path], value)),
     alarms: {
       ...alarms,
       receivers: alarms.receivers.map((receiver, i) =>
@@ -128,6 +123,28 @@ function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: 
       tls: {
         certFile: absolute(['tls', 'certFile'], tls.certFile),
         keyFile: absolute(['tls', 'keyFile'], tls.keyFile),
+      },
+    }),
+  };
+}
+
+function withAbsoluteArchive(
+  { local, webhdfs, ...archive }: Settings['archive'],
+  absolute: (path: Path, value: string) => string,
+): Settings['archive'] {
+  const files = ['delegationFile', 'authorizationFile', 'caFile'] as const;
+  return {
+    ...archive,
+    ...(local && { local: { dir: absolute(['local', 'dir'], local.dir) } }),
+    ...(webhdfs && {
+      webhdfs: {
+        ...webhdfs,
+        ...Object.fromEntries(
+          files.flatMap((name) => {
+            const file = webhdfs[name];
+            return file === undefined ? [] : [[name, absolute(['webhdfs', name], file)]];
+          }),
+        ),
       },
     }),
   };

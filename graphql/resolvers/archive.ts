@@ -1,7 +1,12 @@
 /** The archive: how far it is, what it holds, and being told to hurry. */
 import { AppError } from '../../src/model/errors.ts';
 import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../../src/model/units.ts';
-import type { ArchivePort, ArchiveView, SegmentPage } from '../../src/query/archive-port.ts';
+import type {
+  ArchivePort,
+  ArchiverNumbers,
+  ArchiveView,
+  SegmentPage,
+} from '../../src/query/archive-port.ts';
 import { demandScope } from '../authorize.ts';
 import type { GraphContext } from '../context.ts';
 import type { Maybe } from './arguments.ts';
@@ -63,7 +68,7 @@ function archiveOf({ archive }: GraphContext['services']): ArchivePort {
   throw new AppError('query_invalid', 'this server keeps no archive: set "archive.enabled"');
 }
 
-const NOTHING_YET = {
+const NOTHING_YET: Omit<ArchiverNumbers, 'url'> = {
   isFenced: false,
   waitingSinceMs: 0,
   version: 0,
@@ -74,12 +79,14 @@ const NOTHING_YET = {
   waitingBytes: 0,
   missedBytes: 0,
   cuts: 0,
+  filesWritten: 0,
   rowsWritten: 0,
   bytesWritten: 0,
+  workMsTotal: 0,
 };
 
-function shown({ url, problem, numbers = { ...NOTHING_YET, url: '' } }: ArchiveView): object {
-  const { isFenced, waitingSinceMs, ...rest } = numbers;
+function shown({ url, problem, numbers }: ArchiveView): object {
+  const { isFenced, waitingSinceMs, ...rest } = numbers ?? NOTHING_YET;
   return {
     ...rest,
     url,

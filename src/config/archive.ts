@@ -1,10 +1,35 @@
 /** Where segments go, and when. What a key of a kind of archive means is for `storage/archive` to say. */
+import type { z } from 'zod';
 import { bytes, DAY_MS, durationMs, MINUTE_MS, SECOND_MS } from '../model/units.ts';
-import { milliseconds, size, text, yes } from './scalars.ts';
-import { group } from './shapes.ts';
+import { milliseconds, scalar, size, text, yes } from './scalars.ts';
+import type { Path } from './settings.ts';
+import { group, list } from './shapes.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
+
+/** HDFS, by WebHDFS. */
+const webhdfs = group({
+  /** All NameNodes: the active one is found. */
+  namenodes: list(
+    scalar('an address such as "http://namenode:9870", without a path', (raw) =>
+      typeof raw === 'string' && isNameNode(raw) ? raw : undefined,
+    ),
+    16,
+  ).min(1, { error: 'expected at least one address' }),
+  /** The archive's folder in HDFS. */
+  dir: text('an absolute path in HDFS'),
+  /** What Hive and Spark call this HDFS. */
+  defaultFs: text('the value of fs.defaultFS, such as "hdfs://namenode:8020"', 2_048),
+  /** At most one of these three. With `user`, and without any, HDFS takes everybody at their word. */
+  user: text('the name of a user', 255).optional(),
+  /** A file that holds a delegation token. Read again when it changes. */
+  delegationFile: text('the path of a file').optional(),
+  /** A file that holds the value of an `Authorization` header, such as a Kerberos ticket's. As `delegationFile`. */
+  authorizationFile: text('the path of a file').optional(),
+  /** Certificates (PEM) to trust instead of the usual ones. */
+  caFile: text('the path of a PEM file').optional(),
+});
 
 const cut = group({
   /** Log bytes that make a cut. Larger makes fewer and larger files, and takes longer from the log into the archive. */
@@ -18,7 +43,34 @@ export const archive = group({
   enabled: yes.default(true),
   /** A directory, of this machine or mounted. By default `archive` in the data folder. */
   local: group({ dir: text('the path of a folder') }).optional(),
+  webhdfs: webhdfs.optional(),
   cut: cut.prefault({}),
   /** What DuckDB may take while it seals segments; past it it spills to the data folder. */
   memoryBytesMax: size(64 * MiB, 64 * GiB).default(bytes(256 * MiB)),
 });
+type Archive = z.output<typeof archive>;
+
+/** Rules between its settings. Paths begin at the group. */
+export function archiveConflicts({ local, webhdfs }: Archive): { path: Path; message: string }[] {
+  const conflicts: { path: Path; message: string }[] = [];
+  if (local !== undefined && webhdfs !== undefined) {
+    conflicts.push({ path: ['webhdfs'], message: 'expected either "local" or "webhdfs"' });
+  }
+  if (webhdfs !== undefined) {
+    const { user, delegationFile, authorizationFile } = webhdfs;
+    const given = [user, delegationFile, authorizationFile].filter((way) => way !== undefined);
+    if (given.length > 1) {
+      const message =
+        'expected at most one of "user", "delegationFile" and "authorizationFile": each says who we are';
+      conflicts.push({ path: ['webhdfs'], message });
+    }
+  }
+  return conflicts;
+}
+
+function isNameNode(address: string): boolean {
+  if (!URL.canParse(address)) return false;
+  const { protocol, pathname, search, username } = new URL(address);
+  const isPlain = pathname === '/' && search === '' && username === '';
+  return isPlain && (protocol === 'http:' || protocol === 'https:');
+}

@@ -3,6 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DAY_MS } from '../model/units.ts';
 import { alarmConflicts } from './alarms.ts';
+import { archiveConflicts } from './archive.ts';
 import { formatBytes, formatDuration, isLoopback } from './scalars.ts';
 import type { Settings } from './schema.ts';
 import type { Path } from './settings.ts';
@@ -25,6 +26,10 @@ export function conflictsIn(settings: Settings): Conflict[] {
     })),
     ...alarmConflicts(settings.alarms).map(({ path, message }) => ({
       path: ['alarms', ...path],
+      message,
+    })),
+    ...archiveConflicts(settings.archive).map(({ path, message }) => ({
+      path: ['archive', ...path],
       message,
     })),
   ];

@@ -40,6 +40,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
       catalog: memory,
       system: { ...NOTHING, ...system },
       alarms: NO_ALARMS,
+      archive: undefined,
       clock: systemClock,
       version: '1.2.3',
     },
