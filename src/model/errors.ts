@@ -74,6 +74,11 @@ export const FAULT = {
   },
   manifest_corrupt: { retryable: false, meaning: 'a version of the manifest cannot be read' },
   segment_failed: { retryable: true, meaning: 'a segment could not be written as Parquet' },
+  hive_unavailable: {
+    retryable: true,
+    meaning: 'Hive is out of reach, or does not answer in time',
+  },
+  hive_refused: { retryable: true, meaning: 'Hive refused a statement' },
   decode_failed: { retryable: false, meaning: 'a bug: the decoder threw on a body' },
   listen_failed: {
     retryable: false,
