@@ -4,14 +4,16 @@
  * RENAME with the option NONE is what `create` and `move` rest on: the NameNode does it in one step, and refuses if the
  * target exists. (Without the option it would move a file into a folder of the target's name.)
  */
+import { createWriteStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { AppError, type FaultCode } from '../../src/model/errors.ts';
 import { ARCHIVE_COPY_BYTES, ARCHIVE_READ_BYTES_MAX } from '../limits.ts';
 import type { Archive, ArchiveEntry } from './archive.ts';
 import { diskFault, writeWhole } from './disk-files.ts';
-import type { HttpAnswer, HttpBody } from './http-exchange.ts';
+import { type HttpAnswer, type HttpBody, HttpFailure } from './http-exchange.ts';
 import { byName, checkedFolder, checkedPath, temporaryPath } from './paths.ts';
 import {
   bytesOf,
@@ -217,18 +219,11 @@ async function remove(client: WebHdfsClient, path: string): Promise<void> {
 }
 
 async function save(answer: HttpAnswer, localPath: string): Promise<void> {
-  const onDisk = async <T>(call: Promise<T>): Promise<T> => {
-    try {
-      return await call;
-    } catch (error) {
-      throw diskFault('write', localPath, error);
-    }
-  };
-  const handle = await onDisk(open(localPath, 'w'));
   try {
-    for await (const chunk of answer.body()) await onDisk(handle.writeFile(chunk));
-  } finally {
-    await handle.close();
+    const file = createWriteStream(localPath, { highWaterMark: ARCHIVE_COPY_BYTES });
+    await pipeline(answer.body(), file);
+  } catch (error) {
+    throw error instanceof HttpFailure ? error : diskFault('write', localPath, error);
   }
 }
 
