@@ -59,9 +59,9 @@ export class ManifestReader {
   /** Reads what is new since the last time. */
   async refresh(upTo = Number.POSITIVE_INFINITY): Promise<Manifest> {
     if (this.#manifest.version >= upTo) return this.#manifest;
-    await this.#readOn(upTo, 1);
-    const isAll = this.#manifest.version === upTo || (await this.isUpToDate());
-    return isAll ? this.#manifest : this.load(upTo);
+    const found = await this.#readOn(this.#manifest, this.#newest, upTo, 1);
+    if (!(await this.isKept(this.#newest))) return this.load(upTo);
+    return this.#take(found);
   }
 
   /** Takes over a version that this process has created, or read, as the next one. */
@@ -87,13 +87,14 @@ export class ManifestReader {
     const usable = checkpoints.filter((version) => version <= upTo);
     const checkpoint = await this.#readCheckpoint(usable);
     if (checkpoint === undefined) return checkpointPath(usable[0] ?? 0);
+    const first = Math.max(1, checkpoint.version);
+    const known = await this.readVersion(first);
+    const newest = checkpoint.version === 0 ? undefined : known;
+    const found = await this.#readOn(checkpoint, newest, upTo, MANIFEST_READS_AT_ONCE);
+    if (!(await this.isKept(known))) return versionPath(first);
+    const { version } = this.#take(found);
     this.#checkpoint = checkpoints[0] ?? 0;
-    this.#manifest = checkpoint;
-    this.#newest = undefined;
-    await this.#readOn(upTo, MANIFEST_READS_AT_ONCE);
-    const { version } = this.#manifest;
-    if (version < Math.min(last, upTo)) return versionPath(version + 1);
-    return (await this.isUpToDate()) ? undefined : versionPath(version);
+    return version < Math.min(last, upTo) ? versionPath(version + 1) : undefined;
   }
 
   /** Versions of all checkpoints, newest first, and of the last version that has a file of its own (0 if none has). */
@@ -132,9 +133,15 @@ export class ManifestReader {
     throw corrupt(path, `expected version ${version}, received ${manifest.version}`);
   }
 
-  /** Until there is no version any more, or `upTo`. */
-  async #readOn(upTo: number, width: number): Promise<void> {
-    const sum = new ManifestSum(this.#manifest);
+  /** Adds versions up until there are no more, one contradicts the others, or `upTo` is reached. */
+  async #readOn(
+    manifest: Manifest,
+    newest: ManifestVersion | undefined,
+    upTo: number,
+    width: number,
+  ): Promise<Found> {
+    const sum = new ManifestSum(manifest);
+    let last = newest;
     let end = upTo;
     while (sum.manifest.version < end) {
       const from = sum.manifest.version + 1;
@@ -146,25 +153,40 @@ export class ManifestReader {
       for (const version of versions) {
         if (version === undefined || version.version > end) break;
         const wrong = contradiction(sum.manifest, version);
-        if (wrong !== undefined) throw corrupt(versionPath(version.version), wrong);
+        if (wrong !== undefined) {
+          const fault = corrupt(versionPath(version.version), wrong);
+          return { manifest: sum.manifest, newest: last, fault };
+        }
         sum.add(version);
-        this.#newest = version;
+        last = version;
       }
     }
-    this.#manifest = sum.manifest;
+    return { manifest: sum.manifest, newest: last };
+  }
+
+  #take({ manifest, newest, fault }: Found): Manifest {
+    if (fault !== undefined) throw fault;
+    this.#manifest = manifest;
+    this.#newest = newest;
+    return manifest;
   }
 
   /**
-   * That the next version is not there may also mean that it was removed. Versions are removed in their order: as long as the
-   * newest one that is known is there, nothing behind it was.
+   * Whether the chain is whole from a version on that was read before (undefined: from its beginning). Asked afterwards, it
+   * says that what was read behind that version, or found missing, is so: versions are removed in their order, so nothing
+   * behind it had been removed. Else a place may be empty, or taken by a writer that has slept for too long.
    */
-  async isUpToDate(): Promise<boolean> {
-    const { version } = this.#manifest;
-    if (version === 0) return (await this.#list()).checkpoints.length === 0;
-    const newest = await this.readVersion(version);
-    this.#newest ??= newest;
-    return newest !== undefined;
+  async isKept(known: ManifestVersion | undefined): Promise<boolean> {
+    if (known === undefined) return (await this.#list()).checkpoints.length === 0;
+    return (await this.readVersion(known.version))?.commit === known.commit;
   }
+}
+
+interface Found {
+  readonly manifest: Manifest;
+  readonly newest: ManifestVersion | undefined;
+  /** Of the version behind: it cannot follow. */
+  readonly fault?: AppError;
 }
 
 const corrupt = (path: string, wrong: string): AppError =>

@@ -194,7 +194,7 @@ export class ManifestStore {
       const there = await this.#reader.readVersion(version.version);
       if (there?.commit !== version.commit) return there;
     }
-    if (await this.#reader.isUpToDate()) return 'created';
+    if (await this.#reader.isKept(this.#reader.newest)) return 'created';
     // The chain has gone on so far that its old versions were removed: this one is in the place of one of them.
     await this.#archive.remove(path);
     return undefined;
@@ -214,7 +214,7 @@ export class ManifestStore {
       end = version;
     }
     const old = entries.filter(({ version }) => version < end);
-    // In their order, one by one: see `ManifestReader.isUpToDate`.
+    // In their order, one by one: see `ManifestReader.isKept`.
     for (const { path } of old.sort((a, b) => a.version - b.version)) {
       await this.#archive.remove(path);
     }
