@@ -1,0 +1,167 @@
+/** Events through a server into HDFS, counted there by the programs of others: as many as the server says it has. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { type Hdfs, startHdfs } from '../../deploy/local/hdfs.ts';
+import { runMapReduce } from '../../deploy/local/readers/mapreduce.ts';
+import { runPig } from '../../deploy/local/readers/pig.ts';
+import { runSpark } from '../../deploy/local/readers/spark.ts';
+import { Server } from '../../load-tests/server.ts';
+
+const STREAM = 'shop';
+const FIRST_MS = 1_790_000_000_123;
+const dir = mkdtempSync(join(tmpdir(), 'streamgauge-warehouse-'));
+let hdfs: Hdfs;
+let server: Server;
+/** By type, as `timeseries` counts. */
+let counted: Record<string, number>;
+/** Where the segments are, as Hadoop calls it, down to the folder of an hour. */
+let hours: string;
+
+const eventsFrom = (from: number, to: number): object[] =>
+  Array.from({ length: to - from }, (_, i) => {
+    const n = from + i;
+    // A field that comes later, and one that changes its kind.
+    const later = n < 600 ? {} : { coupon: `c${n % 3}`, amount: `${n} EUR` };
+    const type = n % 3 === 0 ? 'buy' : 'look';
+    return { id: `e${n}`, type, ts: FIRST_MS + n, amount: n, ...later };
+  });
+
+test.before(async () => {
+  hdfs = await startHdfs({ dir });
+  const webhdfs = {
+    namenodes: [hdfs.webHdfsUrl],
+    dir: '/warehouse',
+    defaultFs: hdfs.rpcUrl,
+    user: 'streamgauge',
+  };
+  const rollups = [{ name: 'by_type', stream: STREAM, dimensions: ['type'], measures: ['count'] }];
+  server = await Server.prepare({
+    folder: join(dir, 'server'),
+    partitions: 2,
+    config: { rollups, archive: { webhdfs, cut: { ageMaxMs: 1_000 } } },
+  });
+  await server.start();
+  await send(eventsFrom(0, 600));
+  await send(eventsFrom(300, 900));
+  await server.kill();
+  await server.start();
+  await send(eventsFrom(0, 1_000));
+  await archived(1_000);
+  counted = await countsOf();
+  hours = `${hdfs.rpcUrl}/warehouse/tenant=default/stream=${STREAM}/dt=*/hour=*`;
+});
+
+test.after.always(async () => {
+  await server?.kill();
+  await hdfs?.stop();
+  rmSync(dir, { recursive: true });
+});
+
+async function send(events: readonly object[]): Promise<void> {
+  const response = await fetch(
+    `http://${server.host}:${server.ingestPort}/v1/events?stream=${STREAM}&ack=applied`,
+    {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(events),
+    },
+  );
+  if (!response.ok) throw new Error(await response.text());
+}
+
+async function archived(rows: number): Promise<void> {
+  for (;;) {
+    const { archiveNow } = await server.query<{ archiveNow: { rows: number } }>(
+      'mutation { archiveNow { rows } }',
+    );
+    if (archiveNow.rows >= rows) return;
+  }
+}
+
+async function countsOf(): Promise<Record<string, number>> {
+  const { timeseries } = await server.query<{
+    timeseries: {
+      series: { labels: { value: string }[]; points: { values: { value: number }[] }[] }[];
+    };
+  }>(
+    `query ($stream: String!, $from: Timestamp!, $to: Timestamp!) {
+      timeseries(stream: $stream, from: $from, to: $to, groupBy: ["type"]) {
+        series { labels { value } points { values { value } } }
+      }
+    }`,
+    { stream: STREAM, from: FIRST_MS - 60_000, to: FIRST_MS + 3_600_000 },
+  );
+  return Object.fromEntries(
+    timeseries.series.map(({ labels, points }) => [
+      labels[0]?.value,
+      points.reduce((sum, { values }) => sum + (values[0]?.value ?? 0), 0),
+    ]),
+  );
+}
+
+test.serial('the server has each event once', (t) => {
+  t.deepEqual(counted, { buy: 334, look: 666 });
+});
+
+test.serial('MapReduce counts as many', async (t) => {
+  const counts = await runMapReduce({
+    hdfs,
+    folder: join(dir, 'mapreduce'),
+    input: hours.replace(hdfs.rpcUrl, ''),
+    column: 'type',
+  });
+  t.deepEqual(Object.fromEntries(counts), counted);
+});
+
+test.serial('Pig counts as many', async (t) => {
+  const tuples = await runPig({
+    hdfs,
+    folder: join(dir, 'pig'),
+    script: `events = LOAD '${hours}' USING org.apache.parquet.pig.ParquetLoader('type: chararray');
+      types = GROUP events BY type;
+      counts = FOREACH types GENERATE group, COUNT_STAR(events);
+      DUMP counts;`,
+  });
+  t.deepEqual(
+    tuples.toSorted(),
+    Object.entries(counted)
+      .map(([type, count]) => `(${type},${count})`)
+      .toSorted(),
+  );
+});
+
+test.serial(
+  'Spark counts as many, with times to the millisecond and columns of any age',
+  async (t) => {
+    const rows = await runSpark({
+      hdfs,
+      folder: join(dir, 'spark'),
+      statements: [
+        `CREATE TEMPORARY VIEW events USING parquet
+        OPTIONS (path '/warehouse/tenant=default/stream=${STREAM}', mergeSchema true)`,
+        `SELECT type, count(*) AS total, count(DISTINCT id) AS ids, sum(amount) AS amount,
+          count(amount_string) AS texts, count(coupon) AS coupons, CAST(min(ts) AS STRING) AS first
+        FROM events GROUP BY type ORDER BY type`,
+      ],
+    });
+    t.deepEqual(
+      rows,
+      ['buy', 'look'].map((type) => {
+        const isOf = (n: number) => (n % 3 === 0) === (type === 'buy');
+        const of = Array.from({ length: 1_000 }, (_, n) => n).filter(isOf);
+        const early = of.filter((n) => n < 600);
+        return {
+          type,
+          total: counted[type],
+          ids: counted[type],
+          amount: early.reduce((sum, n) => sum + n, 0),
+          texts: of.length - early.length,
+          coupons: of.length - early.length,
+          first: new Date(FIRST_MS + (of[0] ?? 0)).toISOString().slice(0, 23).replace('T', ' '),
+        };
+      }),
+    );
+  },
+);
