@@ -102,6 +102,25 @@ function createProgram(
       finish(await verifySegments(options, terminal));
     });
 
+  const hive = program.command('hive').description('the archive as tables of Hive');
+  addConfigOptions(hive.command('ddl'))
+    .description('print the statements that make tables of the archive')
+    .option('--tenant <name>', 'only of this tenant')
+    .option('--stream <name>', 'only of this stream')
+    .option(
+      '--database-prefix <text>',
+      "before a tenant's name (default: archive.hive.databasePrefix)",
+    )
+    .option('--archive-url <url>', 'how Hive opens the archive (default: archive.hive.archiveUrl)')
+    .addHelpText(
+      'after',
+      example('streamgauge hive ddl --stream events | beeline -u jdbc:hive2://…'),
+    )
+    .action(async (options) => {
+      const { printDdl } = await import('./cli/hive.ts');
+      finish(await printDdl(options, terminal));
+    });
+
   const keys = program.command('keys').description('make access keys');
   keys
     .command('create')

@@ -129,7 +129,7 @@ function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: 
 }
 
 function withAbsoluteArchive(
-  { local, webhdfs, ...archive }: Settings['archive'],
+  { local, webhdfs, hive, ...archive }: Settings['archive'],
   absolute: (path: Path, value: string) => string,
 ): Settings['archive'] {
   const files = ['delegationFile', 'authorizationFile', 'caFile'] as const;
@@ -145,6 +145,12 @@ function withAbsoluteArchive(
             return file === undefined ? [] : [[name, absolute(['webhdfs', name], file)]];
           }),
         ),
+      },
+    }),
+    ...(hive && {
+      hive: {
+        ...hive,
+        ...(hive.caFile !== undefined && { caFile: absolute(['hive', 'caFile'], hive.caFile) }),
       },
     }),
   };

@@ -3,26 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Archive } from '../../storage/archive/archive.ts';
-import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
-import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
-import { openArchive } from '../../storage/archive/open.ts';
+import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import { openDuck } from '../../storage/segments/duckdb.ts';
 import { literal } from '../../storage/segments/segment-columns.ts';
-import { archiveSettings } from '../archive-settings.ts';
-import { loadConfig } from '../config.ts';
-import { createLogger } from '../logging.ts';
 import { AppError } from '../model/errors.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type Finding, verifyArchive } from './segments-verify.ts';
 import type { Terminal } from './terminal.ts';
-
-type Options = Readonly<Record<string, unknown>>;
-
-interface Opened {
-  readonly archive: Archive;
-  readonly manifest: Manifest;
-}
+import { type Options, withArchive } from './with-archive.ts';
 
 export const listSegments = (options: Options, terminal: Terminal): Promise<ExitCode> =>
   withArchive(options, terminal, async ({ archive, manifest }) => {
@@ -81,29 +69,6 @@ export const verifySegments = (options: Options, terminal: Terminal): Promise<Ex
     }
     return findings.length === 0 ? EXIT.ok : EXIT.failed;
   });
-
-async function withArchive(
-  options: Options,
-  terminal: Terminal,
-  work: (opened: Opened) => Promise<ExitCode>,
-): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
-  const { config } = loaded.value;
-  const archive = await openArchive(archiveSettings(config));
-  try {
-    const reader = new ManifestReader(
-      archive,
-      createLogger({ ...config.logging, level: 'silent', thread: 'main' }),
-    );
-    return await work({ archive, manifest: await reader.load() });
-  } finally {
-    await archive.close();
-  }
-}
 
 interface ColumnBytes {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** Where segments go, and when. What a key of a kind of archive means is for `storage/archive` to say. */
 import type { z } from 'zod';
 import { bytes, DAY_MS, durationMs, MINUTE_MS, SECOND_MS } from '../model/units.ts';
+import { hive } from './hive.ts';
 import { milliseconds, scalar, size, text, yes } from './scalars.ts';
 import type { Path } from './settings.ts';
 import { group, list } from './shapes.ts';
@@ -44,6 +45,7 @@ export const archive = group({
   /** A directory, of this machine or mounted. By default `archive` in the data folder. */
   local: group({ dir: text('the path of a folder') }).optional(),
   webhdfs: webhdfs.optional(),
+  hive: hive.optional(),
   cut: cut.prefault({}),
   /** What DuckDB may take while it seals segments; past it it spills to the data folder. */
   memoryBytesMax: size(64 * MiB, 64 * GiB).default(bytes(256 * MiB)),
@@ -51,7 +53,11 @@ export const archive = group({
 type Archive = z.output<typeof archive>;
 
 /** Rules between its settings. Paths begin at the group. */
-export function archiveConflicts({ local, webhdfs }: Archive): { path: Path; message: string }[] {
+export function archiveConflicts({
+  local,
+  webhdfs,
+  hive,
+}: Archive): { path: Path; message: string }[] {
   const conflicts: { path: Path; message: string }[] = [];
   if (local !== undefined && webhdfs !== undefined) {
     conflicts.push({ path: ['webhdfs'], message: 'expected either "local" or "webhdfs"' });
@@ -64,6 +70,10 @@ export function archiveConflicts({ local, webhdfs }: Archive): { path: Path; mes
         'expected at most one of "user", "delegationFile" and "authorizationFile": each says who we are';
       conflicts.push({ path: ['webhdfs'], message });
     }
+  }
+  if (hive?.auth === 'nosasl' && hive.password !== undefined) {
+    const message = 'expected none with "auth: nosasl": it would be sent to nobody';
+    conflicts.push({ path: ['hive', 'password'], message });
   }
   return conflicts;
 }

@@ -27,8 +27,10 @@ export interface HiveServer {
   readonly user: string;
   /** Of `plain`. With NONE Hive takes any. */
   readonly password?: string | undefined;
-  /** With `hive.server2.use.SSL`. The server's certificate is checked, by the authorities of `caFile` if given. */
-  readonly tls?: { readonly caFile?: string | undefined } | undefined;
+  /** As `hive.server2.use.SSL` is there. The server's certificate is checked. */
+  readonly tls: boolean;
+  /** Certificates (PEM) to trust instead of the usual ones. */
+  readonly caFile?: string | undefined;
 }
 
 export type HiveRow = Readonly<Record<string, unknown>>;
@@ -164,9 +166,9 @@ export async function connectHive(
 type Authentication = NonNullable<Parameters<HiveClient['connect']>[2]>;
 
 /** The driver checks no certificate unless it is told to. */
-async function connectionOptions({ tls }: HiveServer): Promise<Record<string, unknown>> {
-  if (tls === undefined) return {};
-  const ca = tls.caFile === undefined ? {} : { ca: await readFile(tls.caFile) };
+async function connectionOptions({ tls, caFile }: HiveServer): Promise<Record<string, unknown>> {
+  if (!tls) return {};
+  const ca = caFile === undefined ? {} : { ca: await readFile(caFile) };
   return { ssl: true, rejectUnauthorized: true, ...ca };
 }
 

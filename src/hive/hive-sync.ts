@@ -34,7 +34,7 @@ export interface HiveSettings extends HiveServer {
 export interface HiveSyncOptions {
   readonly settings: HiveSettings;
   readonly archive: Archive;
-  /** The newest one all of whose files are at their paths; undefined while nobody knows. Asked every two seconds. */
+  /** The newest one all of whose files are at their paths; undefined, or empty, while nobody knows. Asked every two seconds. */
   readonly manifest: () => Manifest | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -141,7 +141,7 @@ class Synchroniser {
   /** Answers when to look again. */
   async #look(): Promise<number> {
     const manifest = this.#options.manifest();
-    if (manifest === undefined) return LOOK_MS;
+    if (manifest === undefined || manifest.version === 0) return LOOK_MS;
     try {
       await this.#collect(manifest);
       await this.#tell(manifest);

@@ -348,6 +348,7 @@ async function open(t: ExecutionContext): Promise<Opened> {
         port: 10_000,
         auth: 'plain',
         user: 'u',
+        tls: false,
         databasePrefix: 'sg_',
         archiveUrl: URL,
       },

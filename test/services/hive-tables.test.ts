@@ -282,6 +282,7 @@ const server = (): HiveServer => ({
   port: hive.port,
   auth: 'plain',
   user: 'streamgauge',
+  tls: false,
 });
 
 const level = () => until(() => sync.numbers().version === fixture.store.manifest.version);

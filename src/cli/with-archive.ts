@@ -1,0 +1,42 @@
+/** What commands that look into the archive have in common: the configuration says where it is. They need no server. */
+import type { Archive } from '../../storage/archive/archive.ts';
+import type { Manifest } from '../../storage/archive/manifest.ts';
+import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
+import { openArchive } from '../../storage/archive/open.ts';
+import { archiveSettings } from '../archive-settings.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { createLogger } from '../logging.ts';
+import { configErrorText, readConfigOptions } from './config-options.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+export type Options = Readonly<Record<string, unknown>>;
+
+export interface OpenedArchive {
+  readonly archive: Archive;
+  readonly manifest: Manifest;
+  readonly config: Config;
+}
+
+export async function withArchive(
+  options: Options,
+  terminal: Terminal,
+  work: (opened: OpenedArchive) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const loaded = loadConfig(readConfigOptions(options));
+  if (!loaded.ok) {
+    terminal.err(configErrorText(loaded.error));
+    return EXIT.config;
+  }
+  const { config } = loaded.value;
+  const archive = await openArchive(archiveSettings(config));
+  try {
+    const reader = new ManifestReader(
+      archive,
+      createLogger({ ...config.logging, level: 'silent', thread: 'main' }),
+    );
+    return await work({ archive, manifest: await reader.load(), config });
+  } finally {
+    await archive.close();
+  }
+}
