@@ -89,6 +89,12 @@ export const HDFS_RETRY_MS = 30_000;
 export const HDFS_BACKOFF_MS_MIN = 100;
 export const HDFS_BACKOFF_MS_MAX = 3_000;
 
+/** S3 copies an object of at most 5 GiB in one request. Segments are far below it. */
+export const S3_OBJECT_BYTES_MAX = 5 * GIB;
+
+/** How often a request to S3 is made while it answers with 5xx or is overtaken by another of ours. Waits double from 100 ms. */
+export const S3_ATTEMPTS_MAX = 5;
+
 /** Most of an answer in JSON: a page of a list has 1,000 files at about 350 bytes unless `dfs.ls.limit` is raised. */
 export const HDFS_ANSWER_BYTES_MAX = 16 * MIB;
 

@@ -1,9 +1,10 @@
 /** An archive from plain settings, which threads may be handed. */
 import type { Archive } from './archive.ts';
 import { openLocalArchive } from './local.ts';
+import { openS3Archive, type S3Settings } from './s3.ts';
 import { openWebHdfsArchive, type WebHdfsSettings } from './webhdfs.ts';
 
-export type ArchiveSettings = LocalSettings | WebHdfsSettings;
+export type ArchiveSettings = LocalSettings | WebHdfsSettings | S3Settings;
 
 export interface LocalSettings {
   readonly type: 'local';
@@ -17,5 +18,7 @@ export async function openArchive(settings: ArchiveSettings): Promise<Archive> {
       return openLocalArchive(settings.dir);
     case 'webhdfs':
       return openWebHdfsArchive(settings);
+    case 's3':
+      return openS3Archive(settings);
   }
 }

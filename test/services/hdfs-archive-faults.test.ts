@@ -1,8 +1,7 @@
 /** The archive while its HDFS fails: processes killed, safe mode, answers that are lost. One after the other, on one HDFS. */
 import { mkdtempSync } from 'node:fs';
 import { open, readFile, rm } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -13,6 +12,7 @@ import type { Archive } from '../../storage/archive/archive.ts';
 import { openArchive } from '../../storage/archive/open.ts';
 import type { WebHdfsSettings } from '../../storage/archive/webhdfs.ts';
 import { localFile, rejects, scratchDir, textAt } from '../contract/archive.ts';
+import { losingAnswers } from './losing-answers.ts';
 
 const ADMIN_MS_MAX = 60_000;
 /** More than a start takes on a busy machine. */
@@ -98,11 +98,12 @@ test.serial('in safe mode the archive is read, and takes writes when it is left'
 
 test.serial('a NameNode that answers is remembered, one that is dead is passed over', async (t) => {
   let connections = 0;
-  const dead = createTcpServer((socket) => {
+  const dead = createServer((socket) => {
     connections += 1;
     socket.destroy();
   });
-  await listening(t, dead);
+  t.teardown(() => dead.close());
+  await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
   const deadUrl = `http://127.0.0.1:${(dead.address() as AddressInfo).port}`;
   const archive = await opened(t, { namenodes: [deadUrl, hdfs.webHdfsUrl], retryMs: 0 });
   t.true(await archive.create('a/x', Buffer.from('x')));
@@ -124,7 +125,9 @@ test.serial('what another user may not do is denied at once', async (t) => {
 
 for (const op of ['CREATE', 'GETFILESTATUS', 'RENAME', 'DELETE', 'MKDIRS']) {
   test.serial(`a lost answer to ${op} changes no outcome`, async (t) => {
-    const namenodes = [await losingAnswers(t, op)];
+    const namenodes = [
+      await losingAnswers(t, hdfs.webHdfsUrl, (_, url) => url.searchParams.get('op') === op),
+    ];
     const archive = await opened(t, { namenodes });
     t.true(await archive.create('m/v1', Buffer.from('mine')));
     t.false(await archive.create('m/v1', Buffer.from('again')));
@@ -177,30 +180,4 @@ async function safeMode(what: 'enter' | 'leave'): Promise<void> {
     env: { HADOOP_USER_NAME: HDFS_USER },
     timeoutMs: ADMIN_MS_MAX,
   });
-}
-
-/** The NameNode, behind a server that passes every second request of `op` on, and its answer not back. */
-async function losingAnswers(t: ExecutionContext, op: string): Promise<string> {
-  let seen = 0;
-  const server = createServer((incoming, answer) => {
-    const url = new URL(incoming.url ?? '', hdfs.webHdfsUrl);
-    if (url.searchParams.get('op') === op) seen += 1;
-    const isLost = url.searchParams.get('op') === op && seen % 2 === 1;
-    const onwards = request(url, { method: incoming.method }, (theirs) => {
-      if (isLost) {
-        theirs.resume().once('end', () => incoming.socket.destroy());
-        return;
-      }
-      answer.writeHead(theirs.statusCode ?? 0, theirs.headers);
-      theirs.pipe(answer);
-    });
-    incoming.pipe(onwards);
-  });
-  await listening(t, server);
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function listening(t: ExecutionContext, server: Server | ReturnType<typeof createTcpServer>) {
-  t.teardown(() => server.close());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 }
