@@ -17,6 +17,7 @@ const FILE_OF = {
   notify: 'src/notify/dispatcher.ts',
   client: 'src/client/index.ts',
   ingest: 'src/ingest/decode/shape.ts',
+  hive: 'src/hive/ddl.ts',
   storage: 'storage/log/journal.ts',
   actors: 'actors/partition/actor.ts',
   query: 'src/query/plan.ts',
@@ -36,11 +37,12 @@ const MAY_IMPORT: Partial<Record<Part, readonly Part[]>> = {
   notify: ['model'],
   client: ['model'],
   ingest: ['model'],
+  hive: ['storage', 'model'],
   storage: ['model'],
   actors: ['storage', 'aggregate', 'alarm', 'notify', 'model'],
   query: ['actors', 'storage', 'aggregate', 'model'],
   graphql: ['query', 'model'],
-  threads: ['ingest', 'actors', 'storage', 'aggregate', 'model', 'config', 'logging'],
+  threads: ['ingest', 'actors', 'hive', 'storage', 'aggregate', 'model', 'config', 'logging'],
 };
 const PARTS = Object.keys(FILE_OF) as Part[];
 const GUARDED = Object.keys(MAY_IMPORT) as Part[];
