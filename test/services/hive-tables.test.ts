@@ -7,6 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import test from 'ava';
 import { type Hdfs, startHdfs } from '../../deploy/local/hdfs.ts';
 import { type Hive, startHive } from '../../deploy/local/hive.ts';
+import { runSpark } from '../../deploy/local/readers/spark.ts';
 import { connectHive, type HiveConnection, type HiveServer } from '../../src/hive/hive-client.ts';
 import { type HiveSync, startHiveSync } from '../../src/hive/hive-sync.ts';
 import { isFault } from '../../src/model/errors.ts';
@@ -138,6 +139,31 @@ test.serial(
     );
   },
 );
+
+test.serial('Spark reads the same from the folders', async (t) => {
+  const rows = await runSpark({
+    hdfs,
+    folder: join(dir, 'spark'),
+    statements: [
+      `CREATE TEMPORARY VIEW clicks USING parquet
+         OPTIONS (path '${archiveUrl()}/tenant=acme/stream=web-clicks', mergeSchema 'true')`,
+      `SELECT CAST(dt AS STRING) AS dt, hour, browser, count(*) AS total, sum(n_amount) AS amount,
+         CAST(max(ts) AS STRING) AS latest
+       FROM clicks GROUP BY dt, hour, browser ORDER BY dt, hour, browser NULLS FIRST`,
+    ],
+  });
+  t.deepEqual(
+    rows.map(({ dt, hour, browser = null, total }) => [dt, hour, browser, total]),
+    [
+      ['2026-11-21', 8, null, 10],
+      ['2026-11-21', 9, null, 10],
+      ['2026-11-22', 1, null, 10],
+      ['2026-11-22', 1, 'firefox', 10],
+      ['2026-11-22', 2, 'firefox', 10],
+    ],
+  );
+  t.like(rows[1], { amount: 22.5, latest: '2026-11-21 09:15:01' });
+});
 
 test.serial('a compacted hour is read at its new place, once', async (t) => {
   const [old] = [fileOf(NARROW, 0)];
