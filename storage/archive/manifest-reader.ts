@@ -13,8 +13,11 @@ import {
 } from './manifest-paths.ts';
 import { contradiction, ManifestSum } from './manifest-sum.ts';
 
-/** Loading that is overtaken by the removal of old versions is begun again; twice in a row means something else. */
-const LOADS_MAX = 3;
+/**
+ * Loading is begun again if old versions are removed under it, which takes days of sleep each time. So often in a row means
+ * that something is lost.
+ */
+const LOADS_MAX = 8;
 
 export class ManifestReader {
   readonly #archive: Archive;

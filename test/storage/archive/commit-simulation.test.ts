@@ -4,7 +4,7 @@ import { type CommitReport, simulateCommits } from './commit-simulation.ts';
 /** CI looks at these; `node test/storage/archive/run-commits.ts --seeds 10000` at more. */
 const SEEDS = 50;
 /** Seeds that found something once. */
-const BAD_SEEDS: readonly number[] = [81, 1617];
+const BAD_SEEDS: readonly number[] = [81, 1617, 2357];
 
 test('whatever servers die in, lose answers of or sleep through, each block is archived once and nobody sees what is not committed', async (t) => {
   const sum: CommitReport = { versions: 0, deaths: 0, fenced: 0, failed: 0, strays: 0 };
