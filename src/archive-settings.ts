@@ -5,8 +5,16 @@ import type { WebHdfsAuth } from '../storage/archive/webhdfs-client.ts';
 import type { Config } from './config.ts';
 
 export function archiveSettings({ archive, dataDir }: Config): ArchiveSettings {
-  const { local, webhdfs } = archive;
-  if (webhdfs === undefined) return { type: 'local', dir: local?.dir ?? join(dataDir, 'archive') };
+  const { local, webhdfs, s3 } = archive;
+  if (webhdfs !== undefined) return webHdfsSettings(webhdfs);
+  if (s3 !== undefined) return s3Settings(s3);
+  return { type: 'local', dir: local?.dir ?? join(dataDir, 'archive') };
+}
+
+type WebHdfs = NonNullable<Config['archive']['webhdfs']>;
+type S3 = NonNullable<Config['archive']['s3']>;
+
+function webHdfsSettings(webhdfs: WebHdfs): ArchiveSettings {
   const { namenodes, dir, defaultFs, caFile } = webhdfs;
   const auth = authOf(webhdfs);
   return {
@@ -19,11 +27,12 @@ export function archiveSettings({ archive, dataDir }: Config): ArchiveSettings {
   };
 }
 
-function authOf({
-  user,
-  delegationFile,
-  authorizationFile,
-}: NonNullable<Config['archive']['webhdfs']>): WebHdfsAuth | undefined {
+function s3Settings({ accessKeyId, secretAccessKey, ...s3 }: S3): ArchiveSettings {
+  const hasKey = accessKeyId !== undefined && secretAccessKey !== undefined;
+  return { type: 's3', ...s3, ...(hasKey && { credentials: { accessKeyId, secretAccessKey } }) };
+}
+
+function authOf({ user, delegationFile, authorizationFile }: WebHdfs): WebHdfsAuth | undefined {
   if (user !== undefined) return { user };
   if (delegationFile !== undefined) return { delegation: { file: delegationFile } };
   if (authorizationFile !== undefined) return { authorization: { file: authorizationFile } };

@@ -11,6 +11,7 @@ import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
+import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { ArchivePort, ArchiveView, SegmentPage, SegmentQuery } from './query/archive-port.ts';
 import type { ArchiveThreadData } from './threads/archive-protocol.ts';
 import { ARCHIVE_NOW_TIMEOUT_MS } from './threads/archive-protocol.ts';
@@ -28,6 +29,8 @@ const ANSWER_TIMEOUT_MS = 10_000;
 export interface ArchiveSide extends ArchivePort {
   /** The last that is known; starts nothing. */
   numbers(): ArchiverNumbers | undefined;
+  /** Undefined without a Hive, and while the thread does not run. */
+  hive(): HiveNumbers | undefined;
   actors(): Promise<readonly ActorSnapshot[]>;
   close(): Promise<void>;
 }
@@ -71,13 +74,18 @@ class ArchiveThread implements ArchiveSide {
     return { ...numbers, waitingBytes: this.#waitingBytes(), waitingSinceMs };
   }
 
+  hive(): HiveNumbers | undefined {
+    return this.#worker?.hive;
+  }
+
   async view(): Promise<ArchiveView> {
     if (this.numbers() === undefined) {
       const { opened } = await this.#started();
       await Promise.race([opened, sleep(ANSWER_TIMEOUT_MS, undefined, { ref: false })]);
     }
     const numbers = this.numbers();
-    return { url: numbers?.url, numbers, problem: this.#worker?.problem ?? this.#problem };
+    const problem = this.#worker?.problem ?? this.#problem;
+    return { url: numbers?.url, numbers, problem, hive: this.hive() };
   }
 
   async segments(query: SegmentQuery): Promise<SegmentPage> {
@@ -104,7 +112,8 @@ class ArchiveThread implements ArchiveSide {
     const waiting = this.#waitingBytes();
     if (waiting === 0) this.#waitingSinceMs = 0;
     else if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
-    if (waiting > 0) this.#busyMs = nowMs;
+    const isTelling = (this.#worker?.hive?.versionsBehind ?? 0) > 0;
+    if (waiting > 0 || isTelling) this.#busyMs = nowMs;
     const isDue =
       waiting >= cut.bytesMax || (waiting > 0 && nowMs - this.#waitingSinceMs >= cut.ageMaxMs);
     if (this.#worker === undefined && isDue && nowMs >= this.#startsFromMs) void this.#started();
@@ -174,6 +183,7 @@ class ArchiveThread implements ArchiveSide {
       archive: archiveSettings(config),
       policy: { bytesMax: archive.cut.bytesMax, ageMaxMs: archive.cut.ageMaxMs },
       waitingSinceMs: this.#waitingSinceMs,
+      hive: archive.hive,
       memoryBytesMax: archive.memoryBytesMax,
       workDir: join(dataDir, 'archive-work'),
       journalDir,

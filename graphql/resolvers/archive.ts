@@ -85,12 +85,13 @@ const NOTHING_YET: Omit<ArchiverNumbers, 'url'> = {
   workMsTotal: 0,
 };
 
-function shown({ url, problem, numbers }: ArchiveView): object {
+function shown({ url, problem, numbers, hive }: ArchiveView): object {
   const { isFenced, waitingSinceMs, ...rest } = numbers ?? NOTHING_YET;
   return {
     ...rest,
     url,
     problem,
+    hive,
     fenced: isFenced,
     waitingSince: waitingSinceMs > 0 ? waitingSinceMs : null,
   };

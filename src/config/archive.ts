@@ -32,6 +32,21 @@ const webhdfs = group({
   caFile: text('the path of a PEM file').optional(),
 });
 
+/** S3, or what speaks its language. */
+const s3 = group({
+  bucket: text('the name of a bucket', 255),
+  /** What all keys begin with. */
+  prefix: text('a text that keys begin with', 512).optional(),
+  region: text('the name of a region', 64).optional(),
+  /** Of a server that is not AWS. */
+  endpoint: text('an address such as "https://minio.example:9000"', 2_048).optional(),
+  /** The bucket in the path, as most servers that are not AWS need it. */
+  forcePathStyle: yes.default(false),
+  /** Both or neither. Without them: what AWS's own tools would use (environment, profile, role of the machine). */
+  accessKeyId: text('the id of a key', 255).optional(),
+  secretAccessKey: text('the secret of that key', 255).optional(),
+});
+
 const cut = group({
   /** Log bytes that make a cut. Larger makes fewer and larger files, and takes longer from the log into the archive. */
   bytesMax: size(1 * MiB, 16 * GiB).default(bytes(256 * MiB)),
@@ -45,6 +60,7 @@ export const archive = group({
   /** A directory, of this machine or mounted. By default `archive` in the data folder. */
   local: group({ dir: text('the path of a folder') }).optional(),
   webhdfs: webhdfs.optional(),
+  s3: s3.optional(),
   hive: hive.optional(),
   cut: cut.prefault({}),
   /** What DuckDB may take while it seals segments; past it it spills to the data folder. */
@@ -56,11 +72,18 @@ type Archive = z.output<typeof archive>;
 export function archiveConflicts({
   local,
   webhdfs,
+  s3,
   hive,
 }: Archive): { path: Path; message: string }[] {
   const conflicts: { path: Path; message: string }[] = [];
-  if (local !== undefined && webhdfs !== undefined) {
-    conflicts.push({ path: ['webhdfs'], message: 'expected either "local" or "webhdfs"' });
+  const places = Object.entries({ local, webhdfs, s3 }).filter(([, place]) => place !== undefined);
+  for (const [name] of places.slice(1)) {
+    const message = `expected one of "local", "webhdfs" and "s3", there is "${places[0]?.[0]}" already`;
+    conflicts.push({ path: [name], message });
+  }
+  if ((s3?.accessKeyId === undefined) !== (s3?.secretAccessKey === undefined)) {
+    const message = 'expected both of "accessKeyId" and "secretAccessKey", or neither';
+    conflicts.push({ path: ['s3'], message });
   }
   if (webhdfs !== undefined) {
     const { user, delegationFile, authorizationFile } = webhdfs;

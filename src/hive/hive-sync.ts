@@ -11,6 +11,7 @@ import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import { hourFolder } from '../../storage/archive/segment-path.ts';
 import type { Clock } from '../model/clock.ts';
 import { type AppError, isFault } from '../model/errors.ts';
+import type { HiveNumbers } from '../model/hive-numbers.ts';
 import type { Logger } from '../model/logger.ts';
 import { connectHive, type HiveConnection, type HiveServer } from './hive-client.ts';
 import { LOOK_MS, RETRY_MS_MAX, RETRY_MS_MIN, VERSIONS_FOLLOWED_MAX } from './limits.ts';
@@ -43,21 +44,6 @@ export interface HiveSyncOptions {
   /** May end early, resolved or rejected, when the signal says so. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
   readonly connect?: (server: HiveServer, signal: AbortSignal) => Promise<HiveConnection>;
-}
-
-export interface HiveNumbers {
-  /** Of the manifest: Hive has all of it. 0: nothing is known yet. */
-  readonly version: number;
-  readonly versionsBehind: number;
-  /** For how long Hive has lacked something, as far as this process knows. */
-  readonly behindMs: number;
-  /** Streams of which it lacks something. */
-  readonly tablesBehind: number;
-  /** Since the start. */
-  readonly statements: number;
-  readonly failures: number;
-  /** What went wrong the last time; undefined when all is well again. */
-  readonly problem: string | undefined;
 }
 
 export interface HiveSync {

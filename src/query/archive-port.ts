@@ -1,6 +1,7 @@
 /** What operators see of the archive, and what they may ask of it. */
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
+import type { HiveNumbers } from '../model/hive-numbers.ts';
 
 export type { ArchiverNumbers, SegmentPage, SegmentQuery };
 
@@ -11,6 +12,8 @@ export interface ArchiveView {
   readonly numbers: ArchiverNumbers | undefined;
   /** Why nothing is archived just now. */
   readonly problem: string | undefined;
+  /** Undefined where no Hive is told, and while nothing is archived. */
+  readonly hive: HiveNumbers | undefined;
 }
 
 /** Undefined where there is no archive. */

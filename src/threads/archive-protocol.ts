@@ -4,6 +4,8 @@ import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
+import type { HiveSettings } from '../hive/hive-sync.ts';
+import type { HiveNumbers } from '../model/hive-numbers.ts';
 import type { Answer, Question } from './asker.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
@@ -11,6 +13,8 @@ import type { PartitionThreadOptions } from './protocol.ts';
 export interface ArchiveThreadData {
   readonly archive: ArchiveSettings;
   readonly policy: CutPolicy;
+  /** Who is told of new segments. */
+  readonly hive?: HiveSettings | undefined;
   /** Since when events have waited for the thread to start; 0: none do. */
   readonly waitingSinceMs: number;
   /** Memory of DuckDB while it seals; past it it spills into the work folder. */
@@ -46,7 +50,7 @@ export type ToArchive = Question<ArchiveQuestions> | Answer | { readonly type: '
 export type FromArchive =
   | Question<BarrierQuestions>
   | Answer
-  | { readonly type: 'numbers'; readonly numbers: ArchiverNumbers }
+  | { readonly type: 'numbers'; readonly numbers: ArchiverNumbers; readonly hive?: HiveNumbers }
   /** Why nothing is archived just now; undefined: nothing is wrong. */
   | { readonly type: 'problem'; readonly problem: string | undefined }
   | { readonly type: 'closed' };

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import { AppError } from '../model/errors.ts';
+import type { HiveNumbers } from '../model/hive-numbers.ts';
 import { assertNever } from '../model/result.ts';
 import type {
   ArchiveQuestions,
@@ -18,6 +19,7 @@ export class ArchiveWorker {
   readonly opened: Promise<void>;
   /** The last that was heard. */
   numbers: ArchiverNumbers | undefined;
+  hive: HiveNumbers | undefined;
   /** Why nothing is archived just now. */
   problem: string | undefined = 'the archive is being opened';
   readonly #worker: Worker;
@@ -77,6 +79,7 @@ export class ArchiveWorker {
         break;
       case 'numbers':
         this.numbers = message.numbers;
+        this.hive = message.hive;
         this.#opened.resolve();
         break;
       case 'problem':

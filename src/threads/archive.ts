@@ -20,6 +20,7 @@ import { openJournalReader } from '../../storage/log/journal-reader.ts';
 import { attachJournalShared, journalStart } from '../../storage/log/journal-shared.ts';
 import { openDuck } from '../../storage/segments/duckdb.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
+import { startHiveSync } from '../hive/hive-sync.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
 import { assertNever } from '../model/result.ts';
@@ -61,6 +62,17 @@ const barrier = new Asker<BarrierQuestions>('the main thread', (question) => tel
 let manifest = EMPTY_MANIFEST;
 const opened = Promise.withResolvers<void>();
 
+/** Follows at its own pace, with connections of its own to the archive. */
+const hive =
+  data.hive &&
+  startHiveSync({
+    settings: data.hive,
+    archive: await openArchive(data.archive),
+    manifest: () => manifest,
+    clock: systemClock,
+    log: log.child({ component: 'hive' }),
+  });
+
 const archiver = system.spawn('archive', {
   ...archiverActor({
     openCommitter: async () =>
@@ -97,7 +109,8 @@ const archiver = system.spawn('archive', {
         Atomics.store(progress.archivedVersion, 0, now.version);
         for (const [partition, position] of now.positions) progress.archived[partition] = position;
       },
-      numbers: (numbers) => tell({ type: 'numbers', numbers }),
+      numbers: (numbers) =>
+        tell({ type: 'numbers', numbers, ...(hive && { hive: hive.numbers() }) }),
     },
   }),
   started: () => tell({ type: 'problem', problem: undefined }),
@@ -146,7 +159,7 @@ async function answer(question: Question<ArchiveQuestions>): Promise<unknown> {
 async function close(): Promise<void> {
   clearInterval(timer);
   closing.abort();
-  await archiver.stop();
+  await Promise.all([archiver.stop(), hive?.close()]);
   tell({ type: 'closed' });
 }
 

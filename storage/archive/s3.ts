@@ -29,12 +29,12 @@ export interface S3Settings {
   readonly type: 's3';
   readonly bucket: string;
   /** What all keys of the archive begin with, without a slash at its end; empty or left out: the whole bucket. */
-  readonly prefix?: string;
-  readonly region?: string;
+  readonly prefix?: string | undefined;
+  readonly region?: string | undefined;
   /** Of a server that is not AWS. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** The bucket in the path instead of the host's name, as most servers that are not AWS need it. */
-  readonly forcePathStyle?: boolean;
+  readonly forcePathStyle?: boolean | undefined;
   /** Left out: what AWS's own tools would use (environment, profile, role of the machine). */
   readonly credentials?: {
     readonly accessKeyId: string;
