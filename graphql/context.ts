@@ -3,6 +3,7 @@ import type { Clock } from '../src/model/clock.ts';
 import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { AlarmBoardPort } from '../src/query/alarms-port.ts';
 import type { ArchivePort } from '../src/query/archive-port.ts';
+import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
 import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
 import type { SystemPort } from '../src/query/system.ts';
@@ -16,6 +17,8 @@ export interface Services {
   readonly alarms: AlarmBoardPort;
   /** Undefined if the server keeps none. */
   readonly archive: ArchivePort | undefined;
+  /** As `archive`. */
+  readonly cold: ColdQueries | undefined;
   readonly clock: Clock;
   readonly version: string;
 }

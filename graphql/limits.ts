@@ -29,6 +29,10 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   actors: 3,
   partitions: 3,
   rollups: 1,
+  // Each has DuckDB read files for up to `cold.timeoutMs`.
+  events: 30,
+  event: 30,
+  sql: 40,
   // Reads up to months of rows.
   testRule: 40,
   alarmHistory: 6,

@@ -3,24 +3,27 @@ import { readFileSync } from 'node:fs';
 import { createSchema } from 'graphql-yoga';
 import { alarmScalars } from './alarm-scalars.ts';
 import type { GraphContext } from './context.ts';
+import { eventScalars } from './event-scalars.ts';
 import { cutSeriesScalar, withSeriesAsLeaf } from './projection.ts';
 import * as commands from './resolvers/alarm-commands.ts';
 import * as alarms from './resolvers/alarms.ts';
 import { archive, archiveNow, segments } from './resolvers/archive.ts';
+import { event, events, sql } from './resolvers/events.ts';
 import * as system from './resolvers/system.ts';
 import { cutSeries, timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
 import { scalars } from './scalars.ts';
 
 const { alarmChanged, ...alarmQueries } = alarms;
 
-const typeDefs = ['schema.graphql', 'alarms.graphql', 'archive.graphql']
+const typeDefs = ['schema.graphql', 'alarms.graphql', 'archive.graphql', 'events.graphql']
   .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
   .join('\n');
 
 const resolvers = {
   ...scalars,
   ...alarmScalars,
-  Query: { timeseries, ...system, ...alarmQueries, archive, segments },
+  ...eventScalars,
+  Query: { timeseries, ...system, ...alarmQueries, archive, segments, events, event, sql },
   Mutation: { ...commands, archiveNow },
   Subscription: { timeseries: timeseriesUpdates, alarmChanged },
 };

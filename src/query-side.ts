@@ -15,11 +15,13 @@ import {
 } from '../storage/log/journal-shared.ts';
 import { createAlarmSide } from './alarm-side.ts';
 import type { ArchiveSide } from './archive-side.ts';
+import { createColdSide } from './cold-side.ts';
 import type { Foundation } from './foundation.ts';
 import { watchCertificate } from './ingest/certificates.ts';
 import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
+import { ColdQueries } from './query/cold/cold-queries.ts';
 import { systemScheduler } from './query/live-query.ts';
 import { PartialsFeed } from './query/partials-feed.ts';
 import type { PartialsClient, PartitionClient } from './query/ports.ts';
@@ -70,6 +72,7 @@ export async function startQuerySide(
     },
     (rollups) => openRuleRows(rollups, { partitions, stored, tables, catalog, clock: systemClock }),
   );
+  const cold = createColdSide(base, archive);
   const askEdges = () => Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));
   const partitionMetrics = async () =>
     (await links.askResponsive('metrics', SYSTEM_TIMEOUT_MS)).flat();
@@ -99,6 +102,7 @@ export async function startQuerySide(
       system,
       alarms: alarms.port,
       archive,
+      cold: cold && new ColdQueries(cold, partitions),
       clock: systemClock,
       version: manifest.version,
     },
@@ -114,6 +118,7 @@ export async function startQuerySide(
       subscribers: () => queries.live.subscribers,
       alarms: () => alarms.numbers(),
       archive: () => archive?.numbers(),
+      hive: () => archive?.hive(),
     }),
     readiness,
     ingestUrl,
@@ -144,6 +149,7 @@ export async function startQuerySide(
       unwatch?.();
       stopServerAlarms();
       listener.close();
+      await cold?.close();
       await alarms.close();
     },
   };

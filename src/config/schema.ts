@@ -15,6 +15,7 @@ import {
 import { bytes, DAY_MS, durationMs } from '../model/units.ts';
 import { alarms } from './alarms.ts';
 import { archive } from './archive.ts';
+import { cold } from './cold.ts';
 import {
   duration,
   integer,
@@ -205,6 +206,8 @@ export const schema = group({
   dedup: dedup.prefault({}),
   /** Events as Parquet files, for good. What they look like is in docs/segments.md. */
   archive: archive.prefault({}),
+  /** Questions about single events. What can be asked is in docs/events.md. */
+  cold: cold.prefault({}),
   deadLetters: deadLetters.prefault({}),
   rollups: list(rollup, 64).default([]),
   /** Rules, and who is told. What they mean is in docs/alarms.md. */

@@ -3,21 +3,25 @@ import { AppError } from '../model/errors.ts';
 import { decodePositions } from '../model/positions.ts';
 import type { PartitionClient } from './ports.ts';
 
-/** Throws `query_invalid` if the text is no position of this server, `query_timeout` if it is not applied in time. */
+/**
+ * Throws `query_invalid` if the text is no position of this server, `query_timeout` if it is not applied in time. `name` is what
+ * the client calls it.
+ */
 export async function appliedAfter(
   position: string,
   partitions: PartitionClient,
   timeoutMs: number,
+  name = 'after',
 ): Promise<void> {
   const offsets = decodePositions(position);
   if (offsets === undefined) {
-    throw new AppError('query_invalid', '"after" must be a position that an ingest answer gave');
+    throw new AppError('query_invalid', `"${name}" must be a position that an ingest answer gave`);
   }
   for (const [partition, offset] of offsets) {
     if (partition >= partitions.partitions || offset > endOfLog(partitions)) {
       throw new AppError(
         'query_invalid',
-        '"after" is a position of another server or of a lost log',
+        `"${name}" is a position of another server or of a lost log`,
       );
     }
   }
@@ -36,7 +40,7 @@ export async function appliedAfter(
     const timer = setTimeout(() => {
       const fault = new AppError(
         'query_timeout',
-        `the position was not applied within ${timeoutMs} ms: ask without "after", or again later`,
+        `the position was not applied within ${timeoutMs} ms: ask without "${name}", or again later`,
       );
       settle(() => reject(fault));
     }, timeoutMs);

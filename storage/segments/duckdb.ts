@@ -15,8 +15,10 @@ export interface DuckOptions {
   /** Where it puts what does not fit: a folder of its own, which it makes. */
   readonly tempDir: string;
   readonly tempBytesMax?: number;
-  /** Files are read and written below these folders only. No network, no extensions but those that are built in. */
+  /** Files are read and written below these folders, the one for spilling and of `files` only. No network, no extensions but those that are built in. */
   readonly folders: readonly string[];
+  /** Besides these, which may be read and written. */
+  readonly files?: readonly string[];
 }
 
 export class Duck {
@@ -67,7 +69,9 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
     const connection = await instance.connect();
     const folders = [options.tempDir, ...options.folders].map((folder) => literal(`${folder}/`));
     await connection.run("SET GLOBAL TimeZone = 'UTC'");
+    const files = (options.files ?? []).map(literal);
     await connection.run(`SET GLOBAL allowed_directories = [${folders.join(', ')}]`);
+    await connection.run(`SET GLOBAL allowed_paths = [${files.join(', ')}]`);
     await connection.run('SET GLOBAL enable_external_access = false');
     await connection.run('SET GLOBAL lock_configuration = true');
     return new Duck(instance, connection);

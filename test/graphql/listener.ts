@@ -41,6 +41,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
       system: { ...NOTHING, ...system },
       alarms: NO_ALARMS,
       archive: undefined,
+      cold: undefined,
       clock: systemClock,
       version: '1.2.3',
     },

@@ -1,0 +1,116 @@
+/**
+ * One statement of a question, in a database of its own that can read the files of the question and nothing else: whatever
+ * the statement says, DuckDB itself keeps it to them. It runs where it does no harm, in a process of its own.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { AppError } from '../../src/model/errors.ts';
+import { openDuck } from '../../storage/segments/duckdb.ts';
+import { identifier } from '../../storage/segments/segment-columns.ts';
+import { plainValues } from './duck-values.ts';
+import { ANSWER_BYTES_MAX, SPILL_BYTES_MAX } from './limits.ts';
+import type { DuckLimits, DuckQuestion, SqlAnswer } from './questions.ts';
+
+export function runStatement(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
+  return withConnection(limits, question, async (connection) => {
+    for (const { name, sql } of question.views) {
+      await connection.run(`CREATE VIEW ${identifier(name)} AS ${sql}`);
+    }
+    return read(connection, question);
+  });
+}
+
+/** Longest that reading a statement may take. */
+const PARSE_TIMEOUT_MS = 5_000;
+
+/** The statement's tree as `json_serialize_sql` writes it, which takes SELECTs only. */
+export function parseStatement(limits: DuckLimits, query: string): Promise<string> {
+  const bounds = { paths: [], timeoutMs: PARSE_TIMEOUT_MS };
+  return withConnection(limits, bounds, async (connection) => {
+    const sql = 'SELECT json_serialize_sql($1::VARCHAR)::VARCHAR';
+    const [[tree] = []] = (await connection.runAndReadAll(sql, [query])).getRows();
+    return String(tree);
+  });
+}
+
+async function withConnection<T>(
+  limits: DuckLimits,
+  { paths, timeoutMs }: Pick<DuckQuestion, 'paths' | 'timeoutMs'>,
+  work: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  await mkdir(limits.tempDir, { recursive: true });
+  const duck = await openDuck({
+    ...limits,
+    tempBytesMax: SPILL_BYTES_MAX,
+    folders: [],
+    files: paths,
+  });
+  try {
+    const connection = await duck.connect();
+    const timer = setTimeout(() => connection.interrupt(), Math.max(1, timeoutMs));
+    try {
+      return await work(connection);
+    } catch (error) {
+      throw faultOf(error, paths);
+    } finally {
+      clearTimeout(timer);
+      connection.disconnectSync();
+    }
+  } finally {
+    duck.close();
+    await rm(limits.tempDir, { recursive: true, force: true });
+  }
+}
+
+/** Rows are computed as they are read: what is not answered is not computed either. */
+async function read(
+  connection: DuckDBConnection,
+  { sql, parameters, rowsMax }: DuckQuestion,
+): Promise<SqlAnswer> {
+  const plain = plainValues(await import('@duckdb/node-api'));
+  const result = await connection.stream(sql, [...parameters]);
+  const types = result.columnTypes();
+  const columns = result.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
+  const rows: unknown[][] = [];
+  let bytes = 0;
+  for await (const some of result.yieldRows()) {
+    for (const each of some) {
+      const row = each.map(plain);
+      bytes += JSON.stringify(row).length;
+      const isFull = rows.length >= rowsMax || (rows.length > 0 && bytes > ANSWER_BYTES_MAX);
+      if (isFull) return { columns, rows, isTruncated: true };
+      rows.push(row);
+    }
+  }
+  return { columns, rows, isTruncated: false };
+}
+
+/** How DuckDB begins what it says about a statement; the rest is about files and itself. */
+const ABOUT_STATEMENT =
+  /^(Parser|Syntax|Binder|Catalog|Conversion|Invalid Input|Invalid|Out of Range|Not implemented|Mismatch Type|Constraint|Expression|Parameter Not Resolved|Unhandled|Executor|Permission) Error/;
+
+function faultOf(error: unknown, paths: readonly string[]): unknown {
+  if (!(error instanceof Error)) return error;
+  const { message } = error;
+  if (message.startsWith('INTERRUPT Error')) {
+    return new AppError(
+      'query_timeout',
+      'the statement took too long and was stopped: ask for less',
+    );
+  }
+  if (/^Out of Memory Error/.test(message) || message.includes('std::bad_alloc')) {
+    return new AppError(
+      'query_overload',
+      'the statement takes more memory or disk than "cold.memoryBytesMax" allows: ask for less',
+    );
+  }
+  const isTold = ABOUT_STATEMENT.test(message);
+  return new AppError(
+    isTold ? 'query_invalid' : 'archive_io',
+    isTold ? without(paths, message) : message,
+  );
+}
+
+/** Where files lie is nobody's business. */
+const without = (paths: readonly string[], message: string): string =>
+  paths.reduce((text, path) => text.replaceAll(path, '…'), message);

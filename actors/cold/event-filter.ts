@@ -1,0 +1,184 @@
+/** Conditions on events as SQL over the columns of a stream's schema. Values are handed over apart from the text. */
+
+import { COLUMN_KIND, type ColumnKind } from '../../src/model/columns.ts';
+import { AppError } from '../../src/model/errors.ts';
+import type { StreamSchema } from '../../src/model/stream-schema.ts';
+import { identifier } from '../../storage/segments/segment-columns.ts';
+import { WHERE_DEPTH_MAX, WHERE_TERMS_MAX } from './limits.ts';
+import type { EventWhere, Value } from './questions.ts';
+
+/** Where values of a field may be: columns of its kinds, and the map of rare fields, whose values are all texts. */
+interface Place {
+  readonly sql: string;
+  readonly kind: ColumnKind | 'text';
+}
+
+const COMPARISON = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
+const JUDGING = [
+  'eq',
+  'ne',
+  'in',
+  'gt',
+  'gte',
+  'lt',
+  'lte',
+  'contains',
+  'prefix',
+  'exists',
+] as const;
+const NEVER = 'false';
+
+export class EventFilter {
+  /** Of `$1`, `$2`. */
+  readonly parameters: Value[] = [];
+  readonly #schema: StreamSchema;
+  #termsLeft = WHERE_TERMS_MAX;
+
+  constructor(schema: StreamSchema) {
+    this.#schema = schema;
+  }
+
+  /** SQL that is true where the condition holds. Throws `query_invalid` if it is too large or says nothing. */
+  where(where: EventWhere, depth = 1): string {
+    this.#termsLeft -= 1 + (where.in?.length ?? 0);
+    if (depth > WHERE_DEPTH_MAX || this.#termsLeft < 0) {
+      throw invalid(
+        `a condition may nest ${WHERE_DEPTH_MAX} deep and have ${WHERE_TERMS_MAX} parts and values`,
+      );
+    }
+    const { and, or, not } = where;
+    const parts = this.#judged(where);
+    if (and !== undefined) parts.push(...and.map((each) => this.where(each, depth + 1)));
+    if (or !== undefined) parts.push(any(or.map((each) => this.where(each, depth + 1))));
+    if (not !== undefined) parts.push(negated(this.where(not, depth + 1)));
+    if (parts.length === 0 && and === undefined) {
+      throw invalid('a condition must name a field, or have "and", "or" or "not"');
+    }
+    return parts.length === 0 ? 'true' : parts.map((part) => `(${part})`).join(' AND ');
+  }
+
+  /** SQL that is true where some string of the event has `text` in it. */
+  contains(text: string): string {
+    const value = this.value(text);
+    const columns = this.#schema.columns.filter(({ kind }) => kind === COLUMN_KIND.string);
+    const strings = ['id', 'type', ...columns.map(({ name }) => name)].map(identifier);
+    const texts = [...strings, `array_to_string(map_values("more"), chr(10))`];
+    return any(texts.map((sql) => `contains(${sql}, ${value})`));
+  }
+
+  /** A value of the statement, in its place. */
+  value(value: Value): string {
+    this.parameters.push(value);
+    return `$${this.parameters.length}`;
+  }
+
+  #judged(where: EventWhere): string[] {
+    const given = JUDGING.filter((part) => where[part] !== undefined);
+    if (where.field === undefined) {
+      if (given.length === 0) return [];
+      throw invalid(`a condition with "${given[0]}" must name its field`);
+    }
+    if (given.length === 0) {
+      throw invalid(`the condition on "${where.field}" needs one of ${JUDGING.join(', ')}`);
+    }
+    const places = this.#placesOf(where.field);
+    return given.map((part) => this.#part(where, part, places));
+  }
+
+  #part(where: EventWhere, part: (typeof JUDGING)[number], places: readonly Place[]): string {
+    switch (part) {
+      case 'eq':
+        return this.#isOneOf(places, [where.eq as Value]);
+      case 'ne':
+        return negated(this.#isOneOf(places, [where.ne as Value]));
+      case 'in':
+        return this.#isOneOf(places, where.in ?? []);
+      case 'contains':
+        return this.#text(places, 'contains', where.contains ?? '');
+      case 'prefix':
+        return this.#text(places, 'starts_with', where.prefix ?? '');
+      case 'exists': {
+        const isThere = any(places.map(({ sql }) => `${sql} IS NOT NULL`));
+        return where.exists === true ? isThere : negated(isThere);
+      }
+      case 'gt':
+      case 'gte':
+      case 'lt':
+      case 'lte':
+        return this.#compared(places, COMPARISON[part], where[part] as Value);
+    }
+  }
+
+  /** A number is equal to a text that is written like it: a field may have come as either. */
+  #isOneOf(places: readonly Place[], values: readonly Value[]): string {
+    return any(
+      places.map(({ sql, kind }) => {
+        const wanted = values.map((value) => valueAs(value, kind)).filter((v) => v !== undefined);
+        if (wanted.length === 0) return NEVER;
+        return `${sql} IN (${wanted.map((value) => this.value(value)).join(', ')})`;
+      }),
+    );
+  }
+
+  /** Numbers are compared with numbers, texts with texts: as text, 10 would come before 9. */
+  #compared(places: readonly Place[], operator: string, value: Value): string {
+    if (typeof value === 'boolean') {
+      throw invalid(`expected a number or a text to compare with, received ${value}`);
+    }
+    const isNumber = typeof value === 'number';
+    return any(
+      places.map(({ sql, kind }) => {
+        if (kind === COLUMN_KIND.number && isNumber)
+          return `${sql} ${operator} ${this.value(value)}`;
+        if (kind === COLUMN_KIND.string && !isNumber)
+          return `${sql} ${operator} ${this.value(value)}`;
+        if (kind !== 'text') return NEVER;
+        const text = isNumber ? `TRY_CAST(${sql} AS DOUBLE)` : sql;
+        return `${text} ${operator} ${this.value(value)}`;
+      }),
+    );
+  }
+
+  #text(places: readonly Place[], call: string, text: string): string {
+    const texts = places.filter(({ kind }) => kind === COLUMN_KIND.string || kind === 'text');
+    return any(texts.map(({ sql }) => `${call}(${sql}, ${this.value(text)})`));
+  }
+
+  #placesOf(field: string): Place[] {
+    if (field === 'id' || field === 'type') {
+      return [{ sql: identifier(field), kind: COLUMN_KIND.string }];
+    }
+    if (field === 'ts') return [{ sql: 'epoch_ms("ts")', kind: COLUMN_KIND.number }];
+    const columns = this.#schema.columns.filter((column) => column.field === field);
+    return [
+      ...columns.map(({ name, kind }) => ({ sql: identifier(name), kind })),
+      { sql: `"more"[${this.value(field)}::VARCHAR]`, kind: 'text' as const },
+    ];
+  }
+}
+
+/** Undefined if no value of that kind can be equal to it. */
+function valueAs(value: Value, kind: Place['kind']): Value | undefined {
+  switch (kind) {
+    case 'text':
+    case COLUMN_KIND.string:
+      return String(value);
+    case COLUMN_KIND.number: {
+      const isNumeric = typeof value === 'string' && value.trim() !== '';
+      const number = isNumeric ? Number(value) : value;
+      return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+    }
+    case COLUMN_KIND.boolean: {
+      if (typeof value === 'boolean') return value;
+      return value === 'true' || value === 'false' ? value === 'true' : undefined;
+    }
+  }
+}
+
+const any = (parts: readonly string[]): string =>
+  parts.length === 0 ? NEVER : parts.map((part) => `(${part})`).join(' OR ');
+
+/** What is unknown because the field is absent does not hold. */
+const negated = (condition: string): string => `NOT coalesce(${condition}, false)`;
+
+const invalid = (message: string): AppError => new AppError('query_invalid', message);

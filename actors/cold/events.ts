@@ -1,0 +1,207 @@
+/**
+ * A page of events, newest first. Files are looked through from the newest on, more of them with each look, until no
+ * older one can change the page: what is wanted is mostly new.
+ */
+import { ok as assert } from 'node:assert';
+import type { StreamSchema } from '../../src/model/stream-schema.ts';
+import { EPOCH_MS_MAX } from '../../src/model/units.ts';
+import { identifier } from '../../storage/segments/segment-columns.ts';
+import { EventFilter } from './event-filter.ts';
+import { FILES_AT_ONCE, FILES_FIRST, FILES_GROWTH } from './limits.ts';
+import type {
+  DuckRunner,
+  EventKey,
+  EventsAnswer,
+  EventsQuestion,
+  StoredEvent,
+  Value,
+} from './questions.ts';
+import type { SegmentFiles } from './segment-files.ts';
+import type { StreamSnapshot } from './snapshots.ts';
+import { chunkSources, type Source, tableOf } from './sources.ts';
+
+export interface EventTools {
+  readonly duck: DuckRunner;
+  readonly segments: SegmentFiles;
+  /** What is left for the question. */
+  readonly timeLeftMs: () => number;
+}
+
+type Where =
+  | { readonly type: 'chunk'; readonly source: Source }
+  | { readonly type: 'segment'; readonly file: StreamSnapshot['files'][number] };
+type Candidate = Where & { readonly tsMinMs: number; readonly tsMaxMs: number };
+
+export async function findEvents(
+  tools: EventTools,
+  snapshot: StreamSnapshot,
+  question: EventsQuestion,
+): Promise<EventsAnswer> {
+  const { first } = question;
+  const candidates = candidatesOf(snapshot, question);
+  let found: StoredEvent[] = [];
+  for (let from = 0, count = FILES_FIRST; from < candidates.length; count *= FILES_GROWTH) {
+    const to = from + Math.min(count, FILES_AT_ONCE);
+    const look = await lookInto(tools, snapshot.schema, candidates.slice(from, to), question);
+    found = [...found, ...look.events].sort(newestFirst);
+    const last = look.events.at(-1);
+    if (look.isCut && last !== undefined) {
+      // The answer is as long as it may be: what lies behind its end is for the next page.
+      const events = found.filter((event) => newestFirst(event, last) <= 0).slice(0, first);
+      return { events, hasMore: true };
+    }
+    found.length = Math.min(found.length, first + 1);
+    const oldest = found[first];
+    const next = candidates[to];
+    if (oldest !== undefined && next !== undefined && next.tsMaxMs < oldest.tsMs) break;
+    from = to;
+  }
+  return { events: found.slice(0, first), hasMore: found.length > first };
+}
+
+/** The event with that id; of several (their ids were sent again after a long time) the newest. */
+export async function findEvent(
+  tools: EventTools,
+  snapshot: StreamSnapshot,
+  question: Omit<EventsQuestion, 'first'>,
+): Promise<StoredEvent | undefined> {
+  const candidates = candidatesOf(snapshot, question);
+  for (let from = 0, count = FILES_FIRST; from < candidates.length; count *= FILES_GROWTH) {
+    const to = from + Math.min(count, FILES_AT_ONCE);
+    const some = candidates.slice(from, to);
+    const { events } = await lookInto(tools, snapshot.schema, some, { ...question, first: 0 });
+    if (events[0] !== undefined) return events[0];
+    from = to;
+  }
+  return undefined;
+}
+
+/** Files that may hold events of the page, those with the newest first. */
+function candidatesOf(
+  snapshot: StreamSnapshot,
+  { fromMs, toMs, after }: Omit<EventsQuestion, 'first'>,
+): Candidate[] {
+  const newestMs = Math.min(toMs - 1, after?.tsMs ?? Number.POSITIVE_INFINITY);
+  const chunks = chunkSources(snapshot).map((source) => ({
+    type: 'chunk' as const,
+    source,
+    tsMinMs: source.tsMinMs,
+    tsMaxMs: source.tsMaxMs,
+  }));
+  const segments = snapshot.files.map((file) => ({
+    type: 'segment' as const,
+    file,
+    tsMinMs: file.tsMinMs,
+    tsMaxMs: file.tsMaxMs,
+  }));
+  return [...chunks, ...segments]
+    .filter(({ tsMinMs, tsMaxMs }) => tsMinMs <= newestMs && tsMaxMs >= fromMs)
+    .sort((a, b) => b.tsMaxMs - a.tsMaxMs);
+}
+
+interface Look {
+  readonly events: readonly StoredEvent[];
+  readonly isCut: boolean;
+}
+
+async function lookInto(
+  { duck, segments, timeLeftMs }: EventTools,
+  schema: StreamSchema,
+  candidates: readonly Candidate[],
+  question: EventsQuestion,
+): Promise<Look> {
+  const files = candidates.flatMap((each) => (each.type === 'segment' ? [each.file] : []));
+  const lease = await segments.lease(files);
+  try {
+    const sources = candidates.map((each): Source => {
+      if (each.type === 'chunk') return each.source;
+      const { path, schema: version, tsMinMs, tsMaxMs } = each.file;
+      const localPath = lease.paths.get(path);
+      assert(localPath !== undefined, 'every file of a lease has a path');
+      return { path: localPath, shape: `segment ${version}`, tsMinMs, tsMaxMs };
+    });
+    const { sql, parameters } = statementOf(schema, sources, question);
+    const { rows, isTruncated } = await duck.run({
+      sql,
+      parameters,
+      views: [],
+      paths: sources.map(({ path }) => path),
+      rowsMax: question.first + 1,
+      timeoutMs: timeLeftMs(),
+    });
+    return { events: rows.map((row) => eventOf(row, schema)), isCut: isTruncated };
+  } finally {
+    lease.release();
+  }
+}
+
+function statementOf(
+  schema: StreamSchema,
+  sources: readonly Source[],
+  { fromMs, toMs, id, where, contains, after, first }: EventsQuestion,
+): { readonly sql: string; readonly parameters: readonly Value[] } {
+  const filter = new EventFilter(schema);
+  const conditions = [`ts >= ${timestamp(fromMs)}`];
+  if (toMs <= EPOCH_MS_MAX) conditions.push(`ts < ${timestamp(toMs)}`);
+  if (after !== undefined) conditions.push(...behind(after));
+  if (id !== undefined) conditions.push(`id = ${filter.value(id)}`);
+  if (where !== undefined) conditions.push(filter.where(where));
+  if (contains !== undefined) conditions.push(filter.contains(contains));
+  const fields = schema.columns.map(({ name }) => identifier(name));
+  const columns = [...FIXED_COLUMNS, 'more', ...fields];
+  const sql = `SELECT ${columns.join(', ')} FROM (${tableOf(schema, sources)})
+    WHERE ${conditions.map((condition) => `(${condition})`).join(' AND ')}
+    ORDER BY ts DESC, _partition DESC, _position DESC, _row DESC LIMIT ${first + 1}`;
+  return { sql, parameters: filter.parameters };
+}
+
+const FIXED_COLUMNS = [
+  'epoch_ms(ts)',
+  '_partition',
+  '_position',
+  '_row',
+  'id',
+  'type',
+  'epoch_ms(_arrival)',
+];
+
+/** In the order as `FIXED_COLUMNS` have it. */
+function eventOf(row: readonly unknown[], { columns }: StreamSchema): StoredEvent {
+  const [tsMs, partition, position, place, id, type, arrivalMs, more, ...values] = row;
+  const fields: Record<string, Value> = {};
+  // A field is no place in a prototype, whatever it is called.
+  Object.setPrototypeOf(fields, null);
+  if (typeof more === 'object' && more !== null) Object.assign(fields, more);
+  for (const [i, { field }] of columns.entries()) {
+    const value = values[i];
+    if (isValue(value)) fields[field] = value;
+  }
+  return {
+    tsMs: Number(tsMs),
+    partition: Number(partition),
+    position: Number(position),
+    row: Number(place),
+    id: textOf(id),
+    type: textOf(type),
+    arrivalMs: Number(arrivalMs),
+    fields,
+  };
+}
+
+const isValue = (value: unknown): value is Value =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+
+const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+/** The first condition follows from the second, and can be judged by a file's statistics. */
+const behind = ({ tsMs, partition, position, row }: EventKey): string[] => [
+  `ts <= ${timestamp(tsMs)}`,
+  `ts < ${timestamp(tsMs)} OR (_partition, _position, _row) < (${partition}, ${position}, ${row})`,
+];
+
+const timestamp = (ms: number): string =>
+  `TIMESTAMP '${new Date(ms).toISOString().replace('Z', '').replace('T', ' ')}'`;
+
+function newestFirst(a: EventKey, b: EventKey): number {
+  return b.tsMs - a.tsMs || b.partition - a.partition || b.position - a.position || b.row - a.row;
+}

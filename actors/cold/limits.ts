@@ -1,0 +1,35 @@
+/** Bounds of questions to the archive, with the reason for each value. */
+
+const MIB = 2 ** 20;
+
+/** One answer, as text: a browser still shows it, and the main thread is not held up while it writes it. */
+export const ANSWER_BYTES_MAX = 8 * MIB;
+
+/** What one question may spill to the disk. */
+export const SPILL_BYTES_MAX = 2048 * MIB;
+
+/** Text of a statement. Its tree is some 50 times as long, and walked on a thread that others wait for. */
+export const SQL_LENGTH_MAX = 20_000;
+/** Nodes of a statement's tree that lie in each other. DuckDB itself gives up at 1,000. */
+export const SQL_DEPTH_MAX = 300;
+/** Streams that one statement reads; each costs a look through its files. */
+export const SQL_STREAMS_MAX = 16;
+
+/**
+ * Files that the first look for a page takes, and by how much each further look takes more: a page of newest events mostly
+ * lies in the newest files, a rare event in any.
+ */
+export const FILES_FIRST = 8;
+export const FILES_GROWTH = 4;
+/** Files of one look: each takes some 100 KB of DuckDB's memory. */
+export const FILES_AT_ONCE = 2_048;
+
+/** A condition becomes a piece of SQL: deeper ones would recurse deep. */
+export const WHERE_DEPTH_MAX = 8;
+export const WHERE_TERMS_MAX = 256;
+
+/** Streams whose unarchived events are kept staged; the least recently asked go first. */
+export const TAILS_MAX = 64;
+
+/** A version whose log was cut while it was read is followed by a newer one at once; more often in a row is something else. */
+export const SNAPSHOT_TRIES = 5;

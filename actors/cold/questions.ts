@@ -1,0 +1,100 @@
+/** What is asked of the archive and the log behind it, and what is answered. All of it is plain data. */
+
+export type Value = string | number | boolean;
+
+/**
+ * A condition on an event. All parts that are given must hold. The parts besides `field`, `and`, `or` and `not` judge
+ * the value of `field`.
+ */
+export interface EventWhere {
+  readonly field?: string;
+  readonly eq?: Value;
+  readonly ne?: Value;
+  readonly in?: readonly Value[];
+  readonly gt?: Value;
+  readonly gte?: Value;
+  readonly lt?: Value;
+  readonly lte?: Value;
+  readonly contains?: string;
+  readonly prefix?: string;
+  readonly exists?: boolean;
+  readonly and?: readonly EventWhere[];
+  readonly or?: readonly EventWhere[];
+  readonly not?: EventWhere;
+}
+
+/** Names an event for ever, and its place in the order of all. */
+export interface EventKey {
+  readonly tsMs: number;
+  readonly partition: number;
+  readonly position: number;
+  readonly row: number;
+}
+
+export interface EventsQuestion {
+  readonly tenant: string;
+  readonly stream: string;
+  /** `[fromMs, toMs)`, by the events' own time. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly id?: string;
+  readonly where?: EventWhere;
+  /** A text that some string of the event has in it. */
+  readonly contains?: string;
+  readonly first: number;
+  /** Only events behind this one. */
+  readonly after?: EventKey;
+}
+
+export interface StoredEvent extends EventKey {
+  readonly id: string | null;
+  readonly type: string | null;
+  readonly arrivalMs: number;
+  readonly fields: Readonly<Record<string, Value>>;
+}
+
+export interface EventsAnswer {
+  /** Newest first; what is equally new by partition, position and row, last first. */
+  readonly events: readonly StoredEvent[];
+  readonly hasMore: boolean;
+}
+
+export interface SqlQuestion {
+  readonly tenant: string;
+  readonly query: string;
+  readonly limit: number;
+}
+
+export interface SqlAnswer {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly unknown[])[];
+  /** There are more rows than the limit, or than fit into an answer. */
+  readonly isTruncated: boolean;
+}
+
+/** What one process with DuckDB is asked: one statement on files that are named, in a database that lives as long. */
+export interface DuckQuestion {
+  readonly sql: string;
+  /** Of `$1`, `$2`. */
+  readonly parameters: readonly Value[];
+  readonly views: readonly { readonly name: string; readonly sql: string }[];
+  /** All that can be read. */
+  readonly paths: readonly string[];
+  readonly rowsMax: number;
+  readonly timeoutMs: number;
+}
+
+/** What every question of a process may take. */
+export interface DuckLimits {
+  readonly threads: number;
+  readonly memoryBytesMax: number;
+  /** Of nobody else; made anew for each question. */
+  readonly tempDir: string;
+}
+
+/** A way to DuckDB. Rejects with `query_invalid` (what DuckDB said), `query_timeout`, `query_overload` or `archive_io`. */
+export interface DuckRunner {
+  run(question: DuckQuestion): Promise<SqlAnswer>;
+  /** The statement's tree as `json_serialize_sql` writes it. */
+  parse(query: string): Promise<string>;
+}

@@ -1,0 +1,51 @@
+/** Questions about single events put together: their thread, and what it needs of the others. */
+import { join } from 'node:path';
+import { archiveSettings } from './archive-settings.ts';
+import type { ArchiveSide } from './archive-side.ts';
+import type { Foundation } from './foundation.ts';
+import { AppError } from './model/errors.ts';
+import type { ColdPort } from './query/cold/cold-port.ts';
+import { ColdWorker } from './threads/cold-worker.ts';
+
+export interface ColdSide extends ColdPort {
+  close(): Promise<void>;
+}
+
+/** Undefined without an archive. Costs nothing until it is asked. */
+export function createColdSide(
+  { config, state, journalDir, shared, progress }: Foundation,
+  archive: ArchiveSide | undefined,
+): ColdSide | undefined {
+  if (archive === undefined) return undefined;
+  const { cold, dataDir, logging } = config;
+  const { memoryBytesMax, threads, timeoutMs, tailBytesMax, cacheBytesMax } = cold;
+  const worker = new ColdWorker({
+    archive: archiveSettings(config),
+    duck: { threads, memoryBytesMax },
+    timeoutMs,
+    tailBytesMax,
+    cacheBytesMax,
+    workDir: join(dataDir, 'cold-work'),
+    journalDir,
+    journal: shared.buffer,
+    progress: progress.buffer,
+    state: state.handle,
+    logging,
+  });
+  /** Since the server's start nobody may have had to look what is archived. */
+  const opened = async () => {
+    if (progress.archivedVersion[0] !== 0) return;
+    const { problem } = await archive.view();
+    if (progress.archivedVersion[0] !== 0) return;
+    throw new AppError('query_overload', `the archive is not open: ${problem ?? 'ask again'}`);
+  };
+  return {
+    events: (question) => opened().then(() => worker.ask('events', question)),
+    event: (question) => opened().then(() => worker.ask('event', question)),
+    sql: (question) => opened().then(() => worker.ask('sql', question)),
+    committed: (partition) => progress.committed[partition] ?? 0,
+    rowsMax: cold.rowsMax,
+    concurrency: cold.concurrency,
+    close: () => worker.close(),
+  };
+}

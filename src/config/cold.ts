@@ -1,0 +1,25 @@
+/** What questions about single events may take: those that go to the archive and the log, not to the aggregates. */
+import { bytes, durationMs, HOUR_MS, SECOND_MS } from '../model/units.ts';
+import { integer, milliseconds, size } from './scalars.ts';
+import { group } from './shapes.ts';
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+const TiB = 2 ** 40;
+
+export const cold = group({
+  /** Questions that are answered at a time; each has a process. Further ones wait. */
+  concurrency: integer(1, 64).default(2),
+  /** What DuckDB may take for one question; past it it spills to the data folder, or refuses. */
+  memoryBytesMax: size(64 * MiB, 1 * TiB).default(bytes(256 * MiB)),
+  /** For one question. More answer sooner, and take more from what brings events in. */
+  threads: integer(1, 256).default(1),
+  /** A question that is not answered by then is stopped. */
+  timeoutMs: milliseconds(SECOND_MS, HOUR_MS).default(durationMs(30 * SECOND_MS)),
+  /** Rows of one answer. */
+  rowsMax: integer(1, 1_000_000).default(10_000),
+  /** Log of one stream that waits to be archived: past it questions about the stream are refused. */
+  tailBytesMax: size(64 * MiB, 1 * TiB).default(bytes(2 * GiB)),
+  /** Segments of a remote archive that are kept in the data folder. */
+  cacheBytesMax: size(256 * MiB, 64 * TiB).default(bytes(8 * GiB)),
+});

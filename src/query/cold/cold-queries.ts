@@ -1,0 +1,91 @@
+/** Questions about single events, as they are allowed: within bounds, so many at a time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '../../model/errors.ts';
+import { decodePositions } from '../../model/positions.ts';
+import { appliedAfter } from '../after.ts';
+import { Gate } from '../gate.ts';
+import type { PartitionClient } from '../ports.ts';
+import type { ColdPort, EventsQuestion, SqlAnswer, StoredEvent } from './cold-port.ts';
+import { decodeEventKey, encodeEventKey } from './event-cursor.ts';
+import {
+  COLD_WAITING_MAX,
+  COMMITTED_POLL_MS,
+  COMMITTED_TIMEOUT_MS,
+  EVENTS_PAGE_MAX,
+} from './limits.ts';
+
+export interface EventsRequest extends Omit<EventsQuestion, 'after'> {
+  /** The cursor of the page before. */
+  readonly after?: string;
+  /** Of an ingest answer: its events are in the answer. */
+  readonly position?: string;
+}
+
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  readonly nextCursor: string | undefined;
+}
+
+export class ColdQueries {
+  readonly #port: ColdPort;
+  readonly #partitions: PartitionClient;
+  readonly #gate: Gate;
+
+  constructor(port: ColdPort, partitions: PartitionClient) {
+    this.#port = port;
+    this.#partitions = partitions;
+    this.#gate = new Gate(port.concurrency, COLD_WAITING_MAX);
+  }
+
+  async events({ after, position, ...request }: EventsRequest): Promise<EventPage> {
+    checkCount('first', request.first, EVENTS_PAGE_MAX);
+    const question = { ...request, ...(after !== undefined && { after: decodeEventKey(after) }) };
+    const { events, hasMore } = await this.#ask(position, () => this.#port.events(question));
+    const last = events.at(-1);
+    return { events, nextCursor: hasMore && last ? encodeEventKey(last) : undefined };
+  }
+
+  event({
+    position,
+    ...question
+  }: Omit<EventsRequest, 'first' | 'after'>): Promise<StoredEvent | undefined> {
+    return this.#ask(position, () => this.#port.event(question));
+  }
+
+  async sql(request: {
+    readonly tenant: string;
+    readonly query: string;
+    readonly limit: number;
+    readonly position?: string;
+  }): Promise<SqlAnswer> {
+    const { position, ...question } = request;
+    checkCount('limit', question.limit, this.#port.rowsMax);
+    return this.#ask(position, () => this.#port.sql(question));
+  }
+
+  async #ask<T>(position: string | undefined, ask: () => Promise<T>): Promise<T> {
+    if (position !== undefined) await this.#committedAfter(position);
+    return this.#gate.run(ask);
+  }
+
+  /** What is applied is not yet in any question's sight: that it is committed, is. */
+  async #committedAfter(position: string): Promise<void> {
+    const endMs = performance.now() + COMMITTED_TIMEOUT_MS;
+    await appliedAfter(position, this.#partitions, COMMITTED_TIMEOUT_MS, 'position');
+    const offsets = [...(decodePositions(position) ?? [])];
+    while (offsets.some(([partition, offset]) => this.#port.committed(partition) < offset)) {
+      if (performance.now() > endMs) {
+        throw new AppError(
+          'query_timeout',
+          `the position was not committed within ${COMMITTED_TIMEOUT_MS} ms: ask without "position", or again later`,
+        );
+      }
+      await sleep(COMMITTED_POLL_MS);
+    }
+  }
+}
+
+function checkCount(name: string, received: number, max: number): void {
+  if (received >= 1 && received <= max) return;
+  throw new AppError('query_invalid', `"${name}" must be 1 to ${max}, received ${received}`);
+}

@@ -1,0 +1,12 @@
+/** Bounds of questions about single events, with the reason for each value. */
+
+/** Events of one page: each is an object with all its fields. */
+export const EVENTS_PAGE_MAX = 1_000;
+
+/** Questions that may wait; each takes seconds. Past it `query_overload`. */
+export const COLD_WAITING_MAX = 32;
+
+/** How long `position` waits. What is applied is committed `commit.intervalMs` later. */
+export const COMMITTED_TIMEOUT_MS = 10_000;
+/** Commits come at most every 100 ms. */
+export const COMMITTED_POLL_MS = 25;

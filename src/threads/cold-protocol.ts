@@ -1,0 +1,46 @@
+/** What the main thread and the cold thread tell each other. */
+import type {
+  EventsAnswer,
+  EventsQuestion,
+  SqlAnswer,
+  SqlQuestion,
+  StoredEvent,
+} from '../../actors/cold/questions.ts';
+import type { ArchiveSettings } from '../../storage/archive/open.ts';
+import type { Answer, Question } from './asker.ts';
+import type { PartitionThreadOptions } from './protocol.ts';
+
+/** `workerData` of src/threads/cold.ts. */
+export interface ColdThreadData {
+  readonly archive: ArchiveSettings;
+  /** Of one question, whatever it asks. */
+  readonly duck: { readonly threads: number; readonly memoryBytesMax: number };
+  readonly timeoutMs: number;
+  /** Of one stream's blocks that wait to be archived. */
+  readonly tailBytesMax: number;
+  /** Segments of a remote archive that are kept here. */
+  readonly cacheBytesMax: number;
+  readonly workDir: string;
+  readonly journalDir: string;
+  /** `JournalShared.buffer` */
+  readonly journal: SharedArrayBuffer;
+  /** `Progress.buffer` */
+  readonly progress: SharedArrayBuffer;
+  /** `OpenState.handle`; the opener must outlive the thread. */
+  readonly state: bigint;
+  readonly logging: PartitionThreadOptions['logging'];
+}
+
+export type ColdQuestions = {
+  readonly events: { readonly ask: EventsQuestion; readonly answer: EventsAnswer };
+  /** Of the events with the question's id the newest. */
+  readonly event: {
+    readonly ask: Omit<EventsQuestion, 'first'>;
+    readonly answer: StoredEvent | undefined;
+  };
+  readonly sql: { readonly ask: SqlQuestion; readonly answer: SqlAnswer };
+};
+
+export type ToCold = Question<ColdQuestions> | { readonly type: 'close' };
+
+export type FromCold = Answer | { readonly type: 'closed' };

@@ -1,0 +1,153 @@
+/**
+ * The cold thread: answers questions about single events, from the archive and the log behind it. It is started at the first of
+ * them and ends when none has come for a while. What it is given is `ColdThreadData`. DuckDB runs in processes of their
+ * own, one for each question that is answered at the time.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { findEvent, findEvents } from '../../actors/cold/events.ts';
+import type { DuckRunner } from '../../actors/cold/questions.ts';
+import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
+import { Snapshots, type StreamSnapshot } from '../../actors/cold/snapshots.ts';
+import { answerSql } from '../../actors/cold/sql.ts';
+import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
+import { openArchive } from '../../storage/archive/open.ts';
+import { openJournalReader } from '../../storage/log/journal-reader.ts';
+import { attachJournalShared, journalStart } from '../../storage/log/journal-shared.ts';
+import { attachState } from '../../storage/state/rocksdb.ts';
+import { createLogger } from '../logging.ts';
+import { systemClock } from '../model/clock.ts';
+import { AppError } from '../model/errors.ts';
+import { assertNever } from '../model/result.ts';
+import { answerOf, type Question } from './asker.ts';
+import type { ColdQuestions, ColdThreadData, FromCold, ToCold } from './cold-protocol.ts';
+import { DuckProcess } from './duck-process.ts';
+import { attachProgress } from './progress.ts';
+
+if (parentPort === null) throw new Error('the cold thread is a worker thread');
+const main = parentPort;
+const data: ColdThreadData = workerData;
+
+/** Behind taking events in, before bringing them to the archive. */
+const PRIORITY = 5;
+
+setPriority(PRIORITY);
+// Whoever asks at once waits for what follows.
+main.on('message', (message: ToCold) => {
+  switch (message.type) {
+    case 'ask':
+      void answerOf(message.id, () => answer(message)).then(tell);
+      break;
+    case 'close':
+      void close();
+      break;
+    default:
+      assertNever(message);
+  }
+});
+
+const log = createLogger({ ...data.logging, thread: 'cold' });
+const tailDir = join(data.workDir, 'tail');
+const duckDir = join(data.workDir, 'duckdb');
+const journal = attachJournalShared(data.journal);
+const progress = attachProgress(data.progress);
+const opened = open();
+opened.catch(() => undefined);
+/** Those that wait for a question. */
+const idle: DuckProcess[] = [];
+const busy = new Set<DuckProcess>();
+let processes = 0;
+let chunks = 0;
+
+async function open() {
+  // What an earlier thread has left means nothing to this one.
+  await rm(data.workDir, { recursive: true, force: true });
+  await mkdir(tailDir, { recursive: true });
+  await mkdir(duckDir, { recursive: true });
+  const state = await attachState(data.state);
+  const archive = await openArchive(data.archive);
+  const segments =
+    data.archive.type === 'local'
+      ? localSegments(data.archive.dir)
+      : await fetchedSegments(archive, join(data.workDir, 'segments'), data.cacheBytesMax);
+  const snapshots = new Snapshots({
+    manifest: new ManifestReader(archive, log),
+    archivedVersion: () => Atomics.load(progress.archivedVersion, 0),
+    committed: () => [...progress.committed],
+    logStart: () => journalStart(journal),
+    openReader: (from) => openJournalReader({ dir: data.journalDir, shared: journal, from }),
+    state,
+    newPath: () => join(tailDir, `${chunks++}.parquet`),
+    bytesMax: data.tailBytesMax,
+  });
+  return { segments, snapshots };
+}
+
+async function answer(question: Question<ColdQuestions>): Promise<unknown> {
+  const endMs = systemClock.now() + data.timeoutMs;
+  const timeLeftMs = () => {
+    const leftMs = endMs - systemClock.now();
+    if (leftMs > 0) return leftMs;
+    throw new AppError('query_timeout', `not answered within ${data.timeoutMs} ms: ask for less`);
+  };
+  const { segments, snapshots } = await opened;
+  return withDuck((duck) => {
+    const tools = { duck, segments, timeLeftMs };
+    switch (question.name) {
+      case 'events':
+        return withStream(snapshots, question.ask, { events: [], hasMore: false }, (snapshot) =>
+          findEvents(tools, snapshot, question.ask),
+        );
+      case 'event':
+        return withStream(snapshots, question.ask, undefined, (snapshot) =>
+          findEvent(tools, snapshot, question.ask),
+        );
+      case 'sql':
+        return answerSql(tools, snapshots, question.ask);
+      default:
+        return assertNever(question);
+    }
+  });
+}
+
+/** `otherwise` if no events of the stream are known. */
+async function withStream<T>(
+  snapshots: Snapshots,
+  { tenant, stream }: { readonly tenant: string; readonly stream: string },
+  otherwise: T,
+  work: (snapshot: StreamSnapshot) => Promise<T>,
+): Promise<T> {
+  const snapshot = await snapshots.take(tenant, [stream]);
+  try {
+    const found = snapshot.streams.get(stream);
+    return found === undefined ? otherwise : await work(found);
+  } finally {
+    snapshot.release();
+  }
+}
+
+/** No more of them than questions that are asked at a time: whoever asks bounds these. */
+async function withDuck(work: (duck: DuckRunner) => Promise<unknown>): Promise<unknown> {
+  const duck =
+    idle.pop() ??
+    new DuckProcess({ ...data.duck, tempDir: join(duckDir, String(processes++)) }, data.workDir);
+  busy.add(duck);
+  try {
+    return await work(duck);
+  } finally {
+    busy.delete(duck);
+    if (duck.isUsable) idle.push(duck);
+  }
+}
+
+async function close(): Promise<void> {
+  for (const duck of [...idle.splice(0), ...busy]) duck.close();
+  await rm(data.workDir, { recursive: true, force: true });
+  tell({ type: 'closed' });
+}
+
+function tell(message: FromCold): void {
+  main.postMessage(message);
+}

@@ -1,0 +1,128 @@
+/** The cold thread's end of a process with DuckDB: starts it, and ends it if it takes more than it may. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type {
+  DuckLimits,
+  DuckQuestion,
+  DuckRunner,
+  SqlAnswer,
+} from '../../actors/cold/questions.ts';
+import { AppError, isFault } from '../model/errors.ts';
+import { Asker } from './asker.ts';
+import type { DuckQuestions, FromDuck } from './duck-protocol.ts';
+import { THREAD } from './thread-entry.ts';
+
+/** Past its own limit of time a statement has so long to stop by itself. */
+const STOP_GRACE_MS = 3_000;
+const START_TIMEOUT_MS = 30_000;
+const PARSE_TIMEOUT_MS = 10_000;
+
+/**
+ * Memory that the process may take beside DuckDB's buffers: Node, the library, and what functions allocate past all
+ * accounts. A call that allocates does so at some GB/s, hence the short interval.
+ */
+const OVERHEAD_BYTES_MAX = 512 * 1024 * 1024;
+const LOOK_INTERVAL_MS = 25;
+const PAGE_BYTES = 4_096;
+
+export class DuckProcess implements DuckRunner {
+  readonly #limits: DuckLimits;
+  readonly #child: ChildProcess;
+  readonly #asker: Asker<DuckQuestions>;
+  readonly #listening = Promise.withResolvers<void>();
+  #fault: AppError | undefined;
+
+  constructor(limits: DuckLimits, workDir: string) {
+    this.#limits = limits;
+    const child = fork(THREAD, [new URL('./duck.ts', import.meta.url).href], {
+      serialization: 'advanced',
+      execArgv: [],
+      env: {},
+      cwd: workDir,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.#child = child;
+    this.#asker = new Asker('DuckDB', (question) => {
+      if (child.connected) child.send(question);
+    });
+    const startTimer = setTimeout(() => this.#kill(slow('start')), START_TIMEOUT_MS);
+    child.on('message', (message: FromDuck) => {
+      clearTimeout(startTimer);
+      if (message.type === 'listening') this.#listening.resolve();
+      else this.#asker.hear(message);
+    });
+    const end = (what: string) => {
+      clearTimeout(startTimer);
+      this.#fault ??= new AppError('archive_io', `the process with DuckDB ended: ${what}`);
+      this.#asker.end(this.#fault);
+      this.#listening.reject(this.#fault);
+    };
+    child.on('error', (error) => end(error.message));
+    child.on('exit', (code, signal) => end(`code ${code}, signal ${signal}`));
+    this.#listening.promise.catch(() => undefined);
+  }
+
+  get isUsable(): boolean {
+    return this.#fault === undefined;
+  }
+
+  run(question: DuckQuestion): Promise<SqlAnswer> {
+    const limits = this.#limits;
+    return this.#watched(question.timeoutMs + STOP_GRACE_MS, (timeoutMs) =>
+      this.#asker.ask('run', { limits, question }, timeoutMs),
+    );
+  }
+
+  parse(query: string): Promise<string> {
+    const limits = this.#limits;
+    return this.#watched(PARSE_TIMEOUT_MS, (timeoutMs) =>
+      this.#asker.ask('parse', { limits, query }, timeoutMs),
+    );
+  }
+
+  close(): void {
+    this.#kill(new AppError('query_overload', 'the server is stopping'));
+  }
+
+  async #watched<T>(timeoutMs: number, ask: (timeoutMs: number) => Promise<T>): Promise<T> {
+    await this.#listening.promise;
+    const memoryMax = this.#limits.memoryBytesMax + OVERHEAD_BYTES_MAX;
+    const look = setInterval(() => {
+      if (residentBytes(this.#child.pid) > memoryMax) this.#kill(tooLarge());
+    }, LOOK_INTERVAL_MS);
+    try {
+      return await ask(timeoutMs);
+    } catch (error) {
+      // It said nothing, so it does not stop by itself either.
+      if (isFault(error, 'query_timeout')) this.#kill(slow('stop'));
+      throw error;
+    } finally {
+      clearInterval(look);
+    }
+  }
+
+  /** The first reason is what is told. */
+  #kill(fault: AppError): void {
+    this.#fault ??= fault;
+    this.#child.kill('SIGKILL');
+  }
+}
+
+/** 0 where the system does not tell. */
+function residentBytes(pid: number | undefined): number {
+  try {
+    const [, resident] = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ');
+    return Number(resident) * PAGE_BYTES;
+  } catch {
+    return 0;
+  }
+}
+
+const slow = (what: string): AppError =>
+  new AppError('query_timeout', `DuckDB did not ${what} in time: ask for less`);
+
+const tooLarge = (): AppError =>
+  new AppError(
+    'query_overload',
+    'the statement takes more memory than "cold.memoryBytesMax" allows: ask for less',
+  );

@@ -1,0 +1,46 @@
+/**
+ * A process that has DuckDB, and runs one statement at a time. A process, because what users ask may need more memory than
+ * anybody counts, never come to an end, or find a fault in a native library: it ends with the process, and events are
+ * taken in meanwhile. It has no environment, and nothing of the server's memory.
+ */
+import { writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { parseStatement, runStatement } from '../../actors/cold/duck-statement.ts';
+import { assertNever } from '../model/result.ts';
+import { answerOf } from './asker.ts';
+import type { FromDuck, ToDuck } from './duck-protocol.ts';
+
+/** Behind taking events in, before bringing them to the archive. */
+const PRIORITY = 5;
+
+setPriority(PRIORITY);
+try {
+  // If the machine's memory ends, this goes before the server does.
+  writeFileSync('/proc/self/oom_score_adj', '1000');
+} catch {
+  // Not Linux.
+}
+
+process.on('message', (question: ToDuck) => {
+  void answerOf(question.id, () => answer(question)).then(tell);
+});
+// The server has ended, however it did.
+process.on('disconnect', () => process.exit());
+// Loaded now, so that the first statement does not wait for it.
+await import('@duckdb/node-api');
+tell({ type: 'listening' });
+
+function answer(question: ToDuck): Promise<unknown> {
+  switch (question.name) {
+    case 'run':
+      return runStatement(question.ask.limits, question.ask.question);
+    case 'parse':
+      return parseStatement(question.ask.limits, question.ask.query);
+    default:
+      return assertNever(question);
+  }
+}
+
+function tell(message: FromDuck): void {
+  process.send?.(message);
+}

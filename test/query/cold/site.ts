@@ -1,0 +1,111 @@
+/** A server as it is run, with events sent to it and questions about them. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Server } from '../../../load-tests/server.ts';
+
+export interface Site {
+  readonly server: Server;
+  readonly folder: string;
+  close(): Promise<void>;
+}
+
+export async function openSite(config: Readonly<Record<string, unknown>> = {}): Promise<Site> {
+  const folder = await mkdtemp(join(tmpdir(), 'streamgauge-'));
+  const server = await Server.prepare({
+    folder,
+    partitions: 3,
+    config: { commit: { intervalMs: 100 }, ...config },
+  });
+  await server.start();
+  const close = async () => {
+    await server.kill();
+    await rm(folder, { recursive: true });
+  };
+  return { server, folder, close };
+}
+
+/** Answers the position: questions that are given it see these events. */
+export async function send(
+  { server }: Site,
+  stream: string,
+  events: readonly object[],
+  key?: string,
+): Promise<string> {
+  const response = await fetch(
+    `http://${server.host}:${server.ingestPort}/v1/events?stream=${stream}&ack=applied`,
+    {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-ndjson',
+        ...(key !== undefined && { authorization: `Bearer ${key}` }),
+      },
+      body: events.map((event) => JSON.stringify(event)).join('\n'),
+    },
+  );
+  const answer: { position: string } = JSON.parse(await response.text());
+  if (!response.ok) throw new Error(JSON.stringify(answer));
+  return answer.position;
+}
+
+export interface Found {
+  readonly id: string;
+  readonly ts: number;
+  readonly type: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface Page {
+  readonly events: readonly Found[];
+  readonly nextCursor: string | null;
+}
+
+export interface EventsArguments {
+  readonly stream: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly where?: object;
+  readonly contains?: string;
+  readonly first?: number;
+  readonly after?: string | null;
+  readonly position?: string;
+}
+
+export async function page({ server }: Site, args: EventsArguments): Promise<Page> {
+  const { events } = await server.query<{ events: Page }>(
+    `query ($stream: String!, $from: Timestamp, $to: Timestamp, $where: EventWhere, $contains: String,
+      $first: Int!, $after: String, $position: String) {
+      events(stream: $stream, from: $from, to: $to, where: $where, contains: $contains, first: $first,
+        after: $after, position: $position) { nextCursor events { id ts type fields } }
+    }`,
+    { first: 1_000, ...args },
+  );
+  return events;
+}
+
+export interface SqlAnswer {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly unknown[])[];
+  readonly truncated: boolean;
+}
+
+export async function sql(
+  { server }: Site,
+  query: string,
+  rest: { readonly position?: string; readonly limit?: number } = {},
+): Promise<SqlAnswer> {
+  const answer = await server.query<{ sql: SqlAnswer }>(
+    `query ($query: String!, $position: String, $limit: Int!) {
+      sql(query: $query, position: $position, limit: $limit) { columns { name type } rows truncated }
+    }`,
+    { limit: 1_000, query, ...rest },
+  );
+  return answer.sql;
+}
+
+/** Brings what was sent up to `position` into the archive. */
+export async function archive(site: Site, position: string): Promise<void> {
+  // It is committed once it can be asked for.
+  await page(site, { stream: 'none', position });
+  await site.server.query('mutation { archiveNow { rows } }');
+}
