@@ -10,6 +10,7 @@ import type { HiveClient } from 'hive-driver';
 import { AppError } from '../model/errors.ts';
 import {
   CALL_MS_MAX,
+  CLOSE_MS_MAX,
   CONNECT_MS_MAX,
   POLL_MS_MAX,
   POLL_MS_MIN,
@@ -39,7 +40,7 @@ export type HiveRow = Readonly<Record<string, unknown>>;
 export interface HiveConnection {
   /** The rows of the answer, by the names of its columns; none of a statement that is no question. */
   run(statement: string): Promise<HiveRow[]>;
-  /** The server ends the session, and what still runs in it, when its connection is gone. */
+  /** Takes leave in the background. The server ends what still runs in the session. */
   close(): void;
 }
 
@@ -65,20 +66,41 @@ export async function connectHive(
   signal?: AbortSignal,
   timeouts: HiveTimeouts = TIMEOUTS,
 ): Promise<HiveConnection> {
-  // Loaded when it is needed: most servers have no Hive, and need not have its driver in memory.
+  // Loaded when it is needed: most servers have no Hive, and save 20 MB.
   const { default: driver } = await import('hive-driver');
-  const { TCLIService, TCLIService_types: types } = driver.thrift;
   const line = new Line(`${server.host}:${server.port}`);
   const onAbort = () => line.cut('this server is stopping');
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted) onAbort();
+  const session = await line
+    .call(timeouts.connectMs, () => openSession(driver, server, line))
+    .catch((error: unknown) => {
+      signal?.removeEventListener('abort', onAbort);
+      throw line.cut(messageOf(error));
+    });
+  return {
+    run: (statement) => runStatement(driver, session, statement, line, timeouts),
+    close: () => {
+      signal?.removeEventListener('abort', onAbort);
+      line
+        .call(CLOSE_MS_MAX, () => session.close())
+        .catch(() => undefined)
+        .finally(() => line.cut('it was closed'));
+    },
+  };
+}
 
+type Driver = typeof import('hive-driver');
+type Authentication = NonNullable<Parameters<HiveClient['connect']>[2]>;
+type Session = Awaited<ReturnType<HiveClient['openSession']>>;
+type Operation = Awaited<ReturnType<Session['executeStatement']>>;
+
+async function openSession(driver: Driver, server: HiveServer, line: Line): Promise<Session> {
+  const { host, port, auth, user, password = PASSWORD_DEFAULT } = server;
+  const { TCLIService, TCLIService_types: types } = driver.thrift;
   const inner =
-    server.auth === 'plain'
-      ? new driver.auth.PlainTcpAuthentication({
-          username: server.user,
-          password: server.password ?? PASSWORD_DEFAULT,
-        })
+    auth === 'plain'
+      ? new driver.auth.PlainTcpAuthentication({ username: user, password })
       : new driver.auth.NoSaslAuthentication();
   const authentication: Authentication = {
     authenticate: (transport) => {
@@ -89,81 +111,77 @@ export async function connectHive(
   };
   const client = new driver.HiveClient(TCLIService, types);
   client.on('error', (error: unknown) => line.cut(messageOf(error)));
-  const { host, port } = server;
-  const session = await line
-    .call(timeouts.connectMs, async () => {
-      const options = await connectionOptions(server);
-      await client.connect(
-        { host, port, options },
-        new driver.connections.TcpConnection(),
-        authentication,
-      );
-      return client.openSession({
-        client_protocol: types.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V10,
-        username: server.user,
-      });
-    })
-    .catch((error: unknown) => {
-      throw line.cut(messageOf(error));
-    });
+  await client.connect(
+    { host, port, options: await connectionOptions(server) },
+    new driver.connections.TcpConnection(),
+    authentication,
+  );
+  return client.openSession({
+    client_protocol: types.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V10,
+    username: user,
+  });
+}
 
-  const tools = new driver.HiveUtils(types);
-  const running = new Set([
-    types.TOperationState.INITIALIZED_STATE,
-    types.TOperationState.PENDING_STATE,
-    types.TOperationState.RUNNING_STATE,
-  ]);
-  type Operation = Awaited<ReturnType<typeof session.executeStatement>>;
-
-  const call = <T>(work: () => Promise<T>): Promise<T> => line.call(timeouts.callMs, work);
-
-  async function run(statement: string): Promise<HiveRow[]> {
-    const operation = await call(() => session.executeStatement(statement, { runAsync: true }));
-    try {
-      await finished(operation);
-      return await rowsOf(operation);
-    } finally {
-      // What it says of the statement is known; a lost connection shows at the next one.
-      await call(() => operation.close()).catch(() => undefined);
-    }
-  }
-
-  async function finished(operation: Operation): Promise<void> {
-    const endMs = performance.now() + timeouts.statementMs;
+async function runStatement(
+  driver: Driver,
+  session: Session,
+  statement: string,
+  line: Line,
+  { callMs, statementMs }: HiveTimeouts,
+): Promise<HiveRow[]> {
+  const call = <T>(work: () => Promise<T>): Promise<T> => line.call(callMs, work);
+  const operation = await call(() => session.executeStatement(statement, { runAsync: true }));
+  try {
+    const endMs = performance.now() + statementMs;
     for (let waitMs = POLL_MS_MIN; ; waitMs = Math.min(2 * waitMs, POLL_MS_MAX)) {
-      const { operationState, errorMessage } = await call(() => operation.status(false));
-      if (operationState === types.TOperationState.FINISHED_STATE) return;
-      if (!running.has(operationState)) throw refused(errorMessage ?? `state ${operationState}`);
+      if (isFinished(driver, await call(() => operation.status(false)))) break;
       if (performance.now() > endMs) {
-        throw line.cut(`a statement has not ended after ${timeouts.statementMs} ms`);
+        throw line.cut(`a statement has not ended after ${statementMs} ms`);
       }
       await sleep(waitMs);
     }
+    return await fetchRows(driver, operation, call);
+  } finally {
+    // How the statement went is known; a lost connection shows at the next one.
+    await call(() => operation.close()).catch(() => undefined);
   }
-
-  async function rowsOf(operation: Operation): Promise<HiveRow[]> {
-    const rows: HiveRow[] = [];
-    operation.setMaxRows(ROWS_PER_FETCH);
-    do {
-      await call(() => operation.fetch());
-      const found: unknown = tools.getResult(operation).getValue();
-      if (Array.isArray(found)) for (const row of found) rows.push(row);
-      operation.flush();
-      if (rows.length > ROWS_MAX) throw refused(`an answer has more than ${ROWS_MAX} rows`);
-    } while (operation.hasMoreRows());
-    return rows;
-  }
-
-  return {
-    run,
-    close: () => {
-      signal?.removeEventListener('abort', onAbort);
-      line.cut('it was closed');
-    },
-  };
 }
 
-type Authentication = NonNullable<Parameters<HiveClient['connect']>[2]>;
+/** Throws `hive_refused` if it has failed. */
+function isFinished(
+  { thrift }: Driver,
+  { operationState, errorMessage }: Awaited<ReturnType<Operation['status']>>,
+): boolean {
+  const states = thrift.TCLIService_types.TOperationState;
+  switch (operationState) {
+    case states.FINISHED_STATE:
+      return true;
+    case states.INITIALIZED_STATE:
+    case states.PENDING_STATE:
+    case states.RUNNING_STATE:
+      return false;
+    default:
+      throw refused(errorMessage ?? `the statement came to state ${operationState}`);
+  }
+}
+
+async function fetchRows(
+  driver: Driver,
+  operation: Operation,
+  call: <T>(work: () => Promise<T>) => Promise<T>,
+): Promise<HiveRow[]> {
+  const results = new driver.HiveUtils(driver.thrift.TCLIService_types);
+  const rows: HiveRow[] = [];
+  operation.setMaxRows(ROWS_PER_FETCH);
+  do {
+    await call(() => operation.fetch());
+    const found: unknown = results.getResult(operation).getValue();
+    if (Array.isArray(found)) for (const row of found) rows.push(row);
+    operation.flush();
+    if (rows.length > ROWS_MAX) throw refused(`an answer has more than ${ROWS_MAX} rows`);
+  } while (operation.hasMoreRows());
+  return rows;
+}
 
 /** The driver checks no certificate unless it is told to. */
 async function connectionOptions({ tls, caFile }: HiveServer): Promise<Record<string, unknown>> {

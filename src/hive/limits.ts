@@ -20,6 +20,8 @@ export const ROWS_PER_FETCH = 5_000;
 
 /** From looking up the host's name to an open session. HiveServer2 makes a session in 1-2 s. */
 export const CONNECT_MS_MAX = 30 * SECOND_MS;
+/** To take leave. Without it a server ends the session when it sees that the connection is gone, if it is set up so. */
+export const CLOSE_MS_MAX = 2 * SECOND_MS;
 /** One call: Hive answers a question for a statement's state within 5 s, and compiles a statement within one call. */
 export const CALL_MS_MAX = 2 * MINUTE_MS;
 /** A statement altogether: no statement of ours takes a hundredth of it, but it may wait for others' locks. */
