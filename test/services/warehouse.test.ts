@@ -2,17 +2,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { type Hdfs, startHdfs } from '../../deploy/local/hdfs.ts';
+import { type Hive, startHive } from '../../deploy/local/hive.ts';
 import { runMapReduce } from '../../deploy/local/readers/mapreduce.ts';
 import { runPig } from '../../deploy/local/readers/pig.ts';
 import { runSpark } from '../../deploy/local/readers/spark.ts';
 import { Server } from '../../load-tests/server.ts';
+import { openSession } from './hive.ts';
 
 const STREAM = 'shop';
 const FIRST_MS = 1_790_000_000_123;
 const dir = mkdtempSync(join(tmpdir(), 'streamgauge-warehouse-'));
 let hdfs: Hdfs;
+let hive: Hive;
 let server: Server;
 /** By type, as `timeseries` counts. */
 let counted: Record<string, number>;
@@ -30,6 +34,7 @@ const eventsFrom = (from: number, to: number): object[] =>
 
 test.before(async () => {
   hdfs = await startHdfs({ dir });
+  hive = await startHive({ dir, hdfs });
   const webhdfs = {
     namenodes: [hdfs.webHdfsUrl],
     dir: '/warehouse',
@@ -40,7 +45,10 @@ test.before(async () => {
   server = await Server.prepare({
     folder: join(dir, 'server'),
     partitions: 2,
-    config: { rollups, archive: { webhdfs, cut: { ageMaxMs: 1_000 } } },
+    config: {
+      rollups,
+      archive: { webhdfs, hive: { host: hive.host, port: hive.port }, cut: { ageMaxMs: 1_000 } },
+    },
   });
   await server.start();
   await send(eventsFrom(0, 600));
@@ -55,6 +63,7 @@ test.before(async () => {
 
 test.after.always(async () => {
   await server?.kill();
+  await hive?.stop();
   await hdfs?.stop();
   rmSync(dir, { recursive: true });
 });
@@ -132,36 +141,58 @@ test.serial('Pig counts as many', async (t) => {
   );
 });
 
-test.serial(
-  'Spark counts as many, with times to the millisecond and columns of any age',
-  async (t) => {
-    const rows = await runSpark({
-      hdfs,
-      folder: join(dir, 'spark'),
-      statements: [
-        `CREATE TEMPORARY VIEW events USING parquet
+/** By type, of the thousand events. */
+const EXPECTED = ['buy', 'look'].map((type) => {
+  const of = Array.from({ length: 1_000 }, (_, n) => n).filter(
+    (n) => (n % 3 === 0) === (type === 'buy'),
+  );
+  const early = of.filter((n) => n < 600);
+  const first = new Date(FIRST_MS + (of[0] ?? 0)).toISOString();
+  return {
+    type,
+    total: of.length,
+    ids: of.length,
+    amount: early.reduce((sum, n) => sum + n, 0),
+    texts: of.length - early.length,
+    coupons: of.length - early.length,
+    first: first.slice(0, 23).replace('T', ' '),
+  };
+});
+/** Times are to be had to the millisecond, and columns of any age. */
+const SELECTED = `type, count(*) AS total, count(DISTINCT id) AS ids, sum(amount) AS amount,
+  count(amount_string) AS texts, count(coupon) AS coupons, CAST(min(ts) AS STRING) AS first`;
+
+test.serial('Spark counts as many', async (t) => {
+  const rows = await runSpark({
+    hdfs,
+    folder: join(dir, 'spark'),
+    statements: [
+      `CREATE TEMPORARY VIEW events USING parquet
         OPTIONS (path '/warehouse/tenant=default/stream=${STREAM}', mergeSchema true)`,
-        `SELECT type, count(*) AS total, count(DISTINCT id) AS ids, sum(amount) AS amount,
-          count(amount_string) AS texts, count(coupon) AS coupons, CAST(min(ts) AS STRING) AS first
-        FROM events GROUP BY type ORDER BY type`,
-      ],
-    });
-    t.deepEqual(
-      rows,
-      ['buy', 'look'].map((type) => {
-        const isOf = (n: number) => (n % 3 === 0) === (type === 'buy');
-        const of = Array.from({ length: 1_000 }, (_, n) => n).filter(isOf);
-        const early = of.filter((n) => n < 600);
-        return {
-          type,
-          total: counted[type],
-          ids: counted[type],
-          amount: early.reduce((sum, n) => sum + n, 0),
-          texts: of.length - early.length,
-          coupons: of.length - early.length,
-          first: new Date(FIRST_MS + (of[0] ?? 0)).toISOString().slice(0, 23).replace('T', ' '),
-        };
-      }),
-    );
-  },
-);
+      `SELECT ${SELECTED} FROM events GROUP BY type ORDER BY type`,
+    ],
+  });
+  t.deepEqual(rows, EXPECTED);
+});
+
+test.serial('Hive has been told, and counts as many', async (t) => {
+  await told();
+  const session = await openSession(hive);
+  const rows = await session.execute(
+    `SELECT ${SELECTED} FROM streamgauge_default.${STREAM} WHERE dt >= '2026-01-01'
+      GROUP BY type ORDER BY type`,
+  );
+  await session.close();
+  t.deepEqual(rows, EXPECTED);
+});
+
+/** Until Hive has the newest version. */
+async function told(): Promise<void> {
+  for (;;) {
+    const { archive } = await server.query<{
+      archive: { version: number; hive: { version: number } | null };
+    }>('{ archive { version hive { version } } }');
+    if (archive.hive?.version === archive.version) return;
+    await sleep(200);
+  }
+}
