@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ArchiverNumbers } from '../actors/archiver/protocol.ts';
 import type { AlarmNumbers } from './alarm-side.ts';
 import { APPEND_MS_BOUNDS, type EdgeCounts } from './ingest/counters.ts';
+import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { PartitionMetrics } from './threads/protocol.ts';
 
 export interface JournalNumbers {
@@ -21,6 +22,7 @@ export interface MetricsSources {
   alarms(): Promise<AlarmNumbers | undefined>;
   /** Undefined without an archive, and until it has been opened. */
   archive(): ArchiverNumbers | undefined;
+  hive(): HiveNumbers | undefined;
 }
 
 /** Counters restart from zero with the process, as Prometheus expects. Answers the page's text. */
@@ -31,6 +33,7 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   const partitions = partitionMetrics(registry);
   const alarms = alarmMetrics(registry);
   const archive = archiveMetrics(registry);
+  const hive = hiveMetrics(registry);
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `streamgauge_${name}`, help, registers: [registry] });
   const start = gauge('log_start_offset', 'Oldest offset the log keeps.');
@@ -50,6 +53,8 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
     if (alarmNumbers !== undefined) alarms(alarmNumbers);
     const archiveNumbers = sources.archive();
     if (archiveNumbers !== undefined) archive(archiveNumbers);
+    const hiveNumbers = sources.hive();
+    if (hiveNumbers !== undefined) hive(hiveNumbers);
     start.set(journal.startOffset);
     end.set(journal.durableOffset);
     refusing.set(journal.refusal === undefined ? 0 : 1);
@@ -147,6 +152,16 @@ function archiveMetrics(registry: Registry): (numbers: ArchiverNumbers) => void 
     ],
     missedBytes: ['gauge', 'archive_missed_bytes', 'Log that was deleted before it was archived.'],
     isFenced: ['gauge', 'archive_fenced', '1 after another server has claimed the archive.'],
+  });
+  return (numbers) => set([numbers], () => ({}));
+}
+
+function hiveMetrics(registry: Registry): (numbers: HiveNumbers) => void {
+  const set = plainNumbers<HiveNumbers>(registry, {
+    versionsBehind: ['gauge', 'hive_versions_behind', 'Versions that Hive has not been told of.'],
+    behindMs: ['gauge', 'hive_behind_milliseconds', 'For how long Hive has lacked something.'],
+    statements: ['counter', 'hive_statements_total', 'Statements that Hive has taken.'],
+    failures: ['counter', 'hive_failures_total', 'Statements and connections that failed.'],
   });
   return (numbers) => set([numbers], () => ({}));
 }

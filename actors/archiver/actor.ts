@@ -236,7 +236,9 @@ export class Archiver {
 
   async #sweep(nowMs: number): Promise<void> {
     this.#sweptMs = nowMs;
-    if (!this.#isFenced) await this.#committer.removeExpired(REMOVED_GRACE_MS);
+    if (this.#isFenced) return;
+    await this.#committer.removeExpired(REMOVED_GRACE_MS);
+    await this.#committer.sweep();
   }
 
   #waitingBytes(): number {
