@@ -14,6 +14,7 @@ import {
   HDFS_BACKOFF_MS_MIN,
   HDFS_RETRY_MS,
 } from '../limits.ts';
+import { diskFault } from './disk-files.ts';
 import {
   createHttpExchange,
   type HttpAnswer,
@@ -69,7 +70,7 @@ export interface WebHdfsClient {
 
 export async function openWebHdfsClient(settings: WebHdfsClientSettings): Promise<WebHdfsClient> {
   const { namenodes, auth, caFile, retryMs = HDFS_RETRY_MS } = settings;
-  const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
+  const ca = caFile === undefined ? undefined : await certificatesIn(caFile);
   const timeouts = { ...ARCHIVE_TIMEOUTS, ...settings.timeouts };
   const http = createHttpExchange(timeouts, ARCHIVE_CONNECTIONS_MAX, ca);
   const urls = namenodes.map((namenode) => new URL(namenode));
@@ -188,6 +189,14 @@ async function identity(
     return { credentials: { delegation: await secretOf(auth.delegation) }, headers: {} };
   }
   return { credentials: {}, headers: { authorization: await secretOf(auth.authorization) } };
+}
+
+async function certificatesIn(caFile: string): Promise<string> {
+  try {
+    return await readFile(caFile, 'utf8');
+  } catch (error) {
+    throw diskFault('read certificates from', caFile, error);
+  }
 }
 
 async function secretOf(secret: Secret): Promise<string> {
