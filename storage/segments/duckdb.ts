@@ -64,6 +64,9 @@ export async function openDuck(options: DuckOptions): Promise<Duck> {
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',
     enable_external_file_cache: 'false',
+    // Else files are written by way of batches that wait in memory. A query without an order has, with one thread, that
+    // of its file all the same.
+    preserve_insertion_order: 'false',
   });
   try {
     const connection = await instance.connect();

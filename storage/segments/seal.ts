@@ -4,7 +4,7 @@
  *
  * Readers pass over whole row groups. Rows of a segment that has several lie in the order of type and time, so that a
  * query about one type, or about a short time, reads few of them. A segment of one row group keeps the order of the
- * log: sorting would more than double what it costs and make it larger.
+ * log: sorting would double what it costs and make it larger.
  */
 import { statSync } from 'node:fs';
 import { AppError } from '../../src/model/errors.ts';
@@ -13,14 +13,27 @@ import type { Duck } from './duckdb.ts';
 import { identifier, literal, segmentColumns, segmentProjection } from './segment-columns.ts';
 import type { StagedFile } from './stage.ts';
 
-/** DuckDB's own default: it reads a row group as a whole, and writes one from memory. */
+/** DuckDB's own default. */
 const ROW_GROUP_ROWS = 122_880;
+/**
+ * DuckDB holds a row group in memory when it writes one, whatever its own limit says, so that rows of long values come in
+ * smaller ones. The benchmark's events need 42 MB of this for the most rows.
+ */
+const ROW_GROUP_BYTES = 48 * 1024 * 1024;
+/**
+ * Rows up to so many bytes are sorted, by an estimate: their bytes as staged and these for each value. DuckDB's sort spills
+ * narrow rows, a million of them in 128 MB, but runs out of 256 MB with some ten thousand of several thousand bytes.
+ */
+const SORTED_ROW_BYTES_MAX = 1_024;
+const VALUE_BYTES = 16;
 /**
  * Distinct values of a row group up to which a column gets a dictionary. DuckDB's default (a fifth of the rows) keeps
  * nearly unique columns as dictionaries for long, which costs time and room: 18.7 bytes an event instead of 17.9
  * (load-tests/segment-bench.ts); a hundred fewer make columns like URLs larger.
  */
 const DICTIONARY_VALUES_MAX = 4_096;
+/** DuckDB takes this for every column of strings at once; its default of 1 MiB is too much for 200 of them. */
+const STRING_DICTIONARY_BYTES = 128 * 1024;
 /**
  * Of zstd. On the benchmark's events 1 gives 17.4 bytes and 1.25 us an event, 3 gives 17.9 and 1.45, 9 half as much time
  * again for 2 % less: what is left after dictionaries is mostly ids, in which there is nothing to find.
@@ -62,9 +75,14 @@ export function mergeSegments(
     const from = `read_parquet(${files}, hive_partitioning = false)`;
     const described = await duck.rows(`DESCRIBE SELECT * FROM ${from}`);
     const [counted] = await duck.rows(`SELECT count(*) AS rows FROM ${from}`);
+    const [measured] = await duck.rows(
+      `SELECT sum(total_uncompressed_size)::DOUBLE AS bytes
+        FROM parquet_metadata([${paths.map(literal).join(', ')}])`,
+    );
     const columns = described.map((column) => String(column['column_name']));
     const rows = Number(counted?.['rows']);
-    await write(duck, files, { rows, columns }, schema, outPath);
+    const bytes = Number(measured?.['bytes'] ?? 0);
+    await write(duck, files, { rows, bytes, columns }, schema, outPath);
     const sealed = await describe(duck, outPath);
     checkRows(rows, sealed);
     return sealed;
@@ -74,22 +92,27 @@ export function mergeSegments(
 async function write(
   duck: Duck,
   files: string,
-  { rows, columns }: Pick<StagedFile, 'rows' | 'columns'>,
+  { rows, bytes, columns }: Pick<StagedFile, 'rows' | 'bytes' | 'columns'>,
   schema: StreamSchema,
   outPath: string,
 ): Promise<void> {
-  const known = new Set(segmentColumns(schema).map(({ name }) => name));
+  const wanted = segmentColumns(schema);
+  const known = new Set(wanted.map(({ name }) => name));
   const lost = columns.filter((name) => !known.has(name));
   if (lost.length > 0) {
     const names = lost.map((name) => `"${name}"`).join(', ');
     throw new RangeError(`version ${schema.version} of the schema has no column ${names}`);
   }
-  const order = rows > ROW_GROUP_ROWS ? `ORDER BY ${ORDER}` : '';
+  const rowBytes = bytes / rows + wanted.length * VALUE_BYTES;
+  const isSorted = rows > ROW_GROUP_ROWS && rowBytes <= SORTED_ROW_BYTES_MAX;
   await duck.rows(
     `COPY (SELECT ${segmentProjection(schema, columns)}
-      FROM read_parquet(${files}, hive_partitioning = false) ${order})
-      TO ${literal(outPath)} (FORMAT parquet, PARQUET_VERSION V1, COMPRESSION zstd,
-        COMPRESSION_LEVEL ${ZSTD_LEVEL}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, DICTIONARY_SIZE_LIMIT ${DICTIONARY_VALUES_MAX})`,
+      FROM read_parquet(${files}, hive_partitioning = false) ${isSorted ? `ORDER BY ${ORDER}` : ''})
+      TO ${literal(outPath)} (FORMAT parquet, PARQUET_VERSION V1,
+        COMPRESSION zstd, COMPRESSION_LEVEL ${ZSTD_LEVEL},
+        ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES},
+        DICTIONARY_SIZE_LIMIT ${DICTIONARY_VALUES_MAX},
+        STRING_DICTIONARY_PAGE_SIZE_LIMIT ${STRING_DICTIONARY_BYTES})`,
   );
 }
 
