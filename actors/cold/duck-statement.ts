@@ -20,13 +20,16 @@ export function runStatement(limits: DuckLimits, question: DuckQuestion): Promis
   });
 }
 
-/** Longest that reading a statement may take. */
+/** Longest that parsing a statement may take. */
 const PARSE_TIMEOUT_MS = 5_000;
+/** Of a process: the parser looks at texts only, and nothing of them stays. */
+let parser: Promise<DuckDBConnection> | undefined;
 
 /** The statement's tree as `json_serialize_sql` writes it, which takes SELECTs only. */
-export function parseStatement(limits: DuckLimits, query: string): Promise<string> {
-  const bounds = { paths: [], timeoutMs: PARSE_TIMEOUT_MS };
-  return withConnection(limits, bounds, async (connection) => {
+export async function parseStatement(limits: DuckLimits, query: string): Promise<string> {
+  parser ??= openDuck({ ...limits, folders: [] }).then((duck) => duck.connect());
+  const connection = await parser;
+  return timed(connection, { paths: [], timeoutMs: PARSE_TIMEOUT_MS }, async () => {
     const sql = 'SELECT json_serialize_sql($1::VARCHAR)::VARCHAR';
     const [[tree] = []] = (await connection.runAndReadAll(sql, [query])).getRows();
     return String(tree);
@@ -35,30 +38,37 @@ export function parseStatement(limits: DuckLimits, query: string): Promise<strin
 
 async function withConnection<T>(
   limits: DuckLimits,
-  { paths, timeoutMs }: Pick<DuckQuestion, 'paths' | 'timeoutMs'>,
+  question: DuckQuestion,
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
   await mkdir(limits.tempDir, { recursive: true });
-  const duck = await openDuck({
-    ...limits,
-    tempBytesMax: SPILL_BYTES_MAX,
-    folders: [],
-    files: paths,
-  });
+  const { paths: files } = question;
+  const duck = await openDuck({ ...limits, tempBytesMax: SPILL_BYTES_MAX, folders: [], files });
   try {
     const connection = await duck.connect();
-    const timer = setTimeout(() => connection.interrupt(), Math.max(1, timeoutMs));
     try {
-      return await work(connection);
-    } catch (error) {
-      throw faultOf(error, paths);
+      return await timed(connection, question, () => work(connection));
     } finally {
-      clearTimeout(timer);
       connection.disconnectSync();
     }
   } finally {
     duck.close();
     await rm(limits.tempDir, { recursive: true, force: true });
+  }
+}
+
+async function timed<T>(
+  connection: DuckDBConnection,
+  { paths, timeoutMs }: Pick<DuckQuestion, 'paths' | 'timeoutMs'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const timer = setTimeout(() => connection.interrupt(), Math.max(1, timeoutMs));
+  try {
+    return await work();
+  } catch (error) {
+    throw faultOf(error, paths);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

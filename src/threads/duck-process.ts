@@ -45,7 +45,7 @@ export class DuckProcess implements DuckRunner {
     this.#asker = new Asker('DuckDB', (question) => {
       if (child.connected) child.send(question);
     });
-    const startTimer = setTimeout(() => this.#kill(slow('start')), START_TIMEOUT_MS);
+    const startTimer = setTimeout(() => this.#kill(tooLong()), START_TIMEOUT_MS);
     child.on('message', (message: FromDuck) => {
       clearTimeout(startTimer);
       if (message.type === 'listening') this.#listening.resolve();
@@ -93,9 +93,10 @@ export class DuckProcess implements DuckRunner {
     try {
       return await ask(timeoutMs);
     } catch (error) {
-      // It said nothing, so it does not stop by itself either.
-      if (isFault(error, 'query_timeout')) this.#kill(slow('stop'));
-      throw error;
+      // It may go on with what nothing can interrupt.
+      if (!isFault(error, 'query_timeout')) throw error;
+      this.#kill(tooLong());
+      throw tooLong();
     } finally {
       clearInterval(look);
     }
@@ -118,8 +119,8 @@ function residentBytes(pid: number | undefined): number {
   }
 }
 
-const slow = (what: string): AppError =>
-  new AppError('query_timeout', `DuckDB did not ${what} in time: ask for less`);
+const tooLong = (): AppError =>
+  new AppError('query_timeout', 'the statement took too long and was stopped: ask for less');
 
 const tooLarge = (): AppError =>
   new AppError(

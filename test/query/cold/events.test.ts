@@ -1,6 +1,6 @@
 /** Single events of a running server, in the archive and in the log behind it. */
 import test from 'ava';
-import { archive, type Found, openSite, page, type Site, send } from './site.ts';
+import { archive, ask, type Found, openSite, page, type Site, send } from './site.ts';
 
 const START_MS = 1_790_000_000_000;
 let here: Site;
@@ -100,7 +100,7 @@ test('pages do not move while newer events arrive and older ones are archived', 
     if (nextCursor === null) break;
     after = nextCursor;
     position = await send(here, stream, purchases(1_000 + round * 10, 1_010 + round * 10));
-    if (round === 2) await here.server.query('mutation { archiveNow { rows } }');
+    if (round === 2) await archive(here, position);
   }
   t.deepEqual(ids(seen), newestFirst(purchases(0, 100)));
 });
@@ -120,7 +120,8 @@ test('a range is of the events own time, its end exclusive', async (t) => {
 test('an event is found by its id, and one that was never sent is not', async (t) => {
   const stream = 'single';
   const position = await send(here, stream, purchases(0, 20));
-  const { found, none } = await here.server.query<{ found: Found | null; none: Found | null }>(
+  const { found, none } = await ask<{ found: Found | null; none: Found | null }>(
+    here,
     `query ($position: String!) {
       found: event(stream: "single", id: "p3", position: $position) { id fields }
       none: event(stream: "single", id: "p20") { id }

@@ -25,6 +25,9 @@ export async function openSite(config: Readonly<Record<string, unknown>> = {}): 
   return { server, folder, close };
 }
 
+const withKey = (key: string | undefined) =>
+  key === undefined ? {} : { authorization: `Bearer ${key}` };
+
 /** Answers the position: questions that are given it see these events. */
 export async function send(
   { server }: Site,
@@ -36,16 +39,35 @@ export async function send(
     `http://${server.host}:${server.ingestPort}/v1/events?stream=${stream}&ack=applied`,
     {
       method: 'POST',
-      headers: {
-        'content-type': 'application/x-ndjson',
-        ...(key !== undefined && { authorization: `Bearer ${key}` }),
-      },
+      headers: { 'content-type': 'application/x-ndjson', ...withKey(key) },
       body: events.map((event) => JSON.stringify(event)).join('\n'),
     },
   );
   const answer: { position: string } = JSON.parse(await response.text());
   if (!response.ok) throw new Error(JSON.stringify(answer));
   return answer.position;
+}
+
+/** Rejects with the message of the first error of the answer. */
+export async function ask<T>(
+  { server }: Site,
+  query: string,
+  variables: object,
+  key?: string,
+): Promise<T> {
+  const response = await fetch(`http://${server.host}:${server.queryPort}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...withKey(key) },
+    body: JSON.stringify({ query, variables }),
+  });
+  const answer: { data?: T; errors?: readonly { readonly message: string }[] } = JSON.parse(
+    await response.text(),
+  );
+  const [error] = answer.errors ?? [];
+  if (error !== undefined || answer.data === undefined) {
+    throw new Error(error?.message ?? 'no data', { cause: error });
+  }
+  return answer.data;
 }
 
 export interface Found {
@@ -71,16 +93,14 @@ export interface EventsArguments {
   readonly position?: string;
 }
 
-export async function page({ server }: Site, args: EventsArguments): Promise<Page> {
-  const { events } = await server.query<{ events: Page }>(
-    `query ($stream: String!, $from: Timestamp, $to: Timestamp, $where: EventWhere, $contains: String,
-      $first: Int!, $after: String, $position: String) {
-      events(stream: $stream, from: $from, to: $to, where: $where, contains: $contains, first: $first,
-        after: $after, position: $position) { nextCursor events { id ts type fields } }
-    }`,
-    { first: 1_000, ...args },
-  );
-  return events;
+export async function page(site: Site, args: EventsArguments, key?: string): Promise<Page> {
+  const query = `query ($stream: String!, $from: Timestamp, $to: Timestamp, $where: EventWhere,
+    $contains: String, $first: Int!, $after: String, $position: String) {
+    events(stream: $stream, from: $from, to: $to, where: $where, contains: $contains, first: $first,
+      after: $after, position: $position) { nextCursor events { id ts type fields } }
+  }`;
+  const variables = { first: 1_000, ...args };
+  return (await ask<{ events: Page }>(site, query, variables, key)).events;
 }
 
 export interface SqlAnswer {
@@ -90,22 +110,21 @@ export interface SqlAnswer {
 }
 
 export async function sql(
-  { server }: Site,
+  site: Site,
   query: string,
   rest: { readonly position?: string; readonly limit?: number } = {},
+  key?: string,
 ): Promise<SqlAnswer> {
-  const answer = await server.query<{ sql: SqlAnswer }>(
-    `query ($query: String!, $position: String, $limit: Int!) {
-      sql(query: $query, position: $position, limit: $limit) { columns { name type } rows truncated }
-    }`,
-    { limit: 1_000, query, ...rest },
-  );
-  return answer.sql;
+  const text = `query ($query: String!, $position: String, $limit: Int!) {
+    sql(query: $query, position: $position, limit: $limit) { columns { name type } rows truncated }
+  }`;
+  const variables = { limit: 1_000, query, ...rest };
+  return (await ask<{ sql: SqlAnswer }>(site, text, variables, key)).sql;
 }
 
 /** Brings what was sent up to `position` into the archive. */
-export async function archive(site: Site, position: string): Promise<void> {
+export async function archive(site: Site, position: string, key?: string): Promise<void> {
   // It is committed once it can be asked for.
-  await page(site, { stream: 'none', position });
-  await site.server.query('mutation { archiveNow { rows } }');
+  await page(site, { stream: 'none', position }, key);
+  await ask(site, 'mutation { archiveNow { rows } }', {}, key);
 }
