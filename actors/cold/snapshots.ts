@@ -2,7 +2,7 @@
  * What a question sees: a version of the archive's manifest, and the log from exactly where that version ends to what is
  * committed now. Every event that counts is in it once, whatever is archived meanwhile.
  */
-import { isFault } from '../../src/model/errors.ts';
+import { AppError, isFault } from '../../src/model/errors.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
@@ -68,12 +68,11 @@ export class Snapshots {
     for (let attempt = 1; ; attempt++) {
       const version = this.#tools.archivedVersion();
       const manifest = await this.#tools.manifest.refresh(version);
+      const stretch = this.#tailOf(manifest);
+      // The log is cut only after a version that has what was cut: if this one is still the newest, it lacks nothing.
+      if (this.#tools.archivedVersion() !== version && attempt < SNAPSHOT_TRIES) continue;
       try {
-        const stretch = this.#tailOf(manifest);
-        // The log is cut only after a version that has what was cut: this one is still the newest.
-        if (this.#tools.archivedVersion() === version) {
-          return await this.#at(manifest, stretch, tenant, streams);
-        }
+        return await this.#at(manifest, stretch, tenant, streams);
       } catch (error) {
         if (!isFault(error, 'log_truncated') || attempt >= SNAPSHOT_TRIES) throw error;
       }
@@ -103,6 +102,7 @@ export class Snapshots {
       const key = streamKey({ tenant, stream });
       const tail = this.#tail(tenant, stream);
       await tail.extend(stretch, manifest.schemas.get(key));
+      this.#makeRoom(names.map((name) => streamKey({ tenant, stream: name })));
       const { schema, chunks } = tail;
       if (schema === undefined) continue;
       const files = this.#filesOf(manifest).get(key) ?? [];
@@ -129,12 +129,26 @@ export class Snapshots {
     const tail = this.#tails.get(key) ?? new Tail({ tenant, stream }, this.#tools);
     this.#tails.delete(key);
     this.#tails.set(key, tail);
-    for (const [oldest, old] of this.#tails) {
-      if (this.#tails.size <= TAILS_MAX) break;
-      old.drop();
-      this.#tails.delete(oldest);
-    }
     return tail;
+  }
+
+  /** Those that are asked for stay. Throws `query_overload` if they alone are too much. */
+  #makeRoom(asked: readonly string[]): void {
+    const { bytesMax } = this.#tools;
+    const tails = [...this.#tails];
+    let bytes = tails.reduce((sum, [, tail]) => sum + tail.bytes, 0);
+    for (const [key, tail] of tails) {
+      if (bytes <= bytesMax && this.#tails.size <= TAILS_MAX) return;
+      if (asked.includes(key)) continue;
+      bytes -= tail.bytes;
+      tail.drop();
+      this.#tails.delete(key);
+    }
+    if (bytes <= bytesMax) return;
+    throw new AppError(
+      'query_overload',
+      `more than ${bytesMax} bytes of these streams wait to be archived: ask again when they are`,
+    );
   }
 
   /** By stream; made once a version. */

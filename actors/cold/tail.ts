@@ -22,7 +22,7 @@ export interface TailTools {
   readonly state: StateReader;
   /** A path that no file has. */
   readonly newPath: () => string;
-  /** Bytes of one stream's blocks that are staged. */
+  /** Of one stream's blocks that are staged, and of all that is staged. */
   readonly bytesMax: number;
 }
 
@@ -57,6 +57,11 @@ export class Tail {
 
   get chunks(): readonly TailChunk[] {
     return this.#chunks;
+  }
+
+  /** On the disk. */
+  get bytes(): number {
+    return this.#chunks.reduce((sum, { file }) => sum + file.bytes, 0);
   }
 
   /**

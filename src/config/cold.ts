@@ -1,5 +1,5 @@
 /** What questions about single events may take: those that go to the archive and the log, not to the aggregates. */
-import { bytes, durationMs, HOUR_MS, SECOND_MS } from '../model/units.ts';
+import { bytes, durationMs, MINUTE_MS, SECOND_MS } from '../model/units.ts';
 import { integer, milliseconds, size } from './scalars.ts';
 import { group } from './shapes.ts';
 
@@ -14,11 +14,11 @@ export const cold = group({
   memoryBytesMax: size(64 * MiB, 1 * TiB).default(bytes(256 * MiB)),
   /** For one question. More answer sooner, and take more from what brings events in. */
   threads: integer(1, 256).default(1),
-  /** A question that is not answered by then is stopped. */
-  timeoutMs: milliseconds(SECOND_MS, HOUR_MS).default(durationMs(30 * SECOND_MS)),
+  /** A question that is not answered by then is stopped. Files that the archive has replaced stay for a quarter of an hour. */
+  timeoutMs: milliseconds(SECOND_MS, 10 * MINUTE_MS).default(durationMs(30 * SECOND_MS)),
   /** Rows of one answer. */
   rowsMax: integer(1, 1_000_000).default(10_000),
-  /** Log of one stream that waits to be archived: past it questions about the stream are refused. */
+  /** What of the log waits to be archived and is asked for, kept as Parquet in the data folder: past it questions are refused. */
   tailBytesMax: size(64 * MiB, 1 * TiB).default(bytes(2 * GiB)),
   /** Segments of a remote archive that are kept in the data folder. */
   cacheBytesMax: size(256 * MiB, 64 * TiB).default(bytes(8 * GiB)),

@@ -16,7 +16,7 @@ export interface ColdThreadData {
   /** Of one question, whatever it asks. */
   readonly duck: { readonly threads: number; readonly memoryBytesMax: number };
   readonly timeoutMs: number;
-  /** Of one stream's blocks that wait to be archived. */
+  /** What waits to be archived and is staged here. */
   readonly tailBytesMax: number;
   /** Segments of a remote archive that are kept here. */
   readonly cacheBytesMax: number;
