@@ -39,7 +39,7 @@ export const MAIN_CASE = LOAD_CASES[0] as LoadCase;
 export function loadOptions(
   load: LoadCase,
   server: Pick<Server, 'host' | 'ingestPort'>,
-  { seed = 1, source = 1, eventsPerSecond }: LoadVariation = {},
+  { seed = 1, source = 1, ...pace }: LoadVariation = {},
 ): LoadOptions {
   return {
     transport: load.transport,
@@ -48,7 +48,7 @@ export function loadOptions(
     stream: STREAM,
     connections: load.connections,
     workload: { seed, source, bodies: load.bodies, eventsPerBody: load.eventsPerBody },
-    ...(eventsPerSecond === undefined ? {} : { eventsPerSecond }),
+    ...pace,
   };
 }
 
@@ -56,4 +56,5 @@ export interface LoadVariation {
   readonly seed?: number;
   readonly source?: number;
   readonly eventsPerSecond?: number;
+  readonly repeatEvery?: number;
 }

@@ -70,15 +70,15 @@ export class Server {
     return pid;
   }
 
-  /** Resolves when the query listener says that it is ready. */
-  async start(): Promise<void> {
+  /** Resolves when the query listener says that it is ready. `more` joins the environment for this life. */
+  async start(more: Readonly<Record<string, string>> = {}): Promise<void> {
     assert(this.#child === undefined, 'expected a server that is not running');
     const log = openSync(this.#logFile, 'a');
     const { nodeArgs = [], env = {} } = this.#options;
     const child = spawn(
       process.execPath,
       [...nodeArgs, LAUNCHER, 'start', '--config', this.#configFile],
-      { stdio: ['ignore', log, log], env: { ...withoutSettings(process.env), ...env } },
+      { stdio: ['ignore', log, log], env: { ...withoutSettings(process.env), ...env, ...more } },
     );
     closeSync(log);
     this.#child = child;
@@ -105,6 +105,20 @@ export class Server {
     assert(code === 0, `expected exit code 0 after SIGTERM, received ${code}\n${this.logTail()}`);
   }
 
+  /** Resolves when the process has ended by itself, with what ended it. */
+  async ended(timeoutMs: number): Promise<NodeJS.Signals | null> {
+    const child = this.#child;
+    assert(child !== undefined, 'expected a server that was started');
+    if (!hasExited(child)) {
+      await once(child, 'exit', { signal: AbortSignal.timeout(timeoutMs) });
+    }
+    return child.signalCode;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child === undefined || hasExited(this.#child);
+  }
+
   usage(): ProcessUsage {
     const usage = processUsage(this.pid);
     if (usage === undefined) throw new Error(`the server has ended\n${this.logTail()}`);
@@ -112,7 +126,12 @@ export class Server {
   }
 
   logTail(): string {
-    return readFileSync(this.#logFile, 'utf8').slice(-LOG_TAIL_CHARS);
+    return this.log().slice(-LOG_TAIL_CHARS);
+  }
+
+  /** Of all its lives. */
+  log(): string {
+    return readFileSync(this.#logFile, 'utf8');
   }
 
   /** The `data` of a GraphQL answer; rejects if it has errors. */

@@ -12,7 +12,7 @@ interface Value {
   readonly value: number | null;
   readonly errorBound: number;
 }
-interface Series {
+export interface Series {
   readonly labels: readonly { readonly name: string; readonly value: string | null }[];
   readonly points: readonly { readonly t: number; readonly values: readonly Value[] }[];
 }

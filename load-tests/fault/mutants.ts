@@ -1,14 +1,18 @@
 /** Faults that are planted on purpose: each must make the torture test fail, or the test proves nothing. */
 
-export interface PlantedFault {
+/** A change of the server's source, made as it is loaded. */
+export interface PlantedChange {
   readonly name: string;
-  /** The promise that it breaks. */
-  readonly breaks: string;
   /** Path from the root of the project. */
   readonly file: string;
   /** Occurs exactly once in the file; if it no longer does, the preload ends the server and says so. */
   readonly find: string;
   readonly replace: string;
+}
+
+export interface PlantedFault extends PlantedChange {
+  /** The promise that it breaks. */
+  readonly breaks: string;
 }
 
 export interface Mutant extends PlantedFault {
@@ -83,17 +87,18 @@ export const ALARM_MUTANTS: readonly PlantedFault[] = [
   },
 ];
 
+/** Names of changes, with commas between. */
 export const MUTANT_ENV = 'LOAD_TEST_MUTANT';
-/** Created when the change has been made: a mutant whose file is never loaded must not pass for one that was caught. */
+/** Gets the name of each change that was made: a mutant whose file is never loaded must not pass for one that was caught. */
 export const PLANTED_ENV = 'LOAD_TEST_MUTANT_PLANTED';
 
 /** Throws unless `find` occurs exactly once. */
-export function mutate(source: string, { name, file, find, replace }: PlantedFault): string {
+export function mutate(source: string, { name, file, find, replace }: PlantedChange): string {
   const parts = source.split(find);
   if (parts.length !== 2) {
     throw new Error(
-      `mutant "${name}": expected ${JSON.stringify(find)} once in ${file}, found it ${parts.length - 1} times: ` +
-        'adapt load-tests/fault/mutants.ts to the changed code',
+      `planted change "${name}": expected ${JSON.stringify(find)} once in ${file}, found it ${parts.length - 1} times: ` +
+        'adapt load-tests/fault to the changed code',
     );
   }
   return parts.join(replace);

@@ -1,24 +1,54 @@
-/** Preload (`node --import`) that changes one source file of the server as it is loaded. */
-import { writeFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { ALARM_MUTANTS, MUTANT_ENV, MUTANTS, mutate, PLANTED_ENV } from './mutants.ts';
+/** Preload (`node --import`) that changes source files of the server as they are loaded, in every thread. */
+import { appendFileSync } from 'node:fs';
+import module, { registerHooks } from 'node:module';
+import { ARCHIVE_MUTANTS } from './archive-mutants.ts';
+import { FAULT_POINTS, HURRIES, PASS_ENV } from './fault-points.ts';
+import {
+  ALARM_MUTANTS,
+  MUTANT_ENV,
+  MUTANTS,
+  mutate,
+  PLANTED_ENV,
+  type PlantedChange,
+} from './mutants.ts';
 
-const name = process.env[MUTANT_ENV];
+const CHANGES = [...MUTANTS, ...ALARM_MUTANTS, ...ARCHIVE_MUTANTS, ...FAULT_POINTS, ...HURRIES];
+
 const planted = process.env[PLANTED_ENV];
-const mutant = [...MUTANTS, ...ALARM_MUTANTS].find((candidate) => candidate.name === name);
-if (mutant === undefined || planted === undefined) {
-  throw new Error(`expected the name of a mutant in ${MUTANT_ENV} and a path in ${PLANTED_ENV}`);
+const wanted = (process.env[MUTANT_ENV] ?? '')
+  .split(',')
+  .map((name) => CHANGES.find((change) => change.name === name));
+if (planted === undefined || !wanted.every((change) => change !== undefined)) {
+  throw new Error(`expected names of changes in ${MUTANT_ENV} and a path in ${PLANTED_ENV}`);
 }
-const target = new URL(`../../${mutant.file}`, import.meta.url).href;
+const byUrl = Map.groupBy(wanted, ({ file }) => new URL(`../../${file}`, import.meta.url).href);
 
 registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
-    if (url !== target || loaded.source === undefined || loaded.source === null) return loaded;
+    const changes = byUrl.get(url);
+    if (changes === undefined || loaded.source === undefined || loaded.source === null) {
+      return loaded;
+    }
     const text =
       typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source);
-    const source = mutate(text, mutant);
-    writeFileSync(planted, mutant.name);
-    return { ...loaded, source };
+    const source = changes.reduce(changed, text);
+    // Here, because the server would strip all its sources again when it meets one that it has not stripped before.
+    return { ...loaded, format: 'module', source: module.stripTypeScriptTypes(source) };
+  },
+});
+
+function changed(source: string, change: PlantedChange): string {
+  const result = mutate(source, change);
+  appendFileSync(planted as string, `${change.name}\n`);
+  return result;
+}
+
+let passesLeft = Number(process.env[PASS_ENV] ?? Infinity);
+/** What fault points call: at the n-th time it is as if the power had gone. */
+Object.assign(globalThis, {
+  passFaultPoint() {
+    passesLeft -= 1;
+    if (passesLeft === 0) process.kill(process.pid, 'SIGKILL');
   },
 });

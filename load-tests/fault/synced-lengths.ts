@@ -9,16 +9,18 @@ export const STATE_ENV = 'LOAD_TEST_STATE_FOLDER';
 
 /** As many digits as the longest length: a note is overwritten in place by one write, which a kill cannot tear. */
 const DIGITS = 16;
-const open = new Map<number, number>();
+/** By path. */
+const open = new Map<string, number>();
 /** Journal files are few at a time; old descriptors are let go. */
 const OPEN_MAX = 64;
 
 export function recordSynced(folder: string, inode: number, length: number): void {
-  let fd = open.get(inode);
+  const path = join(folder, String(inode));
+  let fd = open.get(path);
   if (fd === undefined) {
     if (open.size >= OPEN_MAX) closeAll();
-    fd = openSync(join(folder, String(inode)), constants.O_RDWR | constants.O_CREAT);
-    open.set(inode, fd);
+    fd = openSync(path, constants.O_RDWR | constants.O_CREAT);
+    open.set(path, fd);
   }
   writeSync(fd, String(length).padStart(DIGITS, '0'), 0);
 }

@@ -46,7 +46,7 @@ function prepare(options: LoadOptions): Answers['prepare'] {
   source?.close();
   const bodies = bodiesFor(options);
   const body = bodies[0] as StampedBody;
-  const opened = new BodySource(bodies, options.eventsPerSecond);
+  const opened = new BodySource(bodies, options);
   const frameBytesMax = Math.max(...bodies.map(({ bytes }) => bytes.length));
   source = opened;
   senders = Array.from({ length: options.connections }, () =>

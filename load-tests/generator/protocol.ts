@@ -12,6 +12,8 @@ export interface LoadOptions {
   readonly workload: WorkloadOptions;
   /** Without it each connection sends as soon as it has its answer. */
   readonly eventsPerSecond?: number;
+  /** Every so many-th body goes out once more, as it is, after it was acknowledged. */
+  readonly repeatEvery?: number;
 }
 
 export type Command =

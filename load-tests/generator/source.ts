@@ -5,7 +5,7 @@
 import type { StampedBody } from '../bodies.ts';
 import { type Truth, TruthCounter } from '../truth.ts';
 import { Latencies } from './latencies.ts';
-import type { Measured } from './protocol.ts';
+import type { LoadOptions, Measured } from './protocol.ts';
 
 /** Enough to see what goes wrong without flooding the channel. */
 const UNEXPECTED_MAX = 5;
@@ -18,6 +18,9 @@ export class BodySource {
   readonly #again: StampedBody[] = [];
   readonly #truth: TruthCounter;
   readonly #latencies = new Latencies();
+  readonly #repeatEvery: number;
+  /** Acknowledged, and on their way again. */
+  readonly #repeated = new Set<StampedBody>();
   #batch = 0;
   #outstanding = 0;
   #sending = false;
@@ -35,10 +38,17 @@ export class BodySource {
   #reconnects = 0;
   #unexpected: string[] = [];
 
-  constructor(bodies: readonly StampedBody[], eventsPerSecond: number | undefined) {
+  constructor(
+    bodies: readonly StampedBody[],
+    {
+      eventsPerSecond,
+      repeatEvery = Infinity,
+    }: Pick<LoadOptions, 'eventsPerSecond' | 'repeatEvery'>,
+  ) {
     this.#free = [...bodies];
     this.#freeCount = bodies.length;
     this.#truth = new TruthCounter(bodies.length);
+    this.#repeatEvery = repeatEvery;
     if (eventsPerSecond !== undefined) this.#pace(eventsPerSecond);
   }
 
@@ -60,10 +70,12 @@ export class BodySource {
   }
 
   acknowledge(body: StampedBody, latencyMs: number): void {
-    this.#truth.add(body);
     this.#latencies.addMs(latencyMs);
     this.#requests++;
-    this.#release(body);
+    const isRepeated = this.#repeated.delete(body);
+    if (!isRepeated) this.#truth.add(body);
+    if (!isRepeated && this.#requests % this.#repeatEvery === 0) this.#repeat(body);
+    else this.#release(body);
     if (this.#onAcknowledged.length > 0) settle(this.#onAcknowledged);
   }
 
@@ -81,6 +93,13 @@ export class BodySource {
   reject(body: StampedBody, answer: string): void {
     if (this.#unexpected.length < UNEXPECTED_MAX) this.#unexpected.push(answer.slice(0, 400));
     this.#release(body);
+  }
+
+  #repeat(body: StampedBody): void {
+    this.#repeated.add(body);
+    this.#truth.addResent(body);
+    this.#again.push(body);
+    this.#wakeIdle();
   }
 
   countReconnect(): void {

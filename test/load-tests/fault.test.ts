@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { ARCHIVE_MUTANTS } from '../../load-tests/fault/archive-mutants.ts';
+import { FAULT_POINTS, HURRIES } from '../../load-tests/fault/fault-points.ts';
 import { ALARM_MUTANTS, MUTANTS, mutate } from '../../load-tests/fault/mutants.ts';
 import { cutPower, type DamageKind } from '../../load-tests/fault/power-cut.ts';
 import {
@@ -128,11 +130,26 @@ test('only the newest write-ahead log loses bytes, and a mere kill takes none', 
   t.is(statSync(join(dataDir, '000009.log')).size, 100);
 });
 
-for (const mutant of [...MUTANTS, ...ALARM_MUTANTS]) {
-  test(`the mutant "${mutant.name}" still finds its place in ${mutant.file}`, (t) => {
-    const source = readFileSync(join(ROOT, mutant.file), 'utf8');
-    t.not(mutate(source, mutant), source);
-    t.throws(() => mutate('', mutant), { message: /found it 0 times/ });
-    t.throws(() => mutate(source + source, mutant), { message: /found it 2 times/ });
+for (const change of [
+  ...MUTANTS,
+  ...ALARM_MUTANTS,
+  ...ARCHIVE_MUTANTS,
+  ...FAULT_POINTS,
+  ...HURRIES,
+]) {
+  test(`the planted change "${change.name}" still finds its place in ${change.file}`, (t) => {
+    const source = readFileSync(join(ROOT, change.file), 'utf8');
+    t.not(mutate(source, change), source);
+    t.throws(() => mutate('', change), { message: /found it 0 times/ });
+    t.throws(() => mutate(source + source, change), { message: /found it 2 times/ });
   });
 }
+
+test('a change is planted by its name alone, so names differ', (t) => {
+  const names = [...ARCHIVE_MUTANTS, ...FAULT_POINTS, ...HURRIES].map(({ name }) => name);
+  t.is(new Set(names).size, names.length);
+  t.deepEqual(
+    names.filter((name) => name === '' || name.includes(',')),
+    [],
+  );
+});

@@ -73,7 +73,7 @@ test('whatever fails, at a drain each acknowledged id has been accepted, and onl
     (request) => verdicts[request % verdicts.length] ?? 'accept',
   );
   const options = load(await listening(server), 'ndjson');
-  const source = new BodySource(buildBodies(WORKLOAD, 'ndjson', httpFraming(options)), undefined);
+  const source = new BodySource(buildBodies(WORKLOAD, 'ndjson', httpFraming(options)), {});
   const senders = [1, 2, 3].map(() => openHttpSender(options, source));
   t.teardown(() => {
     for (const sender of senders) sender.close();
@@ -96,6 +96,24 @@ test('whatever fails, at a drain each acknowledged id has been accepted, and onl
   );
 });
 
+test('every second body is sent again after its acknowledgement, and counted once', async (t) => {
+  const { server, accepted } = sink(t, () => 'accept');
+  const options = load(await listening(server), 'ndjson');
+  const bodies = buildBodies(WORKLOAD, 'ndjson', httpFraming(options));
+  const source = new BodySource(bodies, { repeatEvery: 2 });
+  const sender = openHttpSender(options, source);
+  t.teardown(() => sender.close());
+  source.resume();
+  for (let i = 0; i < 20; i++) await source.nextAcknowledgement();
+  const events = await source.drain();
+  const { resent } = source.truth();
+  t.is(accepted.size, events);
+  const times = [...accepted.values()];
+  t.is(times.filter((sendings) => sendings === 2).length, resent);
+  t.is(Math.max(...times), 2);
+  t.true(resent > 0);
+});
+
 test('an answer that no correct server gives is reported and counted in no truth', async (t) => {
   const { server } = sink(t, () => 'accept');
   server.removeAllListeners('request');
@@ -104,7 +122,7 @@ test('an answer that no correct server gives is reported and counted in no truth
     response.end('{"accepted":19,"rejected":1,"errors":[]}');
   });
   const options = load(await listening(server), 'ndjson');
-  const source = new BodySource(buildBodies(WORKLOAD, 'ndjson', httpFraming(options)), undefined);
+  const source = new BodySource(buildBodies(WORKLOAD, 'ndjson', httpFraming(options)), {});
   const sender = openHttpSender(options, source);
   t.teardown(() => sender.close());
   source.resume();
@@ -117,7 +135,7 @@ test('a paced source does not send more than its rate', async (t) => {
   const { server, accepted } = sink(t, () => 'accept');
   const options = load(await listening(server), 'ndjson');
   const bodies = buildBodies(WORKLOAD, 'ndjson', httpFraming(options));
-  const source = new BodySource(bodies, 2_000);
+  const source = new BodySource(bodies, { eventsPerSecond: 2_000 });
   const sender = openHttpSender(options, source);
   t.teardown(() => {
     sender.close();
@@ -159,7 +177,7 @@ test('WebSocket frames are sent as far as the credit goes, and each is acknowled
   });
   t.teardown(() => app.close());
   const bodies = buildBodies(WORKLOAD, 'ndjson', websocketFraming);
-  const source = new BodySource(bodies, undefined);
+  const source = new BodySource(bodies, {});
   const largest = Math.max(...bodies.map(({ bytes }) => bytes.length));
   const sender = openWebSocketSender(load(port, 'websocket'), source, largest);
   t.teardown(() => sender.close());
@@ -205,7 +223,7 @@ test('WebSocket frames of every header length survive being cut anywhere', (t) =
 test('a sender waits for a server that is not there yet', async (t) => {
   const port = await freePort();
   const options = load(port, 'ndjson');
-  const source = new BodySource(buildBodies(WORKLOAD, 'ndjson', httpFraming(options)), undefined);
+  const source = new BodySource(buildBodies(WORKLOAD, 'ndjson', httpFraming(options)), {});
   const sender = openHttpSender(options, source);
   t.teardown(() => sender.close());
   source.resume();
