@@ -1,5 +1,5 @@
 /** The way from an event into a Parquet file, through a server as it is run, read by DuckDB as others would. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
@@ -119,6 +119,33 @@ test('a killed server goes on where its archive ends', async (t) => {
   );
   const left = await readdir(join(here.folder, 'data/archive/_tmp'));
   t.deepEqual(left, []);
+});
+
+test('a data folder from before the last cut is not taken for the one that was archived', async (t) => {
+  const here = await site(t);
+  const [data, copy] = [join(here.folder, 'data'), join(here.folder, 'copy')];
+  const archive = join(data, 'archive');
+  await send(here, [purchase(1)]);
+  await archived(here, 1);
+  await here.server.stop();
+  await cp(data, copy, { recursive: true, filter: (path) => path !== archive });
+  await here.server.start();
+  await send(
+    here,
+    Array.from({ length: 200 }, (_, n) => purchase(2 + n)),
+  );
+  await archived(here, 201);
+  await here.server.kill();
+  for (const folder of ['journal', 'state']) {
+    await rm(join(data, folder), { recursive: true });
+    await cp(join(copy, folder), join(data, folder), { recursive: true });
+  }
+  await here.server.start();
+  await t.throwsAsync(here.server.query('mutation { archiveNow { rows } }'));
+  const { archive: now } = await here.server.query<{ archive: { problem: string } }>(
+    '{ archive { problem } }',
+  );
+  t.regex(now.problem, /this data folder is a copy from before that/);
 });
 
 test('a field that comes later, one that changes its kind and one that is rare are all there', async (t) => {

@@ -17,7 +17,7 @@ import { listSegments } from '../../storage/archive/segment-list.ts';
 import { nodeDisk } from '../../storage/log/disk.ts';
 import { readJournalId } from '../../storage/log/journal-file.ts';
 import { openJournalReader } from '../../storage/log/journal-reader.ts';
-import { attachJournalShared, journalStart } from '../../storage/log/journal-shared.ts';
+import { attachJournalShared, durableEnd, journalStart } from '../../storage/log/journal-shared.ts';
 import { openDuck } from '../../storage/segments/duckdb.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
 import { startHiveSync } from '../hive/hive-sync.ts';
@@ -97,6 +97,7 @@ const archiver = system.spawn('archive', {
     committed: () => [...progress.committed],
     committedForGood: () => barrier.ask('barrier', undefined, BARRIER_TIMEOUT_MS),
     logStart: () => journalStart(journal),
+    logEnd: () => durableEnd(journal) ?? 0,
     workDir: data.workDir,
     clock: systemClock,
     log,
