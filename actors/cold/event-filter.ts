@@ -26,20 +26,33 @@ const JUDGING = [
   'prefix',
   'exists',
 ] as const;
+type Part = (typeof JUDGING)[number];
 const NEVER = 'false';
 
 export class EventFilter {
   /** Of `$1`, `$2`. */
   readonly parameters: Value[] = [];
   readonly #schema: StreamSchema;
-  #termsLeft = WHERE_TERMS_MAX;
+  #termsLeft = 0;
+  #isCurrent = false;
 
   constructor(schema: StreamSchema) {
     this.#schema = schema;
   }
 
-  /** SQL that is true where the condition holds. Throws `query_invalid` if it is too large or says nothing. */
-  where(where: EventWhere, depth = 1): string {
+  /**
+   * SQL that is true where the condition holds. Throws `query_invalid` if it is too large or says nothing.
+   *
+   * @param isCurrent of files that have all columns of the schema: what is of a column's kind is in the column, and the map of
+   *   rare fields, which is dear to read, need not be
+   */
+  where(where: EventWhere, isCurrent: boolean): string {
+    this.#termsLeft = WHERE_TERMS_MAX;
+    this.#isCurrent = isCurrent;
+    return this.#where(where, 1);
+  }
+
+  #where(where: EventWhere, depth: number): string {
     this.#termsLeft -= 1 + (where.in?.length ?? 0);
     if (depth > WHERE_DEPTH_MAX || this.#termsLeft < 0) {
       throw invalid(
@@ -48,9 +61,9 @@ export class EventFilter {
     }
     const { and, or, not } = where;
     const parts = this.#judged(where);
-    if (and !== undefined) parts.push(...and.map((each) => this.where(each, depth + 1)));
-    if (or !== undefined) parts.push(any(or.map((each) => this.where(each, depth + 1))));
-    if (not !== undefined) parts.push(negated(this.where(not, depth + 1)));
+    if (and !== undefined) parts.push(...and.map((each) => this.#where(each, depth + 1)));
+    if (or !== undefined) parts.push(any(or.map((each) => this.#where(each, depth + 1))));
+    if (not !== undefined) parts.push(negated(this.#where(not, depth + 1)));
     if (parts.length === 0 && and === undefined) {
       throw invalid('a condition must name a field, or have "and", "or" or "not"');
     }
@@ -81,11 +94,13 @@ export class EventFilter {
     if (given.length === 0) {
       throw invalid(`the condition on "${where.field}" needs one of ${JUDGING.join(', ')}`);
     }
-    const places = this.#placesOf(where.field);
-    return given.map((part) => this.#part(where, part, places));
+    const { field } = where;
+    return given.map((part) =>
+      this.#part(where, part, this.#placesOf(field, kindsJudged(where, part))),
+    );
   }
 
-  #part(where: EventWhere, part: (typeof JUDGING)[number], places: readonly Place[]): string {
+  #part(where: EventWhere, part: Part, places: readonly Place[]): string {
     switch (part) {
       case 'eq':
         return this.#isOneOf(places, [where.eq as Value]);
@@ -144,16 +159,43 @@ export class EventFilter {
     return any(texts.map(({ sql }) => `${call}(${sql}, ${this.value(text)})`));
   }
 
-  #placesOf(field: string): Place[] {
+  /** `kinds` are those that values may be of which it is about. */
+  #placesOf(field: string, kinds: readonly ColumnKind[]): Place[] {
     if (field === 'id' || field === 'type') {
       return [{ sql: identifier(field), kind: COLUMN_KIND.string }];
     }
     if (field === 'ts') return [{ sql: 'epoch_ms("ts")', kind: COLUMN_KIND.number }];
     const columns = this.#schema.columns.filter((column) => column.field === field);
-    return [
-      ...columns.map(({ name, kind }) => ({ sql: identifier(name), kind })),
-      { sql: `"more"[${this.value(field)}::VARCHAR]`, kind: 'text' as const },
-    ];
+    const places = columns.map(({ name, kind }): Place => ({ sql: identifier(name), kind }));
+    const isAll = kinds.every((kind) => columns.some((column) => column.kind === kind));
+    if (!this.#isCurrent || !isAll) {
+      places.push({ sql: `"more"[${this.value(field)}::VARCHAR]`, kind: 'text' });
+    }
+    return places;
+  }
+}
+
+const KINDS: readonly ColumnKind[] = [COLUMN_KIND.string, COLUMN_KIND.number, COLUMN_KIND.boolean];
+
+/** Of which kinds a value may be that the part holds for. */
+function kindsJudged(where: EventWhere, part: Part): readonly ColumnKind[] {
+  switch (part) {
+    case 'eq':
+    case 'ne':
+    case 'in': {
+      const values = part === 'in' ? (where.in ?? []) : [where[part] as Value];
+      return KINDS.filter((kind) => values.some((value) => valueAs(value, kind) !== undefined));
+    }
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+      return [typeof where[part] === 'number' ? COLUMN_KIND.number : COLUMN_KIND.string];
+    case 'contains':
+    case 'prefix':
+      return [COLUMN_KIND.string];
+    case 'exists':
+      return KINDS;
   }
 }
 

@@ -18,7 +18,7 @@ import type {
 } from './questions.ts';
 import type { SegmentFiles } from './segment-files.ts';
 import type { StreamSnapshot } from './snapshots.ts';
-import { chunkSources, type Source, tableOf } from './sources.ts';
+import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
 
 export interface EventTools {
   readonly duck: DuckRunner;
@@ -115,10 +115,9 @@ async function lookInto(
   try {
     const sources = candidates.map((each): Source => {
       if (each.type === 'chunk') return each.source;
-      const { path, schema: version, tsMinMs, tsMaxMs } = each.file;
-      const localPath = lease.paths.get(path);
+      const localPath = lease.paths.get(each.file.path);
       assert(localPath !== undefined, 'every file of a lease has a path');
-      return { path: localPath, shape: `segment ${version}`, tsMinMs, tsMaxMs };
+      return segmentSource(each.file, schema, localPath);
     });
     const { sql, parameters } = statementOf(schema, sources, question);
     const { rows, isTruncated } = await duck.run({
@@ -138,21 +137,34 @@ async function lookInto(
 function statementOf(
   schema: StreamSchema,
   sources: readonly Source[],
-  { fromMs, toMs, id, where, contains, after, first }: EventsQuestion,
+  question: EventsQuestion,
 ): { readonly sql: string; readonly parameters: readonly Value[] } {
   const filter = new EventFilter(schema);
+  const parts = [true, false].flatMap((isCurrent) => {
+    const some = sources.filter((source) => source.isCurrent === isCurrent);
+    if (some.length === 0) return [];
+    const conditions = conditionsOf(question, filter, isCurrent).map((part) => `(${part})`);
+    return [`SELECT * FROM (${tableOf(schema, some)}) WHERE ${conditions.join(' AND ')}`];
+  });
+  const fields = schema.columns.map(({ name }) => identifier(name));
+  const sql = `SELECT ${[...FIXED_COLUMNS, 'more', ...fields].join(', ')}
+    FROM (${parts.join(' UNION ALL ')})
+    ORDER BY ts DESC, _partition DESC, _position DESC, _row DESC LIMIT ${question.first + 1}`;
+  return { sql, parameters: filter.parameters };
+}
+
+function conditionsOf(
+  { fromMs, toMs, id, where, contains, after }: EventsQuestion,
+  filter: EventFilter,
+  isCurrent: boolean,
+): string[] {
   const conditions = [`ts >= ${timestamp(fromMs)}`];
   if (toMs <= EPOCH_MS_MAX) conditions.push(`ts < ${timestamp(toMs)}`);
   if (after !== undefined) conditions.push(...behind(after));
   if (id !== undefined) conditions.push(`id = ${filter.value(id)}`);
-  if (where !== undefined) conditions.push(filter.where(where));
+  if (where !== undefined) conditions.push(filter.where(where, isCurrent));
   if (contains !== undefined) conditions.push(filter.contains(contains));
-  const fields = schema.columns.map(({ name }) => identifier(name));
-  const columns = [...FIXED_COLUMNS, 'more', ...fields];
-  const sql = `SELECT ${columns.join(', ')} FROM (${tableOf(schema, sources)})
-    WHERE ${conditions.map((condition) => `(${condition})`).join(' AND ')}
-    ORDER BY ts DESC, _partition DESC, _position DESC, _row DESC LIMIT ${first + 1}`;
-  return { sql, parameters: filter.parameters };
+  return conditions;
 }
 
 const FIXED_COLUMNS = [

@@ -1,5 +1,6 @@
 /** The files of a stream as one table: segments of any schema, and what is staged behind them. */
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
+import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import {
   identifier,
   literal,
@@ -13,19 +14,36 @@ export interface Source {
   readonly path: string;
   /** Files of the same shape have the same columns. */
   readonly shape: string;
+  /** It has all columns of the schema that it is read with. */
+  readonly isCurrent: boolean;
   /** Of its rows, those that count; undefined: all. */
   readonly condition?: string;
   readonly tsMinMs: number;
   readonly tsMaxMs: number;
 }
 
-export function chunkSources({ chunks, archived }: StreamSnapshot): Source[] {
+/** `localPath` is where the segment can be read. */
+export const segmentSource = (
+  { schema, tsMinMs, tsMaxMs }: SegmentFile,
+  current: StreamSchema,
+  localPath: string,
+): Source => ({
+  path: localPath,
+  shape: `segment ${schema}`,
+  isCurrent: schema === current.version,
+  tsMinMs,
+  tsMaxMs,
+});
+
+export function chunkSources({ chunks, archived, schema }: StreamSnapshot): Source[] {
+  const columns = segmentColumns(schema).length;
   return chunks.map(({ file, from }) => {
     const passed = [...archived].filter(([partition, end]) => end > (from.get(partition) ?? 0));
     const ends = passed.map(([p, end]) => `WHEN ${p} THEN _position >= ${end}`);
     return {
       path: file.path,
       shape: `staged ${file.columns.join()}`,
+      isCurrent: file.columns.length === columns,
       tsMinMs: file.tsMinMs,
       tsMaxMs: file.tsMaxMs,
       ...(ends.length > 0 && { condition: `CASE _partition ${ends.join(' ')} ELSE true END` }),

@@ -8,12 +8,12 @@ import type { EventTools } from './events.ts';
 import { SQL_LENGTH_MAX } from './limits.ts';
 import type { SqlAnswer, SqlQuestion } from './questions.ts';
 import type { Snapshot, Snapshots, StreamSnapshot } from './snapshots.ts';
-import { chunkSources, type Source, tableOf } from './sources.ts';
+import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
 import { streamsRead } from './sql-judge.ts';
 
 export async function answerSql(
   tools: EventTools,
-  snapshots: Snapshots,
+  snapshots: Pick<Snapshots, 'take'>,
   { tenant, query, limit }: SqlQuestion,
 ): Promise<SqlAnswer> {
   if (query.length > SQL_LENGTH_MAX) {
@@ -39,10 +39,10 @@ async function run(
   const lease = await segments.lease(streams.flatMap(({ files }) => files));
   try {
     const tables = streams.map((stream) => {
-      const segments = stream.files.map(({ path, schema, tsMinMs, tsMaxMs }): Source => {
-        const localPath = lease.paths.get(path);
+      const segments = stream.files.map((file): Source => {
+        const localPath = lease.paths.get(file.path);
         assert(localPath !== undefined, 'every file of a lease has a path');
-        return { path: localPath, shape: `segment ${schema}`, tsMinMs, tsMaxMs };
+        return segmentSource(file, stream.schema, localPath);
       });
       return { stream, sources: [...segments, ...chunkSources(stream)] };
     });
