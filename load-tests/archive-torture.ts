@@ -29,7 +29,7 @@ const KILLS_MAX = 1_000;
 const SHORT_SEED = 11;
 /** Of deaths at a drawn moment; the others are at fault points. */
 const RANDOM_SHARE = 0.3;
-const VERIFIED_SHARE = 0.3;
+const VERIFIED_SHARE = 0.2;
 /** In the short form, one in so many. */
 const SHORT_VERIFIED_EVERY = 12;
 /** A planted fault that has not shown itself by then counts as not found. */
