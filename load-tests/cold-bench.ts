@@ -127,7 +127,10 @@ for (let i = 0; i < HOURS * FILES_AN_HOUR; i++) files.push(await writeSegment(du
 const paths = files.map(({ path }) => literal(join(root, path))).join(', ');
 const FILES = `read_parquet([${paths}], hive_partitioning = false)`;
 
-const runner = new DuckProcess({ ...limits, tempDir: join(folder, 'ours') }, folder);
+const runner = new DuckProcess(
+  { ...limits, tempDir: join(folder, 'ours'), folders: [root] },
+  folder,
+);
 const tools: EventTools = {
   duck: runner,
   segments: localSegments(root),

@@ -1,23 +1,59 @@
 /**
- * One statement of a question, in a database of its own that can read the files of the question and nothing else: whatever
- * the statement says, DuckDB itself keeps it to them. It runs where it does no harm, in a process of its own.
+ * One statement of a question. A user's runs in a database of its own that can read the files of the question and nothing
+ * else: whatever the statement says, DuckDB itself keeps it to them. It runs where it does no harm, in a process of its own.
  */
 import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AppError } from '../../src/model/errors.ts';
-import { openDuck } from '../../storage/segments/duckdb.ts';
+import { type Duck, openDuck } from '../../storage/segments/duckdb.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
 import { plainValues } from './duck-values.ts';
 import { ANSWER_BYTES_MAX, SPILL_BYTES_MAX } from './limits.ts';
 import type { DuckLimits, DuckQuestion, SqlAnswer } from './questions.ts';
 
 export function runStatement(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
-  return withConnection(limits, question, async (connection) => {
-    for (const { name, sql } of question.views) {
-      await connection.run(`CREATE VIEW ${identifier(name)} AS ${sql}`);
+  return question.author === 'server' ? runOurs(limits, question) : runUsers(limits, question);
+}
+
+/** Of a process: for what it is asked by the server itself. */
+let staying: Promise<Duck> | undefined;
+
+async function runOurs(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
+  const tempDir = join(limits.tempDir, 'server');
+  const { folders } = limits;
+  await mkdir(tempDir, { recursive: true });
+  staying ??= openDuck({ ...limits, tempDir, tempBytesMax: SPILL_BYTES_MAX, folders });
+  const connection = await (await staying).connect();
+  try {
+    return await timed(connection, question, () => read(connection, question));
+  } finally {
+    connection.disconnectSync();
+  }
+}
+
+async function runUsers(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
+  const tempDir = join(limits.tempDir, 'user');
+  const { paths: files } = question;
+  await mkdir(tempDir, { recursive: true });
+  const bounds = { ...limits, tempDir, tempBytesMax: SPILL_BYTES_MAX, folders: [], files };
+  const duck = await openDuck(bounds);
+  try {
+    const connection = await duck.connect();
+    try {
+      return await timed(connection, question, async () => {
+        for (const { name, sql } of question.views) {
+          await connection.run(`CREATE VIEW ${identifier(name)} AS ${sql}`);
+        }
+        return await read(connection, question);
+      });
+    } finally {
+      connection.disconnectSync();
     }
-    return read(connection, question);
-  });
+  } finally {
+    duck.close();
+    await rm(tempDir, { recursive: true, force: true });
+  }
 }
 
 /** Longest that parsing a statement may take. */
@@ -27,34 +63,15 @@ let parser: Promise<DuckDBConnection> | undefined;
 
 /** The statement's tree as `json_serialize_sql` writes it, which takes SELECTs only. */
 export async function parseStatement(limits: DuckLimits, query: string): Promise<string> {
-  parser ??= openDuck({ ...limits, folders: [] }).then((duck) => duck.connect());
+  parser ??= openDuck({ ...limits, tempDir: join(limits.tempDir, 'parser'), folders: [] }).then(
+    (duck) => duck.connect(),
+  );
   const connection = await parser;
   return timed(connection, { paths: [], timeoutMs: PARSE_TIMEOUT_MS }, async () => {
     const sql = 'SELECT json_serialize_sql($1::VARCHAR)::VARCHAR';
     const [[tree] = []] = (await connection.runAndReadAll(sql, [query])).getRows();
     return String(tree);
   });
-}
-
-async function withConnection<T>(
-  limits: DuckLimits,
-  question: DuckQuestion,
-  work: (connection: DuckDBConnection) => Promise<T>,
-): Promise<T> {
-  await mkdir(limits.tempDir, { recursive: true });
-  const { paths: files } = question;
-  const duck = await openDuck({ ...limits, tempBytesMax: SPILL_BYTES_MAX, folders: [], files });
-  try {
-    const connection = await duck.connect();
-    try {
-      return await timed(connection, question, () => work(connection));
-    } finally {
-      connection.disconnectSync();
-    }
-  } finally {
-    duck.close();
-    await rm(limits.tempDir, { recursive: true, force: true });
-  }
 }
 
 async function timed<T>(

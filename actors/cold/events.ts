@@ -121,6 +121,7 @@ async function lookInto(
     });
     const { sql, parameters } = statementOf(schema, sources, question);
     const { rows, isTruncated } = await duck.run({
+      author: 'server',
       sql,
       parameters,
       views: [],

@@ -72,9 +72,14 @@ export interface SqlAnswer {
   readonly isTruncated: boolean;
 }
 
-/** What one process with DuckDB is asked: one statement on files that are named, in a database that lives as long. */
+/** What one process with DuckDB is asked: one statement on files that are named. */
 export interface DuckQuestion {
   readonly sql: string;
+  /**
+   * A user's runs in a database that lives as long as the statement and can read its files alone. One that the server itself
+   * has composed, with values apart from its text, runs in one that stays: opening one takes as long as reading some files.
+   */
+  readonly author: 'user' | 'server';
   /** Of `$1`, `$2`. */
   readonly parameters: readonly Value[];
   readonly views: readonly { readonly name: string; readonly sql: string }[];
@@ -88,8 +93,10 @@ export interface DuckQuestion {
 export interface DuckLimits {
   readonly threads: number;
   readonly memoryBytesMax: number;
-  /** Of nobody else; made anew for each question. */
+  /** Of nobody else. */
   readonly tempDir: string;
+  /** In which all files lie. */
+  readonly folders: readonly string[];
 }
 
 /** A way to DuckDB. Rejects with `query_invalid` (what DuckDB said), `query_timeout`, `query_overload` or `archive_io`. */

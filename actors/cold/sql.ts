@@ -47,6 +47,7 @@ async function run(
       return { stream, sources: [...segments, ...chunkSources(stream)] };
     });
     return await duck.run({
+      author: 'user',
       sql: query,
       parameters: [],
       views: tables.map(({ stream, sources }) => ({

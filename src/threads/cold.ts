@@ -53,6 +53,7 @@ const tailDir = join(data.workDir, 'tail');
 const duckDir = join(data.workDir, 'duckdb');
 const journal = attachJournalShared(data.journal);
 const progress = attachProgress(data.progress);
+const archiveDirs = data.archive.type === 'local' ? [data.archive.dir] : [];
 const opened = open();
 opened.catch(() => undefined);
 /** Those that wait for a question. */
@@ -132,7 +133,14 @@ async function withStream<T>(
 async function withDuck(work: (duck: DuckRunner) => Promise<unknown>): Promise<unknown> {
   const duck =
     idle.pop() ??
-    new DuckProcess({ ...data.duck, tempDir: join(duckDir, String(processes++)) }, data.workDir);
+    new DuckProcess(
+      {
+        ...data.duck,
+        tempDir: join(duckDir, String(processes++)),
+        folders: [...archiveDirs, data.workDir],
+      },
+      data.workDir,
+    );
   busy.add(duck);
   try {
     return await work(duck);

@@ -93,10 +93,11 @@ export class DuckProcess implements DuckRunner {
     try {
       return await ask(timeoutMs);
     } catch (error) {
-      // It may go on with what nothing can interrupt.
-      if (!isFault(error, 'query_timeout')) throw error;
-      this.#kill(tooLong());
-      throw tooLong();
+      if (isFault(error, 'query_invalid')) throw error;
+      // It may go on with what nothing can interrupt, or be short of memory for the next statement.
+      const fault = isFault(error, 'query_timeout') ? tooLong() : error;
+      this.#kill(fault instanceof AppError ? fault : new AppError('archive_io', String(error)));
+      throw fault;
     } finally {
       clearInterval(look);
     }

@@ -27,9 +27,15 @@ test.before(async () => {
 });
 test.after.always(() => rm(folder, { recursive: true }));
 
-const limits = () => ({ threads: 1, memoryBytesMax: 128 * 2 ** 20, tempDir: at('temp') });
+const limits = () => ({
+  threads: 1,
+  memoryBytesMax: 128 * 2 ** 20,
+  tempDir: at('temp'),
+  folders: [folder],
+});
 const run = (sql: string, rest: Partial<DuckQuestion> = {}) =>
   runStatement(limits(), {
+    author: 'user',
     sql,
     parameters: [],
     views: [{ name: 'mine', sql: `SELECT * FROM read_parquet('${at('mine')}.parquet')` }],
