@@ -24,8 +24,8 @@ try {
 process.on('message', (question: ToDuck) => {
   void answerOf(question.id, () => answer(question)).then(tell);
 });
-// The server has ended, however it did.
-process.on('disconnect', () => process.exit());
+// The server has ended, however it did. An orderly exit would wait for a statement that runs.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // Loaded now, so that the first statement does not wait for it.
 await import('@duckdb/node-api');
 tell({ type: 'listening' });
