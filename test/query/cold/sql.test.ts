@@ -1,4 +1,6 @@
 /** SQL over the streams of two tenants of a running server. */
+import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { hashSecret, SECRET_PREFIX } from '../../../src/model/access.ts';
 import { EXHAUSTING, FORBIDDEN, type Hostile } from './hostile-sql.ts';
@@ -132,4 +134,25 @@ test.serial('what takes too much is stopped, while events are taken in', async (
   );
   t.is(ledger.applied, sent);
   t.is(busy.server.pid, pid);
+
+  const endless = sql(busy, 'SELECT count(*) FROM range(1000000) a, range(1000000) b');
+  const lost = t.throwsAsync(endless);
+  let children: string[] = [];
+  for (; children.length === 0; children = childrenOf(pid)) await sleep(20);
+  await busy.server.kill();
+  await lost;
+  // Each hears of it by its channel, whatever it is at.
+  while (children.some(isRunning)) await sleep(20);
+  t.pass('no process outlives a killed server');
 });
+
+function childrenOf(pid: number): string[] {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return stdout.split(/\s+/).filter((text) => text !== '');
+}
+
+/** One that has ended and that nobody has asked about is not. */
+function isRunning(pid: string): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' });
+  return /^[^Z\s]/.test(stdout);
+}
