@@ -10,15 +10,17 @@ import { AppError, isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { assertNever } from '../../src/model/result.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
-import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
+import type { Manifest } from '../../storage/archive/manifest.ts';
+import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import type { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
+import { totalOf } from '../../storage/archive/segment-list.ts';
 import type { Duck } from '../../storage/segments/duckdb.ts';
 import type { StateReader } from '../../storage/state/state.ts';
 import type { ActorSpec } from '../runtime.ts';
 import type { RestartLimit } from '../supervision.ts';
 import { type CutFile, makeCut } from './cut.ts';
 import { EMPTY_COMMIT_BYTES, REMOVED_GRACE_MS, SWEEP_INTERVAL_MS } from './limits.ts';
-import { type CutPlan, planCut, streamKey } from './plan.ts';
+import { type CutPlan, planCut } from './plan.ts';
 import type { ArchiverCommand, ArchiverNumbers } from './protocol.ts';
 import type { OpenReader, Stretch } from './walk.ts';
 
@@ -172,7 +174,7 @@ export class Archiver {
 
   numbers(): ArchiverNumbers {
     const { version, epoch, files } = this.#committer.manifest;
-    if (this.#held.version !== version) this.#held = { version, ...sumsOf(files.values()) };
+    if (this.#held.version !== version) this.#held = { version, ...totalOf(files.values()) };
     return {
       url: this.#committer.url,
       ...this.#work,
@@ -197,7 +199,7 @@ export class Archiver {
     );
     await this.#committer.commit({ positions: plan.stretch.to, files, schemas });
     this.#moveOn(plan.stretch);
-    const { rows, bytes } = sumsOf(files.map(({ file }) => file));
+    const { rows, bytes } = totalOf(files.map(({ file }) => file));
     const tookMs = clock.now() - startedMs;
     this.#work.cuts += 1;
     this.#work.filesWritten += files.length;
@@ -269,14 +271,4 @@ function refuseOtherLog({ manifest, url }: SegmentCommitter, logEnd: number): vo
     `${url} holds this log up to ${archivedTo}, and here it ends at ${logEnd}: this data folder is a copy from before that. ` +
       'Go on with the one that was archived last, or give this one an archive of its own',
   );
-}
-
-function sumsOf(files: Iterable<SegmentFile>): { rows: number; bytes: number } {
-  let rows = 0;
-  let bytes = 0;
-  for (const file of files) {
-    rows += file.rows;
-    bytes += file.bytes;
-  }
-  return { rows, bytes };
 }

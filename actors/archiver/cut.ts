@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import type { Block } from '../../src/model/block.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
+import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import { segmentPath } from '../../storage/archive/segment-path.ts';
 import type { Duck } from '../../storage/segments/duckdb.ts';
 import { sealSegment } from '../../storage/segments/seal.ts';
 import { StageWriter } from '../../storage/segments/stage.ts';
 import type { StateReader } from '../../storage/state/state.ts';
-import { VerdictCursor } from '../partition/verdict-cursor.ts';
-import { type CutPlan, hourOf, stageKey, streamKey } from './plan.ts';
+import { hourOf } from '../partition/ledger.ts';
+import { VerdictCursors } from '../partition/verdict-cursor.ts';
+import { type CutPlan, stageKey } from './plan.ts';
 import { type OpenReader, walk } from './walk.ts';
 
 export interface CutTools {
@@ -62,15 +64,10 @@ async function stageCut(
   plan: CutPlan,
 ): Promise<Staged[]> {
   const stages = new Map<string, Staged>();
-  const verdicts = new Map<number, VerdictCursor>();
+  const verdicts = new VerdictCursors(state);
   await walk(openReader, plan.stretch, async (portion) => {
     for (const { block, offset } of portion) {
-      let cursor = verdicts.get(block.partition);
-      if (cursor === undefined) {
-        cursor = new VerdictCursor(state, block.partition);
-        verdicts.set(block.partition, cursor);
-      }
-      const verdict = await cursor.at(offset);
+      const verdict = await verdicts.at(block.partition, offset);
       if (verdict !== undefined && verdict.dropped === verdict.rows) continue;
       const key = stageKey(block);
       let stage = stages.get(key);

@@ -2,8 +2,9 @@
 
 import type { Block } from '../../src/model/block.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
-import { HOUR_MS } from '../../src/model/units.ts';
+import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import { evolveSchema, Observation } from '../../storage/segments/schema-evolution.ts';
+import { hourOf } from '../partition/ledger.ts';
 import { STAGES_MAX } from './limits.ts';
 import { type OpenReader, type Stretch, walk } from './walk.ts';
 
@@ -20,14 +21,9 @@ export interface CutPlan {
   readonly schemas: ReadonlyMap<string, StreamSchema>;
 }
 
-export const streamKey = ({ tenant, stream }: { tenant: string; stream: string }): string =>
-  `${tenant}/${stream}`;
-
 /** Of the file that the block's rows go to. */
 export const stageKey = ({ partition, tenant, stream, arrivalMs }: Block): string =>
   `${partition}/${tenant}/${stream}/${hourOf(arrivalMs)}`;
-
-export const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS) * HOUR_MS;
 
 export async function planCut(
   openReader: OpenReader,

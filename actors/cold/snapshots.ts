@@ -7,7 +7,7 @@ import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
 import type { ManifestReader } from '../../storage/archive/manifest-reader.ts';
-import { streamKey } from '../archiver/plan.ts';
+import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import type { Stretch } from '../archiver/walk.ts';
 import { SNAPSHOT_TRIES, TAILS_MAX } from './limits.ts';
 import { release, Tail, type TailChunk, type TailTools } from './tail.ts';

@@ -11,7 +11,7 @@ import { evolveSchema, Observation } from '../../storage/segments/schema-evoluti
 import { type StagedFile, StageWriter } from '../../storage/segments/stage.ts';
 import type { StateReader } from '../../storage/state/state.ts';
 import { type EventBlock, type OpenReader, type Stretch, walk } from '../archiver/walk.ts';
-import { VerdictCursor } from '../partition/verdict-cursor.ts';
+import { VerdictCursors } from '../partition/verdict-cursor.ts';
 
 /** A chunk is staged again together with what is new as long as it is not longer than so many times that. */
 const ABSORBED_TIMES_MAX = 2;
@@ -114,15 +114,10 @@ export class Tail {
     const schema = await this.#observe(stretch);
     if (schema === undefined) return undefined;
     const writer = new StageWriter({ path: this.#tools.newPath(), schema });
-    const verdicts = new Map<number, VerdictCursor>();
+    const verdicts = new VerdictCursors(this.#tools.state);
     try {
       await this.#walk(stretch, async ({ block, offset: at }) => {
-        let cursor = verdicts.get(block.partition);
-        if (cursor === undefined) {
-          cursor = new VerdictCursor(this.#tools.state, block.partition);
-          verdicts.set(block.partition, cursor);
-        }
-        writer.add(block, at, await cursor.at(at));
+        writer.add(block, at, await verdicts.at(block.partition, at));
       });
     } catch (error) {
       writer.abort();

@@ -1,4 +1,4 @@
-/** The stored verdicts of a partition in the order of their blocks, a page in memory at a time. */
+/** The stored verdicts of partitions in the order of their blocks, a page of each in memory at a time. */
 import { verdictOffset, verdictRange } from '../../storage/state/keys.ts';
 import { decodeVerdict, type Verdict } from '../../storage/state/rows.ts';
 import type { StateReader } from '../../storage/state/state.ts';
@@ -31,5 +31,25 @@ export class VerdictCursor {
     this.#page = new Map(rows.map(({ key, value }) => [verdictOffset(key), decodeVerdict(value)]));
     this.#from = from;
     this.#to = last === undefined ? Number.POSITIVE_INFINITY : verdictOffset(last.key) + 1;
+  }
+}
+
+/** Of as many partitions as blocks are asked for. */
+export class VerdictCursors {
+  readonly #store: StateReader;
+  readonly #cursors = new Map<number, VerdictCursor>();
+
+  constructor(store: StateReader) {
+    this.#store = store;
+  }
+
+  /** As `VerdictCursor.at`. */
+  at(partition: number, offset: number): Promise<Verdict | undefined> {
+    let cursor = this.#cursors.get(partition);
+    if (cursor === undefined) {
+      cursor = new VerdictCursor(this.#store, partition);
+      this.#cursors.set(partition, cursor);
+    }
+    return cursor.at(offset);
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Archive } from '../../storage/archive/archive.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
+import { totalOf } from '../../storage/archive/segment-list.ts';
 import { openDuck } from '../../storage/segments/duckdb.ts';
 import { literal } from '../../storage/segments/segment-columns.ts';
 import { AppError } from '../model/errors.ts';
@@ -25,8 +26,7 @@ export const listSegments = (options: Options, terminal: Terminal): Promise<Exit
       return EXIT.ok;
     }
     for (const file of files) terminal.out(`${lineOf(file)}\n`);
-    const rows = files.reduce((sum, file) => sum + file.rows, 0);
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    const { rows, bytes } = totalOf(files);
     terminal.out(
       `${files.length} files, ${rows} events, ${bytes} bytes, version ${manifest.version} of ${archive.url}\n`,
     );

@@ -42,8 +42,7 @@ export function listSegments({ files }: Manifest, query: SegmentQuery): SegmentP
   return {
     segments: found.slice(from, from + first),
     hasMore: found.length > from + first,
-    rows: found.reduce((sum, { rows }) => sum + rows, 0),
-    bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...totalOf(found),
   };
 }
 
@@ -55,3 +54,13 @@ const matches = (file: SegmentFile, { tenant, stream, fromMs, toMs }: SegmentQue
 
 const newestFirst = (a: SegmentFile, b: SegmentFile): number =>
   b.hourMs - a.hourMs || (a.path < b.path ? -1 : Number(a.path > b.path));
+
+export function totalOf(files: Iterable<SegmentFile>): { rows: number; bytes: number } {
+  let rows = 0;
+  let bytes = 0;
+  for (const file of files) {
+    rows += file.rows;
+    bytes += file.bytes;
+  }
+  return { rows, bytes };
+}
