@@ -6,6 +6,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import test, { type ExecutionContext } from 'ava';
 import { Server } from '../load-tests/server.ts';
 import { runCli } from '../src/cli.ts';
+import { sendApplied } from './send-applied.ts';
 
 interface Site {
   readonly server: Server;
@@ -26,17 +27,8 @@ async function site(t: ExecutionContext, config: Readonly<Record<string, unknown
   return { server, folder, duck };
 }
 
-async function send({ server }: Site, events: readonly object[]): Promise<void> {
-  const response = await fetch(
-    `http://${server.host}:${server.ingestPort}/v1/events?stream=shop&ack=applied`,
-    {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/x-ndjson' },
-      body: events.map((event) => JSON.stringify(event)).join('\n'),
-    },
-  );
-  if (!response.ok) throw new Error(await response.text());
-}
+const send = ({ server }: Site, events: readonly object[]): Promise<string> =>
+  sendApplied(server, 'shop', events);
 
 interface Archived {
   readonly archiveNow: { readonly rows: number; readonly version: number; readonly files: number };

@@ -7,6 +7,7 @@ import test from 'ava';
 import { type Hdfs, startHdfs } from '../../deploy/local/hdfs.ts';
 import { type Hive, openHive } from '../../deploy/local/hive.ts';
 import { Server } from '../../load-tests/server.ts';
+import { sendApplied } from '../send-applied.ts';
 import { openSession } from './hive.ts';
 
 const STREAM = 'web-shop';
@@ -104,17 +105,7 @@ test.serial(
   },
 );
 
-async function send(events: readonly object[]): Promise<void> {
-  const response = await fetch(
-    `http://${server.host}:${server.ingestPort}/v1/events?stream=${STREAM}&ack=applied`,
-    {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(events),
-    },
-  );
-  if (!response.ok) throw new Error(await response.text());
-}
+const send = (events: readonly object[]): Promise<string> => sendApplied(server, STREAM, events);
 
 type Rows = Record<string, unknown>[];
 

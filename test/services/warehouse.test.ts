@@ -10,6 +10,7 @@ import { runMapReduce } from '../../deploy/local/readers/mapreduce.ts';
 import { runPig } from '../../deploy/local/readers/pig.ts';
 import { runSpark } from '../../deploy/local/readers/spark.ts';
 import { Server } from '../../load-tests/server.ts';
+import { sendApplied } from '../send-applied.ts';
 import { openSession } from './hive.ts';
 
 const STREAM = 'shop';
@@ -68,17 +69,7 @@ test.after.always(async () => {
   rmSync(dir, { recursive: true });
 });
 
-async function send(events: readonly object[]): Promise<void> {
-  const response = await fetch(
-    `http://${server.host}:${server.ingestPort}/v1/events?stream=${STREAM}&ack=applied`,
-    {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(events),
-    },
-  );
-  if (!response.ok) throw new Error(await response.text());
-}
+const send = (events: readonly object[]): Promise<string> => sendApplied(server, STREAM, events);
 
 async function archived(rows: number): Promise<void> {
   for (;;) {

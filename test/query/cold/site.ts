@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server } from '../../../load-tests/server.ts';
+import { sendApplied } from '../../send-applied.ts';
 
 export interface Site {
   readonly server: Server;
@@ -29,24 +30,12 @@ const withKey = (key: string | undefined) =>
   key === undefined ? {} : { authorization: `Bearer ${key}` };
 
 /** Answers the position: questions that are given it see these events. */
-export async function send(
+export const send = (
   { server }: Site,
   stream: string,
   events: readonly object[],
   key?: string,
-): Promise<string> {
-  const response = await fetch(
-    `http://${server.host}:${server.ingestPort}/v1/events?stream=${stream}&ack=applied`,
-    {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-ndjson', ...withKey(key) },
-      body: events.map((event) => JSON.stringify(event)).join('\n'),
-    },
-  );
-  const answer: { position: string } = JSON.parse(await response.text());
-  if (!response.ok) throw new Error(JSON.stringify(answer));
-  return answer.position;
-}
+): Promise<string> => sendApplied(server, stream, events, key);
 
 /** Rejects with the message of the first error of the answer. */
 export async function ask<T>(
