@@ -18,17 +18,16 @@ export type Question<Q extends Questions> = {
 
 export type Answer =
   | { readonly type: 'answer'; readonly id: number; readonly ok: true; readonly answer: unknown }
-  | {
-      readonly type: 'answer';
-      readonly id: number;
-      readonly ok: false;
-      /** Undefined for a bug: then it is no fault that a caller could handle. */
-      readonly code: FaultCode | undefined;
-      readonly message: string;
-    };
+  | ({ readonly type: 'answer'; readonly id: number; readonly ok: false } & PlainFault);
+
+export interface PlainFault {
+  /** Undefined for a bug: then it is no fault that a caller could handle. */
+  readonly code: FaultCode | undefined;
+  readonly message: string;
+}
 
 /** Questions that may be open at once. Past it something is stuck, and more would not help. */
-const OPEN_MAX = 1_024;
+const OPEN_MAX = 4_096;
 
 export class Asker<Q extends Questions> {
   readonly #whom: string;
@@ -58,7 +57,10 @@ export class Asker<Q extends Questions> {
       const timer = setTimeout(() => {
         this.#settle(
           id,
-          new AppError('query_timeout', `${this.#whom} did not answer within ${timeoutMs} ms`),
+          new AppError(
+            'query_timeout',
+            `${this.#whom} did not answer "${String(name)}" within ${timeoutMs} ms`,
+          ),
         );
       }, timeoutMs);
       this.#open.set(id, (answer) => {
@@ -94,8 +96,12 @@ export async function answerOf(id: number, work: () => Promise<unknown>): Promis
   try {
     return { type: 'answer', id, ok: true, answer: await work() };
   } catch (error) {
-    const code = error instanceof AppError ? error.code : undefined;
-    const message = error instanceof Error ? error.message : String(error);
-    return { type: 'answer', id, ok: false, code, message };
+    return { type: 'answer', id, ok: false, ...plainFault(error) };
   }
+}
+
+/** An error as other threads can read it. */
+export function plainFault(error: unknown): PlainFault {
+  const code = error instanceof AppError ? error.code : undefined;
+  return { code, message: error instanceof Error ? error.message : String(error) };
 }

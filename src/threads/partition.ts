@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { PARTITION_RESTART, type PartitionOptions } from '../../actors/partition/actor.ts';
 import { type OwnedPartition, PartitionGroup } from '../../actors/partition/group.ts';
 import { ActorSystem } from '../../actors/runtime.ts';
@@ -14,13 +14,12 @@ import { attachState } from '../../storage/state/rocksdb.ts';
 import { BlockColumns } from '../aggregate/block-columns.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
-import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
+import { answerOf, plainFault, type Question } from './asker.ts';
 import { attachProgress, publishApplied } from './progress.ts';
 import type {
-  PartitionAnswer,
   PartitionMetrics,
-  PartitionRequest,
+  PartitionQuestions,
   PartitionThreadCommand,
   PartitionThreadEvent,
   PartitionThreadOptions,
@@ -57,7 +56,11 @@ const group = await PartitionGroup.start({
 });
 void group.feeding.catch(fail);
 for (const port of options.clients) {
-  port.on('message', (request: PartitionRequest) => void serve(port, request).catch(fail));
+  port.on('message', (question: Question<PartitionQuestions>) => {
+    void answerOf(question.id, () => answer(question))
+      .then((said) => port.postMessage(said))
+      .catch(fail);
+  });
 }
 parentPort?.on('message', (command: PartitionThreadCommand) => {
   if (command.type === 'close') void close().catch(fail);
@@ -101,42 +104,31 @@ function optionsOf(partition: number): Omit<PartitionOptions, 'watch'> {
   };
 }
 
-async function serve(port: MessagePort, request: PartitionRequest): Promise<void> {
-  const { id } = request;
-  try {
-    port.postMessage({ id, ok: true, answer: await answer(request) } satisfies PartitionAnswer);
-  } catch (error) {
-    port.postMessage({ id, ok: false, ...faultOf(error) } satisfies PartitionAnswer);
-  }
-}
-
-type Answer = Extract<PartitionAnswer, { ok: true }>['answer'];
-
-async function answer(request: PartitionRequest): Promise<Answer> {
-  switch (request.name) {
+async function answer(question: Question<PartitionQuestions>): Promise<unknown> {
+  switch (question.name) {
     case 'collect': {
-      const { partition, request: asked } = request.ask;
+      const { partition, request: asked } = question.ask;
       return actorOf(partition).ask(
         (replyTo) => ({ type: 'collect', request: asked, replyTo }),
         ANSWER_TIMEOUT_MS,
       );
     }
     case 'partials': {
-      const { partition, request: asked } = request.ask;
+      const { partition, request: asked } = question.ask;
       return actorOf(partition).ask(
         (replyTo) => ({ type: 'partials', request: asked, replyTo }),
         ANSWER_TIMEOUT_MS,
       );
     }
     case 'ledger': {
-      const { partition, request: asked } = request.ask;
+      const { partition, request: asked } = question.ask;
       return actorOf(partition).ask(
         (replyTo) => ({ type: 'ledger', request: asked, replyTo }),
         ANSWER_TIMEOUT_MS,
       );
     }
     case 'verdict': {
-      const { partition, request: asked } = request.ask;
+      const { partition, request: asked } = question.ask;
       return actorOf(partition).ask(
         (replyTo) => ({ type: 'verdict', request: asked, replyTo }),
         ANSWER_TIMEOUT_MS,
@@ -147,7 +139,7 @@ async function answer(request: PartitionRequest): Promise<Answer> {
     case 'metrics':
       return group.partitions.map(metricsOf);
     default:
-      return assertNever(request);
+      return assertNever(question);
   }
 }
 
@@ -198,18 +190,11 @@ async function close(): Promise<void> {
 /** A bug of this thread itself, not of an actor: nothing here can be trusted any more. */
 function fail(error: unknown): void {
   log.error({ err: error }, 'the partition thread failed');
-  tell({ type: 'failed', ...faultOf(error) });
+  tell({ type: 'failed', ...plainFault(error) });
   log.flush();
   process.exit(1);
 }
 
 function tell(event: PartitionThreadEvent): void {
   parentPort?.postMessage(event);
-}
-
-function faultOf(
-  error: unknown,
-): Pick<Extract<PartitionAnswer, { ok: false }>, 'code' | 'message'> {
-  const code = error instanceof AppError ? error.code : undefined;
-  return { code, message: error instanceof Error ? error.message : String(error) };
 }

@@ -14,43 +14,31 @@ import type {
   VerdictRequest,
 } from '../../actors/partition/protocol.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
-import type { FaultCode } from '../model/errors.ts';
+import type { PlainFault } from './asker.ts';
 
-/** Requests to a partition thread by name: what is asked, and what is answered. */
-export interface PartitionRequests {
-  collect: { ask: { partition: number; request: CollectRequest }; answer: CollectReply };
-  partials: { ask: { partition: number; request: PartialsRequest }; answer: PartialsReply };
-  ledger: { ask: { partition: number; request: LedgerRequest }; answer: LedgerReply };
-  /** How many of the block's rows were duplicates; for `ack=applied`. */
-  verdict: { ask: { partition: number; request: VerdictRequest }; answer: number };
-  /** The thread's actor tree, parents before children. */
-  actors: { ask: Record<string, never>; answer: readonly ActorSnapshot[] };
-  metrics: { ask: Record<string, never>; answer: readonly PartitionMetrics[] };
-}
-export type PartitionRequestName = keyof PartitionRequests;
-
-/** `id` is the asker's, unique per port while the request is open. */
-export type PartitionRequest = {
-  [Name in PartitionRequestName]: {
-    readonly id: number;
-    readonly name: Name;
-    readonly ask: PartitionRequests[Name]['ask'];
+/** What can be asked of a partition thread. */
+export type PartitionQuestions = {
+  readonly collect: {
+    readonly ask: { readonly partition: number; readonly request: CollectRequest };
+    readonly answer: CollectReply;
   };
-}[PartitionRequestName];
-
-export type PartitionAnswer =
-  | {
-      readonly id: number;
-      readonly ok: true;
-      readonly answer: PartitionRequests[PartitionRequestName]['answer'];
-    }
-  | {
-      readonly id: number;
-      readonly ok: false;
-      /** Undefined for a bug: then it is no fault that a caller could handle. */
-      readonly code: FaultCode | undefined;
-      readonly message: string;
-    };
+  readonly partials: {
+    readonly ask: { readonly partition: number; readonly request: PartialsRequest };
+    readonly answer: PartialsReply;
+  };
+  readonly ledger: {
+    readonly ask: { readonly partition: number; readonly request: LedgerRequest };
+    readonly answer: LedgerReply;
+  };
+  /** How many of the block's rows were duplicates; for `ack=applied`. */
+  readonly verdict: {
+    readonly ask: { readonly partition: number; readonly request: VerdictRequest };
+    readonly answer: number;
+  };
+  /** The thread's actor tree, parents before children. */
+  readonly actors: { readonly ask: undefined; readonly answer: readonly ActorSnapshot[] };
+  readonly metrics: { readonly ask: undefined; readonly answer: readonly PartitionMetrics[] };
+};
 
 /** `workerData` of src/threads/partition.ts. */
 export interface PartitionThreadOptions {
@@ -126,6 +114,6 @@ export type PartitionThreadEvent =
   /** What keeps its partitions from being ready has changed; nothing: they are. */
   | { readonly type: 'problems'; readonly problems: readonly string[] }
   /** The thread cannot go on and ends. */
-  | { readonly type: 'failed'; readonly code: FaultCode | undefined; readonly message: string }
+  | ({ readonly type: 'failed' } & PlainFault)
   /** After `close`: everything that was applied is committed. */
   | { readonly type: 'closed' };

@@ -5,9 +5,10 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { packControl } from '../../src/model/block.ts';
 import { decodePositions } from '../../src/model/positions.ts';
+import type { Question } from '../../src/threads/asker.ts';
 import type { EdgeThreadData, FromEdge, ToEdge } from '../../src/threads/edge-protocol.ts';
 import { createProgress, publishApplied } from '../../src/threads/progress.ts';
-import type { PartitionRequest } from '../../src/threads/protocol.ts';
+import type { PartitionQuestions } from '../../src/threads/protocol.ts';
 import { createJournalShared } from '../../storage/log/journal-shared.ts';
 import { connectLogWriter } from '../../storage/log/remote.ts';
 import { freePort } from '../free-port.ts';
@@ -147,8 +148,8 @@ async function setUp(t: ExecutionContext) {
     apply: (offset: number) => publishApplied(shared, progress, 0, offset),
     answerVerdicts(dropped: number) {
       for (const { port1 } of channels) {
-        port1.on('message', ({ id }: PartitionRequest) =>
-          port1.postMessage({ id, ok: true, answer: dropped }),
+        port1.on('message', ({ id }: Question<PartitionQuestions>) =>
+          port1.postMessage({ type: 'answer', id, ok: true, answer: dropped }),
         );
       }
     },
