@@ -10,12 +10,12 @@ import { durableEnd, journalStart } from '../storage/log/journal-shared.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
-import { AppError } from './model/errors.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { ArchivePort, ArchiveView, SegmentPage, SegmentQuery } from './query/archive-port.ts';
 import type { ArchiveThreadData } from './threads/archive-protocol.ts';
 import { ARCHIVE_NOW_TIMEOUT_MS } from './threads/archive-protocol.ts';
 import { ArchiveWorker } from './threads/archive-worker.ts';
+import { OnDemand } from './threads/on-demand.ts';
 
 /** How often it is looked whether the thread is wanted. */
 const TEND_INTERVAL_MS = 1_000;
@@ -48,62 +48,60 @@ class ArchiveThread implements ArchiveSide {
   readonly #timer: NodeJS.Timeout;
   /** The log's end when it was opened: what lies before it may hold events that nobody has archived. */
   readonly #openedEnd: number;
-  #worker: ArchiveWorker | undefined;
-  /** One thread ends before the next one starts. */
-  #ended: Promise<void> = Promise.resolve();
-  #numbers: ArchiverNumbers | undefined;
-  #problem: string | undefined;
+  readonly #thread: OnDemand<ArchiveWorker>;
+  /** Of the threads the last, whether it runs or not. */
+  #last: ArchiveWorker | undefined;
   /** When events were first seen to wait; 0: none do. */
   #waitingSinceMs = 0;
-  #busyMs: number;
   #startsFromMs = 0;
-  #isClosed = false;
 
   constructor(base: Foundation, clock: Clock) {
     this.#base = base;
     this.#clock = clock;
     this.#openedEnd = durableEnd(base.shared) ?? 0;
-    this.#busyMs = clock.now();
+    this.#thread = new OnDemand(() => this.#start(), IDLE_END_MS);
     this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL_MS);
   }
 
   numbers(): ArchiverNumbers | undefined {
-    const numbers = this.#worker?.numbers ?? this.#numbers;
-    if (numbers === undefined || this.#worker !== undefined) return numbers;
+    const numbers = this.#last?.numbers;
+    if (numbers === undefined || this.#thread.running !== undefined) return numbers;
     const waitingSinceMs = this.#waitingSinceMs;
     return { ...numbers, waitingBytes: this.#waitingBytes(), waitingSinceMs };
   }
 
   hive(): HiveNumbers | undefined {
-    return this.#worker?.hive;
+    return this.#thread.running?.hive;
   }
 
   async view(): Promise<ArchiveView> {
     if (this.numbers() === undefined) {
-      const { opened } = await this.#started();
-      await Promise.race([opened, sleep(ANSWER_TIMEOUT_MS, undefined, { ref: false })]);
+      await this.#thread.use(({ opened }) =>
+        Promise.race([opened, sleep(ANSWER_TIMEOUT_MS, undefined, { ref: false })]),
+      );
     }
     const numbers = this.numbers();
-    const problem = this.#worker?.problem ?? this.#problem;
-    return { url: numbers?.url, numbers, problem, hive: this.hive() };
+    return { url: numbers?.url, numbers, problem: this.#last?.problem, hive: this.hive() };
   }
 
-  async segments(query: SegmentQuery): Promise<SegmentPage> {
-    return (await this.#started()).asker.ask('segments', query, ANSWER_TIMEOUT_MS);
+  segments(query: SegmentQuery): Promise<SegmentPage> {
+    return this.#thread.use(({ asker }) => asker.ask('segments', query, ANSWER_TIMEOUT_MS));
   }
 
-  async archiveNow(): Promise<ArchiverNumbers> {
-    return (await this.#started()).asker.ask('archiveNow', undefined, ARCHIVE_NOW_TIMEOUT_MS);
+  archiveNow(): Promise<ArchiverNumbers> {
+    return this.#thread.use(({ asker }) =>
+      asker.ask('archiveNow', undefined, ARCHIVE_NOW_TIMEOUT_MS),
+    );
   }
 
   async actors(): Promise<readonly ActorSnapshot[]> {
-    return (await this.#worker?.asker.ask('actors', undefined, ANSWER_TIMEOUT_MS)) ?? [];
+    const { running } = this.#thread;
+    return (await running?.asker.ask('actors', undefined, ANSWER_TIMEOUT_MS)) ?? [];
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
     clearInterval(this.#timer);
-    await this.#end();
+    await this.#thread.close();
   }
 
   #tend(): void {
@@ -112,12 +110,13 @@ class ArchiveThread implements ArchiveSide {
     const waiting = this.#waitingBytes();
     if (waiting === 0) this.#waitingSinceMs = 0;
     else if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
-    const isTelling = (this.#worker?.hive?.versionsBehind ?? 0) > 0;
-    if (waiting > 0 || isTelling) this.#busyMs = nowMs;
+    const isTelling = (this.hive()?.versionsBehind ?? 0) > 0;
+    if (waiting > 0 || isTelling) this.#thread.keep();
     const isDue =
       waiting >= cut.bytesMax || (waiting > 0 && nowMs - this.#waitingSinceMs >= cut.ageMaxMs);
-    if (this.#worker === undefined && isDue && nowMs >= this.#startsFromMs) void this.#started();
-    else if (nowMs - this.#busyMs >= IDLE_END_MS) void this.#end();
+    if (isDue && this.#thread.running === undefined && nowMs >= this.#startsFromMs) {
+      this.#thread.wake();
+    }
   }
 
   /** Log bytes up to the newest event that is not archived. */
@@ -138,34 +137,17 @@ class ArchiveThread implements ArchiveSide {
     return Math.max(progress.archived[partition] ?? 0, journalStart(shared));
   }
 
-  /** The thread, which is started if there is none. */
-  async #started(): Promise<ArchiveWorker> {
-    this.#busyMs = this.#clock.now();
-    await this.#ended;
-    if (this.#isClosed) throw new AppError('actor_stopped', 'the server is stopping');
-    if (this.#worker !== undefined) return this.#worker;
-    const worker = new ArchiveWorker(
-      this.#threadData(),
-      () => this.#barrier(),
-      (fault) => {
+  #start(): ArchiveWorker {
+    this.#last = new ArchiveWorker({
+      data: this.#threadData(),
+      barrier: () => this.#barrier(),
+      numbers: this.#last?.numbers,
+      onFailed: (fault) => {
         this.#base.logger.error({ err: fault }, 'the archive thread has failed');
-        this.#problem = fault.message;
         this.#startsFromMs = this.#clock.now() + RESTART_MS;
-        this.#worker = undefined;
       },
-    );
-    this.#problem = undefined;
-    this.#worker = worker;
-    return worker;
-  }
-
-  #end(): Promise<void> {
-    const worker = this.#worker;
-    if (worker === undefined) return this.#ended;
-    this.#numbers = worker.numbers;
-    this.#worker = undefined;
-    this.#ended = worker.close();
-    return this.#ended;
+    });
+    return this.#last;
   }
 
   /** First the offsets, then the barrier: it makes durable what they stand for. */

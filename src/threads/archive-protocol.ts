@@ -6,6 +6,7 @@ import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
 import type { HiveSettings } from '../hive/hive-sync.ts';
 import type { HiveNumbers } from '../model/hive-numbers.ts';
+import type { FromThread, ToThread } from './asked-thread.ts';
 import type { Answer, Question } from './asker.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
@@ -45,12 +46,15 @@ export type BarrierQuestions = {
   readonly barrier: { readonly ask: undefined; readonly answer: readonly number[] };
 };
 
-export type ToArchive = Question<ArchiveQuestions> | Answer | { readonly type: 'close' };
+/** Beside questions and its end. */
+export type ToldToArchive = Answer;
 
-export type FromArchive =
+/** Beside answers and its end. */
+export type ToldByArchive =
   | Question<BarrierQuestions>
-  | Answer
   | { readonly type: 'numbers'; readonly numbers: ArchiverNumbers; readonly hive?: HiveNumbers }
   /** Why nothing is archived just now; undefined: nothing is wrong. */
-  | { readonly type: 'problem'; readonly problem: string | undefined }
-  | { readonly type: 'closed' };
+  | { readonly type: 'problem'; readonly problem: string | undefined };
+
+export type ToArchive = ToThread<ArchiveQuestions, ToldToArchive>;
+export type FromArchive = FromThread<ToldByArchive>;

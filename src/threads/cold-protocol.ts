@@ -7,7 +7,7 @@ import type {
   StoredEvent,
 } from '../../actors/cold/questions.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
-import type { Answer, Question } from './asker.ts';
+import type { FromThread, ToThread } from './asked-thread.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
 /** `workerData` of src/threads/cold.ts. */
@@ -41,6 +41,5 @@ export type ColdQuestions = {
   readonly sql: { readonly ask: SqlQuestion; readonly answer: SqlAnswer };
 };
 
-export type ToCold = Question<ColdQuestions> | { readonly type: 'close' };
-
-export type FromCold = Answer | { readonly type: 'closed' };
+export type ToCold = ToThread<ColdQuestions>;
+export type FromCold = FromThread;
