@@ -47,7 +47,9 @@ export class DeadLetters {
     const message = texts(block, 'message');
     const raw = texts(block, 'raw');
     const line = numbers(block, 'line');
+    const erased = block.erasedRows();
     for (let row = 0; row < block.rows; row++) {
+      if (erased?.[row] === 1) continue;
       this.add(block.tenant, offset, row, {
         stream: block.stream,
         arrivalMs: nowMs,

@@ -1,4 +1,4 @@
-/** Events that are not applied because trying crashed the machine: they become dead letters. */
+/** Events that are not applied: because trying crashed the machine (they become dead letters), or because they were erased. */
 import type { Block } from '../../src/model/block.ts';
 import { BOOLEAN, COLUMN_KIND } from '../../src/model/columns.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -35,6 +35,19 @@ export function leaveOut(
       message: reason,
       raw: Buffer.from(rowAsJson(block, row)),
     });
+  }
+  return count;
+}
+
+/** Clears `keep` for rows that were erased from the log after they had been applied; answers how many. */
+export function leaveOutErased(block: Block, keep: Uint8Array): number {
+  const erased = block.erasedRows();
+  if (erased === undefined) return 0;
+  let count = 0;
+  for (let row = 0; row < block.rows; row++) {
+    if (erased[row] === 0) continue;
+    keep[row] = 0;
+    count++;
   }
   return count;
 }

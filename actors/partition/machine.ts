@@ -18,7 +18,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { Dedup, type DedupBounds, type DedupWindow } from './dedup.ts';
 import type { Definitions } from './definitions.ts';
 import type { LedgerLine } from './ledger.ts';
-import { type LeftOut, leaveOut } from './left-out.ts';
+import { type LeftOut, leaveOut, leaveOutErased } from './left-out.ts';
 import { Producers } from './producers.ts';
 import type { CollectRequest, PartialsReply, PartialsRequest } from './protocol.ts';
 import { type Collection, type RollupContent, Rollups } from './rollups.ts';
@@ -138,6 +138,7 @@ export class PartitionMachine {
     for (let row = 0; verdict !== undefined && row < block.rows; row++) {
       if (verdict.isDropped(row)) keep[row] = 0;
     }
+    leaveOutErased(block, keep);
     this.#dedup.relearn(scopeOf(block), ids, block.rows, keep, logged.offset);
   }
 
@@ -306,6 +307,7 @@ export class PartitionMachine {
     }
     const columns = this.#columns.load(block);
     const keep = this.#keepAll(rows);
+    const erased = leaveOutErased(block, keep);
     const poison =
       leftOut === undefined
         ? 0
@@ -315,7 +317,7 @@ export class PartitionMachine {
       ids === undefined
         ? 0
         : this.#dedup.judge(scopeOf(block), ids, rows, keep, offset, this.#nowMs);
-    const dropped = duplicate + poison;
+    const dropped = duplicate + poison + erased;
     if (dropped > 0) this.#verdicts.drop(offset, rows, keep);
     const before = this.#watermarkMs;
     const newest = Math.min(block.tsMaxMs, this.#nowMs);
@@ -328,7 +330,8 @@ export class PartitionMachine {
     const { clamped = 0, expired = 0, late = 0, pendingBytes = 0 } = folded ?? {};
     this.#accounts.add(block, this.#nowMs, {
       received,
-      applied: rows - dropped,
+      // They were, once: the ledger tells apart what was erased since.
+      applied: rows - dropped + erased,
       duplicate,
       rejected: block.rejected,
       poison,

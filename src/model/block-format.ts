@@ -7,6 +7,8 @@ import { AppError } from './errors.ts';
 
 export const BLOCK_MAGIC = 0x31424753; // "SGB1"
 export const BLOCK_VERSION = 1;
+/** As `BLOCK_VERSION`, with rows that were erased (`block-eraser.ts`): a release that would count them refuses it. */
+export const BLOCK_VERSION_ERASED = 2;
 export const BLOCK_HEADER_BYTES = 80;
 /**
  * Partitions one server may have. The header has room for 65,536; but each costs memory, and every answer merges a
@@ -24,7 +26,7 @@ export const AT = {
   magic: 0, // u32
   length: 4, // u32, whole block with header and padding
   crc: 8, // u32, CRC-32 (ISO 3309) of bytes 12..length
-  version: 12, // u8
+  version: 12, // u8, 2 if rows were erased
   kind: 13, // u8
   partition: 14, // u16
   arrivalMs: 16, // f64
@@ -57,12 +59,12 @@ export function blockChecksumHolds(bytes: Uint8Array, at: number, length: number
   return crc32(bytes.subarray(at + AT.version, at + length)) === stored;
 }
 
-/** Writes length and checksum: the last step of packing, after which the bytes are immutable. */
-export function sealBlock(block: Uint8Array): void {
+/** Writes length, version and checksum: the last step of packing, after which the bytes are immutable. */
+export function sealBlock(block: Uint8Array, version = BLOCK_VERSION): void {
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
   view.setUint32(AT.magic, BLOCK_MAGIC, true);
   view.setUint32(AT.length, block.byteLength, true);
-  view.setUint8(AT.version, BLOCK_VERSION);
+  view.setUint8(AT.version, version);
   view.setUint32(AT.crc, crc32(block.subarray(AT.version)), true);
 }
 
@@ -84,10 +86,10 @@ export function checkBlock(
     throw new AppError('block_corrupt', 'the checksum of the block does not hold', where);
   }
   const version = view.getUint8(AT.version);
-  if (version !== BLOCK_VERSION) {
+  if (version !== BLOCK_VERSION && version !== BLOCK_VERSION_ERASED) {
     throw new AppError(
       'block_version',
-      `expected block version ${BLOCK_VERSION}, received ${version}: run the release that wrote it, or a newer one`,
+      `expected block version ${BLOCK_VERSION} or ${BLOCK_VERSION_ERASED}, received ${version}: run the release that wrote it, or a newer one`,
       where,
     );
   }

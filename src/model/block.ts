@@ -3,7 +3,13 @@
  * speed and in one width, so that the loops over them stay monomorphic; no object is made per event.
  */
 
-import { AT, BLOCK_HEADER_BYTES, BLOCK_KIND, type BlockKind } from './block-format.ts';
+import {
+  AT,
+  BLOCK_HEADER_BYTES,
+  BLOCK_KIND,
+  BLOCK_VERSION_ERASED,
+  type BlockKind,
+} from './block-format.ts';
 import {
   DIRECTORY_ENTRY_BYTES,
   NUMBER_ENCODING,
@@ -104,6 +110,10 @@ export class Block {
     return this.columns.find((c) => c.role === ROLE.field && c.kind === kind && c.name === name);
   }
 
+  get #hasErased(): boolean {
+    return this.#view.getUint8(AT.version) === BLOCK_VERSION_ERASED;
+  }
+
   /** Writes `rows` codes: 0 = absent, else 1 + index into `entries`. */
   readCodes(column: BlockColumn, out: Uint32Array): void {
     const width = column.encoding & STRING_ENCODING.widthMask;
@@ -124,6 +134,14 @@ export class Block {
 
   /** The dictionary of a string column. Entries need not be distinct. */
   entries(column: BlockColumn): Entries {
+    const stored = this.storedEntries(column);
+    if (!this.#hasErased || this.kind !== BLOCK_KIND.events) return stored;
+    // No row that counts has them, but who takes over a dictionary as a whole shall get UTF-8.
+    return { ...stored, bytes: stored.bytes.map((byte) => (byte === ERASED_BYTE ? 0 : byte)) };
+  }
+
+  /** As `entries`, a view of the block, with what erasing has left. */
+  storedEntries(column: BlockColumn): Entries {
     const width = column.encoding & STRING_ENCODING.widthMask;
     const codesBytes = this.rows * (width === 3 ? 4 : width);
     const at = column.dataOffset + ((codesBytes + 3) & ~3);
@@ -169,11 +187,40 @@ export class Block {
     }
   }
 
+  /**
+   * A byte per row, 1 = erased: its values are gone, and it counts for nothing any more. Undefined if no row was. Erased is a
+   * row without that text which every event has, its type; a dead letter has its code.
+   */
+  erasedRows(): Uint8Array | undefined {
+    if (!this.#hasErased) return undefined;
+    const erased = new Uint8Array(this.rows);
+    const marked = markColumn(this);
+    if (marked === undefined) return erased.fill(1);
+    const codes = new Uint32Array(this.rows);
+    this.readCodes(marked, codes);
+    const { offsets, bytes } = this.storedEntries(marked);
+    for (let row = 0; row < this.rows; row++) {
+      const code = codes[row] as number;
+      const isErased = code === 0 || bytes[offsets[code - 1] as number] === ERASED_BYTE;
+      erased[row] = isErased ? 1 : 0;
+    }
+    return erased;
+  }
+
   /** A view of `rows` bytes: 0 = absent, 1 = false, 2 = true. */
   booleans(column: BlockColumn): Uint8Array {
     return this.bytes.subarray(column.dataOffset, column.dataOffset + this.rows);
   }
 }
+
+/** What is written over texts that are erased: in no UTF-8 text, so that no other text begins with it. */
+export const ERASED_BYTE = 0xff;
+
+/** Every row of the block has a text here that is not empty, unless it was erased. */
+export const markColumn = (block: Block): BlockColumn | undefined =>
+  block.kind === BLOCK_KIND.deadLetters
+    ? block.field('code', COLUMN_KIND.string)
+    : block.byRole(ROLE.type);
 
 function readDirectory(bytes: Uint8Array, view: DataView): BlockColumn[] {
   const count = view.getUint32(AT.columns, true);

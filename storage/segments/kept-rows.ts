@@ -1,4 +1,4 @@
-/** The rows of a block that were applied, column by column, in arrays that are overwritten by the next column. */
+/** The rows of a block that were applied and not erased, column by column, in arrays that are overwritten by the next column. */
 import type { Block, BlockColumn } from '../../src/model/block.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { Verdict } from '../state/rows.ts';
@@ -21,7 +21,12 @@ export class KeptRows {
     this.#reserve(block.rows);
     const rows = this.#rows;
     let count = 0;
-    if (verdict === undefined || verdict.dropped === 0) {
+    const erased = block.erasedRows();
+    if (erased !== undefined) {
+      for (let row = 0; row < block.rows; row++) {
+        if (erased[row] === 0 && verdict?.isDropped(row) !== true) rows[count++] = row;
+      }
+    } else if (verdict === undefined || verdict.dropped === 0) {
       for (; count < block.rows; count++) rows[count] = count;
     } else if (verdict.dropped < block.rows) {
       for (let row = 0; row < block.rows; row++) if (!verdict.isDropped(row)) rows[count++] = row;
