@@ -12,6 +12,7 @@ import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { ArchivePort, ArchiveView, SegmentPage, SegmentQuery } from './query/archive-port.ts';
+import type { ArchiveReading } from './model/server-alarms.ts';
 import type { ArchiveThreadData } from './threads/archive-protocol.ts';
 import { ARCHIVE_NOW_TIMEOUT_MS } from './threads/archive-protocol.ts';
 import { ArchiveWorker } from './threads/archive-worker.ts';
@@ -32,6 +33,8 @@ export interface ArchiveSide extends ArchivePort {
   /** Undefined without a Hive, and while the thread does not run. */
   hive(): HiveNumbers | undefined;
   actors(): Promise<readonly ActorSnapshot[]>;
+  /** Starts nothing. */
+  reading(): ArchiveReading;
   close(): Promise<void>;
 }
 
@@ -75,6 +78,18 @@ class ArchiveThread implements ArchiveSide {
   }
 
   async view(): Promise<ArchiveView> {
+  reading(): ArchiveReading {
+    const numbers = this.numbers();
+    return {
+      waitsFrom: this.#waitsFrom(),
+      dueAfterMs: this.#base.config.archive.cut.ageMaxMs,
+      hasProblem: this.#last?.problem !== undefined,
+      isFenced: numbers?.isFenced ?? false,
+      missedBytes: numbers?.missedBytes ?? 0,
+      hiveBehindMs: this.hive()?.behindMs,
+    };
+  }
+
     if (this.numbers() === undefined) {
       await this.#thread.use(({ opened }) =>
         Promise.race([opened, sleep(ANSWER_TIMEOUT_MS, undefined, { ref: false })]),
@@ -133,6 +148,17 @@ class ArchiveThread implements ArchiveSide {
   }
 
   #archivedTo(partition: number): number {
+  /** Undefined: every event is archived. */
+  #waitsFrom(): number | undefined {
+    const { shared, progress } = this.#base;
+    const isUnknown = progress.archivedVersion[0] === 0 && this.#openedEnd > journalStart(shared);
+    if (isUnknown) return journalStart(shared);
+    const waiting = [...shared.eventEnds.entries()]
+      .map(([partition, end]) => ({ end, from: this.#archivedTo(partition) }))
+      .filter(({ end, from }) => end > from);
+    return waiting.length === 0 ? undefined : Math.min(...waiting.map(({ from }) => from));
+  }
+
     const { shared, progress } = this.#base;
     return Math.max(progress.archived[partition] ?? 0, journalStart(shared));
   }

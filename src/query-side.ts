@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ActorSnapshot } from '../actors/runtime.ts';
 import { authorizerFor } from '../graphql/authorize.ts';
 import { openQueryListener, type QueryListener } from '../graphql/server.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -20,6 +21,7 @@ import type { Foundation } from './foundation.ts';
 import { watchCertificate } from './ingest/certificates.ts';
 import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
+import { AppError } from './model/errors.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
 import { ColdQueries } from './query/cold/cold-queries.ts';
 import { systemScheduler } from './query/live-query.ts';
@@ -136,7 +138,9 @@ export async function startQuerySide(
       actors: async () => [
         ...(await links.askResponsive('actors', SYSTEM_TIMEOUT_MS)).flat(),
         ...alarms.actors(),
+        ...((await archive?.actors().catch(noneIfFault)) ?? []),
       ],
+      archive: () => archive?.reading(),
       unbalancedLines: (tenant, nowMs) => unbalancedLines(tenant, nowMs, partitions),
       board: () => alarms.numbers(),
       receivers: (tenant) => alarms.port.receivers(tenant),
@@ -153,6 +157,12 @@ export async function startQuerySide(
       await alarms.close();
     },
   };
+}
+
+/** Who does not answer is left out. */
+function noneIfFault(error: unknown): readonly ActorSnapshot[] {
+  if (error instanceof AppError) return [];
+  throw error;
 }
 
 function partitionClient(

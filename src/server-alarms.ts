@@ -26,6 +26,7 @@ export interface ServerSources {
   unbalancedLines(tenant: string, nowMs: number): Promise<number>;
   board(): Promise<AlarmNumbers | undefined>;
   receivers(tenant: string): Promise<readonly ReceiverView[]>;
+  archive(): ServerReading['archive'];
 }
 
 /** Ends with what it answers. Does nothing if the configuration does not want it. */
@@ -147,6 +148,7 @@ export class ServerReader {
       unbalancedLines: sum([...this.#unbalanced.values()]),
       receivers: [...this.#receivers.values()].flat(),
       board: board && { lagMs: board.lagMs, deadDeliveries: board.outcomes['dead'] ?? 0 },
+      archive: sources.archive(),
     };
   }
 

@@ -13,6 +13,7 @@ const NOTHING: ServerSources = {
   unbalancedLines: async () => 0,
   board: async () => undefined,
   receivers: async () => [],
+  archive: () => undefined,
 };
 
 function edge(accepted: number, rejected: Record<string, number>) {

@@ -20,7 +20,7 @@ const GROUPS_MAX = 5_000;
 
 export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
   const { ingestLagMs, rejectedShare, logUsedShare, diskFreeBytes } = thresholds;
-  const { commitMs, restarts, boardLagMs } = thresholds;
+  const { commitMs, restarts, boardLagMs, archiveLagMs, hiveLagMs } = thresholds;
   const rule = (name: string, given: Given): AlarmRule => ruleOf(thresholds.tenant, name, given);
   return [
     rule('ingest-lag', {
@@ -100,6 +100,38 @@ export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
       above: calmer(boardLagMs / 1_000),
       forMs: MINUTE_MS,
       summary: 'Alarms are judged {{value}} s late',
+    }),
+    rule('archive-lag', {
+      measure: { op: 'max', field: 'archive_lag_s' },
+      above: calmer(archiveLagMs / 1_000),
+      summary:
+        'Events are archived {{value}} s late, and the log is kept for as long: see archive { problem waitingBytes }',
+    }),
+    rule('archive-problem', {
+      measure: { op: 'max', field: 'archive_problem' },
+      // Between two attempts it may look well.
+      windowMs: MINUTE_MS,
+      above: NONE,
+      forMs: MINUTE_MS,
+      summary: 'Nothing can be archived: see archive { problem }',
+    }),
+    rule('archive-fenced', {
+      measure: { op: 'max', field: 'archive_fenced' },
+      above: NONE,
+      severity: 'critical',
+      summary:
+        'Another server has claimed the archive: this one archives nothing until it is restarted',
+    }),
+    rule('archive-missed', {
+      measure: { op: 'max', field: 'archive_missed_bytes' },
+      above: NONE,
+      severity: 'critical',
+      summary: '{{value}} bytes of the log were deleted before they were archived',
+    }),
+    rule('hive-lag', {
+      measure: { op: 'max', field: 'hive_lag_s' },
+      above: calmer(hiveLagMs / 1_000),
+      summary: 'For {{value}} s Hive has lacked something: see archive { hive { problem } }',
     }),
   ];
 }

@@ -1,9 +1,13 @@
 /** Readings of the server as samples that rules look at: what has grown since the last reading, and how late is late. */
 import type { ServerReading, ServerSample } from '../model/server-alarms.ts';
 import { SERVER_TICK_MS } from '../model/server-alarms.ts';
+import { HOUR_MS } from '../model/units.ts';
 
-/** Ends of the log that are remembered: an hour. A partition that is further behind is said to be an hour behind. */
-const ENDS_MAX = 3_600_000 / SERVER_TICK_MS;
+/**
+ * Ends of the log that are remembered: as many as a log that always grows has in 25 hours, an hour more than events may wait
+ * to be archived. What is further behind is said to be that far behind.
+ */
+const ENDS_MAX = (25 * HOUR_MS) / SERVER_TICK_MS;
 
 export class ServerSampler {
   #before: ServerReading | undefined;
@@ -15,7 +19,9 @@ export class ServerSampler {
     const before = this.#before;
     this.#before = reading;
     const { atMs, log } = reading;
-    this.#ends.push({ atMs, offset: log.durableOffset });
+    if (this.#ends.at(-1)?.offset !== log.durableOffset) {
+      this.#ends.push({ atMs, offset: log.durableOffset });
+    }
     if (this.#ends.length > ENDS_MAX) this.#ends.shift();
     return [...this.#levels(reading), ...(before === undefined ? [] : growth(before, reading))];
   }
@@ -37,6 +43,20 @@ export class ServerSampler {
       sample('unbalanced_lines', unbalancedLines),
       ...receivers.map(({ receiver, isGone }) => sample('gone', Number(isGone), receiver)),
       ...(board === undefined ? [] : [sample('board_lag_s', board.lagMs / 1_000)]),
+      ...this.#ofArchive(reading),
+    ];
+  }
+
+  #ofArchive({ archive, atMs }: ServerReading): ServerSample[] {
+    if (archive === undefined) return [];
+    const { waitsFrom, dueAfterMs, hasProblem, isFenced, missedBytes, hiveBehindMs } = archive;
+    const waitsMs = waitsFrom === undefined ? 0 : this.#behindMs(waitsFrom, atMs);
+    return [
+      sample('archive_lag_s', Math.max(0, waitsMs - dueAfterMs) / 1_000),
+      sample('archive_problem', Number(hasProblem)),
+      sample('archive_fenced', Number(isFenced)),
+      sample('archive_missed_bytes', missedBytes),
+      ...(hiveBehindMs === undefined ? [] : [sample('hive_lag_s', hiveBehindMs / 1_000)]),
     ];
   }
 

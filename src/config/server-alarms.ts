@@ -1,6 +1,6 @@
 /** When the server raises alarms about itself, as people write it. Which alarms there are is in docs/alarms.md. */
 import type { ServerAlarms } from '../model/server-alarms.ts';
-import { bytes, durationMs, HOUR_MS, SECOND_MS } from '../model/units.ts';
+import { bytes, durationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/units.ts';
 import { DEFAULT_TENANT } from './alarm-rule.ts';
 import { number } from './alarm-scalars.ts';
 import { duration, formatBytes, formatDuration, integer, name, size, yes } from './scalars.ts';
@@ -26,13 +26,19 @@ export const serverAlarms = group({
   restarts: integer(0, 1_000).default(3),
   /** Alarms are judged so late. */
   alarmLag: duration(SECOND_MS, HOUR_MS).default(durationMs(60 * SECOND_MS)),
+  /** Events have waited to be archived for so much longer than `archive.cut.ageMaxMs`. */
+  archiveLag: duration(10 * SECOND_MS, HOUR_MS).default(durationMs(15 * MINUTE_MS)),
+  /** Hive has lacked something that is in the archive for so long. */
+  hiveLag: duration(10 * SECOND_MS, 24 * HOUR_MS).default(durationMs(15 * MINUTE_MS)),
 }).transform(
-  ({ enabled, ingestLag, commitTime, alarmLag, ...rest }): ServerAlarms => ({
+  ({ enabled, ingestLag, commitTime, alarmLag, archiveLag, hiveLag, ...rest }): ServerAlarms => ({
     ...rest,
     isEnabled: enabled,
     ingestLagMs: ingestLag,
     commitMs: commitTime,
     boardLagMs: alarmLag,
+    archiveLagMs: archiveLag,
+    hiveLagMs: hiveLag,
   }),
 );
 
@@ -46,4 +52,6 @@ export const serverAlarmsText = (of: ServerAlarms): Record<string, unknown> => (
   commitTime: formatDuration(of.commitMs),
   restarts: of.restarts,
   alarmLag: formatDuration(of.boardLagMs),
+  archiveLag: formatDuration(of.archiveLagMs),
+  hiveLag: formatDuration(of.hiveLagMs),
 });

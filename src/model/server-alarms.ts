@@ -23,6 +23,10 @@ export interface ServerThresholds {
   readonly restarts: number;
   /** How far the alarms themselves are behind. */
   readonly boardLagMs: number;
+  /** How long what is due to be archived may wait. */
+  readonly archiveLagMs: number;
+  /** How long Hive may lack what is in the archive. */
+  readonly hiveLagMs: number;
 }
 
 export interface ServerAlarms extends ServerThresholds {
@@ -72,6 +76,23 @@ export interface ServerReading {
         readonly deadDeliveries: number;
       }
     | undefined;
+  /** Undefined: the server keeps none. */
+  readonly archive: ArchiveReading | undefined;
+}
+
+export interface ArchiveReading {
+  /** Of the log: where the first event lies that is not archived. Undefined: none waits. */
+  readonly waitsFrom: number | undefined;
+  /** So long it may wait to be archived together with others. */
+  readonly dueAfterMs: number;
+  /** Just now nothing can be archived. */
+  readonly hasProblem: boolean;
+  /** Another server has claimed the archive. */
+  readonly isFenced: boolean;
+  /** Log that was deleted before it was archived. */
+  readonly missedBytes: number;
+  /** For how long Hive has lacked something. Undefined: no Hive is told, or not now. */
+  readonly hiveBehindMs: number | undefined;
 }
 
 /** One number that a rule looks at, as if it came in an event of `SERVER_STREAM`. */

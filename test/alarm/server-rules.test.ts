@@ -5,7 +5,11 @@ import { serverRules } from '../../src/alarm/server-rules.ts';
 import { ServerSampler } from '../../src/alarm/server-samples.ts';
 import type { AlarmTransition } from '../../src/model/alarm.ts';
 import type { Partials } from '../../src/model/partials.ts';
-import type { ServerReading, ServerThresholds } from '../../src/model/server-alarms.ts';
+import type {
+  ArchiveReading,
+  ServerReading,
+  ServerThresholds,
+} from '../../src/model/server-alarms.ts';
 import { ServerPartials } from '../../src/query/server-partials.ts';
 
 const THRESHOLDS: ServerThresholds = {
@@ -17,6 +21,8 @@ const THRESHOLDS: ServerThresholds = {
   commitMs: 1_000,
   restarts: 3,
   boardLagMs: 60_000,
+  archiveLagMs: 30_000,
+  hiveLagMs: 60_000,
 };
 
 const NO_EVENTS: Partials = {
@@ -27,6 +33,15 @@ const NO_EVENTS: Partials = {
   forget: () => {},
   poll: async () => [],
   history: async () => undefined,
+};
+
+const HEALTHY_ARCHIVE: ArchiveReading = {
+  waitsFrom: undefined,
+  dueAfterMs: 20_000,
+  hasProblem: false,
+  isFenced: false,
+  missedBytes: 0,
+  hiveBehindMs: 0,
 };
 
 const HEALTHY: Omit<ServerReading, 'atMs'> = {
@@ -41,6 +56,7 @@ const HEALTHY: Omit<ServerReading, 'atMs'> = {
   unbalancedLines: 0,
   receivers: [{ receiver: 'ops/pager', isGone: false }],
   board: { lagMs: 300, deadDeliveries: 0 },
+  archive: HEALTHY_ARCHIVE,
 };
 
 const START_MS = Date.UTC(2026, 4, 1, 12);
@@ -194,6 +210,51 @@ test('messages that were given up, receivers that are gone, and a ledger that do
       '30 s server-ledger(): ok → firing',
       '30 s server-dead-deliveries(): ok → firing',
       '30 s server-receiver-gone(ops/pager): ok → firing',
+    ],
+  );
+});
+
+const archive = (reading: Partial<ArchiveReading>) => ({
+  archive: { ...HEALTHY_ARCHIVE, ...reading },
+});
+
+test('events that wait to be archived are late from when they were due', async (t) => {
+  // The first waits from 10 s on, is due at 30 s, and 30 s later it is time for an alarm.
+  await tells(
+    t,
+    [...times(7, archive({ waitsFrom: 400 })), archive({ waitsFrom: 500 })],
+    ['70 s server-archive-lag(): ok → firing', '80 s server-archive-lag(): firing → ok'],
+  );
+});
+
+test('an archive that is out of reach is told of after a minute, whatever it looks like in between', async (t) => {
+  const out = archive({ hasProblem: true });
+  await tells(
+    t,
+    [...times(2), out, ...times(9)],
+    ['30 s server-archive-problem(): ok → pending', '90 s server-archive-problem(): pending → ok'],
+  );
+  await tells(
+    t,
+    [...times(2), out, ...times(4), out, ...times(4), out],
+    [
+      '30 s server-archive-problem(): ok → pending',
+      '90 s server-archive-problem(): pending → firing',
+    ],
+  );
+});
+
+test('an archive that another server has claimed, events that it lacks, and a Hive that lacks some', async (t) => {
+  await tells(
+    t,
+    [archive({ isFenced: true, missedBytes: 9, hiveBehindMs: 70_000 }), ...times(1)],
+    [
+      '10 s server-archive-fenced(): ok → firing',
+      '10 s server-archive-missed(): ok → firing',
+      '10 s server-hive-lag(): ok → firing',
+      '20 s server-archive-fenced(): firing → ok',
+      '20 s server-archive-missed(): firing → ok',
+      '20 s server-hive-lag(): firing → ok',
     ],
   );
 });
