@@ -11,8 +11,8 @@ import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
-import type { ArchivePort, ArchiveView, SegmentPage, SegmentQuery } from './query/archive-port.ts';
 import type { ArchiveReading } from './model/server-alarms.ts';
+import type { ArchivePort, ArchiveView, SegmentPage, SegmentQuery } from './query/archive-port.ts';
 import type { ArchiveThreadData } from './threads/archive-protocol.ts';
 import { ARCHIVE_NOW_TIMEOUT_MS } from './threads/archive-protocol.ts';
 import { ArchiveWorker } from './threads/archive-worker.ts';
@@ -32,9 +32,9 @@ export interface ArchiveSide extends ArchivePort {
   numbers(): ArchiverNumbers | undefined;
   /** Undefined without a Hive, and while the thread does not run. */
   hive(): HiveNumbers | undefined;
-  actors(): Promise<readonly ActorSnapshot[]>;
   /** Starts nothing. */
   reading(): ArchiveReading;
+  actors(): Promise<readonly ActorSnapshot[]>;
   close(): Promise<void>;
 }
 
@@ -77,7 +77,6 @@ class ArchiveThread implements ArchiveSide {
     return this.#thread.running?.hive;
   }
 
-  async view(): Promise<ArchiveView> {
   reading(): ArchiveReading {
     const numbers = this.numbers();
     return {
@@ -90,6 +89,7 @@ class ArchiveThread implements ArchiveSide {
     };
   }
 
+  async view(): Promise<ArchiveView> {
     if (this.numbers() === undefined) {
       await this.#thread.use(({ opened }) =>
         Promise.race([opened, sleep(ANSWER_TIMEOUT_MS, undefined, { ref: false })]),
@@ -147,7 +147,6 @@ class ArchiveThread implements ArchiveSide {
     return waiting;
   }
 
-  #archivedTo(partition: number): number {
   /** Undefined: every event is archived. */
   #waitsFrom(): number | undefined {
     const { shared, progress } = this.#base;
@@ -159,6 +158,7 @@ class ArchiveThread implements ArchiveSide {
     return waiting.length === 0 ? undefined : Math.min(...waiting.map(({ from }) => from));
   }
 
+  #archivedTo(partition: number): number {
     const { shared, progress } = this.#base;
     return Math.max(progress.archived[partition] ?? 0, journalStart(shared));
   }
