@@ -2,8 +2,10 @@
  * Two servers that both believe to own the archive: somebody has copied a data folder, and started both. One goes on to archive. The
  * other says that it was overtaken, takes events as before, and keeps every one of them in its log.
  */
-import { cpSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OWN_COMMITS_FILE } from '../storage/archive/own-commits.ts';
 import {
   ARCHIVE_LOAD,
   ARCHIVE_LOAD_VARIATION,
@@ -50,6 +52,8 @@ export async function archiveTwins(): Promise<TwinsReport> {
     await site.server.stop();
     const withoutArchive = (path: string) => path !== site.archiveDir;
     cpSync(site.dataDir, copy.dataDir, { recursive: true, filter: withoutArchive });
+    // Else the copy would be told from the original, and would not claim: as of a release that does not keep this.
+    for (const { dataDir } of [site, copy]) rmSync(join(dataDir, OWN_COMMITS_FILE));
     const apartFrom = watch.archivedTo;
 
     await Promise.all([site.start(), copy.start()]);

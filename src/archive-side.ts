@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArchiverNumbers } from '../actors/archiver/protocol.ts';
 import type { ActorSnapshot } from '../actors/runtime.ts';
+import { OWN_COMMITS_FILE } from '../storage/archive/own-commits.ts';
 import { durableEnd, journalStart } from '../storage/log/journal-shared.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
@@ -194,6 +195,7 @@ class ArchiveThread implements ArchiveSide {
       hive: archive.hive,
       memoryBytesMax: archive.memoryBytesMax,
       workDir: join(dataDir, 'archive-work'),
+      ownCommitsFile: join(dataDir, OWN_COMMITS_FILE),
       journalDir,
       journal: shared.buffer,
       progress: progress.buffer,

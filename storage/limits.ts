@@ -126,6 +126,9 @@ export const MANIFEST_READS_AT_ONCE = 8;
 /** Lost races for the next version before a claim gives up. Each means that somebody else is writing just now. */
 export const MANIFEST_CLAIMS_MAX = 16;
 
+/** Versions of the manifest that a data folder remembers as its own; of those, one or two may still be on their way. */
+export const OWN_COMMITS_MAX = 32;
+
 /** Files that are put, moved or removed at once: fills the way to a remote archive, and takes little of a small machine. */
 export const ARCHIVE_TRANSFERS_AT_ONCE = 4;
 

@@ -140,6 +140,34 @@ test('a data folder from before the last cut is not taken for the one that was a
   t.regex(now.problem, /this data folder is a copy from before that/);
 });
 
+test('a copy of the data folder that has gone on by itself is told from its original, and does not claim', async (t) => {
+  const archive = await mkdtemp(join(tmpdir(), 'streamgauge-'));
+  t.teardown(() => rm(archive, { recursive: true }));
+  const here = await site(t, { archive: { local: { dir: archive } } });
+  await send(here, [purchase(1)]);
+  await archived(here, 1);
+  await here.server.stop();
+  const there = await site(t, { archive: { local: { dir: archive } } });
+  await there.server.stop();
+  await rm(join(there.folder, 'data'), { recursive: true });
+  await cp(join(here.folder, 'data'), join(there.folder, 'data'), { recursive: true });
+  await here.server.start();
+  await send(here, [purchase(2)]);
+  const { version } = await archived(here, 2);
+  await there.server.start();
+  await send(
+    there,
+    Array.from({ length: 200 }, (_, n) => purchase(1_000 + n)),
+  );
+  await t.throwsAsync(there.server.query('mutation { archiveNow { rows } }'));
+  const { archive: now } = await there.server.query<{ archive: { problem: string } }>(
+    '{ archive { problem } }',
+  );
+  t.regex(now.problem, /was made from another copy of this data folder, by process \d+ on /);
+  await send(here, [purchase(3)]);
+  t.is((await archived(here, 3)).version, version + 1);
+});
+
 test('a field that comes later, one that changes its kind and one that is rare are all there', async (t) => {
   const here = await site(t);
   await send(here, [{ id: 'a', type: 'x', n: 1 }]);

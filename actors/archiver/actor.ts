@@ -6,7 +6,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import type { Clock } from '../../src/model/clock.ts';
-import { AppError, isFault } from '../../src/model/errors.ts';
+import { isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { assertNever } from '../../src/model/result.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
@@ -37,8 +37,6 @@ export interface ArchiverOptions {
   readonly committedForGood: () => Promise<readonly number[]>;
   /** The oldest offset that the log keeps. */
   readonly logStart: () => number;
-  /** Behind the newest block that survives a power cut. */
-  readonly logEnd: () => number;
   /** Made and emptied by the archiver. */
   readonly workDir: string;
   readonly clock: Clock;
@@ -112,7 +110,6 @@ export class Archiver {
     await rm(options.workDir, { recursive: true, force: true });
     await mkdir(options.workDir, { recursive: true });
     const committer = await options.openCommitter();
-    refuseOtherLog(committer, options.logEnd());
     return new Archiver(options, committer);
   }
 
@@ -257,18 +254,4 @@ export class Archiver {
     publish.archived(this.#committer.manifest);
     publish.numbers(this.numbers());
   }
-}
-
-/**
- * Only what is durable is ever archived. A log that ends before its archive does is an older copy of the one that was
- * archived: the same positions mean other events in it, which would be taken for archived.
- */
-function refuseOtherLog({ manifest, url }: SegmentCommitter, logEnd: number): void {
-  const archivedTo = Math.max(0, ...manifest.positions.values());
-  if (archivedTo <= logEnd) return;
-  throw new AppError(
-    'log_truncated',
-    `${url} holds this log up to ${archivedTo}, and here it ends at ${logEnd}: this data folder is a copy from before that. ` +
-      'Go on with the one that was archived last, or give this one an archive of its own',
-  );
 }

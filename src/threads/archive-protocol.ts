@@ -21,6 +21,8 @@ export interface ArchiveThreadData {
   /** Memory of DuckDB while it seals; past it it spills into the work folder. */
   readonly memoryBytesMax: number;
   readonly workDir: string;
+  /** See `OwnCommits`. */
+  readonly ownCommitsFile: string;
   readonly journalDir: string;
   /** `JournalShared.buffer` */
   readonly journal: SharedArrayBuffer;

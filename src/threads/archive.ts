@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { archiverActor } from '../../actors/archiver/actor.ts';
+import { claimGuard } from '../../actors/archiver/claim-guard.ts';
 import { LOOK_INTERVAL_MS } from '../../actors/archiver/limits.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import { ActorSystem } from '../../actors/runtime.ts';
 import { EMPTY_MANIFEST } from '../../storage/archive/manifest.ts';
 import { openArchive } from '../../storage/archive/open.ts';
+import { openOwnCommits } from '../../storage/archive/own-commits.ts';
 import { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
 import { listSegments } from '../../storage/archive/segment-list.ts';
 import { nodeDisk } from '../../storage/log/disk.ts';
@@ -75,15 +77,19 @@ const hive =
 
 const archiver = system.spawn('archive', {
   ...archiverActor({
-    openCommitter: async () =>
-      SegmentCommitter.open({
-        archive: await openArchive(data.archive),
+    openCommitter: async () => {
+      const archive = await openArchive(data.archive);
+      const commits = await openOwnCommits(data.ownCommitsFile);
+      return SegmentCommitter.open({
+        archive,
+        guard: claimGuard({ commits, logEnd: () => durableEnd(journal) ?? 0, url: archive.url }),
         owner,
         clock: systemClock,
         sleep,
         log,
         signal: closing.signal,
-      }),
+      });
+    },
     openDuck: () =>
       openDuck({
         threads: 1,
@@ -97,7 +103,6 @@ const archiver = system.spawn('archive', {
     committed: () => [...progress.committed],
     committedForGood: () => barrier.ask('barrier', undefined, BARRIER_TIMEOUT_MS),
     logStart: () => journalStart(journal),
-    logEnd: () => durableEnd(journal) ?? 0,
     workDir: data.workDir,
     clock: systemClock,
     log,

@@ -38,6 +38,16 @@ export interface ManifestStoreOptions {
   readonly settle: (version: ManifestVersion) => Promise<void>;
   /** Versions from one checkpoint to the next. */
   readonly checkpointVersions?: number | undefined;
+  /** Default: whoever has the owner's log may claim. */
+  readonly guard?: ClaimGuard | undefined;
+}
+
+/** Tells the owner from others that have its log. */
+export interface ClaimGuard {
+  /** Throws if this server must not go on from what it has found. Before a claim writes anything, and with each try. */
+  judge(manifest: Manifest, newest: ManifestVersion): void;
+  /** Of a version that is about to be created. Resolves when that survives a power cut. */
+  remember(commit: string): Promise<void>;
 }
 
 export interface Claim {
@@ -60,14 +70,17 @@ export class ManifestStore {
   readonly #reader: ManifestReader;
   readonly #settle: ManifestStoreOptions['settle'];
   readonly #checkpointVersions: number;
+  readonly #guard: ClaimGuard | undefined;
   #owner: ManifestOwner | undefined;
   #checkpoint = 0;
 
-  constructor({ archive, clock, log, settle, checkpointVersions }: ManifestStoreOptions) {
+  constructor(options: ManifestStoreOptions) {
+    const { archive, clock, log, settle, checkpointVersions, guard } = options;
     this.#archive = archive;
     this.#clock = clock;
     this.#log = log;
     this.#settle = settle;
+    this.#guard = guard;
     this.#checkpointVersions = checkpointVersions ?? MANIFEST_CHECKPOINT_VERSIONS;
     this.#reader = new ManifestReader(archive, log);
   }
@@ -86,14 +99,17 @@ export class ManifestStore {
    * Makes this server the only one that may write, from the next version on. Whatever version was the newest is settled
    * before: so a version always finds all files of its predecessors in place, even if their writer died on the way.
    *
-   * Rejects with `archive_foreign`, and as the archive does.
+   * Rejects with `archive_foreign`, as the guard judges, and as the archive does.
    */
   async claim({ owner, takeOver = false }: Claim): Promise<Manifest> {
     const reader = this.#reader;
     this.#owner = undefined;
     await reader.load();
     for (let attempt = 0; attempt < MANIFEST_CLAIMS_MAX; attempt++) {
-      if (!takeOver) refuseForeign(reader.manifest.owner, owner, this.#archive.url);
+      if (!takeOver) {
+        refuseForeign(reader.manifest.owner, owner, this.#archive.url);
+        if (reader.newest !== undefined) this.#guard?.judge(reader.manifest, reader.newest);
+      }
       if (!(await this.#settleNewest())) continue;
       const claim = this.#version(owner, reader.manifest.epoch + 1, {
         change: 'claim',
@@ -190,6 +206,7 @@ export class ManifestStore {
     const bytes = encodeVersion(version);
     // What could not be read again must not be written.
     decodeVersion(bytes, path);
+    await this.#guard?.remember(version.commit);
     if (!(await this.#archive.create(path, bytes))) {
       const there = await this.#reader.readVersion(version.version);
       if (there?.commit !== version.commit) return there;

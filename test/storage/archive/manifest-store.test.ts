@@ -273,3 +273,39 @@ test('no checkpoint is no failure of a commit, and is made up for', async (t) =>
   await steps(store, 1);
   t.true(archive.files.has(checkpointPath(5)));
 });
+
+test('a claim that the guard refuses writes nothing, and every version is remembered before it is there', async (t) => {
+  const { archive, clock, claimed } = scene();
+  await steps(await claimed(), 2);
+  const before = await archive.list(MANIFEST_FOLDER);
+  const remembered: string[] = [];
+  const guarded = (judge: () => void) =>
+    new ManifestStore({
+      archive,
+      clock,
+      log: silent,
+      settle: nothing,
+      guard: {
+        judge,
+        async remember(commit) {
+          const reader = new ManifestReader(archive, silent);
+          await reader.load();
+          t.not(reader.newest?.commit, commit);
+          remembered.push(commit);
+        },
+      },
+    });
+  const refusing = guarded(() => {
+    throw new AppError('archive_foreign', 'not this one');
+  });
+  await rejects(t, 'archive_foreign', refusing.claim({ owner: ownerOf('j') }));
+  t.deepEqual(await archive.list(MANIFEST_FOLDER), before);
+  t.deepEqual(remembered, []);
+  const allowed = guarded(() => undefined);
+  await allowed.claim({ owner: ownerOf('j') });
+  await steps(allowed, 1);
+  const reader = new ManifestReader(archive, silent);
+  await reader.load();
+  t.is(remembered.length, 2);
+  t.is(remembered.at(-1), reader.newest?.commit);
+});
