@@ -170,7 +170,7 @@ export class Rollups {
     after: number,
     nowMs: number,
   ): FoldCounts & { pendingBytes: number } {
-    const { tenant, stream } = columns.block;
+    const { tenant, stream } = columns.source;
     const declared = this.#declared;
     const definitions = declared.of(tenant, stream);
     if (definitions.length === 0) return { ...NO_COUNTS, pendingBytes: 0 };

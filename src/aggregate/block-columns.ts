@@ -1,9 +1,10 @@
 /**
- * What folds and dedup read of one block, each thing once, however many rollups ask. One instance per partition thread
- * is reused: everything it hands out is valid until the next `load`.
+ * What folds and dedup read of one block, or of as many rows of a segment, each thing once, however many rollups ask. One
+ * instance per partition thread is reused: everything it hands out is valid until the next `load` or `read`.
  */
-import type { Block, BlockColumn } from '../model/block.ts';
-import { BOOLEAN, COLUMN_KIND, type ColumnKind, type Entries, ROLE } from '../model/columns.ts';
+import type { Block } from '../model/block.ts';
+import { BOOLEAN, type Entries } from '../model/columns.ts';
+import { BlockSource, type ColumnSource, type Strings } from './column-source.ts';
 import { packRegister } from './distinct-sketch.ts';
 import { hashEntries, LABEL_SEED } from './hash.ts';
 import { normalizeText } from './normalizer.ts';
@@ -34,9 +35,11 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class BlockColumns {
-  #block: Block | undefined;
+  #source: ColumnSource | undefined;
   readonly #words = new ArrayPool((length) => new Uint32Array(length));
   readonly #doubles = new ArrayPool((length) => new Float64Array(length));
+  readonly #takeWords = (length: number) => this.#words.take(length);
+  readonly #takeDoubles = (length: number) => this.#doubles.take(length);
   /** Everything derived from this block so far, by field. */
   readonly #labels = new Map<string, LabelColumn | undefined>();
   /** By field, then code: its text without ids, as far as rows were asked for that have it. */
@@ -48,7 +51,12 @@ export class BlockColumns {
   #timesNowMs = 0;
 
   load(block: Block): this {
-    this.#block = block;
+    return this.read(new BlockSource(block));
+  }
+
+  /** As `load`, from elsewhere. */
+  read(source: ColumnSource): this {
+    this.#source = source;
     this.#words.reclaim();
     this.#doubles.reclaim();
     this.#labels.clear();
@@ -60,12 +68,12 @@ export class BlockColumns {
     return this;
   }
 
-  get block(): Block {
-    if (this.#block === undefined) throw new Error('no block has been loaded');
-    return this.#block;
+  get source(): ColumnSource {
+    if (this.#source === undefined) throw new Error('no block has been loaded');
+    return this.#source;
   }
   get rows(): number {
-    return this.block.rows;
+    return this.source.rows;
   }
 
   /** `ts`, or the arrival `nowMs` where it is absent or more than the tolerance ahead. */
@@ -115,10 +123,7 @@ export class BlockColumns {
 
   /** Numbers of a field, NaN = absent; strings are not numbers. Undefined if no row has one. */
   numbers(field: string): Float64Array | undefined {
-    return cached(this.#numbers, field, () => {
-      const column = this.#column(field, COLUMN_KIND.number);
-      return column === undefined ? undefined : this.#readNumbers(column);
-    });
+    return cached(this.#numbers, field, () => this.source.numbers(field, this.#takeDoubles));
   }
 
   /** Per row the quantile bin of its number, packed by `packBins`; 0 = absent. */
@@ -152,21 +157,12 @@ export class BlockColumns {
     });
   }
 
-  #column(field: string, kind: ColumnKind): BlockColumn | undefined {
-    const { block } = this;
-    if (field === 'id' && kind === COLUMN_KIND.string) return block.byRole(ROLE.id);
-    if (field === 'ts' && kind === COLUMN_KIND.number) return block.byRole(ROLE.ts);
-    return block.field(field, kind);
-  }
-
-  #readNumbers(column: BlockColumn): Float64Array {
-    const out = this.#doubles.take(this.rows);
-    this.block.readNumbers(column, out);
-    return out;
-  }
-
   #readTimes(nowMs: number): EventTimes {
-    const { block, rows } = this;
+    const { rows } = this;
+    const { times, tsMinMs, tsMaxMs } = this.source;
+    if (times !== undefined) {
+      return { values: times, minMs: tsMinMs, maxMs: tsMaxMs, clamped: false };
+    }
     const source = this.numbers('ts');
     if (source === undefined) {
       const values = this.#doubles.take(rows).fill(nowMs, 0, rows);
@@ -177,7 +173,7 @@ export class BlockColumns {
     const values = source;
     let absent = false;
     let clamped = false;
-    if (block.tsMaxMs > limit || !(block.tsMinMs <= block.tsMaxMs) || hasNaN(source, rows)) {
+    if (tsMaxMs > limit || !(tsMinMs <= tsMaxMs) || hasNaN(source, rows)) {
       const out = this.#doubles.take(rows);
       let minMs = nowMs;
       let maxMs = nowMs;
@@ -196,32 +192,25 @@ export class BlockColumns {
       }
       if (clamped || absent) return { values: out, minMs, maxMs, clamped };
     }
-    return { values, minMs: block.tsMinMs, maxMs: block.tsMaxMs, clamped: false };
+    return { values, minMs: tsMinMs, maxMs: tsMaxMs, clamped: false };
   }
 
   #readLabels(field: string): LabelColumn | undefined {
-    const strings = this.#column(field, COLUMN_KIND.string);
+    const strings = this.source.strings(field, this.#takeWords);
     const numbers = this.numbers(field);
-    const booleans = this.#column(field, COLUMN_KIND.boolean);
-    if (strings === undefined && numbers === undefined && booleans === undefined) return undefined;
-    const codes = this.#words.take(this.rows);
-    let entries: Entries = { count: 0, offsets: new Uint32Array(1), bytes: new Uint8Array(0) };
-    if (strings === undefined) {
-      codes.fill(0, 0, this.rows);
-    } else {
-      this.block.readCodes(strings, codes);
-      entries = this.block.entries(strings);
+    const booleans = this.source.booleans(field);
+    if (numbers === undefined && booleans === undefined) {
+      return strings && this.#withHashes(strings);
     }
-    if (numbers !== undefined || booleans !== undefined) {
-      entries = appendTexts(
-        codes,
-        entries,
-        this.rows,
-        numbers,
-        booleans === undefined ? undefined : this.block.booleans(booleans),
-      );
-    }
+    const { rows } = this;
+    const codes = strings?.codes ?? this.#words.take(rows).fill(0, 0, rows);
+    const entries = appendTexts(codes, strings?.entries ?? NO_ENTRIES, rows, numbers, booleans);
+    if (entries === strings?.entries) return this.#withHashes(strings);
     return this.#hashed(codes, entries);
+  }
+
+  #withHashes({ codes, entries, hashes }: Strings): LabelColumn {
+    return hashes === undefined ? this.#hashed(codes, entries) : { codes, entries, ...hashes };
   }
 
   #hashed(codes: Uint32Array, entries: Entries): LabelColumn {
@@ -243,6 +232,8 @@ function entriesOf(texts: readonly string[]): Entries {
   });
   return { count: texts.length, offsets, bytes: Buffer.concat(encoded) };
 }
+
+const NO_ENTRIES: Entries = { count: 0, offsets: new Uint32Array(1), bytes: new Uint8Array(0) };
 
 /** Gives rows without a string the text of their number or boolean: one entry per different value. */
 function appendTexts(
@@ -267,6 +258,7 @@ function appendTexts(
     }
     codes[i] = code;
   }
+  if (texts.length === 0) return strings;
   const added = encoder.encode(texts.join(''));
   const end = strings.offsets[strings.count] as number;
   const bytes = new Uint8Array(end + added.length);
