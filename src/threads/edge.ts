@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createHeartbeats } from '../../storage/log/heartbeats.ts';
 import { type Journal, openJournal } from '../../storage/log/journal.ts';
 import { attachJournalShared, durableEnd } from '../../storage/log/journal-shared.ts';
-import type { LogWriter } from '../../storage/log/log.ts';
+import type { RewritableLog } from '../../storage/log/log.ts';
 import { connectLogWriter, serveLogWriter } from '../../storage/log/remote.ts';
 import { Producer } from '../ingest/producer.ts';
 import { type Edge, startEdge } from '../ingest/server.ts';
@@ -54,7 +54,7 @@ const definer = new Definer({
 });
 
 let edge: Edge | undefined;
-let writer: LogWriter | undefined;
+let writer: RewritableLog | undefined;
 let heartbeats: NodeJS.Timeout | undefined;
 let unreadyReason: string | undefined = 'the server is starting';
 
@@ -71,7 +71,7 @@ async function start(): Promise<void> {
     edge = await startEdge(
       { ...options, port },
       {
-        log: writer as LogWriter,
+        log: writer as RewritableLog,
         producer,
         whenApplied: createWhenApplied({
           shared,

@@ -41,6 +41,10 @@ export interface JournalHeader {
 export const journalPath = (dir: string, base: Offset): string =>
   join(dir, `${String(base).padStart(16, '0')}.journal`);
 
+/** Where what will be the file of `base` is written. */
+export const unfinishedPath = (dir: string, base: Offset): string =>
+  journalPath(dir, base) + UNFINISHED;
+
 /** Base offsets of the files in `dir`, ascending. */
 export async function listJournal(dir: string): Promise<Offset[]> {
   const bases: Offset[] = [];
@@ -75,11 +79,12 @@ export async function createJournalFile(
   header: JournalHeader,
 ): Promise<{ fd: number; path: string }> {
   const path = journalPath(dir, header.base);
-  const fd = await disk.open(path + UNFINISHED, 'w+');
+  const unfinished = unfinishedPath(dir, header.base);
+  const fd = await disk.open(unfinished, 'w+');
   try {
     await disk.write(fd, [encodeJournalHeader(header)], 0);
     await disk.sync(fd);
-    await rename(path + UNFINISHED, path);
+    await rename(unfinished, path);
     await syncDirectory(disk, dir);
     return { fd, path };
   } catch (error) {

@@ -102,6 +102,8 @@ class JournalReader implements LogReader {
       const end = durableEnd(this.#shared);
       if (end === undefined || at === end) {
         await durableEndMovedFrom(this.#shared, end);
+        // Woken for nothing: the file may have been replaced, and this would keep the old one on the disk.
+        if (durableEnd(this.#shared) === end) await this.#cursor.close();
         continue;
       }
       if (at > end) throw this.#beyond(at, end);

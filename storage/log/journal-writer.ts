@@ -6,7 +6,7 @@
  * there are, the more of them share a sync, and a caller waits for two at most while the disk keeps up.
  */
 import { ok as assert } from 'node:assert';
-import { rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { AT, BLOCK_HEADER_BYTES, BLOCK_KIND, blockLengthAt } from '../../src/model/block-format.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import { AppError, FAULT } from '../../src/model/errors.ts';
@@ -26,6 +26,8 @@ import {
   JOURNAL_HEADER_BYTES,
   type JournalHeader,
   logIo,
+  syncDirectory,
+  unfinishedPath,
   viewOf,
 } from './journal-file.ts';
 import type { JournalLock } from './journal-lock.ts';
@@ -36,7 +38,7 @@ import {
   publishRefusal,
   publishStart,
 } from './journal-shared.ts';
-import type { LogRefusal, LogWriter } from './log.ts';
+import type { LogRefusal, RewritableLog } from './log.ts';
 
 export interface JournalBounds {
   readonly fileBytes: number;
@@ -61,7 +63,7 @@ interface OpenFile extends JournalFile {
   readonly fd: number;
 }
 
-export class JournalWriter implements LogWriter {
+export class JournalWriter implements RewritableLog {
   readonly #dir: string;
   readonly #shared: JournalShared;
   readonly #disk: Disk;
@@ -85,6 +87,10 @@ export class JournalWriter implements LogWriter {
   #committing: Promise<void> | undefined;
   #failure: AppError | undefined;
   #closed: Promise<void> | undefined;
+  /** Whoever waits for the open file to be ended. */
+  #endAsked: PromiseWithResolvers<void> | undefined;
+  /** Files are deleted and replaced one at a time: a deleted one must not come back. */
+  #fileTurn: Promise<unknown> = Promise.resolve();
 
   /** Part of `openJournal`: opens the file to append to and tells the readers what there is. */
   static async start(options: JournalWriterOptions): Promise<JournalWriter> {
@@ -159,24 +165,41 @@ export class JournalWriter implements LogWriter {
     return durable;
   }
 
-  async deleteBefore(before: Offset): Promise<Offset> {
-    for (;;) {
-      const [oldest, next] = this.#files;
-      if (oldest === undefined || next === undefined || next.base > before) break;
-      publishStart(this.#shared, next.base);
+  deleteBefore(before: Offset): Promise<Offset> {
+    return this.#inTurn(() => this.#deleteBefore(before));
+  }
+
+  endFile(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#closed !== undefined) return Promise.reject(this.#refusalError('log_closed'));
+    this.#endAsked ??= Promise.withResolvers();
+    const { promise } = this.#endAsked;
+    if (!this.#isCommitting) this.#committing = this.#commitRounds();
+    return promise;
+  }
+
+  replaceFile(base: Offset): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const file = this.#files.find((each) => each.base === base);
+      const unfinished = unfinishedPath(this.#dir, base);
+      assert(file !== this.#open, 'the file that is written to is never replaced');
       try {
-        await rm(oldest.path, { force: true });
+        if (file === undefined) {
+          await rm(unfinished, { force: true });
+          return false;
+        }
+        const { size } = await stat(unfinished);
+        assert(
+          size === file.bytes,
+          `expected ${file.bytes} bytes in ${unfinished}, it has ${size}`,
+        );
+        await rename(unfinished, file.path);
+        await syncDirectory(this.#disk, this.#dir);
+        return true;
       } catch (cause) {
-        throw logIo('deleting a file of the log', oldest.path, cause);
+        throw logIo('replacing a file of the log', unfinished, cause);
       }
-      // Another call may have deleted the same file meanwhile.
-      if (this.#files[0] !== oldest) continue;
-      this.#files.shift();
-      this.#logBytes -= oldest.bytes;
-      this.#roomBytes += oldest.bytes;
-      this.#publishRefusal();
-    }
-    return (this.#files[0] as JournalFile).base;
+    });
   }
 
   /** Looks at the free space now; called every second. A file system that does not answer counts as full. */
@@ -195,9 +218,34 @@ export class JournalWriter implements LogWriter {
   async #close(): Promise<void> {
     clearInterval(this.#diskCheck);
     await this.#committing;
+    await this.#fileTurn;
     publishRefusal(this.#shared, 'log_closed');
     await this.#disk.close(this.#open.fd);
     await this.#lock.release();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#fileTurn.then(work);
+    this.#fileTurn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #deleteBefore(before: Offset): Promise<Offset> {
+    for (;;) {
+      const [oldest, next] = this.#files;
+      if (oldest === undefined || next === undefined || next.base > before) break;
+      publishStart(this.#shared, next.base);
+      try {
+        await rm(oldest.path, { force: true });
+      } catch (cause) {
+        throw logIo('deleting a file of the log', oldest.path, cause);
+      }
+      this.#files.shift();
+      this.#logBytes -= oldest.bytes;
+      this.#roomBytes += oldest.bytes;
+      this.#publishRefusal();
+    }
+    return (this.#files[0] as JournalFile).base;
   }
 
   #refusalOf(bytes: number): LogRefusal | undefined {
@@ -235,6 +283,7 @@ export class JournalWriter implements LogWriter {
   async #commitRounds(): Promise<void> {
     this.#isCommitting = true;
     for (;;) {
+      if (this.#endAsked !== undefined) await this.#endAsAsked(this.#endAsked);
       const round = this.#queue.nextRound(JOURNAL_ROUND_BYTES_MAX);
       if (round === undefined) break;
       try {
@@ -254,12 +303,25 @@ export class JournalWriter implements LogWriter {
       this.#complete(round);
     }
     this.#isCommitting = false;
+    this.#endAsked?.reject(this.#failure ?? this.#refusalError('log_full'));
+    this.#endAsked = undefined;
   }
 
   async #write(round: Round): Promise<void> {
     const blockBytes = this.#open.bytes - JOURNAL_HEADER_BYTES;
     if (blockBytes > 0 && blockBytes + round.bytes > this.#bounds.fileBytes) await this.#roll();
     await this.#disk.write(this.#open.fd, round.blocks, this.#open.bytes);
+  }
+
+  /** What is durable stays so whatever goes wrong here: then the open file is written on. */
+  async #endAsAsked({ resolve, reject }: PromiseWithResolvers<void>): Promise<void> {
+    this.#endAsked = undefined;
+    try {
+      if (this.#open.bytes > JOURNAL_HEADER_BYTES) await this.#roll();
+      resolve();
+    } catch (cause) {
+      reject(logIo('beginning a file of the log', this.#dir, cause));
+    }
   }
 
   async #roll(): Promise<void> {

@@ -29,6 +29,17 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
+/** A log in files, in which blocks can be replaced by others of the same length. */
+export interface RewritableLog extends LogWriter {
+  /** Ends the file that is written to: all that is durable now is in files that only `replaceFile` changes. Rejects with `log_io`. */
+  endFile(): Promise<void>;
+  /**
+   * Puts the unfinished file of `base` (`unfinishedPath`), synced and with all blocks at their offsets, in the place of the one
+   * that is there. False if that has been deleted meanwhile; then the unfinished one is, too. Rejects with `log_io`.
+   */
+  replaceFile(base: Offset): Promise<boolean>;
+}
+
 /** What one read found; blocks of one partition are in offset order. */
 export interface LogRead {
   readonly blocks: readonly LoggedBlock[];

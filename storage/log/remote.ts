@@ -4,14 +4,17 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { AppError, FAULT, type FaultCode, type FaultLocation } from '../../src/model/errors.ts';
+import { assertNever } from '../../src/model/result.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import { JOURNAL_PENDING_BYTES_MAX } from '../limits.ts';
 import { type JournalShared, sharedRefusal } from './journal-shared.ts';
-import type { LogRefusal, LogWriter } from './log.ts';
+import type { LogRefusal, RewritableLog } from './log.ts';
 
 type Request =
   | { readonly type: 'append'; readonly id: number; readonly blocks: readonly Uint8Array[] }
-  | { readonly type: 'deleteBefore'; readonly id: number; readonly offset: number };
+  | { readonly type: 'deleteBefore'; readonly id: number; readonly offset: number }
+  | { readonly type: 'endFile'; readonly id: number }
+  | { readonly type: 'replaceFile'; readonly id: number; readonly base: number };
 
 type Answer =
   | { readonly type: 'done'; readonly id: number; readonly offsets: readonly number[] }
@@ -25,13 +28,10 @@ interface Fault {
 }
 
 /** Serves the writer to whoever holds the other end of `port`, until that is closed. */
-export function serveLogWriter(writer: LogWriter, port: MessagePort): void {
+export function serveLogWriter(writer: RewritableLog, port: MessagePort): void {
   const handle = async (request: Request): Promise<Answer> => {
     try {
-      const offsets =
-        request.type === 'append'
-          ? await writer.append(request.blocks)
-          : [await writer.deleteBefore(offset(request.offset))];
+      const offsets = await offsetsOf(writer, request);
       return { type: 'done', id: request.id, offsets };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -44,6 +44,23 @@ export function serveLogWriter(writer: LogWriter, port: MessagePort): void {
   });
 }
 
+/** What the request comes to; a file's base if it was replaced. */
+async function offsetsOf(writer: RewritableLog, request: Request): Promise<readonly Offset[]> {
+  switch (request.type) {
+    case 'append':
+      return writer.append(request.blocks);
+    case 'deleteBefore':
+      return [await writer.deleteBefore(offset(request.offset))];
+    case 'endFile':
+      await writer.endFile();
+      return [];
+    case 'replaceFile':
+      return (await writer.replaceFile(offset(request.base))) ? [offset(request.base)] : [];
+    default:
+      return assertNever(request);
+  }
+}
+
 export interface RemoteWriterOptions {
   readonly port: MessagePort;
   readonly shared: JournalShared;
@@ -51,7 +68,7 @@ export interface RemoteWriterOptions {
   readonly pendingBytesMax?: number;
 }
 
-export function connectLogWriter(options: RemoteWriterOptions): LogWriter {
+export function connectLogWriter(options: RemoteWriterOptions): RewritableLog {
   return new RemoteLogWriter(options);
 }
 
@@ -61,7 +78,7 @@ interface Waiting {
   readonly reject: (reason: AppError) => void;
 }
 
-class RemoteLogWriter implements LogWriter {
+class RemoteLogWriter implements RewritableLog {
   readonly #port: MessagePort;
   readonly #shared: JournalShared;
   readonly #pendingBytesMax: number;
@@ -101,13 +118,17 @@ class RemoteLogWriter implements LogWriter {
   }
 
   async deleteBefore(before: Offset): Promise<Offset> {
-    if (this.#closed) throw new AppError('log_closed', FAULT.log_closed.meaning);
-    const [start] = await this.#ask(
-      { type: 'deleteBefore', id: this.#nextId, offset: before },
-      0,
-      [],
-    );
+    const [start] = await this.#askOpen({ type: 'deleteBefore', id: this.#nextId, offset: before });
     return start as Offset;
+  }
+
+  async endFile(): Promise<void> {
+    await this.#askOpen({ type: 'endFile', id: this.#nextId });
+  }
+
+  async replaceFile(base: Offset): Promise<boolean> {
+    const replaced = await this.#askOpen({ type: 'replaceFile', id: this.#nextId, base });
+    return replaced.length > 0;
   }
 
   /** Waits for the answers that are due, then closes the port. The journal itself stays open. */
@@ -119,6 +140,11 @@ class RemoteLogWriter implements LogWriter {
       });
     }
     this.#port.close();
+  }
+
+  async #askOpen(request: Request): Promise<readonly Offset[]> {
+    if (this.#closed) throw new AppError('log_closed', FAULT.log_closed.meaning);
+    return this.#ask(request, 0, []);
   }
 
   #ask(request: Request, bytes: number, memory: ArrayBuffer[]): Promise<readonly Offset[]> {

@@ -3,59 +3,11 @@ import fc from 'fast-check';
 import { Block } from '../../src/model/block.ts';
 import { eraseRows, rowsWith } from '../../src/model/block-eraser.ts';
 import { AT, BLOCK_KIND, type BlockKind, checkBlock } from '../../src/model/block-format.ts';
-import { packBlock } from '../../src/model/block-writer.ts';
-import { BOOLEAN, COLUMN_KIND, type Column, ROLE, type Role } from '../../src/model/columns.ts';
+import { eventBlock, type PlainEvent } from '../aggregate/event-blocks.ts';
 import { blockColumns, type Row, readRows } from '../ingest/decode/rows.ts';
 
-interface Field {
-  readonly name: string;
-  readonly role: Role;
-  readonly values: readonly (string | number | boolean | null)[];
-}
-
-function columnOf({ name, role, values }: Field): Column {
-  const sample = values.find((value) => value !== null);
-  if (typeof sample === 'number') {
-    const cells = Float64Array.from(values, (value) =>
-      value === null ? Number.NaN : Number(value),
-    );
-    return { kind: COLUMN_KIND.number, role, name, values: cells };
-  }
-  if (typeof sample === 'boolean') {
-    const cells = Uint8Array.from(values, (value) =>
-      value === null ? BOOLEAN.absent : value ? BOOLEAN.true : BOOLEAN.false,
-    );
-    return { kind: COLUMN_KIND.boolean, role, name, values: cells };
-  }
-  const distinct = [...new Set(values.filter((value) => value !== null))].map(String);
-  const offsets = new Uint32Array(distinct.length + 1);
-  distinct.forEach((text, i) => {
-    offsets[i + 1] = offsets[i]! + Buffer.byteLength(text);
-  });
-  return {
-    kind: COLUMN_KIND.string,
-    role,
-    name,
-    codes: Uint32Array.from(values, (v) => (v === null ? 0 : distinct.indexOf(String(v)) + 1)),
-    entries: { count: distinct.length, offsets, bytes: Buffer.from(distinct.join('')) },
-  };
-}
-
-function pack(fields: readonly Field[], rows: number, kind: BlockKind = BLOCK_KIND.events) {
-  const header = {
-    kind,
-    partition: 0,
-    tenant: 't',
-    stream: 's',
-    arrivalMs: 1_700_000_000_000,
-    producerId: 1,
-    producerEpoch: 1,
-    sequence: 1,
-    received: rows,
-    rejected: 0,
-  };
-  return packBlock(header, fields.map(columnOf), { count: rows, index: undefined });
-}
+const pack = (events: readonly PlainEvent[], kind: BlockKind = BLOCK_KIND.events): Uint8Array =>
+  eventBlock(events, { arrivalMs: 1_700_000_000_000, kind }).bytes;
 
 const rowsOf = (bytes: Uint8Array): Row[] => {
   const block = new Block(bytes);
@@ -64,46 +16,31 @@ const rowsOf = (bytes: Uint8Array): Row[] => {
 
 const erasedOf = (bytes: Uint8Array): number[] => [...(new Block(bytes).erasedRows() ?? [])];
 
-/** Of `rows` rows each; every text and number is in one row only, so that its bytes can be looked for. */
+/** Texts of `own` are in one row only, so that their bytes can be looked for. */
 const event = fc.record({
   isErased: fc.boolean(),
-  type: fc.constantFrom('view', 'buy'),
-  ownType: fc.boolean(),
-  user: fc.option(fc.constantFrom('x', 'y')),
-  email: fc.option(fc.integer({ min: 0, max: 3 })),
-  amount: fc.option(fc.integer({ min: -100, max: 300 })),
-  wide: fc.option(fc.integer({ min: 0, max: 2 ** 32 - 1 })),
-  ratio: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
-  vip: fc.option(fc.boolean()),
+  own: fc.record({ type: fc.boolean(), mail: fc.option(fc.integer({ min: 0, max: 3 })) }),
+  shared: fc.record({
+    type: fc.constantFrom('view', 'buy'),
+    user: fc.option(fc.constantFrom('x', 'y')),
+    amount: fc.option(fc.integer({ min: -100, max: 300 })),
+    wide: fc.option(fc.integer({ min: 0, max: 2 ** 32 - 1 })),
+    ratio: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+    vip: fc.option(fc.boolean()),
+  }),
 });
 
 test('rows that are not erased read exactly as before, and nothing has moved', (t) => {
   fc.assert(
     fc.property(fc.array(event, { minLength: 1, maxLength: 300 }), (events) => {
-      const at = (i: number, text: string) => `${text}-of-row-${i}-`;
       const bytes = pack(
-        [
-          { name: 'ts', role: ROLE.ts, values: events.map((_, i) => 1_700_000_000_000 + i) },
-          { name: 'id', role: ROLE.id, values: events.map((_, i) => at(i, 'id')) },
-          {
-            name: 'type',
-            role: ROLE.type,
-            values: events.map(({ type, ownType }, i) => (ownType ? at(i, 'type') : type)),
-          },
-          { name: 'user', role: ROLE.field, values: events.map(({ user }) => user) },
-          {
-            name: 'email',
-            role: ROLE.field,
-            values: events.map(({ email }, i) =>
-              email === null ? null : at(i, 'mail'.repeat(email)),
-            ),
-          },
-          { name: 'amount', role: ROLE.field, values: events.map(({ amount }) => amount) },
-          { name: 'wide', role: ROLE.field, values: events.map(({ wide }) => wide) },
-          { name: 'ratio', role: ROLE.field, values: events.map(({ ratio }) => ratio) },
-          { name: 'vip', role: ROLE.field, values: events.map(({ vip }) => vip) },
-        ],
-        events.length,
+        events.map(({ own, shared }, i) => ({
+          ts: 1_700_000_000_000 + i,
+          id: `id-of-row-${i}-`,
+          ...shared,
+          ...(own.type && { type: `type-of-row-${i}-` }),
+          mail: own.mail === null ? null : `${'mail'.repeat(own.mail)}-of-row-${i}-`,
+        })),
       );
       const before = rowsOf(bytes);
       const mask = Uint8Array.from(events, ({ isErased }) => (isErased ? 1 : 0));
@@ -139,13 +76,11 @@ test('a number that only an erased row has is in no value and in no base', (t) =
       (own, span, isLeast) => {
         const other = isLeast ? own + span : own - span;
         fc.pre(Number.isSafeInteger(other) && other !== 0);
-        const bytes = pack(
-          [
-            { name: 'type', role: ROLE.type, values: ['a', 'b', 'a'] },
-            { name: 'salary', role: ROLE.field, values: [other, own, null] },
-          ],
-          3,
-        );
+        const bytes = pack([
+          { type: 'a', salary: other },
+          { type: 'b', salary: own },
+          { type: 'a' },
+        ]);
         const erased = eraseRows(bytes, new Uint8Array([0, 1, 0]));
         const held = Buffer.alloc(8);
         held.writeDoubleLE(own);
@@ -160,16 +95,12 @@ test('a number that only an erased row has is in no value and in no base', (t) =
 });
 
 test('a value is found as a text, as a number that is written so, and as a boolean', (t) => {
-  const bytes = pack(
-    [
-      { name: 'type', role: ROLE.type, values: ['a', 'b', 'c', 'd'] },
-      { name: 'id', role: ROLE.id, values: ['42', null, null, null] },
-      { name: 'user', role: ROLE.field, values: ['42', null, '42.0', null] },
-      { name: 'user', role: ROLE.field, values: [null, 42, null, 4] },
-      { name: 'vip', role: ROLE.field, values: [true, null, false, null] },
-    ],
-    4,
-  );
+  const bytes = pack([
+    { type: 'a', id: '42', user: '42', vip: true },
+    { type: 'b', user: 42 },
+    { type: 'c', user: '42.0', vip: false },
+    { type: 'd', user: 4 },
+  ]);
   const found = (field: string, value: string) => [
     ...(rowsWith(new Block(bytes), { field, value }) ?? []),
   ];
@@ -190,10 +121,9 @@ test('a value is found as a text, as a number that is written so, and as a boole
 test('a dead letter that is erased is known by its code', (t) => {
   const bytes = pack(
     [
-      { name: 'code', role: ROLE.field, values: ['bad_ts', 'bad_id'] },
-      { name: 'raw', role: ROLE.field, values: ['{"user":"ann"}', '{"user":"bob"}'] },
+      { code: 'bad_ts', raw: '{"user":"ann"}' },
+      { code: 'bad_id', raw: '{"user":"bob"}' },
     ],
-    2,
     BLOCK_KIND.deadLetters,
   );
   const erased = eraseRows(bytes, new Uint8Array([1, 0]));
@@ -204,7 +134,7 @@ test('a dead letter that is erased is known by its code', (t) => {
 });
 
 test('a block without erased rows says so without being read', (t) => {
-  const bytes = pack([{ name: 'type', role: ROLE.type, values: ['a'] }], 1);
+  const bytes = pack([{ type: 'a' }]);
   t.is(new Block(bytes).erasedRows(), undefined);
-  t.is(new DataView(bytes.buffer).getUint8(AT.version), 1);
+  t.is(bytes[AT.version], 1);
 });
