@@ -1,7 +1,7 @@
 /** What becomes of events, counted twice: for the metrics of this process, and in the ledger for good. */
 import type { BlockHead } from '../../src/model/block.ts';
 import { DAY_MS } from '../../src/model/units.ts';
-import { ledgerKey, ledgerRange } from '../../storage/state/keys.ts';
+import { erasedRange, ledgerKey, ledgerRange } from '../../storage/state/keys.ts';
 import { encodeLedger } from '../../storage/state/rows.ts';
 import type { KeyRange, StateOp } from '../../storage/state/state.ts';
 import { Ledger, type LedgerLine } from './ledger.ts';
@@ -107,6 +107,9 @@ export class Accounts {
   takeSweeps(nowMs: number): KeyRange[] {
     const toMs = nowMs - LEDGER_RETENTION_MS;
     if (!this.#ledger.takeSweepDue(nowMs) || toMs <= 0) return [];
-    return [...this.#ledger.tenants].map((tenant) => ledgerRange(this.#partition, tenant, 0, toMs));
+    return [...this.#ledger.tenants].flatMap((tenant) => [
+      ledgerRange(this.#partition, tenant, 0, toMs),
+      erasedRange(this.#partition, tenant, 0, toMs),
+    ]);
   }
 }

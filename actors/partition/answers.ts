@@ -2,8 +2,19 @@
 import { AppError } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { assertNever } from '../../src/model/result.ts';
-import { ledgerRange, parseLedgerKey, rollupRowKey, verdictKey } from '../../storage/state/keys.ts';
-import { decodeLedger, decodeVerdict, type Verdict } from '../../storage/state/rows.ts';
+import {
+  erasedRange,
+  ledgerRange,
+  parseLedgerKey,
+  rollupRowKey,
+  verdictKey,
+} from '../../storage/state/keys.ts';
+import {
+  decodeCount,
+  decodeLedger,
+  decodeVerdict,
+  type Verdict,
+} from '../../storage/state/rows.ts';
 import { type StateReader, scan } from '../../storage/state/state.ts';
 import type { PartitionMachine } from './machine.ts';
 import type {
@@ -75,17 +86,24 @@ export class Answers {
 
   async #ledger({ tenant, fromMs, toMs }: LedgerRequest): Promise<LedgerReply> {
     const lines = new Map<string, LedgerEntry>();
-    const keyOf = (entry: LedgerEntry): string => `${entry.arrivalHourMs}/${entry.stream}`;
+    const keyOf = (entry: Pick<LedgerEntry, 'arrivalHourMs' | 'stream'>): string =>
+      `${entry.arrivalHourMs}/${entry.stream}`;
     const range = ledgerRange(this.#partition, tenant, Math.max(0, fromMs), toMs);
     for await (const { key, value } of scan(this.#store, range)) {
       const { stream, arrivalHourMs } = parseLedgerKey(key);
-      const entry = { tenant, stream, arrivalHourMs, ...decodeLedger(value) };
+      const entry = { tenant, stream, arrivalHourMs, ...decodeLedger(value), erased: 0 };
       lines.set(keyOf(entry), entry);
     }
     for (const line of this.#machine.ledgerChanges()) {
       const { arrivalHourMs } = line;
       const isAsked = line.tenant === tenant && arrivalHourMs >= fromMs && arrivalHourMs < toMs;
-      if (isAsked) lines.set(keyOf(line), { ...line });
+      if (isAsked) lines.set(keyOf(line), { ...line, erased: 0 });
+    }
+    const erased = erasedRange(this.#partition, tenant, Math.max(0, fromMs), toMs);
+    for await (const { key, value } of scan(this.#store, erased)) {
+      const place = keyOf(parseLedgerKey(key));
+      const line = lines.get(place);
+      if (line !== undefined) lines.set(place, { ...line, erased: decodeCount(value) });
     }
     return { entries: [...lines.values()], appliedOffset: this.#machine.position };
   }

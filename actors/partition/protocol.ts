@@ -105,6 +105,8 @@ export interface LedgerEntry {
   readonly clamped: number;
   /** Of the applied: older than every kept tier of every rollup. */
   readonly expired: number;
+  /** Of the applied: erased since, on request. */
+  readonly erased: number;
 }
 
 /** How many rows in `[rowFrom, rowTo)` of the block at `offset` were dropped as duplicates. */

@@ -60,6 +60,16 @@ export interface PendingEvents {
   readonly isComplete: boolean;
 }
 
+const NOTHING = {
+  received: 0,
+  applied: 0,
+  duplicate: 0,
+  rejected: 0,
+  clamped: 0,
+  expired: 0,
+  erased: 0,
+};
+
 const NONE_PENDING: PendingEvents = { events: 0, isComplete: true };
 
 export interface LedgerQuery {
@@ -78,6 +88,8 @@ export interface LedgerSum {
   readonly pending: number;
   readonly clamped: number;
   readonly expired: number;
+  /** Of the applied. */
+  readonly erased: number;
   readonly balanced: boolean;
 }
 
@@ -99,7 +111,7 @@ export async function sumLedger(
       partitions.ledger(p, hours, COLLECT_TIMEOUT_MS).catch(missingIfFault),
     ),
   );
-  const sum = { received: 0, applied: 0, duplicate: 0, rejected: 0, clamped: 0, expired: 0 };
+  const sum = { ...NOTHING };
   let linesBalance = true;
   const from = new Map<number, number>();
   replies.forEach((reply, partition) => {

@@ -17,6 +17,7 @@ export const ROW_KIND = {
   deadLetter: 17,
   series: 18,
   rollup: 19,
+  erased: 20,
 } as const;
 type RowKind = (typeof ROW_KIND)[keyof typeof ROW_KIND];
 
@@ -106,6 +107,19 @@ export const ledgerRange = (
 ): KeyRange => ({
   from: begin(partition, tenant, ROW_KIND.ledger).u64(fromMs).end(),
   to: begin(partition, tenant, ROW_KIND.ledger).u64(toMs).end(),
+});
+/** Of the events of a line of the ledger that were applied: how many were erased since. */
+export const erasedKey = ({ partition, tenant, arrivalHourMs, stream }: LedgerRowAt): Uint8Array =>
+  begin(partition, tenant, ROW_KIND.erased).u64(arrivalHourMs).text(stream).end();
+/** As `ledgerRange`; its keys are read by `parseLedgerKey`. */
+export const erasedRange = (
+  partition: number,
+  tenant: string,
+  fromMs: number,
+  toMs: number,
+): KeyRange => ({
+  from: begin(partition, tenant, ROW_KIND.erased).u64(fromMs).end(),
+  to: begin(partition, tenant, ROW_KIND.erased).u64(toMs).end(),
 });
 export function parseLedgerKey(key: Uint8Array): LedgerRowAt {
   const reader = readAll(key);

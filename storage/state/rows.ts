@@ -47,6 +47,18 @@ export function decodeLedger(row: Uint8Array): LedgerCounts {
   };
 }
 
+/** One double, little-endian. */
+export function encodeCount(count: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, count, true);
+  return new Uint8Array(view.buffer);
+}
+
+export function decodeCount(row: Uint8Array): number {
+  if (row.length !== 8) throw corrupt('a count', row);
+  return new DataView(row.buffer, row.byteOffset).getFloat64(0, true);
+}
+
 /** Labels of a series, null where its events had no such field: a JSON array. */
 export const encodeSeriesLabels = (labels: readonly (string | null)[]): Uint8Array =>
   Buffer.from(JSON.stringify(labels));

@@ -13,6 +13,7 @@ const LINE = {
   rejected: 1,
   clamped: 0,
   expired: 0,
+  erased: 0,
 };
 
 function setUp(lines: readonly (typeof LINE)[], pending = { events: 3, isComplete: true }) {
