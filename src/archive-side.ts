@@ -33,6 +33,8 @@ export interface ArchiveSide extends ArchivePort {
   numbers(): ArchiverNumbers | undefined;
   /** Undefined without a Hive, and while the thread does not run. */
   hive(): HiveNumbers | undefined;
+  /** Why nothing is archived just now; starts nothing. */
+  problem(): string | undefined;
   /** Starts nothing. */
   reading(): ArchiveReading;
   actors(): Promise<readonly ActorSnapshot[]>;
@@ -78,12 +80,16 @@ class ArchiveThread implements ArchiveSide {
     return this.#thread.running?.hive;
   }
 
+  problem(): string | undefined {
+    return this.#last?.problem;
+  }
+
   reading(): ArchiveReading {
     const numbers = this.numbers();
     return {
       waitsFrom: this.#waitsFrom(),
       dueAfterMs: this.#base.config.archive.cut.ageMaxMs,
-      hasProblem: this.#last?.problem !== undefined,
+      hasProblem: this.problem() !== undefined,
       isFenced: numbers?.isFenced ?? false,
       missedBytes: numbers?.missedBytes ?? 0,
       hiveBehindMs: this.hive()?.behindMs,
@@ -97,7 +103,7 @@ class ArchiveThread implements ArchiveSide {
       );
     }
     const numbers = this.numbers();
-    return { url: numbers?.url, numbers, problem: this.#last?.problem, hive: this.hive() };
+    return { url: numbers?.url, numbers, problem: this.problem(), hive: this.hive() };
   }
 
   segments(query: SegmentQuery): Promise<SegmentPage> {

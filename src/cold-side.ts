@@ -1,5 +1,6 @@
 /** Questions about single events put together: their thread, and what it needs of the others. */
 import { join } from 'node:path';
+import type { ReadNumbers } from '../actors/cold/questions.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { ArchiveSide } from './archive-side.ts';
 import type { Foundation } from './foundation.ts';
@@ -8,6 +9,8 @@ import type { ColdPort } from './query/cold/cold-port.ts';
 import { ColdWorker } from './threads/cold-worker.ts';
 
 export interface ColdSide extends ColdPort {
+  /** Undefined until something was asked. */
+  read(): Promise<ReadNumbers | undefined>;
   close(): Promise<void>;
 }
 
@@ -46,6 +49,7 @@ export function createColdSide(
     committed: (partition) => progress.committed[partition] ?? 0,
     rowsMax: cold.rowsMax,
     concurrency: cold.concurrency,
+    read: () => worker.read(),
     close: () => worker.close(),
   };
 }

@@ -1,9 +1,13 @@
 /** Prometheus metrics, made from the plain numbers that the threads report when somebody looks. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ArchiverNumbers } from '../actors/archiver/protocol.ts';
+import type { ReadNumbers } from '../actors/cold/questions.ts';
 import type { AlarmNumbers } from './alarm-side.ts';
+import { coldMetrics, coldTimes, readMetrics } from './cold-metrics.ts';
 import { APPEND_MS_BOUNDS, type EdgeCounts } from './ingest/counters.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
+import { type HistogramText, histogramText, plainNumbers } from './plain-metrics.ts';
+import type { ColdNumbers } from './query/cold/cold-gate.ts';
 import type { PartitionMetrics } from './threads/protocol.ts';
 
 export interface JournalNumbers {
@@ -23,6 +27,12 @@ export interface MetricsSources {
   /** Undefined without an archive, and until it has been opened. */
   archive(): ArchiverNumbers | undefined;
   hive(): HiveNumbers | undefined;
+  /** Why nothing is archived just now. */
+  archiveProblem(): string | undefined;
+  /** Questions about single events; undefined without an archive. */
+  cold(): ColdNumbers | undefined;
+  /** What they read; undefined until there was one. */
+  read(): Promise<ReadNumbers | undefined>;
 }
 
 /** Counters restart from zero with the process, as Prometheus expects. Answers the page's text. */
@@ -34,18 +44,22 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   const alarms = alarmMetrics(registry);
   const archive = archiveMetrics(registry);
   const hive = hiveMetrics(registry);
+  const cold = coldMetrics(registry);
+  const read = readMetrics(registry);
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `streamgauge_${name}`, help, registers: [registry] });
   const start = gauge('log_start_offset', 'Oldest offset the log keeps.');
   const end = gauge('log_durable_offset', 'Offset before which every block is durable.');
   const refusing = gauge('log_refusing', '1 while the log takes no appends.');
   const subscribers = gauge('subscribers', 'Open live queries.');
+  const archiveProblem = gauge('archive_problem', '1 while nothing can be archived.');
 
   return async () => {
-    const [edgeCounts, partitionNumbers, alarmNumbers] = await Promise.all([
+    const [edgeCounts, partitionNumbers, alarmNumbers, readNumbers] = await Promise.all([
       sources.edges(),
       sources.partitions(),
       sources.alarms(),
+      sources.read(),
     ]);
     const journal = sources.journal();
     edges(edgeCounts);
@@ -55,11 +69,16 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
     if (archiveNumbers !== undefined) archive(archiveNumbers);
     const hiveNumbers = sources.hive();
     if (hiveNumbers !== undefined) hive(hiveNumbers);
+    archiveProblem.set(sources.archiveProblem() === undefined ? 0 : 1);
+    const coldNumbers = sources.cold();
+    if (coldNumbers !== undefined) cold(coldNumbers);
+    if (readNumbers !== undefined) read(readNumbers);
     start.set(journal.startOffset);
     end.set(journal.durableOffset);
     refusing.set(journal.refusal === undefined ? 0 : 1);
     subscribers.set(sources.subscribers());
-    return `${await registry.metrics()}\n${appendHistogram(edgeCounts)}`;
+    const histograms = [appendTimes(edgeCounts), ...(coldNumbers ? coldTimes(coldNumbers) : [])];
+    return [await registry.metrics(), ...histograms.map(histogramText)].join('\n');
   };
 }
 
@@ -166,20 +185,17 @@ function hiveMetrics(registry: Registry): (numbers: HiveNumbers) => void {
   return (numbers) => set([numbers], () => ({}));
 }
 
-/** In Prometheus' text form, because the client's histogram can only observe, not take over buckets that are counted. */
-function appendHistogram(all: readonly EdgeCounts[]): string {
-  const name = 'streamgauge_append_milliseconds';
-  const lines = [
-    `# HELP ${name} From handing blocks to the log until they are durable.`,
-    `# TYPE ${name} histogram`,
-  ];
-  let count = 0;
-  for (let i = 0; i <= APPEND_MS_BOUNDS.length; i++) {
-    for (const { appendMsBuckets } of all) count += appendMsBuckets[i] ?? 0;
-    lines.push(`${name}_bucket{le="${APPEND_MS_BOUNDS[i] ?? '+Inf'}"} ${count}`);
+function appendTimes(all: readonly EdgeCounts[]): HistogramText {
+  const buckets = APPEND_MS_BOUNDS.map(() => 0).concat(0);
+  for (const { appendMsBuckets } of all) {
+    for (const i of buckets.keys()) buckets[i] = (buckets[i] ?? 0) + (appendMsBuckets[i] ?? 0);
   }
-  const sum = all.reduce((total, { appendMsSum }) => total + appendMsSum, 0);
-  return [...lines, `${name}_sum ${sum}`, `${name}_count ${count}`, ''].join('\n');
+  const sumMs = all.reduce((total, { appendMsSum }) => total + appendMsSum, 0);
+  return {
+    name: 'append_milliseconds',
+    help: 'From handing blocks to the log until they are durable.',
+    series: [{ labels: {}, boundsMs: APPEND_MS_BOUNDS, buckets, sumMs }],
+  };
 }
 
 function partitionMetrics(registry: Registry): (all: readonly PartitionMetrics[]) => void {
@@ -212,28 +228,4 @@ function partitionMetrics(registry: Registry): (all: readonly PartitionMetrics[]
     'partition',
   );
   return (all) => set(all, ({ partition }) => ({ partition: String(partition) }));
-}
-
-type Kind = 'counter' | 'gauge';
-type Described<T> = { readonly [K in keyof T]?: readonly [kind: Kind, name: string, help: string] };
-
-/** Metrics that are a field of a reported record each; values with the same labels are added up. */
-function plainNumbers<T>(
-  registry: Registry,
-  described: Described<T>,
-  label?: string,
-): (all: readonly T[], labelsOf: (record: T) => Record<string, string>) => void {
-  const labelNames = label === undefined ? [] : [label];
-  const fields = Object.keys(described) as (keyof T)[];
-  const metrics = fields.map((field) => {
-    const [kind, suffix, help] = described[field] ?? ['gauge', String(field), ''];
-    const options = { name: `streamgauge_${suffix}`, help, labelNames, registers: [registry] };
-    return { field, metric: kind === 'counter' ? new Counter(options) : new Gauge(options) };
-  });
-  return (all, labelsOf) => {
-    for (const { field, metric } of metrics) {
-      metric.reset();
-      for (const record of all) metric.inc(labelsOf(record), Number(record[field]));
-    }
-  };
 }

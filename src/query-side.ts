@@ -23,6 +23,7 @@ import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
+import { ColdGate } from './query/cold/cold-gate.ts';
 import { ColdQueries } from './query/cold/cold-queries.ts';
 import { systemScheduler } from './query/live-query.ts';
 import { PartialsFeed } from './query/partials-feed.ts';
@@ -75,6 +76,10 @@ export async function startQuerySide(
     (rollups) => openRuleRows(rollups, { partitions, stored, tables, catalog, clock: systemClock }),
   );
   const cold = createColdSide(base, archive);
+  const coldGate = new ColdGate({
+    concurrency: config.cold.concurrency,
+    isShared: new Set(config.keys.map(({ tenant }) => tenant)).size > 1,
+  });
   const askEdges = () => Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));
   const partitionMetrics = async () =>
     (await links.askResponsive('metrics', SYSTEM_TIMEOUT_MS)).flat();
@@ -104,7 +109,7 @@ export async function startQuerySide(
       system,
       alarms: alarms.port,
       archive,
-      cold: cold && new ColdQueries(cold, partitions),
+      cold: cold && new ColdQueries(cold, partitions, coldGate),
       clock: systemClock,
       version: manifest.version,
     },
@@ -121,6 +126,9 @@ export async function startQuerySide(
       alarms: () => alarms.numbers(),
       archive: () => archive?.numbers(),
       hive: () => archive?.hive(),
+      archiveProblem: () => archive?.problem(),
+      cold: () => cold && coldGate.numbers(),
+      read: async () => cold?.read(),
     }),
     readiness,
     ingestUrl,

@@ -89,6 +89,20 @@ export interface DuckQuestion {
   readonly timeoutMs: number;
 }
 
+/** What was read for questions. Counters count from the thread's start. */
+export interface ReadNumbers {
+  /** That questions were given to read, staged ones included. */
+  readonly filesRead: number;
+  /** Events in them. Of many a question reads only parts. */
+  readonly rowsRead: number;
+  /** Of a remote archive. */
+  readonly fetchedBytes: number;
+  /** Of what was fetched, what is kept here. */
+  readonly cachedBytes: number;
+  /** What is staged of the log. */
+  readonly tailBytes: number;
+}
+
 /** What every question of a process may take. */
 export interface DuckLimits {
   readonly threads: number;

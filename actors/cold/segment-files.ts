@@ -17,6 +17,8 @@ export interface SegmentLease {
 export interface SegmentFiles {
   /** Rejects with `query_overload` if they do not fit, or as the archive does. */
   lease(files: readonly SegmentFile[]): Promise<SegmentLease>;
+  /** Bytes that were fetched since the start, and those of them that are kept. */
+  held(): { readonly fetchedBytes: number; readonly cachedBytes: number };
 }
 
 export const localSegments = (root: string): SegmentFiles => ({
@@ -24,6 +26,7 @@ export const localSegments = (root: string): SegmentFiles => ({
     paths: new Map(files.map(({ path }) => [path, join(root, path)])),
     release: () => {},
   }),
+  held: () => ({ fetchedBytes: 0, cachedBytes: 0 }),
 });
 
 interface Cached {
@@ -44,6 +47,7 @@ export async function fetchedSegments(
   /** By path in the archive; the least recently used come first. */
   const cached = new Map<string, Cached>();
   let bytes = 0;
+  let fetchedBytes = 0;
   let named = 0;
 
   function makeRoom(wanted: number): void {
@@ -74,11 +78,16 @@ export async function fetchedSegments(
     };
     if (found === undefined) {
       bytes += file.bytes;
-      entry.fetched.catch(() => {
-        if (cached.get(file.path) !== entry) return;
-        cached.delete(file.path);
-        bytes -= file.bytes;
-      });
+      entry.fetched.then(
+        () => {
+          fetchedBytes += file.bytes;
+        },
+        () => {
+          if (cached.get(file.path) !== entry) return;
+          cached.delete(file.path);
+          bytes -= file.bytes;
+        },
+      );
     }
     cached.set(file.path, entry);
     entry.readers += 1;
@@ -86,6 +95,7 @@ export async function fetchedSegments(
   }
 
   return {
+    held: () => ({ fetchedBytes, cachedBytes: bytes }),
     async lease(files) {
       const used: Cached[] = [];
       const release = () => {

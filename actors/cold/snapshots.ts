@@ -54,6 +54,11 @@ export class Snapshots {
     this.#tools = tools;
   }
 
+  /** What is staged, on the disk. */
+  get tailBytes(): number {
+    return [...this.#tails.values()].reduce((sum, tail) => sum + tail.bytes, 0);
+  }
+
   /**
    * Of these streams, all as of the same moment. Whoever asked releases it when it has read the files. A version must be
    * known. Rejects with `query_overload` if too much waits to be archived.
@@ -136,7 +141,7 @@ export class Snapshots {
   #makeRoom(asked: readonly string[]): void {
     const { bytesMax } = this.#tools;
     const tails = [...this.#tails];
-    let bytes = tails.reduce((sum, [, tail]) => sum + tail.bytes, 0);
+    let bytes = this.tailBytes;
     for (const [key, tail] of tails) {
       if (bytes <= bytesMax && this.#tails.size <= TAILS_MAX) return;
       if (asked.includes(key)) continue;

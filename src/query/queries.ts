@@ -28,7 +28,10 @@ export class Queries {
   readonly live: LiveQueries;
   readonly #sources: TimeseriesSources;
   readonly #catalog: RollupCatalog;
-  readonly #gate = new Gate(QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX);
+  readonly #gate = new Gate({
+    runningMax: QUERIES_RUNNING_MAX,
+    waitingMax: QUERIES_WAITING_MAX,
+  });
   readonly #afterTimeoutMs: number;
 
   constructor({
@@ -74,7 +77,7 @@ export class Queries {
     let planned = planNow();
     let groups = new SeriesGroups(planned);
     return () =>
-      this.#gate.run(async () => {
+      this.#gate.run(request.tenant, async () => {
         const plan = planNow();
         if (plan.rollup !== planned.rollup || plan.points !== planned.points) {
           groups = new SeriesGroups(plan);

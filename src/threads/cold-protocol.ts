@@ -2,6 +2,7 @@
 import type {
   EventsAnswer,
   EventsQuestion,
+  ReadNumbers,
   SqlAnswer,
   SqlQuestion,
   StoredEvent,
@@ -39,6 +40,7 @@ export type ColdQuestions = {
     readonly answer: StoredEvent | undefined;
   };
   readonly sql: { readonly ask: SqlQuestion; readonly answer: SqlAnswer };
+  readonly read: { readonly ask: undefined; readonly answer: ReadNumbers };
 };
 
 export type ToCold = ToThread<ColdQuestions>;

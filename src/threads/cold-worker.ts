@@ -1,4 +1,6 @@
 /** The main thread's end of the cold thread: there while it is asked. */
+import type { ReadNumbers } from '../../actors/cold/questions.ts';
+import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import { AskedThread } from './asked-thread.ts';
 import type { ColdQuestions, ColdThreadData } from './cold-protocol.ts';
@@ -10,9 +12,13 @@ const IDLE_MS_MAX = 5 * 60_000;
 /** What a question may take beside the time that it is given: the first one starts a thread and a process. */
 const START_GRACE_MS = 30_000;
 
+/** Whoever looks at metrics does not wait for a thread that is busy. */
+const READ_TIMEOUT_MS = 2_000;
+
 export class ColdWorker {
   readonly #thread: OnDemand<AskedThread<ColdQuestions>>;
   readonly #timeoutMs: number;
+  #read: ReadNumbers | undefined;
 
   constructor(data: ColdThreadData) {
     this.#timeoutMs = data.timeoutMs + START_GRACE_MS;
@@ -29,6 +35,17 @@ export class ColdWorker {
     ask: ColdQuestions[Name]['ask'],
   ): Promise<ColdQuestions[Name]['answer']> {
     return this.#thread.use(({ asker }) => asker.ask(name, ask, this.#timeoutMs));
+  }
+
+  /** Of the thread that runs, or of the last one that was asked while it ran; starts none. */
+  async read(): Promise<ReadNumbers | undefined> {
+    try {
+      const { running } = this.#thread;
+      this.#read = (await running?.asker.ask('read', undefined, READ_TIMEOUT_MS)) ?? this.#read;
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+    }
+    return this.#read;
   }
 
   close(): Promise<void> {

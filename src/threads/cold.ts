@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { findEvent, findEvents } from '../../actors/cold/events.ts';
 import type { DuckRunner } from '../../actors/cold/questions.ts';
+import { ReadCounts } from '../../actors/cold/read-counts.ts';
 import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
 import { Snapshots, type StreamSnapshot } from '../../actors/cold/snapshots.ts';
 import { answerSql } from '../../actors/cold/sql.ts';
@@ -83,10 +84,11 @@ async function open() {
     newPath: () => join(tailDir, `${chunks++}.parquet`),
     bytesMax: data.tailBytesMax,
   });
-  return { segments, snapshots };
+  return new ReadCounts(segments, snapshots);
 }
 
 async function answer(question: Question<ColdQuestions>): Promise<unknown> {
+  if (question.name === 'read') return (await opened).numbers();
   const endMs = systemClock.now() + data.timeoutMs;
   const timeLeftMs = () => {
     const leftMs = endMs - systemClock.now();
@@ -115,7 +117,7 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
 
 /** `otherwise` if no events of the stream are known. */
 async function withStream<T>(
-  snapshots: Snapshots,
+  snapshots: Pick<Snapshots, 'take'>,
   { tenant, stream }: { readonly tenant: string; readonly stream: string },
   otherwise: T,
   work: (snapshot: StreamSnapshot) => Promise<T>,

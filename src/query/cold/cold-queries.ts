@@ -3,16 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../../model/errors.ts';
 import { decodePositions } from '../../model/positions.ts';
 import { appliedAfter } from '../after.ts';
-import { Gate } from '../gate.ts';
 import type { PartitionClient } from '../ports.ts';
+import type { ColdGate, ColdKind } from './cold-gate.ts';
 import type { ColdPort, EventsQuestion, SqlAnswer, StoredEvent } from './cold-port.ts';
 import { decodeEventKey, encodeEventKey } from './event-cursor.ts';
-import {
-  COLD_WAITING_MAX,
-  COMMITTED_POLL_MS,
-  COMMITTED_TIMEOUT_MS,
-  EVENTS_PAGE_MAX,
-} from './limits.ts';
+import { COMMITTED_POLL_MS, COMMITTED_TIMEOUT_MS, EVENTS_PAGE_MAX } from './limits.ts';
 
 export interface EventsRequest extends Omit<EventsQuestion, 'after'> {
   /** The cursor of the page before. */
@@ -29,18 +24,20 @@ export interface EventPage {
 export class ColdQueries {
   readonly #port: ColdPort;
   readonly #partitions: PartitionClient;
-  readonly #gate: Gate;
+  readonly #gate: ColdGate;
 
-  constructor(port: ColdPort, partitions: PartitionClient) {
+  constructor(port: ColdPort, partitions: PartitionClient, gate: ColdGate) {
     this.#port = port;
     this.#partitions = partitions;
-    this.#gate = new Gate(port.concurrency, COLD_WAITING_MAX);
+    this.#gate = gate;
   }
 
   async events({ after, position, ...request }: EventsRequest): Promise<EventPage> {
     checkCount('first', request.first, EVENTS_PAGE_MAX);
     const question = { ...request, ...(after !== undefined && { after: decodeEventKey(after) }) };
-    const { events, hasMore } = await this.#ask(position, () => this.#port.events(question));
+    const { events, hasMore } = await this.#ask('events', request, position, () =>
+      this.#port.events(question),
+    );
     const last = events.at(-1);
     return { events, nextCursor: hasMore && last ? encodeEventKey(last) : undefined };
   }
@@ -49,7 +46,7 @@ export class ColdQueries {
     position,
     ...question
   }: Omit<EventsRequest, 'first' | 'after'>): Promise<StoredEvent | undefined> {
-    return this.#ask(position, () => this.#port.event(question));
+    return this.#ask('event', question, position, () => this.#port.event(question));
   }
 
   async sql(request: {
@@ -60,12 +57,17 @@ export class ColdQueries {
   }): Promise<SqlAnswer> {
     const { position, ...question } = request;
     checkCount('limit', question.limit, this.#port.rowsMax);
-    return this.#ask(position, () => this.#port.sql(question));
+    return this.#ask('sql', question, position, () => this.#port.sql(question));
   }
 
-  async #ask<T>(position: string | undefined, ask: () => Promise<T>): Promise<T> {
+  async #ask<T>(
+    kind: ColdKind,
+    { tenant }: { readonly tenant: string },
+    position: string | undefined,
+    ask: () => Promise<T>,
+  ): Promise<T> {
     if (position !== undefined) await this.#committedAfter(position);
-    return this.#gate.run(ask);
+    return this.#gate.run(kind, tenant, ask);
   }
 
   /** What is applied is not yet in any question's sight: that it is committed, is. */

@@ -3,7 +3,10 @@
 /** Events of one page: each is an object with all its fields. */
 export const EVENTS_PAGE_MAX = 1_000;
 
-/** Questions that may wait; each takes seconds. Past it `query_overload`. */
+/** Bounds of what is counted of their times: a page takes tens of milliseconds, a statement may take minutes. */
+export const COLD_MS_BOUNDS = [10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000];
+
+/** Questions that may wait, of all tenants; each takes seconds. Past it `query_overload`. */
 export const COLD_WAITING_MAX = 32;
 
 /** How long `position` waits. What is applied is committed `commit.intervalMs` later. */
