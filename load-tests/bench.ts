@@ -7,18 +7,27 @@
  * Each run has a server and a data folder of its own, is warmed up, measured, drained and then checked:
  * counts and sums per type and minute, quantiles, distinct users and the ledger must be what was sent. The case `alarms`
  * measures what judging costs and how soon a webhook tells (`alarm-bench.ts` is that alone), `idle` the memory of a server that
- * nobody uses.
+ * nobody uses. Beside `single` stands what a server that keeps nothing takes of it (`bare-server.ts`), measured right after each run.
  */
 import { ok as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { costText, measureCost } from './alarm-cost.ts';
 import { latencyText, measureLatency } from './alarm-latency.ts';
+import { type Ceiling, measureCeiling } from './bare-server.ts';
 import { Generator } from './generator.ts';
 import { LOAD_CASES, type LoadCase, loadOptions, MAIN_CASE } from './load-case.ts';
 import { bytesOnDisk } from './process-usage.ts';
 import { PROFILE_ARGS, summariseProfiles } from './profile.ts';
-import { describeMachine, grouped, median, megabytes, saveResult, table } from './results.ts';
+import {
+  describeMachine,
+  grouped,
+  median,
+  megabytes,
+  percent,
+  saveResult,
+  table,
+} from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 import { exactDistribution } from './truth.ts';
@@ -47,6 +56,8 @@ interface Run {
   readonly peakRssBytes: number;
   readonly diskBytesPerEvent: number;
   readonly refused: number;
+  /** Of requests with one event. */
+  readonly ceiling: Ceiling | undefined;
 }
 
 const { values: options } = parseArgs({
@@ -89,7 +100,7 @@ for (const load of cases) {
       process.stderr.write(
         `${load.name}, ${partitions} partitions: ${grouped(run.acknowledgedPerSecond)} acknowledged/s, ` +
           `${grouped(run.appliedPerSecond)} applied/s, ` +
-          `${run.serverCpuPerMillion.toFixed(2)} + ${run.generatorCpuPerMillion.toFixed(2)} CPU s/M\n`,
+          `${run.serverCpuPerMillion.toFixed(2)} + ${run.generatorCpuPerMillion.toFixed(2)} CPU s/M${besideCeiling(run)}\n`,
       );
       runs.push(run);
     }
@@ -119,6 +130,7 @@ const report = [
     rows,
   ),
   '',
+  ...rows.filter(({ ceiling }) => ceiling !== undefined).map(ceilingText),
   ...(idleRssBytes === undefined
     ? []
     : [`Idle RSS, ${IDLE_MS / 1_000} s after the start: ${megabytes(idleRssBytes)}.`]),
@@ -158,14 +170,17 @@ async function measure(load: LoadCase, partitions: number): Promise<Run> {
   const generator = new Generator();
   try {
     await server.start();
-    const run = await underLoad(server, generator, load, partitions);
+    const measured = await underLoad(server, generator, load, partitions);
     await server.stop();
+    generator.close();
+    const isAllRequests = load.eventsPerBody === 1;
+    const ceiling = isAllRequests ? await measureCeiling(load, partitions, seconds) : undefined;
     if (options.profile) {
       profiles.push(
         `\n${load.name}, ${partitions} partitions: self time\n\n${summariseProfiles(folder)}`,
       );
     }
-    return run;
+    return { ...measured, ceiling };
   } finally {
     generator.close();
     await server.kill();
@@ -178,7 +193,7 @@ async function underLoad(
   generator: Generator,
   load: LoadCase,
   partitions: number,
-): Promise<Run> {
+): Promise<Omit<Run, 'ceiling'>> {
   const loading = loadOptions(load, server);
   await generator.ask({ type: 'prepare', options: loading });
   await generator.ask({ type: 'resume' });
@@ -224,4 +239,17 @@ async function underLoad(
 function medianRun(runs: readonly Run[]): Run {
   const middle = median(runs.map((run) => run.appliedPerSecond));
   return runs.find((run) => run.appliedPerSecond === middle) as Run;
+}
+
+/** Empty where none was measured. */
+function besideCeiling({ requestsPerSecond, ceiling }: Run): string {
+  if (ceiling === undefined) return '';
+  const share = percent(requestsPerSecond / ceiling.requestsPerSecond);
+  return `, ${share} of a bare server's ${grouped(ceiling.requestsPerSecond)}`;
+}
+
+function ceilingText(run: Run): string {
+  const { serverCpuPerMillion = 0, generatorCpuPerMillion = 0 } = run.ceiling ?? {};
+  const cost = `${serverCpuPerMillion.toFixed(2)} + ${generatorCpuPerMillion.toFixed(2)}`;
+  return `${run.case}, ${run.partitions} p${besideCeiling(run)} requests/s (${cost} CPU s/M).`;
 }
