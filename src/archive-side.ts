@@ -110,9 +110,9 @@ class ArchiveThread implements ArchiveSide {
     return this.#thread.use(({ asker }) => asker.ask('segments', query, ANSWER_TIMEOUT_MS));
   }
 
-  archiveNow(): Promise<ArchiverNumbers> {
+  archiveNow(compact = false): Promise<ArchiverNumbers> {
     return this.#thread.use(({ asker }) =>
-      asker.ask('archiveNow', undefined, ARCHIVE_NOW_TIMEOUT_MS),
+      asker.ask('archiveNow', { compact }, ARCHIVE_NOW_TIMEOUT_MS),
     );
   }
 
@@ -133,10 +133,11 @@ class ArchiveThread implements ArchiveSide {
     if (waiting === 0) this.#waitingSinceMs = 0;
     else if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
     const isTelling = (this.hive()?.versionsBehind ?? 0) > 0;
-    if (waiting > 0 || isTelling) this.#thread.keep();
+    const hasWork = nowMs >= (this.#last?.numbers?.workDueMs ?? Number.POSITIVE_INFINITY);
+    if (waiting > 0 || isTelling || hasWork) this.#thread.keep();
     const isDue =
       waiting >= cut.bytesMax || (waiting > 0 && nowMs - this.#waitingSinceMs >= cut.ageMaxMs);
-    if (isDue && this.#thread.running === undefined && nowMs >= this.#startsFromMs) {
+    if ((isDue || hasWork) && this.#thread.running === undefined && nowMs >= this.#startsFromMs) {
       this.#thread.wake();
     }
   }
@@ -193,10 +194,17 @@ class ArchiveThread implements ArchiveSide {
 
   #threadData(): ArchiveThreadData {
     const { config, state, journalDir, shared, progress } = this.#base;
-    const { archive, dataDir, logging } = config;
+    const { archive, dataDir, journal, logging } = config;
     return {
       archive: archiveSettings(config),
       policy: { bytesMax: archive.cut.bytesMax, ageMaxMs: archive.cut.ageMaxMs },
+      compaction: {
+        ...archive.compact,
+        afterMs: archive.cut.ageMaxMs + archive.compact.afterMs,
+      },
+      retention: archive.retention,
+      removedKeptMs: archive.removedKeptMs,
+      diskReserveBytes: journal.diskReserveBytes,
       waitingSinceMs: this.#waitingSinceMs,
       hive: archive.hive,
       memoryBytesMax: archive.memoryBytesMax,

@@ -170,6 +170,16 @@ function archiveMetrics(registry: Registry): (numbers: ArchiverNumbers) => void 
       'When the oldest of it was first seen; 0 if nothing waits.',
     ],
     missedBytes: ['gauge', 'archive_missed_bytes', 'Log that was deleted before it was archived.'],
+    compactions: ['counter', 'archive_compactions_total', 'Hours that were compacted.'],
+    filesMerged: ['counter', 'archive_files_merged_total', 'Their files before.'],
+    filesMade: ['counter', 'archive_files_made_total', 'Their files after.'],
+    hoursExpired: [
+      'counter',
+      'archive_hours_expired_total',
+      'Hours that were older than they are kept.',
+    ],
+    filesRemoved: ['gauge', 'archive_files_removed', 'Files that wait for their deletion.'],
+    filesDeleted: ['counter', 'archive_files_deleted_total', 'Files that were deleted.'],
     isFenced: ['gauge', 'archive_fenced', '1 after another server has claimed the archive.'],
   });
   return (numbers) => set([numbers], () => ({}));

@@ -6,6 +6,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import test, { type ExecutionContext } from 'ava';
 import { Server } from '../load-tests/server.ts';
 import { runCli } from '../src/cli.ts';
+import { folderOf } from '../storage/archive/paths.ts';
 import { sendApplied } from './send-applied.ts';
 
 interface Site {
@@ -188,6 +189,75 @@ test('a field that comes later, one that changes its kind and one that is rare a
     ],
   );
 });
+
+interface Compacted {
+  readonly archiveNow: {
+    readonly rows: number;
+    readonly files: number;
+    readonly compactions: number;
+    readonly work: readonly { readonly kind: string; readonly problem: string | null }[];
+  };
+}
+
+const compacted = async ({ server }: Site): Promise<Compacted['archiveNow']> =>
+  (
+    await server.query<Compacted>(
+      'mutation { archiveNow(compact: true) { rows files compactions work { kind problem } } }',
+    )
+  ).archiveNow;
+
+test('a compacted hour has one file with all its events, and late ones come beside it', async (t) => {
+  const here = await site(t, { archive: { removedKeptMs: 1_000 } });
+  for (let round = 0; round < 3; round++) {
+    await send(
+      here,
+      Array.from({ length: 100 }, (_, n) => purchase(round * 100 + n)),
+    );
+    await archived(here, (round + 1) * 100);
+  }
+  const first = await compacted(here);
+  t.like(first, { rows: 300, files: 1, compactions: 1 });
+  t.deepEqual(
+    first.work.map(({ problem }) => problem),
+    [null, null, null],
+  );
+  await send(
+    here,
+    Array.from({ length: 50 }, (_, n) => purchase(300 + n)),
+  );
+  await archived(here, 350);
+  const late = await foldersOf(here);
+  t.is(late.length, 1);
+  t.like(await compacted(here), { rows: 350, files: 1, compactions: 2 });
+  t.notDeepEqual(await foldersOf(here), late);
+  await deleted(here);
+  t.deepEqual(
+    await ask(
+      here,
+      `SELECT count(*)::INT AS n, count(DISTINCT id)::INT AS ids FROM ${files(here)}`,
+    ),
+    [{ n: 350, ids: 350 }],
+  );
+  t.is(await verify(here), 0);
+});
+
+/** Until no removed file is left. */
+async function deleted({ server }: Site): Promise<void> {
+  for (;;) {
+    const { archive } = await server.query<{ archive: { filesRemoved: number } }>(
+      '{ archive { filesRemoved } }',
+    );
+    if (archive.filesRemoved === 0) return;
+  }
+}
+
+/** Where the files of the newest version lie. */
+async function foldersOf({ server }: Site): Promise<string[]> {
+  const { segments }: Listed = await server.query<Listed>(
+    '{ segments(stream: "shop") { nextCursor rows segments { path rows } } }',
+  );
+  return [...new Set(segments.segments.map(({ path }) => folderOf(path)))];
+}
 
 test('segments are listed to their tenant, page by page, and verified from outside', async (t) => {
   const here = await site(t);

@@ -18,11 +18,17 @@ import type { Duck } from '../../storage/segments/duckdb.ts';
 import type { StateReader } from '../../storage/state/state.ts';
 import type { ActorSpec } from '../runtime.ts';
 import type { RestartLimit } from '../supervision.ts';
+import { Compaction } from './compaction.ts';
+import type { CompactionPolicy } from './compaction-choice.ts';
 import { type CutFile, makeCut } from './cut.ts';
-import { EMPTY_COMMIT_BYTES, REMOVED_GRACE_MS, SWEEP_INTERVAL_MS } from './limits.ts';
+import { Deletion } from './deletion.ts';
+import { Hours } from './hours.ts';
+import { EMPTY_COMMIT_BYTES, SWEEP_INTERVAL_MS, WORK_MS_MAX } from './limits.ts';
 import { type CutPlan, planCut } from './plan.ts';
 import type { ArchiverCommand, ArchiverNumbers } from './protocol.ts';
+import { Retention, type RetentionPolicy } from './retention.ts';
 import type { OpenReader, Stretch } from './walk.ts';
+import { type ArchiveWork, PutOff } from './work.ts';
 
 export interface ArchiverOptions {
   /** Claims the archive. */
@@ -42,6 +48,16 @@ export interface ArchiverOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly policy: CutPolicy;
+  readonly compaction: CompactionPolicy;
+  readonly retention: RetentionPolicy;
+  /** How long files stay that are not part of the archive any more. */
+  readonly removedKeptMs: number;
+  /** The version that Hive has been told of; undefined where no Hive is told. */
+  readonly hiveVersion: () => number | undefined;
+  /** Of the disk of `workDir`, that stay free. */
+  readonly diskReserveBytes: number;
+  /** The server is stopping: what can be done again is not finished. */
+  readonly signal: AbortSignal;
   /** Since when something has waited before the actor was started; 0: nothing has. */
   readonly waitingSinceMs: number;
   readonly publish: {
@@ -70,11 +86,12 @@ export const ARCHIVER_RESTART: RestartLimit = {
 const MAILBOX_MAX = 64;
 
 export function archiverActor(options: ArchiverOptions): ActorSpec<Archiver, ArchiverCommand> {
+  const putOff = new PutOff();
   return {
     name: 'archiver',
     mailboxMax: MAILBOX_MAX,
     restart: ARCHIVER_RESTART,
-    start: () => Archiver.open(options),
+    start: () => Archiver.open(options, putOff),
     async receive(archiver, command) {
       switch (command.type) {
         case 'look':
@@ -82,6 +99,7 @@ export function archiverActor(options: ArchiverOptions): ActorSpec<Archiver, Arc
           break;
         case 'archiveNow':
           await archiver.archiveAll();
+          if (command.compact) await archiver.compactAll();
           command.replyTo(archiver.numbers());
           break;
         default:
@@ -95,30 +113,43 @@ const NO_WORK = { cuts: 0, filesWritten: 0, rowsWritten: 0, bytesWritten: 0, wor
 
 export class Archiver {
   readonly #options: ArchiverOptions;
-  readonly #committer: SegmentCommitter;
+  readonly #hours: Hours;
+  readonly #compaction: Compaction;
+  readonly #retention: Retention;
+  readonly #deletion: Deletion;
+  /** The first that is due goes first. */
+  readonly #works: readonly ArchiveWork[];
   /** Everything before these is archived, or held no events. */
   #from: ReadonlyMap<number, Offset>;
   #waitingSinceMs: number;
   #sweptMs: number;
   #isFenced = false;
   readonly #missedBytes: number;
-  readonly #work = { ...NO_WORK };
+  readonly #counts = { ...NO_WORK };
   /** What the archive holds as of a version. */
   #held = { version: -1, rows: 0, bytes: 0 };
 
-  static async open(options: ArchiverOptions): Promise<Archiver> {
+  /** @param putOff what has failed before */
+  static async open(options: ArchiverOptions, putOff: PutOff): Promise<Archiver> {
     await rm(options.workDir, { recursive: true, force: true });
     await mkdir(options.workDir, { recursive: true });
     const committer = await options.openCommitter();
-    return new Archiver(options, committer);
+    return new Archiver(options, new Hours(committer, options.clock), putOff);
   }
 
-  private constructor(options: ArchiverOptions, committer: SegmentCommitter) {
+  private constructor(options: ArchiverOptions, hours: Hours, putOff: PutOff) {
+    const { clock, log, removedKeptMs: keptMs, hiveVersion } = options;
     this.#options = options;
-    this.#committer = committer;
+    this.#hours = hours;
+    const policy = options.compaction;
+    const tools = { ...options, hours };
+    this.#compaction = new Compaction({ tools, policy, putOff, clock, log });
+    this.#retention = new Retention(hours, options.retention, clock, log);
+    this.#deletion = new Deletion({ hours, keptMs, hiveVersion, clock });
+    this.#works = [this.#deletion, this.#retention, this.#compaction];
     this.#sweptMs = options.clock.now();
     this.#waitingSinceMs = options.waitingSinceMs;
-    const { positions } = committer.manifest;
+    const { positions } = hours.manifest;
     const start = options.logStart();
     const from = new Map<number, Offset>();
     let missed = 0;
@@ -139,6 +170,41 @@ export class Archiver {
   }
 
   async look(): Promise<void> {
+    const { clock } = this.#options;
+    await this.#cutWhatIsDue();
+    await this.#unlessFenced(async () => {
+      const nowMs = clock.now();
+      if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) await this.#sweep(nowMs);
+      await this.#work(nowMs + WORK_MS_MAX, () => this.#dueWork());
+    });
+    this.#publish();
+  }
+
+  /** Compacts every hour that has too many files now, over or not. */
+  async compactAll(): Promise<void> {
+    this.#compaction.demand();
+    const isDemanded = () => (this.#compaction.isDemanded ? this.#compaction : undefined);
+    await this.#unlessFenced(() => this.#work(Number.POSITIVE_INFINITY, isDemanded));
+  }
+
+  #dueWork(): ArchiveWork | undefined {
+    const nowMs = this.#options.clock.now();
+    return this.#works.find((work) => work.dueMs(nowMs) <= nowMs);
+  }
+
+  /** Step by step; the log is cut in between. */
+  async #work(untilMs: number, next: () => ArchiveWork | undefined): Promise<void> {
+    const { clock, signal } = this.#options;
+    while (!signal.aborted && !this.#isFenced && clock.now() < untilMs) {
+      const work = next();
+      if (work === undefined) return;
+      await work.step();
+      this.#publish();
+      await this.#cutWhatIsDue();
+    }
+  }
+
+  async #cutWhatIsDue(): Promise<void> {
     const { clock, policy } = this.#options;
     const waiting = this.#waitingBytes();
     const nowMs = clock.now();
@@ -146,19 +212,23 @@ export class Archiver {
     else if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
     const isOld = waiting > 0 && nowMs - this.#waitingSinceMs >= policy.ageMaxMs;
     if (waiting >= policy.bytesMax || isOld) await this.archiveAll();
-    if (nowMs - this.#sweptMs >= SWEEP_INTERVAL_MS) await this.#sweep(nowMs);
-    this.#publish();
   }
 
   /** As many cuts as it takes for what is committed now. */
   async archiveAll(): Promise<void> {
-    if (this.#isFenced) return;
-    try {
+    await this.#unlessFenced(async () => {
       const committed = await this.#options.committedForGood();
       const to = new Map(committed.map((position, partition) => [partition, offset(position)]));
       while ([...to].some(([partition, end]) => end > (this.#from.get(partition) ?? 0))) {
         await this.#cut({ from: this.#from, to });
       }
+    });
+  }
+
+  async #unlessFenced(work: () => Promise<void>): Promise<void> {
+    if (this.#isFenced) return;
+    try {
+      await work();
     } catch (error) {
       if (!isFault(error, 'archive_fenced')) throw error;
       this.#isFenced = true;
@@ -170,11 +240,17 @@ export class Archiver {
   }
 
   numbers(): ArchiverNumbers {
-    const { version, epoch, files } = this.#committer.manifest;
+    const { version, epoch, files } = this.#hours.manifest;
+    const workDueMs = this.#workDueMs();
     if (this.#held.version !== version) this.#held = { version, ...totalOf(files.values()) };
     return {
-      url: this.#committer.url,
-      ...this.#work,
+      url: this.#hours.committer.url,
+      ...this.#counts,
+      ...this.#compaction.counts,
+      ...this.#deletion.counts,
+      hoursExpired: this.#retention.hoursExpired,
+      work: this.#works.map((work) => work.numbers()),
+      workDueMs,
       ...this.#held,
       epoch,
       files: files.size,
@@ -188,22 +264,22 @@ export class Archiver {
   async #cut(wanted: Stretch): Promise<void> {
     const { openReader, policy, clock, log } = this.#options;
     const startedMs = clock.now();
-    const plan = await planCut(openReader, wanted, policy, this.#committer.manifest.schemas);
+    const plan = await planCut(openReader, wanted, policy, this.#hours.manifest.schemas);
     if (plan.rows === 0) return this.#passOver(plan.stretch);
     const files = await this.#filesOf(plan);
     const schemas = [...plan.schemas.values()].filter(
-      (schema) => schema !== this.#committer.manifest.schemas.get(streamKey(schema)),
+      (schema) => schema !== this.#hours.manifest.schemas.get(streamKey(schema)),
     );
-    await this.#committer.commit({ positions: plan.stretch.to, files, schemas });
+    await this.#hours.commit({ positions: plan.stretch.to, files, schemas });
     this.#moveOn(plan.stretch);
     const { rows, bytes } = totalOf(files.map(({ file }) => file));
     const tookMs = clock.now() - startedMs;
-    this.#work.cuts += 1;
-    this.#work.filesWritten += files.length;
-    this.#work.rowsWritten += rows;
-    this.#work.bytesWritten += bytes;
-    this.#work.workMsTotal += tookMs;
-    const { version } = this.#committer.manifest;
+    this.#counts.cuts += 1;
+    this.#counts.filesWritten += files.length;
+    this.#counts.rowsWritten += rows;
+    this.#counts.bytesWritten += bytes;
+    this.#counts.workMsTotal += tookMs;
+    const { version } = this.#hours.manifest;
     log.info(
       { version, files: files.length, rows, bytes, tookMs },
       'a part of the log is archived',
@@ -215,7 +291,7 @@ export class Archiver {
     // One for each cut: between cuts its memory is given back.
     const duck = await openDuck();
     try {
-      return await makeCut({ openReader, state, workDir, duck }, plan);
+      return await makeCut({ openReader, state, workDir, duck, hours: this.#hours }, plan);
     } finally {
       duck.close();
     }
@@ -223,11 +299,11 @@ export class Archiver {
 
   /** A stretch without events makes no version by itself, unless it keeps much of the log from being deleted. */
   async #passOver(stretch: Stretch): Promise<void> {
-    const { positions } = this.#committer.manifest;
+    const { positions } = this.#hours.manifest;
     const isLong = [...stretch.to].some(
       ([partition, end]) => end - (positions.get(partition) ?? 0) >= EMPTY_COMMIT_BYTES,
     );
-    if (isLong) await this.#committer.commit({ positions: stretch.to, files: [], schemas: [] });
+    if (isLong) await this.#hours.commit({ positions: stretch.to, files: [], schemas: [] });
     this.#moveOn(stretch);
   }
 
@@ -239,9 +315,13 @@ export class Archiver {
 
   async #sweep(nowMs: number): Promise<void> {
     this.#sweptMs = nowMs;
-    if (this.#isFenced) return;
-    await this.#committer.removeExpired(REMOVED_GRACE_MS);
-    await this.#committer.sweep();
+    await this.#hours.committer.sweep();
+  }
+
+  #workDueMs(): number {
+    if (this.#isFenced) return Number.POSITIVE_INFINITY;
+    const nowMs = this.#options.clock.now();
+    return Math.min(...this.#works.map((work) => work.dueMs(nowMs)));
   }
 
   #waitingBytes(): number {
@@ -251,7 +331,7 @@ export class Archiver {
 
   #publish(): void {
     const { publish } = this.#options;
-    publish.archived(this.#committer.manifest);
+    publish.archived(this.#hours.manifest);
     publish.numbers(this.numbers());
   }
 }

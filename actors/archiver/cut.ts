@@ -13,6 +13,7 @@ import { StageWriter } from '../../storage/segments/stage.ts';
 import type { StateReader } from '../../storage/state/state.ts';
 import { hourOf } from '../partition/ledger.ts';
 import { VerdictCursors } from '../partition/verdict-cursor.ts';
+import type { Hours } from './hours.ts';
 import { type CutPlan, stageKey } from './plan.ts';
 import { type OpenReader, walk } from './walk.ts';
 
@@ -21,6 +22,7 @@ export interface CutTools {
   /** Holds the verdicts of every block of the cut. */
   readonly state: StateReader;
   readonly duck: Duck;
+  readonly hours: Hours;
   /** Empty, and of nobody else. */
   readonly workDir: string;
 }
@@ -52,7 +54,9 @@ export async function makeCut(tools: CutTools, plan: CutPlan): Promise<CutFile[]
       partition,
       ...rangeOf(plan, partition),
     };
-    const path = segmentPath(place);
+    const { hours } = tools;
+    const { epoch } = hours.committer.next;
+    const path = segmentPath({ ...place, folder: hours.folderFor(place), epoch });
     files.push({ file: { path, ...place, ...sealed, schema: schema.version }, localPath });
   }
   return files;

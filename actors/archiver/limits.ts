@@ -9,10 +9,23 @@ export const STAGES_MAX = 512;
 /** How often it looks whether a cut is due. */
 export const LOOK_INTERVAL_MS = 1_000;
 
-/** Removed files stay this long: a query may still read the version that named them. */
-export const REMOVED_GRACE_MS = 15 * 60_000;
-/** How often those whose time is over are deleted, and what other servers have left unfinished. */
+/** How often it takes away what other servers have left unfinished. */
 export const SWEEP_INTERVAL_MS = 10 * 60_000;
 
 /** Log without events that is passed over before a version says so: until then it is read again after a restart. */
 export const EMPTY_COMMIT_BYTES = 32 * 1024 * 1024;
+
+/** Work beside cuts goes on for so long before the archiver listens to others again; a step of it may take longer. */
+export const WORK_MS_MAX = 2_000;
+
+/** Files that are merged in one go: DuckDB holds what each says of itself, some 100 KB where a stream has many columns. */
+export const GROUP_FILES_MAX = 256;
+/** An hour with so many files is compacted before it is over: one version can only replace 10,000. */
+export const CROWDED_FILES = 1_000;
+/** So many files fewer are worth rewriting a compacted hour at once; for less it waits until no more come. */
+export const LATE_FILES = 8;
+
+/** Files that are deleted in one step: some seconds on a slow archive. */
+export const DELETED_AT_ONCE_MAX = 200;
+/** Deleted files that no version tells of yet, before one is made for them: half of what one may tell. */
+export const UNTOLD_MAX = 5_000;

@@ -1,11 +1,19 @@
 /** What the archiver is told, and what it tells. All of it is plain data. */
 import type { Reply } from '../partition/protocol.ts';
+import type { WorkNumbers } from './work.ts';
 
 export type ArchiverCommand =
   /** Time has passed: perhaps a cut is due. */
   | { readonly type: 'look' }
-  /** Archives everything that is committed now; answers once it is in the manifest. */
-  | { readonly type: 'archiveNow'; readonly replyTo: Reply<ArchiverNumbers> };
+  /**
+   * Archives everything that is committed now; answers once it is in the manifest. `compact`: and once every hour that has many small
+   * files has fewer.
+   */
+  | {
+      readonly type: 'archiveNow';
+      readonly compact: boolean;
+      readonly replyTo: Reply<ArchiverNumbers>;
+    };
 
 /** Counters count from the thread's start. */
 export interface ArchiverNumbers {
@@ -22,6 +30,19 @@ export interface ArchiverNumbers {
   readonly rowsWritten: number;
   readonly bytesWritten: number;
   readonly workMsTotal: number;
+  /** Hours that were compacted, their files before and after. */
+  readonly compactions: number;
+  readonly filesMerged: number;
+  readonly filesMade: number;
+  /** Hours that were older than they are kept. */
+  readonly hoursExpired: number;
+  /** Files that are not part of the archive any more: those that are still there, and those that were deleted. */
+  readonly filesRemoved: number;
+  readonly filesDeleted: number;
+  /** What is done beside the cuts, kind by kind. */
+  readonly work: readonly WorkNumbers[];
+  /** When there is something of it to do; in the past: now; infinite: nothing, as far as is known. */
+  readonly workDueMs: number;
   /** Log bytes between what is archived and what could be. */
   readonly waitingBytes: number;
   /** When the oldest of it was first seen; 0 if there is none. */

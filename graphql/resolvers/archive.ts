@@ -54,12 +54,12 @@ export async function segments(
 
 export async function archiveNow(
   _: unknown,
-  __: unknown,
+  { compact }: { readonly compact: boolean },
   { access, services }: GraphContext,
 ): Promise<object> {
   demandScope(access, 'admin');
   const port = archiveOf(services);
-  const numbers = await port.archiveNow();
+  const numbers = await port.archiveNow(compact);
   return shown({ ...(await port.view()), numbers });
 }
 
@@ -83,6 +83,14 @@ const NOTHING_YET: Omit<ArchiverNumbers, 'url'> = {
   rowsWritten: 0,
   bytesWritten: 0,
   workMsTotal: 0,
+  compactions: 0,
+  filesMerged: 0,
+  filesMade: 0,
+  hoursExpired: 0,
+  filesRemoved: 0,
+  filesDeleted: 0,
+  work: [],
+  workDueMs: Number.POSITIVE_INFINITY,
 };
 
 function shown({ url, problem, numbers, hive }: ArchiveView): object {

@@ -26,10 +26,10 @@ export const ARCHIVE_MUTANTS: readonly ArchiveMutant[] = [
     isFast: true,
     breaks: 'the positions of a cut and its files come into the manifest together',
     file: 'actors/archiver/actor.ts',
-    find: 'await this.#committer.commit({ positions: plan.stretch.to, files, schemas });',
+    find: 'await this.#hours.commit({ positions: plan.stretch.to, files, schemas });',
     replace:
-      'await this.#committer.commit({ positions: plan.stretch.to, files: [], schemas: [] }); ' +
-      'await this.#committer.commit({ positions: new Map(), files, schemas });',
+      'await this.#hours.commit({ positions: plan.stretch.to, files: [], schemas: [] }); ' +
+      'await this.#hours.commit({ positions: new Map(), files, schemas });',
     diesAt: { point: 'after the creation of a version', pass: 1 },
   },
   {

@@ -1,8 +1,8 @@
 /** Where segments go, and when. What a key of a kind of archive means is for `storage/archive` to say. */
 import type { z } from 'zod';
-import { bytes, DAY_MS, durationMs, MINUTE_MS, SECOND_MS } from '../model/units.ts';
+import { bytes, DAY_MS, durationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/units.ts';
 import { hive } from './hive.ts';
-import { milliseconds, scalar, size, text, yes } from './scalars.ts';
+import { milliseconds, name, scalar, size, text, yes } from './scalars.ts';
 import type { Path } from './settings.ts';
 import { group, list } from './shapes.ts';
 
@@ -54,6 +54,33 @@ const cut = group({
   ageMaxMs: milliseconds(SECOND_MS, DAY_MS).default(durationMs(10 * MINUTE_MS)),
 });
 
+const compact = group({
+  /** Hours that are over become few large files. Without it each has a file for every partition and cut, for good. */
+  enabled: yes.default(true),
+  /** About what each file has in the end. Larger means fewer files, and more work on the local disk for each. */
+  fileBytes: size(1 * MiB, 4 * GiB).default(bytes(256 * MiB)),
+  /** Behind the end of an hour and `cut.ageMaxMs`. Smaller compacts an hour again when events come late. */
+  afterMs: milliseconds(SECOND_MS, 7 * DAY_MS).default(durationMs(15 * MINUTE_MS)),
+});
+
+const KEPT_MS_MAX = 100 * 365 * DAY_MS;
+/** From the end of the hour in which events arrived. Without it: for good. */
+const keepMs = milliseconds(HOUR_MS, KEPT_MS_MAX).optional();
+
+const retention = group({
+  keepMs,
+  /** The first that fits a stream stands in for `keepMs`; one without it keeps the stream for good. */
+  overrides: list(
+    group({
+      /** Without it: any. */
+      tenant: name('a tenant').optional(),
+      stream: name('a stream').optional(),
+      keepMs,
+    }),
+    1_000,
+  ).default([]),
+});
+
 export const archive = group({
   /** Without an archive events are forgotten with the log; aggregates stay. */
   enabled: yes.default(true),
@@ -63,6 +90,10 @@ export const archive = group({
   s3: s3.optional(),
   hive: hive.optional(),
   cut: cut.prefault({}),
+  compact: compact.prefault({}),
+  retention: retention.prefault({}),
+  /** Files that were compacted away or are too old are deleted so much later: somebody may be reading them. */
+  removedKeptMs: milliseconds(SECOND_MS, 30 * DAY_MS).default(durationMs(10 * MINUTE_MS)),
   /** What DuckDB may take while it seals segments; past it it spills to the data folder. */
   memoryBytesMax: size(64 * MiB, 64 * GiB).default(bytes(256 * MiB)),
 });
@@ -77,9 +108,9 @@ export function archiveConflicts({
 }: Archive): { path: Path; message: string }[] {
   const conflicts: { path: Path; message: string }[] = [];
   const places = Object.entries({ local, webhdfs, s3 }).filter(([, place]) => place !== undefined);
-  for (const [name] of places.slice(1)) {
+  for (const [kind] of places.slice(1)) {
     const message = `expected one of "local", "webhdfs" and "s3", there is "${places[0]?.[0]}" already`;
-    conflicts.push({ path: [name], message });
+    conflicts.push({ path: [kind], message });
   }
   if ((s3?.accessKeyId === undefined) !== (s3?.secretAccessKey === undefined)) {
     const message = 'expected both of "accessKeyId" and "secretAccessKey", or neither';

@@ -21,6 +21,6 @@ export interface ArchivePort {
   view(): Promise<ArchiveView>;
   /** As of the newest version whose files are all in their places. */
   segments(query: SegmentQuery): Promise<SegmentPage>;
-  /** Resolves when everything that is committed now is in the archive. */
-  archiveNow(): Promise<ArchiverNumbers>;
+  /** Resolves when everything that is committed now is in the archive; with `compact` in few files an hour. */
+  archiveNow(compact?: boolean): Promise<ArchiverNumbers>;
 }

@@ -1,6 +1,8 @@
 /** What the main thread and the archive thread tell each other. */
 import type { CutPolicy } from '../../actors/archiver/actor.ts';
+import type { CompactionPolicy } from '../../actors/archiver/compaction-choice.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
+import type { RetentionPolicy } from '../../actors/archiver/retention.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
@@ -14,6 +16,11 @@ import type { PartitionThreadOptions } from './protocol.ts';
 export interface ArchiveThreadData {
   readonly archive: ArchiveSettings;
   readonly policy: CutPolicy;
+  readonly compaction: CompactionPolicy;
+  readonly retention: RetentionPolicy;
+  readonly removedKeptMs: number;
+  /** Of the disk of `workDir`, that stay free. */
+  readonly diskReserveBytes: number;
   /** Who is told of new segments. */
   readonly hive?: HiveSettings | undefined;
   /** Since when events have waited for the thread to start; 0: none do. */
@@ -36,9 +43,14 @@ export interface ArchiveThreadData {
 /** Longest that `archiveNow` is waited for. */
 export const ARCHIVE_NOW_TIMEOUT_MS = 600_000;
 
+export interface ArchiveNow {
+  /** And every hour that has many small files is compacted, over or not. */
+  readonly compact: boolean;
+}
+
 export type ArchiveQuestions = {
   /** Answered when everything that is committed now is in the archive. */
-  readonly archiveNow: { readonly ask: undefined; readonly answer: ArchiverNumbers };
+  readonly archiveNow: { readonly ask: ArchiveNow; readonly answer: ArchiverNumbers };
   readonly segments: { readonly ask: SegmentQuery; readonly answer: SegmentPage };
   readonly actors: { readonly ask: undefined; readonly answer: readonly ActorSnapshot[] };
 };

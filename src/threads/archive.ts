@@ -107,6 +107,12 @@ const archiver = system.spawn('archive', {
     clock: systemClock,
     log,
     policy: data.policy,
+    compaction: data.compaction,
+    retention: data.retention,
+    removedKeptMs: data.removedKeptMs,
+    hiveVersion: () => hive?.numbers().version,
+    diskReserveBytes: data.diskReserveBytes,
+    signal: closing.signal,
     waitingSinceMs: data.waitingSinceMs,
     publish: {
       archived: (now) => {
@@ -148,7 +154,7 @@ async function answer(question: Question<ArchiveQuestions>): Promise<unknown> {
   switch (question.name) {
     case 'archiveNow':
       return archiver.ask<ArchiverNumbers>(
-        (replyTo) => ({ type: 'archiveNow', replyTo }),
+        (replyTo) => ({ type: 'archiveNow', ...question.ask, replyTo }),
         ARCHIVE_NOW_TIMEOUT_MS,
       );
     case 'segments':

@@ -134,10 +134,10 @@ export class ManifestStore {
   }
 
   /**
-   * Adds a version, and settles it. Rejects with `archive_fenced` if another server has claimed the archive, `archive_io`
+   * Adds a version, settles it, and answers it. Rejects with `archive_fenced` if another server has claimed the archive, `archive_io`
    * if the manifest is full, and as the archive does.
    */
-  async commit(change: ManifestCommit): Promise<void> {
+  async commit(change: ManifestCommit): Promise<ManifestVersion> {
     const owner = this.#owner;
     assert(owner !== undefined, 'who commits has claimed the archive, and has not failed since');
     this.#owner = undefined;
@@ -151,6 +151,7 @@ export class ManifestStore {
     this.#reader.follow(version);
     if (!(await this.#settleNewest())) throw fenced(version, this.#reader.newest);
     this.#owner = owner;
+    return version;
   }
 
   /**

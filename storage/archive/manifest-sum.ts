@@ -70,7 +70,8 @@ export function contradiction(manifest: Manifest, version: ManifestVersion): str
     : (writerContradiction(manifest, version) ??
         positionContradiction(manifest, version) ??
         schemaContradiction(manifest, version) ??
-        fileContradiction(manifest, version));
+        fileContradiction(manifest, version) ??
+        compactionContradiction(manifest, version));
 }
 
 function claimContradiction(manifest: Manifest, claim: ManifestVersion): string | undefined {
@@ -150,6 +151,17 @@ function fileContradiction(manifest: Manifest, version: ManifestVersion): string
   }
   const kept = version.deleted.find((path) => !manifest.removed.has(path));
   return kept === undefined ? undefined : `expected to delete what is removed, received ${kept}`;
+}
+
+/** A compaction changes no event. */
+function compactionContradiction(
+  { files }: Manifest,
+  { change, add, remove }: ManifestVersion,
+): string | undefined {
+  if (change !== 'compaction') return undefined;
+  const before = remove.reduce((sum, path) => sum + (files.get(path)?.rows ?? 0), 0);
+  const after = add.reduce((sum, { rows }) => sum + rows, 0);
+  return before === after ? undefined : `expected ${before} compacted rows, received ${after}`;
 }
 
 export const streamKey = ({ tenant, stream }: { tenant: string; stream: string }): string =>

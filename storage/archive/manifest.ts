@@ -13,7 +13,10 @@ export const MANIFEST_FORMAT = 1;
 
 /** A Parquet file: blocks of one partition in `[from, to)`, of one stream, that arrived within one hour (UTC). */
 export interface SegmentFile {
-  /** In the archive: `tenant=T/stream=S/dt=YYYY-MM-DD/hour=HH/p<partition>-<from>-<to>.parquet`. */
+  /**
+   * In the archive: `tenant=T/stream=S/dt=YYYY-MM-DD/hour=HH/p<partition>-<from>-<to>-e<epoch>.parquet`. The files of an hour
+   * lie in one folder, `hour=HH-c<version>` after that version has rewritten them.
+   */
   readonly path: string;
   readonly tenant: string;
   readonly stream: string;

@@ -108,10 +108,21 @@ export class SegmentCommitter {
     return this.#manifest;
   }
 
-  async commit({ positions, files, schemas }: SegmentCommit): Promise<void> {
+  /** The number that the next version will have, and its epoch: paths of its files may say so. */
+  get next(): { readonly epoch: number; readonly version: number } {
+    return this.#store.next;
+  }
+
+  /** Copies one of the archive's files to a local path; waits while the archive is unavailable. */
+  fetch(path: string, localPath: string): Promise<void> {
+    return this.#archive.fetch(path, localPath);
+  }
+
+  /** Answers the version. */
+  async commit({ positions, files, schemas }: SegmentCommit): Promise<ManifestVersion> {
     const before = this.#manifest.positions;
     const moved = [...positions].filter(([partition, to]) => to !== before.get(partition));
-    await this.#commit(files, {
+    return this.#commit(files, {
       change: 'segments',
       positions: Object.fromEntries(moved),
       remove: [],
@@ -119,28 +130,35 @@ export class SegmentCommitter {
     });
   }
 
-  /** Puts files in the place of others, or of nothing. Those that are removed can be read until `removeExpired`. */
-  async replace({ change, add, remove }: SegmentReplacement): Promise<void> {
-    await this.#commit(add, { change, positions: {}, remove, schemas: [] });
+  /**
+   * Puts files in the place of others, or of nothing. Those that are removed can be read until `removeExpired`. Answers the
+   * version.
+   */
+  replace({ change, add, remove }: SegmentReplacement): Promise<ManifestVersion> {
+    return this.#commit(add, { change, positions: {}, remove, schemas: [] });
   }
 
   /**
-   * Deletes files that were removed at least `graceMs` ago. Answers how many; a later version tells of them. May be cut
-   * off, and repeated, at any time.
+   * Deletes files that were removed at least `graceMs` ago, of those that `mayGo`. Answers them; a later version tells of them.
+   * May be cut off, and repeated, at any time.
    */
-  async removeExpired(graceMs: number): Promise<number> {
+  async removeExpired(
+    graceMs: number,
+    mayGo: (path: string) => boolean = () => true,
+  ): Promise<readonly string[]> {
     assert(this.#isReady, ONE_AT_A_TIME);
     const { removed } = this.#manifest;
     const endMs = this.#clock.now() - graceMs;
     const room = MANIFEST_VERSION_FILES_MAX - this.#deleted.size;
     const expired = [...removed]
-      .filter(([path, removedMs]) => removedMs <= endMs && !this.#deleted.has(path))
-      .slice(0, room);
-    await atOnce(expired, ARCHIVE_TRANSFERS_AT_ONCE, async ([path]) => {
+      .filter(([path, atMs]) => atMs <= endMs && !this.#deleted.has(path) && mayGo(path))
+      .slice(0, room)
+      .map(([path]) => path);
+    await atOnce(expired, ARCHIVE_TRANSFERS_AT_ONCE, async (path) => {
       await this.#archive.remove(path);
       this.#deleted.add(path);
     });
-    return expired.length;
+    return expired;
   }
 
   /**
@@ -168,7 +186,7 @@ export class SegmentCommitter {
   async #commit(
     files: readonly NewSegment[],
     change: Omit<ManifestCommit, 'add' | 'deleted'>,
-  ): Promise<void> {
+  ): Promise<ManifestVersion> {
     assert(this.#isReady, ONE_AT_A_TIME);
     this.#isReady = false;
     const { next } = this.#store;
@@ -177,11 +195,12 @@ export class SegmentCommitter {
     );
     const deleted = [...this.#deleted];
     const add = files.map(({ file }) => file);
-    await this.#store.commit({ ...change, add, deleted });
+    const version = await this.#store.commit({ ...change, add, deleted });
     this.#deleted.clear();
     this.#manifest = this.#store.manifest;
     await this.#store.tidy();
     this.#isReady = true;
+    return version;
   }
 }
 

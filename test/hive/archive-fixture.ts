@@ -3,7 +3,7 @@ import { COLUMN_KIND } from '../../src/model/columns.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import { type ManifestCommit, ManifestStore } from '../../storage/archive/manifest-store.ts';
-import { segmentPath } from '../../storage/archive/segment-path.ts';
+import { hourFolder, segmentPath } from '../../storage/archive/segment-path.ts';
 import { MemoryArchive } from '../storage/archive/memory-archive.ts';
 import { silent } from '../storage/archive/silent.ts';
 
@@ -66,7 +66,7 @@ export function fileOf(
   const range = { from: hour * 100, to: hour * 100 + 100, ...other };
   return {
     ...place,
-    path: segmentPath({ ...place, ...range }),
+    path: segmentPath({ ...place, ...range, folder: hourFolder(place), epoch: 1 }),
     rows: 10,
     bytes: 1_000,
     tsMinMs: place.hourMs,

@@ -1,0 +1,95 @@
+/**
+ * Deletes files that versions have removed, once nobody reads them any more: readers of an older version have had their time, and so has
+ * Hive after it was told where the hour's files are now.
+ */
+import type { Clock } from '../../src/model/clock.ts';
+import type { Hours } from './hours.ts';
+import { DELETED_AT_ONCE_MAX, UNTOLD_MAX } from './limits.ts';
+import type { ArchiveWork, WorkNumbers } from './work.ts';
+
+export interface DeletionOptions {
+  readonly hours: Hours;
+  /** How long a removed file stays. */
+  readonly keptMs: number;
+  /** The version that Hive has been told of; undefined where no Hive is told. */
+  readonly hiveVersion: () => number | undefined;
+  readonly clock: Clock;
+}
+
+interface Removed {
+  /** Hive does not need it from this version on. */
+  readonly version: number;
+  /** Since when nobody finds it any more who begins to look. */
+  unknownSinceMs: number | undefined;
+}
+
+export class Deletion implements ArchiveWork {
+  readonly #options: DeletionOptions;
+  /** Those that are not deleted yet. */
+  readonly #removed = new Map<string, Removed>();
+  readonly #deleted = new Set<string>();
+  #seen = { version: -1, hiveVersion: -1 };
+  #filesDeleted = 0;
+
+  constructor(options: DeletionOptions) {
+    this.#options = options;
+  }
+
+  get counts(): { readonly filesRemoved: number; readonly filesDeleted: number } {
+    return { filesRemoved: this.#removed.size, filesDeleted: this.#filesDeleted };
+  }
+
+  dueMs(nowMs: number): number {
+    this.#look(nowMs);
+    // In the order in which they were removed.
+    for (const { unknownSinceMs } of this.#removed.values()) {
+      return (unknownSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.keptMs;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  async step(): Promise<void> {
+    const { hours, keptMs, clock } = this.#options;
+    const endMs = clock.now() - keptMs;
+    let room = DELETED_AT_ONCE_MAX;
+    const deleted = await hours.committer.removeExpired(keptMs, (path) => {
+      const isDue = (this.#removed.get(path)?.unknownSinceMs ?? Number.POSITIVE_INFINITY) <= endMs;
+      return isDue && room-- > 0;
+    });
+    for (const path of deleted) {
+      this.#removed.delete(path);
+      this.#deleted.add(path);
+    }
+    this.#filesDeleted += deleted.length;
+    // Else the next version of any kind tells of them.
+    const isTold = this.#removed.size > 0 && this.#deleted.size < UNTOLD_MAX;
+    if (!isTold) await hours.replace({ change: 'retention', add: [], remove: [] });
+  }
+
+  numbers(): WorkNumbers {
+    return {
+      kind: 'deletion',
+      done: this.#filesDeleted,
+      total: this.#filesDeleted + this.#removed.size,
+    };
+  }
+
+  #look(nowMs: number): void {
+    const { hours, hiveVersion: told } = this.#options;
+    const { version, removed } = hours.manifest;
+    const hiveVersion = told() ?? Number.POSITIVE_INFINITY;
+    if (this.#seen.version === version && this.#seen.hiveVersion === hiveVersion) return;
+    this.#seen = { version, hiveVersion };
+    for (const path of this.#deleted) if (!removed.has(path)) this.#deleted.delete(path);
+    for (const [path, removedMs] of removed) {
+      if (this.#deleted.has(path)) continue;
+      let file = this.#removed.get(path);
+      if (file === undefined) {
+        file = { version, unknownSinceMs: undefined };
+        this.#removed.set(path, file);
+      }
+      if (hiveVersion < file.version) continue;
+      file.unknownSinceMs ??= told() === undefined ? removedMs : Math.max(removedMs, nowMs);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * What the archive holds, by hour: the manifest in the shape in which hours are rewritten and removed. All versions go through
+ * here, so that it is never behind the manifest.
+ */
+import type { Clock } from '../../src/model/clock.ts';
+import { HOUR_MS } from '../../src/model/units.ts';
+import type { Manifest, ManifestVersion, SegmentFile } from '../../storage/archive/manifest.ts';
+import { folderOf } from '../../storage/archive/paths.ts';
+import type {
+  SegmentCommit,
+  SegmentCommitter,
+  SegmentReplacement,
+} from '../../storage/archive/segment-commit.ts';
+import { type HourPlace, hourFolder, rewrittenFolder } from '../../storage/archive/segment-path.ts';
+
+/** Of one stream. */
+export interface Hour extends HourPlace {
+  /** Where all its files lie: Hive has one place for an hour. */
+  readonly folder: string;
+  /** By path; at least one. */
+  readonly files: ReadonlyMap<string, SegmentFile>;
+  /** When the last file came; 0: before the archive was opened. */
+  readonly changedMs: number;
+}
+
+interface GrowingHour extends Hour {
+  folder: string;
+  files: Map<string, SegmentFile>;
+  changedMs: number;
+}
+
+export const endOf = ({ hourMs }: HourPlace): number => hourMs + HOUR_MS;
+
+export class Hours {
+  readonly committer: SegmentCommitter;
+  readonly #clock: Clock;
+  /** By the folder that each had at first. */
+  readonly #hours = new Map<string, GrowingHour>();
+  /** Those with more than one file: few, once they are compacted. */
+  readonly #several = new Set<GrowingHour>();
+
+  constructor(committer: SegmentCommitter, clock: Clock) {
+    this.committer = committer;
+    this.#clock = clock;
+    for (const file of committer.manifest.files.values()) this.#add(file, 0);
+  }
+
+  get manifest(): Manifest {
+    return this.committer.manifest;
+  }
+
+  all(): Iterable<Hour> {
+    return this.#hours.values();
+  }
+
+  withSeveralFiles(): Iterable<Hour> {
+    return this.#several;
+  }
+
+  /** As it is now; undefined if it has no files. */
+  of(place: HourPlace): Hour | undefined {
+    return this.#hours.get(hourFolder(place));
+  }
+
+  /**
+   * Where the next version has to put files of that hour: to the others. An hour without files has its first folder, unless files
+   * that were removed still lie there: whoever reads folders would see both.
+   */
+  folderFor(place: HourPlace): string {
+    const known = this.of(place);
+    if (known !== undefined) return known.folder;
+    const first = hourFolder(place);
+    const { removed } = this.manifest;
+    for (const path of removed.keys()) {
+      if (folderOf(path) === first) return rewrittenFolder(place, this.committer.next.version);
+    }
+    return first;
+  }
+
+  /** As `SegmentCommitter.commit`. */
+  async commit(commit: SegmentCommit): Promise<void> {
+    const before = this.manifest;
+    this.#follow(before, await this.committer.commit(commit));
+  }
+
+  /** As `SegmentCommitter.replace`. Files that are added to an hour come to those that stay, or nothing stays. */
+  async replace(replacement: SegmentReplacement): Promise<void> {
+    const before = this.manifest;
+    this.#follow(before, await this.committer.replace(replacement));
+  }
+
+  #follow(before: Manifest, { add, remove }: ManifestVersion): void {
+    for (const path of remove) {
+      const file = before.files.get(path);
+      if (file !== undefined) this.#remove(file);
+    }
+    const nowMs = this.#clock.now();
+    for (const file of add) this.#add(file, nowMs);
+  }
+
+  #add(file: SegmentFile, changedMs: number): void {
+    const key = hourFolder(file);
+    let hour = this.#hours.get(key);
+    if (hour === undefined) {
+      const { tenant, stream, hourMs } = file;
+      hour = { tenant, stream, hourMs, folder: folderOf(file.path), files: new Map(), changedMs };
+      this.#hours.set(key, hour);
+    }
+    hour.files.set(file.path, file);
+    hour.folder = folderOf(file.path);
+    hour.changedMs = Math.max(hour.changedMs, changedMs);
+    if (hour.files.size > 1) this.#several.add(hour);
+  }
+
+  #remove(file: SegmentFile): void {
+    const key = hourFolder(file);
+    const hour = this.#hours.get(key);
+    if (hour === undefined) return;
+    hour.files.delete(file.path);
+    if (hour.files.size <= 1) this.#several.delete(hour);
+    if (hour.files.size === 0) this.#hours.delete(key);
+  }
+}
