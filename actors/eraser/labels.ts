@@ -1,0 +1,43 @@
+/** What rollups remember of a value: the label of a series, which cannot be taken out of sums that are kept by it. */
+import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { seriesRange } from '../../storage/state/keys.ts';
+import { decodeSeriesLabels } from '../../storage/state/rows.ts';
+import { type StateReader, scan } from '../../storage/state/state.ts';
+import { SERIES_PAGE_ROWS } from './limits.ts';
+import { isInStream, type Target } from './target.ts';
+
+/** Names of the rollups, of those that are declared, in which some series of the tenant is labelled with the value. */
+export async function rollupsLabelled(
+  state: StateReader,
+  partitions: number,
+  rollups: readonly RollupDefinition[],
+  target: Target,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const rollup of rollups) {
+    const isOfTenant = rollup.tenant === undefined || rollup.tenant === target.tenant;
+    const place = rollup.dimensions.indexOf(target.field);
+    if (!isOfTenant || place < 0 || !isInStream(target, rollup.stream)) continue;
+    for (let partition = 0; partition < partitions; partition++) {
+      if (await isLabelled(state, partition, rollup.name, place, target)) {
+        found.push(rollup.name);
+        break;
+      }
+    }
+  }
+  return found;
+}
+
+async function isLabelled(
+  state: StateReader,
+  partition: number,
+  rollup: string,
+  place: number,
+  { tenant, value }: Target,
+): Promise<boolean> {
+  const range = seriesRange(partition, tenant, rollup);
+  for await (const row of scan(state, range, SERIES_PAGE_ROWS)) {
+    if (decodeSeriesLabels(row.value)[place] === value) return true;
+  }
+  return false;
+}
