@@ -30,36 +30,35 @@ export function compactionDueMs(hour: Hour, policy: CompactionPolicy): number {
 /** How many files fewer there are after `groupFiles`. */
 export function filesSaved(files: Iterable<SegmentFile>, fileBytes: number): number {
   const small = [...files].filter(({ bytes }) => bytes < fileBytes);
-  return small.length === 0 ? 0 : small.length - groupCount(small, fileBytes);
+  return small.length < 2 ? 0 : small.length - groupSmall(small, fileBytes).length;
 }
 
 /**
  * Files that become one each: those that are large enough stay alone, the others make as few of about that size as they can. Neighbours
  * in the log stay together.
  */
-export function groupFiles(files: readonly SegmentFile[], fileBytes: number): SegmentFile[][] {
-  const groups = files.filter(({ bytes }) => bytes >= fileBytes).map((file) => [file]);
-  const small = files.filter(({ bytes }) => bytes < fileBytes).sort((a, b) => a.from - b.from);
-  if (small.length === 0) return groups;
-  const count = groupCount(small, fileBytes);
-  const share = totalOf(small).bytes / count;
+export const groupFiles = (files: readonly SegmentFile[], fileBytes: number): SegmentFile[][] => [
+  ...files.filter(({ bytes }) => bytes >= fileBytes).map((file) => [file]),
+  ...groupSmall(
+    files.filter(({ bytes }) => bytes < fileBytes),
+    fileBytes,
+  ),
+];
+
+/** Of even size: each but the last has at least its share, and less than a file more. */
+function groupSmall(small: readonly SegmentFile[], fileBytes: number): SegmentFile[][] {
+  const { bytes: total } = totalOf(small);
+  const share = total / Math.ceil(total / fileBytes);
+  const groups: SegmentFile[][] = [];
   let group: SegmentFile[] = [];
   let bytes = 0;
-  let made = 0;
-  for (const file of small) {
+  for (const file of small.toSorted((a, b) => a.from - b.from)) {
+    if (group.length === 0) groups.push(group);
     group.push(file);
     bytes += file.bytes;
-    const isFull = bytes >= share * (made + 1) || group.length === GROUP_FILES_MAX;
-    if (!isFull || made === count - 1) continue;
-    groups.push(group);
+    if (bytes < share && group.length < GROUP_FILES_MAX) continue;
     group = [];
-    made += 1;
+    bytes = 0;
   }
-  if (group.length > 0) groups.push(group);
   return groups;
-}
-
-function groupCount(small: readonly SegmentFile[], fileBytes: number): number {
-  const bySize = Math.ceil(totalOf(small).bytes / fileBytes);
-  return Math.min(small.length, Math.max(1, bySize, Math.ceil(small.length / GROUP_FILES_MAX)));
 }
