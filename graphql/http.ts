@@ -1,5 +1,7 @@
 /** HTTP over uWebSockets as web-standard requests and responses, with every body bounded in both directions. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { ByteSource } from '../src/model/byte-source.ts';
+import { sendStream } from './send-stream.ts';
 
 /** What is read off a request before uWebSockets takes it away, at the end of the route handler's turn. */
 export interface RequestHead {
@@ -19,6 +21,11 @@ export interface Exchange {
   reply(status: number, headers: Record<string, string>, body: string): void;
   /** Resolves when the response has gone out, or the client. */
   respond(response: Response): Promise<void>;
+  /**
+   * Answers 200 with a body that is made as it is sent, and closes it. Resolves when it has gone out, or the client. If it
+   * fails the connection is broken off, so that nobody takes a part for the whole, and this rejects.
+   */
+  stream(headers: Record<string, string>, body: ByteSource): Promise<void>;
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
@@ -34,6 +41,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   415: 'Unsupported Media Type',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
+  504: 'Gateway Timeout',
 };
 
 /** uWebSockets writes these itself. */
@@ -70,6 +78,11 @@ export function openExchange(res: HttpResponse, req: HttpRequest): Exchange {
       isAnswered = true;
       return sendResponse(res, signal, response);
     },
+    stream(streamHeaders, body) {
+      isAnswered = true;
+      const writeStreamHead = () => writeHead(res, 200, Object.entries(streamHeaders));
+      return sendStream(res, signal, writeStreamHead, body);
+    },
   };
 }
 
@@ -101,7 +114,10 @@ async function sendResponse(
     await response.body?.cancel();
     return;
   }
-  if (isStream(response)) return streamBody(res, signal, response);
+  if (isStream(response)) {
+    const writeStreamHead = () => writeHead(res, response.status, response.headers);
+    return sendStream(res, signal, writeStreamHead, sourceOf(response));
+  }
   const body = new Uint8Array(await response.arrayBuffer());
   if (signal.aborted) return;
   res.cork(() => writeHead(res, response.status, response.headers));
@@ -141,54 +157,13 @@ function sendWhole(res: HttpResponse, signal: AbortSignal, body: Uint8Array): Pr
   });
 }
 
-/** Reads the next chunk only when the last one has left: what is not read by the client is not produced. */
-async function streamBody(
-  res: HttpResponse,
-  signal: AbortSignal,
-  response: Response,
-): Promise<void> {
+function sourceOf(response: Response): ByteSource {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  const writable = { resolve: () => {} };
-  signal.addEventListener('abort', () => {
-    writable.resolve();
-    void reader.cancel();
-  });
-  res.onWritable(() => {
-    writable.resolve();
-    return true;
-  });
-  res.cork(() => writeHead(res, response.status, response.headers));
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (signal.aborted) return;
-    if (done) break;
-    let isTaken = true;
-    res.cork(() => {
-      isTaken = res.write(value);
-    });
-    if (isTaken) continue;
-    await new Promise<void>((resolve) => {
-      const patience = keepStalled(res);
-      writable.resolve = () => {
-        clearInterval(patience);
-        resolve();
-      };
-    });
-    if (signal.aborted) return;
-  }
-  res.cork(() => res.end());
-}
-
-/** A page in a background tab may stall and then go on; after this long it is taken for gone. */
-const STALL_MS_MAX = 120_000;
-const STALL_CHECK_MS = 4_000;
-
-/** uWebSockets cuts a response whose client takes nothing for 10 s. A write does not wind that clock up again; this does. */
-function keepStalled(res: HttpResponse): NodeJS.Timeout {
-  let checksLeft = STALL_MS_MAX / STALL_CHECK_MS;
-  return setInterval(() => {
-    if (--checksLeft < 0) return;
-    res.pause();
-    res.resume();
-  }, STALL_CHECK_MS);
+  return {
+    async next() {
+      const { done, value } = await reader.read();
+      return done ? undefined : value;
+    },
+    close: () => void reader.cancel(),
+  };
 }

@@ -1,12 +1,16 @@
 /** What each path of the query listener answers. */
 import type { Logger } from '../src/model/logger.ts';
+import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
 import { type Access, type Authorizer, allows, bearerSecret, unauthorized } from './authorize.ts';
+import { errorJson, sendExport } from './export.ts';
 import type { Exchange } from './http.ts';
 import { BODY_BYTES_MAX } from './limits.ts';
 import type { GraphServer } from './yoga.ts';
 
 export interface RouteOptions {
   readonly graph: GraphServer;
+  /** Undefined without an archive. */
+  readonly cold: ColdQueries | undefined;
   readonly authorize: Authorizer;
   readonly logger: Logger;
   /** Origins whose pages may read answers; `*` for all. */
@@ -29,6 +33,7 @@ const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
 
 export const ROUTES: Readonly<Record<string, Route>> = {
   '/graphql': graphql,
+  '/v1/export': exported,
   '/metrics': metrics,
   '/healthz': (exchange) => exchange.reply(200, TEXT, 'ok\n'),
   '/readyz': readyz,
@@ -40,32 +45,57 @@ export const notFound: Route = (exchange) =>
   exchange.reply(404, TEXT, `nothing is here; there are ${Object.keys(ROUTES).join(', ')}\n`);
 
 async function graphql(exchange: Exchange, options: RouteOptions): Promise<void> {
-  const { method, headers } = exchange.head;
-  const origin = headers.get('origin') ?? '';
-  const refusal = options.refuseOrigin(origin, headers.get('host') ?? '');
-  if (refusal !== undefined) return replyError(exchange, 403, 'forbidden', refusal);
-  const cors = corsHeaders(origin, options.corsOrigins);
-  if (method === 'options') return exchange.reply(204, cors, '');
-  if (method !== 'get' && method !== 'post') {
-    return replyError(exchange, 405, 'method_not_allowed', 'use GET or POST');
-  }
-  const access = options.authorize(bearerSecret(headers.get('authorization')));
-  if (access === undefined && !(options.graphiql && asksForPage(exchange))) {
-    const { message, extensions } = unauthorized();
-    return exchange.reply(
-      401,
-      { ...JSON_TYPE, ...cors, 'www-authenticate': 'Bearer' },
-      JSON.stringify({ errors: [{ message, extensions: { code: extensions['code'] } }] }),
-    );
-  }
-  if (access !== undefined && !allows(access, 'read')) {
-    return replyError(exchange, 403, 'forbidden', 'this needs a key with scope "read"');
-  }
+  const isPage = options.graphiql && asksForPage(exchange);
+  const admitted = admit(exchange, options, graphqlError, isPage ? NOBODY : undefined);
+  if (admitted === undefined) return;
   const request = await requestOf(exchange);
   if (request === undefined) return;
-  const response = await options.graph.fetch(request, { access: access ?? NOBODY });
-  for (const [name, value] of Object.entries(cors)) response.headers.set(name, value);
+  const response = await options.graph.fetch(request, { access: admitted.access });
+  for (const [name, value] of Object.entries(admitted.cors)) response.headers.set(name, value);
   await exchange.respond(response);
+}
+
+async function exported(exchange: Exchange, options: RouteOptions): Promise<void> {
+  const admitted = admit(exchange, options, errorJson, undefined);
+  if (admitted !== undefined) {
+    await sendExport(exchange, options, admitted.access, admitted.cors);
+  }
+}
+
+/** An error as the path's clients expect it. */
+type ErrorText = (code: string, message: string) => string;
+
+const graphqlError: ErrorText = (code, message) =>
+  JSON.stringify({ errors: [{ message, extensions: { code } }] });
+
+/** Who asks by GET or POST, with a key that reads; undefined if it has been answered already. */
+function admit(
+  exchange: Exchange,
+  options: RouteOptions,
+  errorText: ErrorText,
+  withoutKey: Access | undefined,
+): { readonly access: Access; readonly cors: Record<string, string> } | undefined {
+  const { method, headers } = exchange.head;
+  const origin = headers.get('origin') ?? '';
+  const refuse = (status: number, code: string, message: string, more = {}): undefined =>
+    void exchange.reply(status, { ...JSON_TYPE, ...more }, errorText(code, message));
+  const refusal = options.refuseOrigin(origin, headers.get('host') ?? '');
+  if (refusal !== undefined) return refuse(403, 'forbidden', refusal);
+  const cors = corsHeaders(origin, options.corsOrigins);
+  if (method === 'options') return void exchange.reply(204, cors, '');
+  if (method !== 'get' && method !== 'post') {
+    return refuse(405, 'method_not_allowed', 'use GET or POST');
+  }
+  const access = options.authorize(bearerSecret(headers.get('authorization'))) ?? withoutKey;
+  if (access === undefined) {
+    const { message, extensions } = unauthorized();
+    const more = { ...cors, 'www-authenticate': 'Bearer' };
+    return refuse(401, String(extensions['code']), message, more);
+  }
+  if (access !== withoutKey && !allows(access, 'read')) {
+    return refuse(403, 'forbidden', 'this needs a key with scope "read"');
+  }
+  return { access, cors };
 }
 
 /** Gets the GraphiQL page and, having no scope, nothing else. */
@@ -108,11 +138,7 @@ function corsHeaders(origin: string, allowed: readonly string[]): Record<string,
 }
 
 const replyError = (exchange: Exchange, status: number, code: string, message: string): void =>
-  exchange.reply(
-    status,
-    JSON_TYPE,
-    JSON.stringify({ errors: [{ message, extensions: { code } }] }),
-  );
+  exchange.reply(status, JSON_TYPE, graphqlError(code, message));
 
 /** The machinery is for operators; a scraper needs a key of theirs once there are keys. */
 async function metrics(exchange: Exchange, options: RouteOptions): Promise<void> {

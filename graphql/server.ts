@@ -62,6 +62,7 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
   };
   const routeOptions: RouteOptions = {
     graph,
+    cold: services.cold,
     authorize,
     logger,
     corsOrigins,

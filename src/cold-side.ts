@@ -21,7 +21,7 @@ export function createColdSide(
 ): ColdSide | undefined {
   if (archive === undefined) return undefined;
   const { cold, dataDir, logging } = config;
-  const { memoryBytesMax, threads, timeoutMs, tailBytesMax, cacheBytesMax } = cold;
+  const { memoryBytesMax, threads, timeoutMs, tailBytesMax, cacheBytesMax, exports } = cold;
   const worker = new ColdWorker({
     archive: archiveSettings(config),
     duck: { threads, memoryBytesMax },
@@ -46,9 +46,11 @@ export function createColdSide(
     events: (question) => opened().then(() => worker.ask('events', question)),
     event: (question) => opened().then(() => worker.ask('event', question)),
     sql: (question) => opened().then(() => worker.ask('sql', question)),
+    export: (question) => opened().then(() => worker.export(question, exports.timeoutMs)),
     committed: (partition) => progress.committed[partition] ?? 0,
     rowsMax: cold.rowsMax,
     concurrency: cold.concurrency,
+    exports,
     read: () => worker.read(),
     close: () => worker.close(),
   };

@@ -8,9 +8,16 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { AppError } from '../../src/model/errors.ts';
 import { type Duck, openDuck } from '../../storage/segments/duckdb.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
+import type { CopyOutput } from './duck-copy.ts';
 import { plainValues } from './duck-values.ts';
 import { ANSWER_BYTES_MAX, SPILL_BYTES_MAX } from './limits.ts';
-import type { DuckLimits, DuckQuestion, SqlAnswer } from './questions.ts';
+import type {
+  CopyQuestion,
+  DuckLimits,
+  DuckQuestion,
+  ExportAnswer,
+  SqlAnswer,
+} from './questions.ts';
 
 export function runStatement(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
   return question.author === 'server' ? runOurs(limits, question) : runUsers(limits, question);
@@ -19,14 +26,33 @@ export function runStatement(limits: DuckLimits, question: DuckQuestion): Promis
 /** Of a process: for what it is asked by the server itself. */
 let staying: Promise<Duck> | undefined;
 
-async function runOurs(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
+function runOurs(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
+  return onStaying(limits, question, (connection) => read(connection, question));
+}
+
+/** One statement of an export, of the server itself. */
+export function runCopy(
+  limits: DuckLimits,
+  question: CopyQuestion,
+  output: CopyOutput,
+): Promise<ExportAnswer> {
+  return onStaying(limits, question, (connection, tempDir) =>
+    output.copy(connection, tempDir, question),
+  );
+}
+
+async function onStaying<T>(
+  limits: DuckLimits,
+  question: Pick<DuckQuestion, 'paths' | 'timeoutMs'>,
+  work: (connection: DuckDBConnection, tempDir: string) => Promise<T>,
+): Promise<T> {
   const tempDir = join(limits.tempDir, 'server');
   const { folders } = limits;
   await mkdir(tempDir, { recursive: true });
   staying ??= openDuck({ ...limits, tempDir, tempBytesMax: SPILL_BYTES_MAX, folders });
   const connection = await (await staying).connect();
   try {
-    return await timed(connection, question, () => read(connection, question));
+    return await timed(connection, question, () => work(connection, tempDir));
   } finally {
     connection.disconnectSync();
   }

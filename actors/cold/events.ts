@@ -154,8 +154,9 @@ function statementOf(
   return { sql, parameters: filter.parameters };
 }
 
-function conditionsOf(
-  { fromMs, toMs, id, where, contains, after }: EventsQuestion,
+/** What an event must fulfil, all of it. */
+export function conditionsOf(
+  { fromMs, toMs, id, where, contains, after }: Omit<EventsQuestion, 'first'>,
   filter: EventFilter,
   isCurrent: boolean,
 ): string[] {

@@ -33,3 +33,9 @@ export const TAILS_MAX = 64;
 
 /** A version whose log was cut while it was read is followed by a newer one at once; more often in a row is something else. */
 export const SNAPSHOT_TRIES = 5;
+
+/** Files of an export that are fetched and read together: of a remote archive so much lies here, and no more. */
+export const EXPORT_BATCH_FILES = 256;
+export const EXPORT_BATCH_BYTES = 256 * MIB;
+/** Row groups of a Parquet export: DuckDB holds one in memory, whatever its own limit says. */
+export const EXPORT_ROW_GROUP_BYTES = 48 * MIB;

@@ -59,6 +59,28 @@ export interface EventsAnswer {
   readonly hasMore: boolean;
 }
 
+export const EXPORT_FORMATS = ['ndjson', 'csv', 'parquet'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** All events of a range as one file. */
+export interface ExportQuestion
+  extends Pick<EventsQuestion, 'tenant' | 'stream' | 'fromMs' | 'toMs' | 'where' | 'contains'> {
+  readonly format: ExportFormat;
+  /** Fields, of `parquet` columns; undefined: all. */
+  readonly columns?: readonly string[];
+  /** Of `csv`: what a spreadsheet would compute stays a text in it, with a `'` before it. */
+  readonly escapesFormulas: boolean;
+  readonly gzip: boolean;
+  /** From when on it has taken too long. */
+  readonly endMs: number;
+}
+
+/** What has come out of it. */
+export interface ExportAnswer {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 export interface SqlQuestion {
   readonly tenant: string;
   readonly query: string;
@@ -87,6 +109,17 @@ export interface DuckQuestion {
   readonly paths: readonly string[];
   readonly rowsMax: number;
   readonly timeoutMs: number;
+}
+
+/** One statement of an export. */
+export interface CopyQuestion
+  extends Pick<DuckQuestion, 'sql' | 'parameters' | 'paths' | 'timeoutMs'> {
+  /** `lines`: each row has one text, and becomes a line. */
+  readonly form: 'lines' | 'parquet';
+  /** The bytes of all statements of the export are one stream. */
+  readonly gzip: boolean;
+  /** No statement of the export follows. */
+  readonly isLast: boolean;
 }
 
 /** What was read for questions. Counters count from the thread's start. */
@@ -118,4 +151,12 @@ export interface DuckRunner {
   run(question: DuckQuestion): Promise<SqlAnswer>;
   /** The statement's tree as `json_serialize_sql` writes it. */
   parse(query: string): Promise<string>;
+  /**
+   * Hands over what the statement's rows are as a file, in pieces, each when the one before was taken. Resolves with what was
+   * handed over, by `take` here and in earlier statements of the export.
+   */
+  copy(question: CopyQuestion, take: TakeBytes): Promise<ExportAnswer>;
 }
+
+/** Resolves when it can take more. */
+export type TakeBytes = (bytes: Uint8Array) => Promise<void>;

@@ -3,10 +3,10 @@ import { AppError } from '../../src/model/errors.ts';
 import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../../src/model/units.ts';
 import type { EventWhere, StoredEvent, Value } from '../../src/query/cold/cold-port.ts';
 import type { ColdQueries } from '../../src/query/cold/cold-queries.ts';
-import type { GraphContext } from '../context.ts';
+import type { GraphContext, Services } from '../context.ts';
 import { given, type Maybe } from './arguments.ts';
 
-interface WhereArgs {
+export interface WhereArgs {
   readonly field?: Maybe<string>;
   readonly eq?: Maybe<Value>;
   readonly ne?: Maybe<Value>;
@@ -76,7 +76,8 @@ export async function sql(
   return { ...answer, truncated: isTruncated };
 }
 
-function coldOf({ cold }: GraphContext['services']): ColdQueries {
+/** Throws `query_invalid` where there are no single events. */
+export function coldOf({ cold }: Pick<Services, 'cold'>): ColdQueries {
   if (cold !== undefined) return cold;
   throw new AppError(
     'query_invalid',
@@ -92,7 +93,7 @@ const rangeOf = ({ stream, from, to, position }: RangeArgs, tenant: string) => (
   ...given('position', position),
 });
 
-const whereOf = (args: WhereArgs): EventWhere => ({
+export const whereOf = (args: WhereArgs): EventWhere => ({
   ...given('field', args.field),
   ...given('eq', args.eq),
   ...given('ne', args.ne),

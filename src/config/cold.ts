@@ -1,11 +1,19 @@
 /** What questions about single events may take: those that go to the archive and the log, not to the aggregates. */
-import { bytes, durationMs, MINUTE_MS, SECOND_MS } from '../model/units.ts';
+import { bytes, durationMs, HOUR_MS, MINUTE_MS, SECOND_MS, WEEK_MS } from '../model/units.ts';
 import { integer, milliseconds, size } from './scalars.ts';
 import { group } from './shapes.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 const TiB = 2 ** 40;
+
+/** Beside the questions: a file may take hours to be read, and nobody shall wait for it. */
+const exports = group({
+  /** At a time; each has a process. Further ones are refused, and one place is not for who has all others. */
+  concurrency: integer(1, 64).default(3),
+  /** One that has not been read to its end by then is broken off. */
+  timeoutMs: milliseconds(MINUTE_MS, WEEK_MS).default(durationMs(6 * HOUR_MS)),
+});
 
 export const cold = group({
   /** Questions that are answered at a time; each has a process. Further ones wait. */
@@ -22,4 +30,6 @@ export const cold = group({
   tailBytesMax: size(64 * MiB, 1 * TiB).default(bytes(2 * GiB)),
   /** Segments of a remote archive that are kept in the data folder. */
   cacheBytesMax: size(256 * MiB, 64 * TiB).default(bytes(8 * GiB)),
+  /** Events as files. */
+  exports: exports.prefault({}),
 });

@@ -2,6 +2,8 @@
 import type {
   EventsAnswer,
   EventsQuestion,
+  ExportAnswer,
+  ExportQuestion,
   ReadNumbers,
   SqlAnswer,
   SqlQuestion,
@@ -9,6 +11,7 @@ import type {
 } from '../../actors/cold/questions.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
+import type { BytesMessage, ReaderMessage } from './byte-stream.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
 /** `workerData` of src/threads/cold.ts. */
@@ -41,7 +44,12 @@ export type ColdQuestions = {
   };
   readonly sql: { readonly ask: SqlQuestion; readonly answer: SqlAnswer };
   readonly read: { readonly ask: undefined; readonly answer: ReadNumbers };
+  /** Answered when all bytes have been told. */
+  readonly export: {
+    readonly ask: { readonly stream: number; readonly question: ExportQuestion };
+    readonly answer: ExportAnswer;
+  };
 };
 
-export type ToCold = ToThread<ColdQuestions>;
-export type FromCold = FromThread;
+export type ToCold = ToThread<ColdQuestions, ReaderMessage>;
+export type FromCold = FromThread<BytesMessage>;

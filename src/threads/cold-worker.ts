@@ -1,8 +1,9 @@
 /** The main thread's end of the cold thread: there while it is asked. */
-import type { ReadNumbers } from '../../actors/cold/questions.ts';
+import type { ExportQuestion, ReadNumbers } from '../../actors/cold/questions.ts';
+import type { ByteSource } from '../model/byte-source.ts';
 import { AppError } from '../model/errors.ts';
-import { assertNever } from '../model/result.ts';
 import { AskedThread } from './asked-thread.ts';
+import { ByteReader, type BytesMessage, type ReaderMessage } from './byte-stream.ts';
 import type { ColdQuestions, ColdThreadData } from './cold-protocol.ts';
 import { OnDemand } from './on-demand.ts';
 
@@ -15,16 +16,22 @@ const START_GRACE_MS = 30_000;
 /** Whoever looks at metrics does not wait for a thread that is busy. */
 const READ_TIMEOUT_MS = 2_000;
 
+type ColdThread = AskedThread<ColdQuestions, ReaderMessage, BytesMessage>;
+
 export class ColdWorker {
-  readonly #thread: OnDemand<AskedThread<ColdQuestions>>;
+  readonly #thread: OnDemand<ColdThread>;
   readonly #timeoutMs: number;
+  /** By their numbers. */
+  readonly #exports = new Map<number, ByteReader>();
+  #exported = 0;
   #read: ReadNumbers | undefined;
 
   constructor(data: ColdThreadData) {
     this.#timeoutMs = data.timeoutMs + START_GRACE_MS;
     const module = new URL('./cold.ts', import.meta.url);
-    this.#thread = new OnDemand(
-      () => new AskedThread({ name: 'cold', module, data, hear: assertNever }),
+    const hear = ({ stream, bytes }: BytesMessage) => this.#exports.get(stream)?.hear(bytes);
+    this.#thread = new OnDemand<ColdThread>(
+      () => new AskedThread({ name: 'cold', module, data, hear }),
       IDLE_MS_MAX,
     );
   }
@@ -35,6 +42,24 @@ export class ColdWorker {
     ask: ColdQuestions[Name]['ask'],
   ): Promise<ColdQuestions[Name]['answer']> {
     return this.#thread.use(({ asker }) => asker.ask(name, ask, this.#timeoutMs));
+  }
+
+  /** Its bytes; they reject as `ask` does. */
+  export(question: ExportQuestion, timeoutMs: number): ByteSource {
+    const stream = this.#exported++;
+    const reader = new ByteReader((type) => this.#thread.running?.tell({ type, stream }));
+    this.#exports.set(stream, reader);
+    this.#thread
+      .use(async ({ asker }) => {
+        if (reader.isClosed) return;
+        await asker.ask('export', { stream, question }, timeoutMs + START_GRACE_MS);
+      })
+      .then(
+        () => reader.finish(),
+        (error: unknown) => reader.fail(error),
+      )
+      .finally(() => this.#exports.delete(stream));
+    return reader;
   }
 
   /** Of the thread that runs, or of the last one that was asked while it ran; starts none. */

@@ -8,7 +8,8 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { findEvent, findEvents } from '../../actors/cold/events.ts';
-import type { DuckRunner } from '../../actors/cold/questions.ts';
+import { exportEvents, noSuchStream } from '../../actors/cold/export.ts';
+import type { ExportAnswer } from '../../actors/cold/questions.ts';
 import { ReadCounts } from '../../actors/cold/read-counts.ts';
 import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
 import { Snapshots, type StreamSnapshot } from '../../actors/cold/snapshots.ts';
@@ -23,6 +24,7 @@ import { systemClock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import { answerOf, type Question } from './asker.ts';
+import { ByteWriters } from './byte-stream.ts';
 import type { ColdQuestions, ColdThreadData, FromCold, ToCold } from './cold-protocol.ts';
 import { DuckProcess } from './duck-process.ts';
 import { attachProgress } from './progress.ts';
@@ -40,6 +42,10 @@ main.on('message', (message: ToCold) => {
   switch (message.type) {
     case 'ask':
       void answerOf(message.id, () => answer(message)).then(tell);
+      break;
+    case 'taken':
+    case 'unwanted':
+      exports.hear(message);
       break;
     case 'close':
       void close();
@@ -60,6 +66,7 @@ opened.catch(() => undefined);
 /** Those that wait for a question. */
 const idle: DuckProcess[] = [];
 const busy = new Set<DuckProcess>();
+const exports = new ByteWriters(tell);
 let processes = 0;
 let chunks = 0;
 
@@ -88,15 +95,11 @@ async function open() {
 }
 
 async function answer(question: Question<ColdQuestions>): Promise<unknown> {
+  if (question.name === 'export') return answerExport(question.ask);
   if (question.name === 'read') return (await opened).numbers();
-  const endMs = systemClock.now() + data.timeoutMs;
-  const timeLeftMs = () => {
-    const leftMs = endMs - systemClock.now();
-    if (leftMs > 0) return leftMs;
-    throw new AppError('query_timeout', `not answered within ${data.timeoutMs} ms: ask for less`);
-  };
+  const timeLeftMs = timer(systemClock.now() + data.timeoutMs);
   const { segments, snapshots } = await opened;
-  return withDuck((duck) => {
+  return withDuck<unknown>((duck) => {
     const tools = { duck, segments, timeLeftMs };
     switch (question.name) {
       case 'events':
@@ -115,6 +118,35 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
   });
 }
 
+async function answerExport({
+  stream,
+  question,
+}: ColdQuestions['export']['ask']): Promise<ExportAnswer> {
+  const timeLeftMs = timer(question.endMs);
+  return exports.use(stream, async (take, unwanted) => {
+    const { segments, snapshots } = await opened;
+    unwanted.throwIfAborted();
+    return withDuck(async (duck) => {
+      unwanted.addEventListener('abort', () => duck.close());
+      const snapshot = await snapshots.take(question.tenant, [question.stream]);
+      try {
+        const found = snapshot.streams.get(question.stream);
+        if (found === undefined) throw noSuchStream(question.stream, snapshot.archivedStreams);
+        return await exportEvents({ duck, segments, timeLeftMs }, found, question, take);
+      } finally {
+        snapshot.release();
+      }
+    });
+  });
+}
+
+/** What is left until then; throws `query_timeout` when nothing is. */
+const timer = (endMs: number) => () => {
+  const leftMs = endMs - systemClock.now();
+  if (leftMs > 0) return leftMs;
+  throw new AppError('query_timeout', 'not answered in the time that it may take: ask for less');
+};
+
 /** `otherwise` if no events of the stream are known. */
 async function withStream<T>(
   snapshots: Pick<Snapshots, 'take'>,
@@ -132,7 +164,7 @@ async function withStream<T>(
 }
 
 /** No more of them than questions that are asked at a time: whoever asks bounds these. */
-async function withDuck(work: (duck: DuckRunner) => Promise<unknown>): Promise<unknown> {
+async function withDuck<T>(work: (duck: DuckProcess) => Promise<T>): Promise<T> {
   const duck =
     idle.pop() ??
     new DuckProcess(

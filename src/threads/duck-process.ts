@@ -2,14 +2,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type {
+  CopyQuestion,
   DuckLimits,
   DuckQuestion,
   DuckRunner,
+  ExportAnswer,
   SqlAnswer,
+  TakeBytes,
 } from '../../actors/cold/questions.ts';
 import { AppError, isFault } from '../model/errors.ts';
 import { Asker } from './asker.ts';
-import type { DuckQuestions, FromDuck } from './duck-protocol.ts';
+import { DuckOutput } from './duck-output.ts';
+import { type DuckQuestions, type FromDuck, OUTPUT_FD } from './duck-protocol.ts';
 import { THREAD } from './thread-entry.ts';
 
 /** Past its own limit of time a statement has so long to stop by itself. */
@@ -30,6 +34,7 @@ export class DuckProcess implements DuckRunner {
   readonly #child: ChildProcess;
   readonly #asker: Asker<DuckQuestions>;
   readonly #listening = Promise.withResolvers<void>();
+  readonly #output: DuckOutput;
   #fault: AppError | undefined;
 
   constructor(limits: DuckLimits, workDir: string) {
@@ -39,9 +44,10 @@ export class DuckProcess implements DuckRunner {
       execArgv: [],
       env: {},
       cwd: workDir,
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
     });
     this.#child = child;
+    this.#output = new DuckOutput(child.stdio[OUTPUT_FD]);
     this.#asker = new Asker('DuckDB', (question) => {
       if (child.connected) child.send(question);
     });
@@ -77,6 +83,19 @@ export class DuckProcess implements DuckRunner {
     const limits = this.#limits;
     return this.#watched(PARSE_TIMEOUT_MS, (timeoutMs) =>
       this.#asker.ask('parse', { limits, query }, timeoutMs),
+    );
+  }
+
+  copy(question: CopyQuestion, take: TakeBytes): Promise<ExportAnswer> {
+    const limits = this.#limits;
+    return this.#watched(question.timeoutMs + STOP_GRACE_MS, (timeoutMs) =>
+      this.#output
+        .handOver(take, () => this.#asker.ask('copy', { limits, question }, timeoutMs))
+        .catch((error: unknown) => {
+          // What it has written and nobody read would be the next export's.
+          this.#kill(error instanceof AppError ? error : new AppError('archive_io', String(error)));
+          throw error;
+        }),
     );
   }
 

@@ -4,11 +4,13 @@
  * taken in meanwhile. It has no environment, and nothing of the server's memory.
  */
 import { writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
-import { parseStatement, runStatement } from '../../actors/cold/duck-statement.ts';
+import { CopyOutput } from '../../actors/cold/duck-copy.ts';
+import { parseStatement, runCopy, runStatement } from '../../actors/cold/duck-statement.ts';
 import { assertNever } from '../model/result.ts';
 import { answerOf } from './asker.ts';
-import type { FromDuck, ToDuck } from './duck-protocol.ts';
+import { type FromDuck, OUTPUT_FD, type ToDuck } from './duck-protocol.ts';
 
 /** Behind taking events in, before bringing them to the archive. */
 const PRIORITY = 5;
@@ -20,6 +22,9 @@ try {
 } catch {
   // Not Linux.
 }
+
+/** Of all exports of the process; whoever reads it knows how much each wrote. */
+const output = new CopyOutput(new Socket({ fd: OUTPUT_FD, readable: false, writable: true }));
 
 process.on('message', (question: ToDuck) => {
   void answerOf(question.id, () => answer(question)).then(tell);
@@ -36,6 +41,8 @@ function answer(question: ToDuck): Promise<unknown> {
       return runStatement(question.ask.limits, question.ask.question);
     case 'parse':
       return parseStatement(question.ask.limits, question.ask.query);
+    case 'copy':
+      return runCopy(question.ask.limits, question.ask.question, output);
     default:
       return assertNever(question);
   }

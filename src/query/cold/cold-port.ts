@@ -4,21 +4,41 @@ import type {
   EventsAnswer,
   EventsQuestion,
   EventWhere,
+  ExportFormat,
+  ExportQuestion,
   SqlAnswer,
   SqlQuestion,
   StoredEvent,
   Value,
 } from '../../../actors/cold/questions.ts';
+import type { ByteSource } from '../../model/byte-source.ts';
 
-export type { EventKey, EventsQuestion, EventWhere, SqlAnswer, StoredEvent, Value };
+export { EXPORT_FORMATS } from '../../../actors/cold/questions.ts';
+export type {
+  EventKey,
+  EventsQuestion,
+  EventWhere,
+  ExportFormat,
+  ExportQuestion,
+  SqlAnswer,
+  StoredEvent,
+  Value,
+};
 
 /** The thread that answers; undefined where there is no archive. */
 export interface ColdPort {
   events(question: EventsQuestion): Promise<EventsAnswer>;
   event(question: Omit<EventsQuestion, 'first'>): Promise<StoredEvent | undefined>;
   sql(question: SqlQuestion): Promise<SqlAnswer>;
+  export(question: ExportQuestion): Promise<ByteSource>;
   /** Of `[partition]` the offset before which everything is committed. */
   committed(partition: number): number;
   readonly rowsMax: number;
   readonly concurrency: number;
+  readonly exports: {
+    /** At a time. */
+    readonly concurrency: number;
+    /** Of one, however slowly it is read. */
+    readonly timeoutMs: number;
+  };
 }

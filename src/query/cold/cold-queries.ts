@@ -1,18 +1,32 @@
 /** Questions about single events, as they are allowed: within bounds, so many at a time. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ByteSource } from '../../model/byte-source.ts';
+import { systemClock } from '../../model/clock.ts';
 import { AppError } from '../../model/errors.ts';
 import { decodePositions } from '../../model/positions.ts';
 import { appliedAfter } from '../after.ts';
 import type { PartitionClient } from '../ports.ts';
 import type { ColdGate, ColdKind } from './cold-gate.ts';
-import type { ColdPort, EventsQuestion, SqlAnswer, StoredEvent } from './cold-port.ts';
+import type {
+  ColdPort,
+  EventsQuestion,
+  ExportQuestion,
+  SqlAnswer,
+  StoredEvent,
+} from './cold-port.ts';
 import { decodeEventKey, encodeEventKey } from './event-cursor.ts';
+import { ExportGate } from './export-gate.ts';
 import { COMMITTED_POLL_MS, COMMITTED_TIMEOUT_MS, EVENTS_PAGE_MAX } from './limits.ts';
 
 export interface EventsRequest extends Omit<EventsQuestion, 'after'> {
   /** The cursor of the page before. */
   readonly after?: string;
   /** Of an ingest answer: its events are in the answer. */
+  readonly position?: string;
+}
+
+export interface ExportRequest extends Omit<ExportQuestion, 'endMs'> {
+  /** As of an `EventsRequest`. */
   readonly position?: string;
 }
 
@@ -25,11 +39,13 @@ export class ColdQueries {
   readonly #port: ColdPort;
   readonly #partitions: PartitionClient;
   readonly #gate: ColdGate;
+  readonly #exportGate: ExportGate;
 
   constructor(port: ColdPort, partitions: PartitionClient, gate: ColdGate) {
     this.#port = port;
     this.#partitions = partitions;
     this.#gate = gate;
+    this.#exportGate = new ExportGate(port.exports.concurrency);
   }
 
   async events({ after, position, ...request }: EventsRequest): Promise<EventPage> {
@@ -58,6 +74,40 @@ export class ColdQueries {
     const { position, ...question } = request;
     checkCount('limit', question.limit, this.#port.rowsMax);
     return this.#ask('sql', question, position, () => this.#port.sql(question));
+  }
+
+  /** Whoever is answered reads to the end or closes: until then it has one of few places. */
+  async export({ position, ...request }: ExportRequest): Promise<ByteSource> {
+    const leave = this.#exportGate.enter(request.tenant);
+    let isIn = true;
+    const end = () => {
+      if (isIn) leave();
+      isIn = false;
+    };
+    try {
+      if (position !== undefined) await this.#committedAfter(position);
+      const endMs = systemClock.now() + this.#port.exports.timeoutMs;
+      const source = await this.#port.export({ ...request, endMs });
+      return {
+        async next() {
+          try {
+            const piece = await source.next();
+            if (piece === undefined) end();
+            return piece;
+          } catch (error) {
+            end();
+            throw error;
+          }
+        },
+        close() {
+          source.close();
+          end();
+        },
+      };
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
   async #ask<T>(

@@ -13,3 +13,6 @@ export const COLD_WAITING_MAX = 32;
 export const COMMITTED_TIMEOUT_MS = 10_000;
 /** Commits come at most every 100 ms. */
 export const COMMITTED_POLL_MS = 25;
+
+/** Columns that may be named in an export: a stream has 200 at most, and rare fields besides. */
+export const EXPORT_COLUMNS_MAX = 256;

@@ -1,0 +1,120 @@
+/** What an export is asked for, as text in a URL or as JSON. */
+import { coerceInputValue, isInputType, validateInputValue } from 'graphql';
+import { AppError } from '../src/model/errors.ts';
+import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../src/model/units.ts';
+import { type EventWhere, EXPORT_FORMATS, type ExportFormat } from '../src/query/cold/cold-port.ts';
+import type { ExportRequest } from '../src/query/cold/cold-queries.ts';
+import { EXPORT_COLUMNS_MAX } from '../src/query/cold/limits.ts';
+import { parseTimestamp } from '../src/query/time.ts';
+import { given } from './resolvers/arguments.ts';
+import { type WhereArgs, whereOf } from './resolvers/events.ts';
+import { schema } from './schema.ts';
+
+const PARAMETERS = [
+  'stream',
+  'from',
+  'to',
+  'format',
+  'where',
+  'contains',
+  'columns',
+  'formulas',
+  'position',
+] as const;
+type Parameters = { readonly [Name in (typeof PARAMETERS)[number]]?: unknown };
+
+/** Throws `query_invalid` with what was expected. */
+export function exportRequest(
+  parameters: Parameters,
+  tenant: string,
+  takesGzip: boolean,
+): ExportRequest {
+  const unknown = Object.keys(parameters).find((name) => !PARAMETERS.some((each) => each === name));
+  if (unknown !== undefined) {
+    throw invalid(`there is no parameter "${unknown}"; there are ${PARAMETERS.join(', ')}`);
+  }
+  const { stream, from, to, where, contains, columns, position } = parameters;
+  const format = formatOf(parameters.format);
+  return {
+    tenant,
+    stream: textOf('stream', stream) ?? 'events',
+    fromMs: timeOf('from', from) ?? EPOCH_MS_MIN,
+    toMs: timeOf('to', to) ?? EPOCH_MS_MAX + 1,
+    format,
+    ...given('where', whereIn(where)),
+    ...given('contains', textOf('contains', contains)),
+    ...given('columns', columnsIn(columns)),
+    ...given('position', textOf('position', position)),
+    escapesFormulas: escapesFormulas(parameters.formulas),
+    // Parquet is compressed as it is.
+    gzip: takesGzip && format !== 'parquet',
+  };
+}
+
+function formatOf(value: unknown): ExportFormat {
+  const found = EXPORT_FORMATS.find((format) => format === (value ?? 'ndjson'));
+  if (found !== undefined) return found;
+  throw expected('format', `one of ${EXPORT_FORMATS.join(', ')}`, value);
+}
+
+function textOf(name: string, value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  throw expected(name, 'a text', value);
+}
+
+function timeOf(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const timeMs = parseTimestamp(value);
+  if (timeMs !== undefined) return timeMs;
+  const example = '"2026-05-01T12:00:00Z"';
+  throw expected(name, `epoch milliseconds or an RFC 3339 date-time such as ${example}`, value);
+}
+
+function whereIn(value: unknown): EventWhere | undefined {
+  if (value === undefined) return undefined;
+  const type = schema.getType('EventWhere');
+  if (!isInputType(type)) throw new Error('the schema has an input type EventWhere');
+  const condition = typeof value === 'string' ? parseJson(value) : value;
+  validateInputValue(condition, type, (error, path) => {
+    throw invalid(`"${['where', ...path].join('.')}": ${error.message}`);
+  });
+  return whereOf(coerceInputValue(condition, type) as WhereArgs);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw expected('where', 'a condition as JSON, such as {"field":"user","eq":"u1"}', text);
+  }
+}
+
+function columnsIn(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  const names: unknown = typeof value === 'string' ? value.split(',') : value;
+  const isList =
+    Array.isArray(names) &&
+    names.length > 0 &&
+    names.length <= EXPORT_COLUMNS_MAX &&
+    names.every((name) => typeof name === 'string' && name !== '');
+  if (isList && new Set(names).size === names.length) return names;
+  throw expected(
+    'columns',
+    `1 to ${EXPORT_COLUMNS_MAX} different names with commas between`,
+    value,
+  );
+}
+
+function escapesFormulas(value: unknown): boolean {
+  if (value === undefined || value === 'escape' || value === 'keep') return value !== 'keep';
+  throw expected('formulas', '"escape" or "keep"', value);
+}
+
+const RECEIVED_LENGTH_MAX = 200;
+
+const expected = (name: string, what: string, received: unknown): AppError =>
+  invalid(
+    `"${name}" must be ${what}, received ${JSON.stringify(received).slice(0, RECEIVED_LENGTH_MAX)}`,
+  );
+
+const invalid = (message: string): AppError => new AppError('query_invalid', message);
