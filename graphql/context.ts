@@ -3,6 +3,7 @@ import type { Clock } from '../src/model/clock.ts';
 import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { AlarmBoardPort } from '../src/query/alarms-port.ts';
 import type { ArchivePort } from '../src/query/archive-port.ts';
+import type { BackupPort } from '../src/query/backup-port.ts';
 import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
 import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
@@ -17,6 +18,7 @@ export interface Services {
   readonly alarms: AlarmBoardPort;
   /** Undefined if the server keeps none. */
   readonly archive: ArchivePort | undefined;
+  readonly backup: BackupPort;
   /** As `archive`. */
   readonly cold: ColdQueries | undefined;
   readonly clock: Clock;

@@ -9,6 +9,7 @@ const TOLD: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'query_invalid',
   'query_timeout',
   'query_overload',
+  'backup_invalid',
 ]);
 
 /**

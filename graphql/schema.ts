@@ -8,6 +8,7 @@ import { cutSeriesScalar, withSeriesAsLeaf } from './projection.ts';
 import * as commands from './resolvers/alarm-commands.ts';
 import * as alarms from './resolvers/alarms.ts';
 import { archive, archiveNow, segments } from './resolvers/archive.ts';
+import { backup, cancelBackup, startBackup } from './resolvers/backup.ts';
 import { event, events, sql } from './resolvers/events.ts';
 import * as system from './resolvers/system.ts';
 import { cutSeries, timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
@@ -15,7 +16,13 @@ import { scalars } from './scalars.ts';
 
 const { alarmChanged, ...alarmQueries } = alarms;
 
-const typeDefs = ['schema.graphql', 'alarms.graphql', 'archive.graphql', 'events.graphql']
+const typeDefs = [
+  'schema.graphql',
+  'alarms.graphql',
+  'archive.graphql',
+  'backup.graphql',
+  'events.graphql',
+]
   .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
   .join('\n');
 
@@ -23,8 +30,8 @@ const resolvers = {
   ...scalars,
   ...alarmScalars,
   ...eventScalars,
-  Query: { timeseries, ...system, ...alarmQueries, archive, segments, events, event, sql },
-  Mutation: { ...commands, archiveNow },
+  Query: { timeseries, ...system, ...alarmQueries, archive, segments, backup, events, event, sql },
+  Mutation: { ...commands, archiveNow, startBackup, cancelBackup },
   Subscription: { timeseries: timeseriesUpdates, alarmChanged },
 };
 

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addServerOptions } from './cli/ask-server.ts';
 import { checkConfig } from './cli/check-config.ts';
 import { addConfigOptions } from './cli/config-options.ts';
 import { EXIT, EXIT_CODES_HELP, type ExitCode } from './cli/exit-codes.ts';
@@ -93,8 +94,10 @@ function createProgram(
       const { showSegment } = await import('./cli/segments.ts');
       finish(await showSegment(path, options, terminal));
     });
-  addConfigOptions(segments.command('verify'))
-    .description('read every file, and compare it with what the manifest says')
+  addServerOptions(addConfigOptions(segments.command('verify')))
+    .description(
+      'read every file, compare it with the manifest, and that with the ledger of a running server',
+    )
     .option('--json', 'for programs')
     .addHelpText('after', example('streamgauge segments verify --config streamgauge.yaml'))
     .action(async (options) => {
@@ -119,6 +122,30 @@ function createProgram(
     .action(async (options) => {
       const { printDdl } = await import('./cli/hive.ts');
       finish(await printDdl(options, terminal));
+    });
+
+  addServerOptions(addConfigOptions(program.command('backup')))
+    .description('have the running server copy its data folder into an empty folder of its machine')
+    .requiredOption('--to <folder>', 'made if it is not there')
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge backup --to /srv/backups/2026-11-21'))
+    .action(async (options) => {
+      const { backUp } = await import('./cli/backup.ts');
+      finish(await backUp(options, terminal));
+    });
+  program
+    .command('restore')
+    .description('make a data folder of a backup; needs no server')
+    .requiredOption('--from <folder>', 'the backup')
+    .requiredOption('--data-dir <folder>', 'empty, or made if it is not there')
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      example('streamgauge restore --from /srv/backups/2026-11-21 --data-dir /var/lib/streamgauge'),
+    )
+    .action(async (options) => {
+      const { restore } = await import('./cli/restore.ts');
+      finish(await restore(options, terminal));
     });
 
   const keys = program.command('keys').description('make access keys');

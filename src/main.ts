@@ -15,6 +15,7 @@ import { openState } from '../storage/state/rocksdb.ts';
 import type { StateReader } from '../storage/state/state.ts';
 import { rollupsOf } from './alarm/compile.ts';
 import { startArchive } from './archive-side.ts';
+import { BackupSide } from './backup-side.ts';
 import type { RunningServer } from './cli/start.ts';
 import type { Config } from './config.ts';
 import { prepareDataDir } from './data-dir.ts';
@@ -81,7 +82,9 @@ export async function startServer(config: Config): Promise<RunningServer> {
     closers.push(() => Promise.all(partitionWorkers.map((worker) => worker.close())).then());
     closers.push(() => closeEdges(edges));
     const ingestPort = await startEdges(base, partitionWorkers, edges);
-    closers.push(shortenLog(base, edges[0] as EdgeWorker));
+    const backup = new BackupSide(base);
+    closers.push(shortenLog(base, edges[0] as EdgeWorker, backup));
+    closers.push(() => backup.close());
     const archive = startArchive(base);
     closers.push(() => archive?.close());
 
@@ -91,7 +94,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     // Loaded only now: events are accepted already.
     const { startQuerySide } = await import('./query-side.ts');
     const asker = partitionThreads(partitionWorkers, 0);
-    const query = await startQuerySide(base, asker, edges, ingestUrl, problems, archive);
+    const query = await startQuerySide(base, asker, edges, ingestUrl, problems, archive, backup);
     closers.push(() => query.close());
 
     await ready;
@@ -224,11 +227,15 @@ async function journalToOpen({
   };
 }
 
-function shortenLog({ state, shared, progress, logger }: Foundation, journalOwner: EdgeWorker) {
+function shortenLog(
+  { state, shared, progress, logger }: Foundation,
+  journalOwner: EdgeWorker,
+  backup: BackupSide,
+) {
   const { port1, port2 } = new MessageChannel();
   journalOwner.serveLog(port2);
   const stop = startRetention({
-    neededFrom: () => neededFrom(progress),
+    neededFrom: () => Math.min(neededFrom(progress), backup.pinnedFrom),
     syncedBarrier: () => state.syncedBarrier(),
     writer: connectLogWriter({ port: port1, shared }),
     logger,

@@ -23,6 +23,7 @@ import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
+import type { BackupPort } from './query/backup-port.ts';
 import { ColdGate } from './query/cold/cold-gate.ts';
 import { ColdQueries } from './query/cold/cold-queries.ts';
 import { systemScheduler } from './query/live-query.ts';
@@ -56,6 +57,7 @@ export async function startQuerySide(
   ingestUrl: string,
   readiness: () => readonly string[],
   archive: ArchiveSide | undefined,
+  backup: BackupPort,
 ): Promise<QuerySide> {
   const { config, logger, state, journalDir, shared, progress } = base;
   const links = new PartitionLinks(threads);
@@ -109,6 +111,7 @@ export async function startQuerySide(
       system,
       alarms: alarms.port,
       archive,
+      backup,
       cold: cold && new ColdQueries(cold, partitions, coldGate),
       clock: systemClock,
       version: manifest.version,

@@ -138,3 +138,18 @@ export const ARCHIVE_RETRY_MS_MAX = 10_000;
 
 /** A file that is not whole after that long has lost its writer. */
 export const ARCHIVE_TEMPORARY_KEPT_MS = DAY_MS;
+
+/** Bytes of a backup that are read, hashed and written in one go. */
+export const BACKUP_CHUNK_BYTES = 1 * MIB;
+
+/**
+ * What a backup reads a second, so that senders and partitions keep most of the disk: 32 GiB of log take five minutes. Faster, and
+ * a busy disk shows in the time of acknowledgements; slower, and the log, which is not deleted meanwhile, grows by more.
+ */
+export const BACKUP_BYTES_PER_SECOND = 100 * MIB;
+
+/** Times that a copy of the archive begins anew because files of its version were deleted. Each deletion waits for minutes before. */
+export const BACKUP_ARCHIVE_TRIES_MAX = 8;
+
+/** A page of state rows and one more row; a longer one is damage. */
+export const DUMP_FRAME_BYTES_MAX = 512 * MIB;

@@ -79,6 +79,8 @@ export const FAULT = {
     meaning: 'Hive is out of reach, or does not answer in time',
   },
   hive_refused: { retryable: true, meaning: 'Hive refused a statement' },
+  backup_invalid: { retryable: false, meaning: 'the folder is no backup, or no place for one' },
+  backup_corrupt: { retryable: false, meaning: 'a file of a backup is not as it was written' },
   decode_failed: { retryable: false, meaning: 'a bug: the decoder threw on a body' },
   listen_failed: {
     retryable: false,

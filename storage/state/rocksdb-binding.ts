@@ -32,7 +32,7 @@ export interface RocksLevel {
   batch(): RocksBatch;
   clear(range: RocksRange & BinaryEncoding): Promise<void>;
   iterator(
-    range: RocksRange &
+    range: Partial<RocksRange> &
       BinaryEncoding & { readonly highWaterMarkBytes: number; readonly reverse?: boolean },
   ): RocksIterator;
 }

@@ -53,15 +53,7 @@ const opened = new Set<RocksLevel>();
  * of partitions, and with `state_io`.
  */
 export async function openState({ dir, partitions }: StateOptions): Promise<OpenState> {
-  const db = new RocksDatabase(dir, {
-    createIfMissing: true,
-    compaction: 'level',
-    memtableMemoryBudget: ROCKSDB_MEMTABLE_BYTES,
-    cacheSize: ROCKSDB_CACHE_BYTES,
-    parallelism: 2,
-    walCompression: true,
-  });
-  await explained('opening', dir, () => db.open());
+  const db = await openDatabase(dir);
   opened.add(db);
   const store = storeOn(db, dir);
   const close = async () => {
@@ -98,6 +90,57 @@ export async function attachState(
   const [row] = await store.getMany([serverKey()]);
   if (row === undefined) throw new AppError('state_corrupt', 'the state has no server row');
   return { ...store, server: decodeServer(row) };
+}
+
+/** Every row as of the first page, whatever is committed meanwhile. For another thread than the opener's. */
+export async function* snapshotOf(handle: bigint): AsyncGenerator<readonly StateRow[]> {
+  const db = new RocksDatabase(handle);
+  await explained('attaching to', 'the state', () => db.open());
+  // An iterator is a snapshot as of when it is made. It keeps files from being removed: not for longer than it takes.
+  const iterator = db.iterator({ highWaterMarkBytes: STATE_PAGE_BYTES, ...BINARY });
+  try {
+    for (;;) {
+      const rows = await explained('reading', 'the state', () =>
+        iterator.nextv(SNAPSHOT_PAGE_ROWS),
+      );
+      if (rows.length === 0) return;
+      yield rows.map(([key, value]) => ({ key, value }));
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
+/** Rows are small as a rule: `STATE_PAGE_BYTES` ends a page before. */
+const SNAPSHOT_PAGE_ROWS = 100_000;
+
+/** A store of exactly these rows, durable when it resolves. `dir` is empty or not there. Rejects with `state_corrupt`, `state_io`. */
+export async function createStateFrom(
+  dir: string,
+  pages: AsyncIterable<readonly StateRow[]>,
+): Promise<void> {
+  const db = await openDatabase(dir);
+  try {
+    for await (const rows of pages) await write(db, dir, rows, false);
+    const [server] = await db.getMany([serverKey()], BINARY);
+    if (server === undefined) throw new AppError('state_corrupt', 'the state has no server row');
+    await write(db, dir, [{ key: serverKey(), value: server }], true);
+  } finally {
+    await db.close();
+  }
+}
+
+async function openDatabase(dir: string): Promise<RocksLevel> {
+  const db = new RocksDatabase(dir, {
+    createIfMissing: true,
+    compaction: 'level',
+    memtableMemoryBudget: ROCKSDB_MEMTABLE_BYTES,
+    cacheSize: ROCKSDB_CACHE_BYTES,
+    parallelism: 2,
+    walCompression: true,
+  });
+  await explained('opening', dir, () => db.open());
+  return db;
 }
 
 const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;

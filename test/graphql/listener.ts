@@ -41,6 +41,11 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
       system: { ...NOTHING, ...system },
       alarms: NO_ALARMS,
       archive: undefined,
+      backup: {
+        view: () => undefined,
+        start: () => Promise.reject(new Error('there are no backups here')),
+        cancel: async () => undefined,
+      },
       cold: undefined,
       clock: systemClock,
       version: '1.2.3',

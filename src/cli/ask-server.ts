@@ -1,0 +1,81 @@
+/** Asks a running server over GraphQL, as commands do that need one. The configuration says where it listens. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Config } from '../config.ts';
+import { AppError } from '../model/errors.ts';
+
+export interface AskServer {
+  /** Rejects with `backup_invalid` or `query_invalid` and what the server said. */
+  ask<T>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<T>;
+}
+
+interface GraphQLAnswer<T> {
+  readonly data?: T;
+  readonly errors?: readonly { readonly message: string }[];
+}
+
+/** No answer is waited for longer. */
+const TIMEOUT_MS = 60_000;
+
+export const addServerOptions = (command: Command): Command =>
+  command
+    .option('--url <url>', 'of the query listener (default: as the configuration says)')
+    .option('--key-file <file>', 'holds a key with scope admin, if the server has keys');
+
+export function askServer(config: Config, options: Readonly<Record<string, unknown>>): AskServer {
+  const url = new URL(
+    '/graphql',
+    options['url'] === undefined ? urlOf(config) : `${options['url']}`,
+  );
+  const headers = { 'content-type': 'application/json', ...authorization(options['keyFile']) };
+  return {
+    async ask<T>(query: string, variables = {}) {
+      const { data, errors } = await post<T>(url, headers, JSON.stringify({ query, variables }));
+      if (data !== undefined && errors === undefined) return data;
+      const said = errors?.map(({ message }) => message).join('; ') ?? 'nothing';
+      throw new AppError('query_invalid', `the server at ${url.origin} said: ${said}`);
+    },
+  };
+}
+
+async function post<T>(
+  url: URL,
+  headers: Record<string, string>,
+  body: string,
+): Promise<GraphQLAnswer<T>> {
+  let text: string;
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    text = await (await fetch(url, { method: 'POST', headers, body, signal })).text();
+  } catch (cause) {
+    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    throw new AppError(
+      'query_timeout',
+      `no server answers at ${url.origin} (${reason instanceof Error ? reason.message : reason}): start it, or say with --url where it is`,
+      {},
+      cause,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError(
+      'query_invalid',
+      `${url.origin} is no Streamgauge's query listener`,
+      {},
+      cause,
+    );
+  }
+}
+
+function urlOf({ listen, tls }: Config): string {
+  const { host, queryPort } = listen;
+  const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  const shown = reached.includes(':') ? `[${reached}]` : reached;
+  return `${tls === undefined ? 'http' : 'https'}://${shown}:${queryPort}`;
+}
+
+function authorization(file: unknown): { authorization?: string } {
+  if (typeof file !== 'string') return {};
+  return { authorization: `Bearer ${readFileSync(file, 'utf8').trim()}` };
+}
