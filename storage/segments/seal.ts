@@ -71,30 +71,80 @@ export function mergeSegments(
   outPath: string,
 ): Promise<SealedFile> {
   return guarded(outPath, async () => {
-    const files = `[${paths.map(literal).join(', ')}], union_by_name = true`;
+    const literals = paths.map(literal).join(', ');
+    const files = `[${literals}], union_by_name = true`;
     const from = `read_parquet(${files}, hive_partitioning = false)`;
-    const described = await duck.rows(`DESCRIBE SELECT * FROM ${from}`);
-    const [counted] = await duck.rows(`SELECT count(*) AS rows FROM ${from}`);
-    const [measured] = await duck.rows(
-      `SELECT sum(total_uncompressed_size)::DOUBLE AS bytes
-        FROM parquet_metadata([${paths.map(literal).join(', ')}])`,
-    );
-    const columns = described.map((column) => String(column['column_name']));
-    const rows = Number(counted?.['rows']);
-    const bytes = Number(measured?.['bytes'] ?? 0);
-    await write(duck, files, { rows, bytes, columns }, schema, outPath);
+    const all = await sizeOf(duck, literals, from);
+    await write(duck, files, all, schema, outPath);
     const sealed = await describe(duck, outPath);
-    checkRows(rows, sealed);
+    checkRows(all.rows, sealed);
     return sealed;
   });
 }
 
+/** What becomes of a segment from which rows are taken. */
+export interface FilteredSegment {
+  /** Rows that were taken, by their partition. */
+  readonly taken: ReadonlyMap<number, number>;
+  /** Undefined: nothing was written, because no row was taken, or none is left. */
+  readonly left: SealedFile | undefined;
+}
+
+/**
+ * A segment without the rows for which `condition` is true: SQL for a file with these columns, never null. Rejects with
+ * `segment_failed`.
+ */
+export function filterSegment(
+  duck: Duck,
+  path: string,
+  schema: StreamSchema,
+  condition: (columns: readonly string[]) => string,
+  outPath: string,
+): Promise<FilteredSegment> {
+  return guarded(outPath, async () => {
+    const from = `read_parquet(${literal(path)}, hive_partitioning = false)`;
+    const { rows, bytes, columns } = await sizeOf(duck, literal(path), from);
+    const where = condition(columns);
+    const counted = await duck.rows(
+      `SELECT _partition AS "partition", count(*) AS rows FROM ${from} WHERE ${where} GROUP BY 1 ORDER BY 1`,
+    );
+    const taken = new Map(counted.map((row) => [Number(row['partition']), Number(row['rows'])]));
+    const left = rows - [...taken.values()].reduce((sum, count) => sum + count, 0);
+    if (left === rows || left === 0) return { taken, left: undefined };
+    const all = { rows, bytes, columns };
+    await write(duck, literal(path), all, schema, outPath, `WHERE NOT (${where})`);
+    const sealed = await describe(duck, outPath);
+    checkRows(left, sealed);
+    return { taken, left: sealed };
+  });
+}
+
+/** `paths`: literals of the files that `from` reads. */
+async function sizeOf(
+  duck: Duck,
+  paths: string,
+  from: string,
+): Promise<Pick<StagedFile, 'rows' | 'bytes' | 'columns'>> {
+  const described = await duck.rows(`DESCRIBE SELECT * FROM ${from}`);
+  const [counted] = await duck.rows(`SELECT count(*) AS rows FROM ${from}`);
+  const [measured] = await duck.rows(
+    `SELECT sum(total_uncompressed_size)::DOUBLE AS bytes FROM parquet_metadata([${paths}])`,
+  );
+  return {
+    rows: Number(counted?.['rows']),
+    bytes: Number(measured?.['bytes'] ?? 0),
+    columns: described.map((column) => String(column['column_name'])),
+  };
+}
+
+/** `where`: a clause that leaves fewer rows than the files have. */
 async function write(
   duck: Duck,
   files: string,
   { rows, bytes, columns }: Pick<StagedFile, 'rows' | 'bytes' | 'columns'>,
   schema: StreamSchema,
   outPath: string,
+  where = '',
 ): Promise<void> {
   const wanted = segmentColumns(schema);
   const known = new Set(wanted.map(({ name }) => name));
@@ -107,7 +157,7 @@ async function write(
   const isSorted = rows > ROW_GROUP_ROWS && rowBytes <= SORTED_ROW_BYTES_MAX;
   await duck.rows(
     `COPY (SELECT ${segmentProjection(schema, columns)}
-      FROM read_parquet(${files}, hive_partitioning = false) ${isSorted ? `ORDER BY ${ORDER}` : ''})
+      FROM read_parquet(${files}, hive_partitioning = false) ${where} ${isSorted ? `ORDER BY ${ORDER}` : ''})
       TO ${literal(outPath)} (FORMAT parquet, PARQUET_VERSION V1,
         COMPRESSION zstd, COMPRESSION_LEVEL ${ZSTD_LEVEL},
         ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES},
