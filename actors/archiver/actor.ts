@@ -54,6 +54,8 @@ export interface ArchiverOptions {
   readonly removedKeptMs: number;
   /** The version that Hive has been told of; undefined where no Hive is told. */
   readonly hiveVersion: () => number | undefined;
+  /** When somebody began who reads longer than removed files stay, the first of them; infinite: nobody. */
+  readonly readingSinceMs: () => number;
   /** Of the disk of `workDir`, that stay free. */
   readonly diskReserveBytes: number;
   /** The server is stopping: what can be done again is not finished. */
@@ -138,14 +140,14 @@ export class Archiver {
   }
 
   private constructor(options: ArchiverOptions, hours: Hours, putOff: PutOff) {
-    const { clock, log, removedKeptMs: keptMs, hiveVersion } = options;
+    const { clock, log, removedKeptMs: keptMs, hiveVersion, readingSinceMs } = options;
     this.#options = options;
     this.#hours = hours;
     const policy = options.compaction;
     const tools = { ...options, hours };
     this.#compaction = new Compaction({ tools, policy, putOff, clock, log });
     this.#retention = new Retention(hours, options.retention, clock, log);
-    this.#deletion = new Deletion({ hours, keptMs, hiveVersion, clock });
+    this.#deletion = new Deletion({ hours, keptMs, hiveVersion, readingSinceMs, clock });
     this.#works = [this.#deletion, this.#retention, this.#compaction];
     this.#sweptMs = options.clock.now();
     this.#waitingSinceMs = options.waitingSinceMs;

@@ -13,6 +13,8 @@ export interface DeletionOptions {
   readonly keptMs: number;
   /** The version that Hive has been told of; undefined where no Hive is told. */
   readonly hiveVersion: () => number | undefined;
+  /** When somebody began who reads longer than removed files stay, the first of them; infinite: nobody. */
+  readonly readingSinceMs?: () => number;
   readonly clock: Clock;
 }
 
@@ -43,14 +45,17 @@ export class Deletion implements ArchiveWork {
     this.#look(nowMs);
     // In the order in which they were removed.
     for (const { unknownSinceMs } of this.#removed.values()) {
-      return (unknownSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.keptMs;
+      const sinceMs = unknownSinceMs ?? Number.POSITIVE_INFINITY;
+      return sinceMs <= this.#readBeforeMs()
+        ? sinceMs + this.#options.keptMs
+        : Number.POSITIVE_INFINITY;
     }
     return Number.POSITIVE_INFINITY;
   }
 
   async step(): Promise<void> {
     const { hours, keptMs, clock } = this.#options;
-    const endMs = clock.now() - keptMs;
+    const endMs = Math.min(clock.now() - keptMs, this.#readBeforeMs());
     let room = DELETED_AT_ONCE_MAX;
     const deleted = await hours.committer.removeExpired(keptMs, (path) => {
       const isDue = (this.#removed.get(path)?.unknownSinceMs ?? Number.POSITIVE_INFINITY) <= endMs;
@@ -72,6 +77,12 @@ export class Deletion implements ArchiveWork {
       done: this.#filesDeleted,
       total: this.#filesDeleted + this.#removed.size,
     };
+  }
+
+  /** What was removed until then is read by nobody: whoever still reads began later than it could be found. */
+  #readBeforeMs(): number {
+    const { readingSinceMs, keptMs } = this.#options;
+    return (readingSinceMs?.() ?? Number.POSITIVE_INFINITY) - keptMs;
   }
 
   #look(nowMs: number): void {

@@ -111,6 +111,7 @@ const archiver = system.spawn('archive', {
     retention: data.retention,
     removedKeptMs: data.removedKeptMs,
     hiveVersion: () => hive?.numbers().version,
+    readingSinceMs: () => progress.readingSince[0] ?? Number.POSITIVE_INFINITY,
     diskReserveBytes: data.diskReserveBytes,
     signal: closing.signal,
     waitingSinceMs: data.waitingSinceMs,

@@ -1,11 +1,13 @@
 /** The main thread's end of the cold thread: there while it is asked. */
 import type { ExportQuestion, ReadNumbers } from '../../actors/cold/questions.ts';
 import type { ByteSource } from '../model/byte-source.ts';
+import { systemClock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import { AskedThread } from './asked-thread.ts';
 import { ByteReader, type BytesMessage, type ReaderMessage } from './byte-stream.ts';
 import type { ColdQuestions, ColdThreadData } from './cold-protocol.ts';
 import { OnDemand } from './on-demand.ts';
+import { attachProgress, type Progress } from './progress.ts';
 
 /** What it has staged and opened is worth keeping for the next question, and takes 150 MB. */
 const IDLE_MS_MAX = 5 * 60_000;
@@ -22,14 +24,16 @@ export class ColdWorker {
   readonly #thread: OnDemand<ColdThread>;
   readonly #timeoutMs: number;
   /** By their numbers. */
-  readonly #exports = new Map<number, ByteReader>();
+  readonly #exports = new Map<number, { readonly reader: ByteReader; readonly sinceMs: number }>();
+  readonly #progress: Progress;
   #exported = 0;
   #read: ReadNumbers | undefined;
 
   constructor(data: ColdThreadData) {
     this.#timeoutMs = data.timeoutMs + START_GRACE_MS;
+    this.#progress = attachProgress(data.progress);
     const module = new URL('./cold.ts', import.meta.url);
-    const hear = ({ stream, bytes }: BytesMessage) => this.#exports.get(stream)?.hear(bytes);
+    const hear = ({ stream, bytes }: BytesMessage) => this.#exports.get(stream)?.reader.hear(bytes);
     this.#thread = new OnDemand<ColdThread>(
       () => new AskedThread({ name: 'cold', module, data, hear }),
       IDLE_MS_MAX,
@@ -48,7 +52,8 @@ export class ColdWorker {
   export(question: ExportQuestion, timeoutMs: number): ByteSource {
     const stream = this.#exported++;
     const reader = new ByteReader((type) => this.#thread.running?.tell({ type, stream }));
-    this.#exports.set(stream, reader);
+    this.#exports.set(stream, { reader, sinceMs: systemClock.now() });
+    this.#publishReading();
     this.#thread
       .use(async ({ asker }) => {
         if (reader.isClosed) return;
@@ -58,8 +63,17 @@ export class ColdWorker {
         () => reader.finish(),
         (error: unknown) => reader.fail(error),
       )
-      .finally(() => this.#exports.delete(stream));
+      .finally(() => {
+        this.#exports.delete(stream);
+        this.#publishReading();
+      });
     return reader;
+  }
+
+  /** The archive keeps what an export may still read: it may take longer than removed files stay. */
+  #publishReading(): void {
+    const [oldest] = this.#exports.values();
+    this.#progress.readingSince[0] = oldest?.sinceMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** Of the thread that runs, or of the last one that was asked while it ran; starts none. */

@@ -1,11 +1,11 @@
 /**
  * How far the partitions are, in memory that all threads see: created once by the main thread. Whoever waits for
  * a partition (read your own writes, `ack=applied`, live queries) waits here instead of asking. Layout: ticks
- * (i32), archived version (i32), then per partition committed offset, needed offset and archived offset (f64 each).
+ * (i32), archived version (i32), reading since (f64), then per partition committed offset, needed offset and archived offset (f64 each).
  */
 import type { JournalShared } from '../../storage/log/journal-shared.ts';
 
-const HEAD_BYTES = 8;
+const HEAD_BYTES = 16;
 const PARTITION_BYTES = 24;
 
 export interface Progress {
@@ -23,11 +23,14 @@ export interface Progress {
   readonly archived: Float64Array;
   /** One word: the newest version of the archive's manifest of which all files are at their paths; 0 until one is known. */
   readonly archivedVersion: Int32Array;
+  /** One number: when the oldest export that runs began, in epoch milliseconds; infinite while none does. */
+  readonly readingSince: Float64Array;
 }
 
 export function createProgress(partitions: number): Progress {
   const progress = attachProgress(new SharedArrayBuffer(HEAD_BYTES + partitions * PARTITION_BYTES));
   progress.archived.fill(Number.POSITIVE_INFINITY);
+  progress.readingSince.fill(Number.POSITIVE_INFINITY);
   return progress;
 }
 
@@ -41,6 +44,7 @@ export function attachProgress(buffer: SharedArrayBuffer): Progress {
     needed: new Float64Array(buffer, HEAD_BYTES + partitions * 8, partitions),
     archived: new Float64Array(buffer, HEAD_BYTES + partitions * 16, partitions),
     archivedVersion: new Int32Array(buffer, 4, 1),
+    readingSince: new Float64Array(buffer, 8, 1),
   };
 }
 

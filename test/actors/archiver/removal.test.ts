@@ -53,6 +53,29 @@ test('where Hive is told they stay until it was, and their time begins then', as
   t.is((await visible()).length, 0);
 });
 
+test('removed files stay as long as somebody reads who began before that', async (t) => {
+  const { clock, hours, cut, visible, remove } = await scene(t);
+  let readingSinceMs = clock.ms;
+  const deletion = new Deletion({
+    hours,
+    keptMs: KEPT_MS,
+    hiveVersion: () => undefined,
+    readingSinceMs: () => readingSinceMs,
+    clock,
+  });
+  await cut(0, 1);
+  await remove();
+  clock.ms += DAY_MS;
+  t.is(deletion.dueMs(clock.ms), Number.POSITIVE_INFINITY);
+  await deletion.step();
+  t.is((await visible()).length, 1);
+  // The next one that began cannot have seen them.
+  readingSinceMs = clock.ms;
+  t.true(deletion.dueMs(clock.ms) <= clock.ms);
+  await deletion.step();
+  t.is((await visible()).length, 0);
+});
+
 test('what was removed before a start waits for Hive too', async (t) => {
   const { clock, hours, cut, hive, deletionOf, remove } = await scene(t);
   await cut(0, 1);
