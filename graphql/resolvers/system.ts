@@ -1,6 +1,7 @@
 /** What is declared, what became of the events, and how the machinery is. */
 
 import { AppError } from '../../src/model/errors.ts';
+import { ledgerLines as queryLedgerLines } from '../../src/query/ledger-lines.ts';
 import { DEAD_LETTERS_PAGE_MAX } from '../../src/query/limits.ts';
 import { type DeadLetterView, sumLedger } from '../../src/query/system.ts';
 import { demandScope } from '../authorize.ts';

@@ -14,10 +14,14 @@ export interface Finding {
 
 const MEMORY_BYTES = 512 * 2 ** 20;
 
-/** Reads every file. `folder` is empty, and holds one hour's files of one stream at a time. */
+/**
+ * Reads every file. `folder` is empty, and holds one hour's files of one stream at a time; `reload` answers the newest
+ * manifest.
+ */
 export async function verifyArchive(
   archive: Archive,
   manifest: Manifest,
+  reload: () => Promise<Manifest>,
   folder: string,
 ): Promise<Finding[]> {
   const duck = await openDuck({
@@ -29,10 +33,10 @@ export async function verifyArchive(
   try {
     const findings: Finding[] = [];
     for (const files of byHour(manifest).values()) {
-      findings.push(...(await verifyHour(archive, manifest, files, folder, duck)));
+      findings.push(...(await verifyHour(archive, files, folder, duck)));
     }
-    findings.push(...(await unknownFiles(archive, manifest)));
-    return findings;
+    findings.push(...(await strayFiles(archive, manifest)));
+    return findings.length === 0 ? [] : withoutOutdated(findings, manifest, await reload());
   } finally {
     duck.close();
   }
@@ -49,9 +53,14 @@ function byHour({ files }: Manifest): Map<string, SegmentFile[]> {
   return hours;
 }
 
+/** A server goes on meanwhile: it has deleted files that were replaced before, and put new ones. */
+const withoutOutdated = (findings: readonly Finding[], then: Manifest, now: Manifest): Finding[] =>
+  findings.filter(
+    ({ path }) => then.files.has(path) === now.files.has(path) && !now.removed.has(path),
+  );
+
 async function verifyHour(
   archive: Archive,
-  manifest: Manifest,
   files: readonly SegmentFile[],
   folder: string,
   duck: Duck,
@@ -70,7 +79,6 @@ async function verifyHour(
   }
   if (findings.length === 0) findings.push(...(await doubles(duck, files, local)));
   for (const path of local) await rm(path);
-  if (findings.length === 0) findings.push(...(await strayFiles(archive, manifest, files)));
   return findings;
 }
 
@@ -108,11 +116,10 @@ async function doubles(
   return [{ path: hourFolder(first), problem: `${count} events are in more than one file` }];
 }
 
-/** Files beside these that readers of the folder see, though no version names them. */
+/** Files that readers of the streams' folders see, though no version names them. */
 async function strayFiles(
   archive: Archive,
-  { files: known, removed }: Manifest,
-  [first]: readonly SegmentFile[],
+  { files, removed, schemas }: Manifest,
 ): Promise<Finding[]> {
   if (first === undefined) return [];
   const folder = hourFolder(first);
@@ -133,17 +140,13 @@ async function unknownFiles(archive: Archive, manifest: Manifest): Promise<Findi
     for (const day of await archive.list(stream)) {
       for (const hour of await archive.list(`${stream}/${day.name}`)) {
         const folder = `${stream}/${day.name}/${hour.name}`;
-        if (hours.has(folder)) continue;
         for (const { name } of await archive.list(folder)) {
-          findings.push({
-            path: `${folder}/${name}`,
-            problem: 'no version of the manifest names this file',
-          });
+          const path = `${folder}/${name}`;
+          if (files.has(path) || removed.has(path)) continue;
+          findings.push({ path, problem: 'no version of the manifest names this file' });
         }
       }
     }
   }
   return findings;
 }
-
-const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/'));

@@ -1,14 +1,20 @@
-/** `streamgauge segments list | show | verify`: what is in the archive. Reads it directly, beside a running server or without one. */
+/** `streamgauge segments list | show | verify`: what is in the archive. They read it directly, beside a running server or without one. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keptMs } from '../../actors/archiver/retention.ts';
 import type { Archive } from '../../storage/archive/archive.ts';
-import type { SegmentFile } from '../../storage/archive/manifest.ts';
+import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
 import { totalOf } from '../../storage/archive/segment-list.ts';
 import { openDuck } from '../../storage/segments/duckdb.ts';
 import { literal } from '../../storage/segments/segment-columns.ts';
+import type { Config } from '../config.ts';
+import { systemClock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
+import { askServer } from './ask-server.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { compareWithLedger, type LedgerComparison } from './segments-ledger.ts';
 import { type Finding, verifyArchive } from './segments-verify.ts';
 import type { Terminal } from './terminal.ts';
 import { type Options, withArchive } from './with-archive.ts';
@@ -57,17 +63,26 @@ export const showSegment = (
     return EXIT.ok;
   });
 
+/** The ledger is a running server's: where none answers that part is left out, and said to be. */
 export const verifySegments = (options: Options, terminal: Terminal): Promise<ExitCode> =>
-  withArchive(options, terminal, async ({ archive, manifest }) => {
-    const findings = await inWorkFolder((folder) => verifyArchive(archive, manifest, folder));
+  withArchive(options, terminal, async ({ archive, manifest, config, reload }) => {
+    const findings = await inWorkFolder((folder) =>
+      verifyArchive(archive, manifest, reload, folder),
+    );
+    const ledger = await besideLedger(config, options, reload);
+    const isAsked = options['url'] !== undefined || options['keyFile'] !== undefined;
+    if (!('notCompared' in ledger)) findings.push(...ledger.findings);
     if (options['json'] === true) {
-      print(terminal, { version: manifest.version, files: manifest.files.size, findings });
+      const { version, files } = manifest;
+      print(terminal, { version, files: files.size, findings, ledger });
     } else {
       for (const finding of findings) terminal.err(`${findingText(finding)}\n`);
       const outcome = findings.length === 0 ? 'all is well' : `${findings.length} findings`;
       terminal.out(`${manifest.files.size} files of version ${manifest.version}: ${outcome}\n`);
+      terminal.out(`${ledgerText(ledger)}\n`);
     }
-    return findings.length === 0 ? EXIT.ok : EXIT.failed;
+    const isWell = findings.length === 0 && !(isAsked && 'notCompared' in ledger);
+    return isWell ? EXIT.ok : EXIT.failed;
   });
 
 interface ColumnBytes {

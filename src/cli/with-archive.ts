@@ -16,6 +16,8 @@ export interface OpenedArchive {
   readonly archive: Archive;
   readonly manifest: Manifest;
   readonly config: Config;
+  /** The newest there is now. */
+  readonly reload: () => Promise<Manifest>;
 }
 
 export async function withArchive(
@@ -35,7 +37,8 @@ export async function withArchive(
       archive,
       createLogger({ ...config.logging, level: 'silent', thread: 'main' }),
     );
-    return await work({ archive, manifest: await reader.load(), config });
+    const manifest = await reader.load();
+    return await work({ archive, manifest, config, reload: () => reader.refresh() });
   } finally {
     await archive.close();
   }

@@ -1,0 +1,228 @@
+/**
+ * Holds the archive against the ledger of the server that writes it: what was applied, by stream and hour of arrival, is in the
+ * archive's files, or waits in the log. Erased events and hours that are kept no longer are not missing.
+ */
+import type { Manifest } from '../../storage/archive/manifest.ts';
+import { AppError } from '../model/errors.ts';
+import { DAY_MS, HOUR_MS } from '../model/units.ts';
+import type { AskServer } from './ask-server.ts';
+import type { Finding } from './segments-verify.ts';
+
+export interface LedgerComparison {
+  /** The key's: a server shows nobody else's ledger. */
+  readonly tenant: string;
+  /** Events that the ledger has of these hours, the erased ones left out. */
+  readonly events: number;
+  /** Of them, in the log and not in the archive. */
+  readonly waiting: number;
+  readonly findings: readonly Finding[];
+}
+
+export interface LedgerSide {
+  readonly server: AskServer;
+  readonly load: () => Promise<Manifest>;
+  /** How long the archive keeps hours of a stream, from their end. */
+  readonly keptMs: (of: { readonly tenant: string; readonly stream: string }) => number;
+  readonly nowMs: number;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
+
+/** The server keeps lines for 400 days. */
+const LINES_KEPT_MS = 399 * DAY_MS;
+/** An erasure or a cut that is under way looks like a difference: what is none is gone when it is looked at again. */
+const LOOKS = 3;
+const LOOK_AGAIN_MS = 3_000;
+/** Hours of one stream that are counted with the log. */
+const HOURS_COUNTED_MAX = 1_000;
+/** Where the ledger counts streams of which an hour has too many. */
+const OTHER_STREAMS = '__other__';
+
+export async function compareWithLedger(side: LedgerSide): Promise<LedgerComparison> {
+  for (let look = 1; ; look++) {
+    const found = await compare(side);
+    if (found.findings.length === 0 || look === LOOKS) return found;
+    await side.sleep(LOOK_AGAIN_MS);
+  }
+}
+
+/** One stream's hour. */
+interface Entry {
+  readonly stream: string;
+  readonly hourMs: number;
+  /** As the ledger has it. */
+  readonly events: number;
+  /** In the archive's files, as the manifest has it. */
+  readonly archived: number;
+}
+
+async function compare({ server, load, keptMs, nowMs }: LedgerSide): Promise<LedgerComparison> {
+  const manifest = await load();
+  const fromMs = Math.max(firstHour(manifest) ?? nowMs - DAY_MS, nowMs - LINES_KEPT_MS);
+  const ledger = await readLedger(server, fromMs);
+  const { tenant } = ledger;
+  const entries = entriesOf(ledger, manifest).filter(
+    ({ stream, hourMs }) => hourMs + HOUR_MS + keptMs({ tenant, stream }) > nowMs,
+  );
+  const different = withoutMoved(entries).filter(({ events, archived }) => events !== archived);
+  const findings: Finding[] = [];
+  let waiting = 0;
+  for (const [stream, some] of byStream(different)) {
+    const counted = await countAll(server, stream, some, ledger.position);
+    if (counted instanceof AppError) {
+      findings.push(...some.map((entry) => findingOf(tenant, entry, counted.message)));
+      continue;
+    }
+    // While it was counted more came, or was erased.
+    const later = await readLedger(server, Math.min(...some.map(({ hourMs }) => hourMs)));
+    for (const entry of some) {
+      const total = counted.get(entry.hourMs) ?? 0;
+      const after = later.events.get(keyOf(entry)) ?? 0;
+      const isBetween =
+        total >= Math.min(entry.events, after) && total <= Math.max(entry.events, after);
+      if (isBetween && entry.archived <= total) waiting += total - entry.archived;
+      else findings.push(findingOf(tenant, entry, `${total - entry.archived} more`));
+    }
+  }
+  const events = entries.reduce((sum, entry) => sum + entry.events, 0);
+  return { tenant, events, waiting, findings };
+}
+
+function firstHour({ files }: Manifest): number | undefined {
+  let first: number | undefined;
+  for (const { hourMs } of files.values()) first = Math.min(first ?? hourMs, hourMs);
+  return first;
+}
+
+interface Ledger {
+  readonly tenant: string;
+  /** By `keyOf`. */
+  readonly events: ReadonlyMap<string, number>;
+  readonly lines: readonly { readonly stream: string; readonly hourMs: number }[];
+  readonly position: string;
+}
+
+interface LedgerAnswer {
+  readonly ledgerLines: {
+    readonly tenant: string;
+    readonly position: string;
+    readonly nextFrom: number | null;
+    readonly lines: readonly {
+      readonly stream: string;
+      readonly hour: number;
+      readonly applied: number;
+      readonly erased: number;
+    }[];
+  };
+}
+
+async function readLedger(server: AskServer, fromMs: number): Promise<Ledger> {
+  const query = `query ($from: Timestamp!) {
+    ledgerLines(from: $from) { tenant position nextFrom lines { stream hour applied erased } }
+  }`;
+  const events = new Map<string, number>();
+  const lines: { stream: string; hourMs: number }[] = [];
+  for (let from = fromMs; ; ) {
+    const { ledgerLines: page } = await server.ask<LedgerAnswer>(query, { from });
+    for (const { stream, hour, applied, erased } of page.lines) {
+      lines.push({ stream, hourMs: hour });
+      events.set(keyOf({ stream, hourMs: hour }), applied - erased);
+    }
+    const { tenant, position, nextFrom } = page;
+    if (nextFrom === null) return { tenant, events, lines, position };
+    from = nextFrom;
+  }
+}
+
+/** Hours of which the ledger has not every stream's line are left out: their sum says nothing of a stream. */
+function entriesOf({ tenant, events, lines }: Ledger, { files }: Manifest): Entry[] {
+  const incomplete = new Set(
+    lines.filter(({ stream }) => stream === OTHER_STREAMS).map(({ hourMs }) => hourMs),
+  );
+  const archived = new Map<string, number>();
+  const places = new Map(lines.map((line) => [keyOf(line), line]));
+  for (const { tenant: owner, stream, hourMs, rows } of files.values()) {
+    if (owner !== tenant) continue;
+    const key = keyOf({ stream, hourMs });
+    archived.set(key, (archived.get(key) ?? 0) + rows);
+    places.set(key, { stream, hourMs });
+  }
+  return Array.from(places, ([key, place]) => ({
+    ...place,
+    events: events.get(key) ?? 0,
+    archived: archived.get(key) ?? 0,
+  })).filter(({ hourMs }) => !incomplete.has(hourMs));
+}
+
+/**
+ * The ledger counts by the latest arrival that a partition has seen. Where clocks were set back, or those of two edges differ,
+ * events stand in it an hour later than in the archive: just as many are too many here and missing there.
+ */
+function withoutMoved(entries: readonly Entry[]): Entry[] {
+  const sorted = [...entries].sort(
+    (a, b) => (a.stream < b.stream ? -1 : Number(a.stream > b.stream)) || a.hourMs - b.hourMs,
+  );
+  const moved = new Set<Entry>();
+  for (const [i, entry] of sorted.entries()) {
+    const next = sorted[i + 1];
+    if (next === undefined || next.stream !== entry.stream || moved.has(entry)) continue;
+    const surplus = entry.archived - entry.events;
+    if (surplus <= 0 || next.events - next.archived !== surplus) continue;
+    moved.add(entry).add(next);
+  }
+  return sorted.filter((entry) => !moved.has(entry));
+}
+
+/** In the archive and in the log behind it, by hour; all that is applied before `position` is in it. */
+async function countAll(
+  server: AskServer,
+  stream: string,
+  entries: readonly Entry[],
+  position: string,
+): Promise<ReadonlyMap<number, number> | AppError> {
+  const hours = entries.map(({ hourMs }) => hourMs).sort((a, b) => b - a);
+  const fromMs = hours[Math.min(hours.length, HOURS_COUNTED_MAX) - 1] ?? 0;
+  const from = new Date(fromMs).toISOString().replace('T', ' ').replace('Z', '');
+  const query = `SELECT epoch_ms(date_trunc('hour', _arrival))::DOUBLE, count(*)::DOUBLE
+    FROM "${stream.replaceAll('"', '""')}" WHERE _arrival >= TIMESTAMP '${from}'
+    GROUP BY 1 ORDER BY 1 DESC`;
+  try {
+    const { sql } = await server.ask<{
+      sql: { readonly rows: readonly (readonly [hour: number, count: number])[] };
+    }>(
+      `query ($query: String!, $limit: Int!, $position: String) {
+        sql(query: $query, limit: $limit, position: $position) { rows }
+      }`,
+      { query, limit: HOURS_COUNTED_MAX, position },
+    );
+    return new Map(sql.rows);
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+}
+
+function byStream(entries: readonly Entry[]): Map<string, Entry[]> {
+  const streams = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const others = streams.get(entry.stream);
+    if (others === undefined) streams.set(entry.stream, [entry]);
+    else others.push(entry);
+  }
+  return streams;
+}
+
+/** `inLog`: what is there beside, or why that is not known. */
+function findingOf(
+  tenant: string,
+  { stream, hourMs, events, archived }: Entry,
+  inLog: string,
+): Finding {
+  const hour = `${new Date(hourMs).toISOString().slice(0, 13)}Z`;
+  return {
+    path: `${tenant}/${stream}, arrived ${hour}`,
+    problem: `the ledger has ${events} events, the archive ${archived}; in the log: ${inLog}`,
+  };
+}
+
+const keyOf = ({ stream, hourMs }: { readonly stream: string; readonly hourMs: number }): string =>
+  `${hourMs} ${stream}`;
