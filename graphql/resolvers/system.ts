@@ -32,6 +32,22 @@ export function ledger(
   return sumLedger(query, partitions, system, clock.now());
 }
 
+export async function ledgerLines(
+  _: unknown,
+  { stream, from }: { readonly stream?: Maybe<string>; readonly from: number },
+  { access, services }: GraphContext,
+): Promise<object> {
+  const { tenant } = access;
+  const query = { tenant, fromMs: from, stream: stream ?? undefined };
+  const page = await queryLedgerLines(query, services.partitions, services.clock.now());
+  return {
+    tenant,
+    lines: page.lines.map(({ arrivalHourMs, ...rest }) => ({ ...rest, hour: arrivalHourMs })),
+    nextFrom: page.nextFromMs,
+    position: page.position,
+  };
+}
+
 export async function deadLetters(
   _: unknown,
   args: { readonly stream?: Maybe<string>; readonly first: number; readonly after?: Maybe<string> },

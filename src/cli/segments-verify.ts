@@ -121,19 +121,6 @@ async function strayFiles(
   archive: Archive,
   { files, removed, schemas }: Manifest,
 ): Promise<Finding[]> {
-  if (first === undefined) return [];
-  const folder = hourFolder(first);
-  const entries = await archive.list(folder);
-  return entries
-    .map(({ name }) => `${folder}/${name}`)
-    .filter((path) => !known.has(path) && !removed.has(path))
-    .map((path) => ({ path, problem: 'no version of the manifest names this file' }));
-}
-
-/** Hours of known streams of which the manifest holds no file at all. */
-async function unknownFiles(archive: Archive, manifest: Manifest): Promise<Finding[]> {
-  const { files, removed, schemas } = manifest;
-  const hours = new Set([...files.keys(), ...removed.keys()].map(folderOf));
   const findings: Finding[] = [];
   for (const schema of schemas.values()) {
     const stream = streamFolder(schema);

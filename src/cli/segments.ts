@@ -85,6 +85,32 @@ export const verifySegments = (options: Options, terminal: Terminal): Promise<Ex
     return isWell ? EXIT.ok : EXIT.failed;
   });
 
+type BesideLedger = LedgerComparison | { readonly notCompared: string };
+
+async function besideLedger(
+  config: Config,
+  options: Options,
+  load: () => Promise<Manifest>,
+): Promise<BesideLedger> {
+  try {
+    return await compareWithLedger({
+      server: askServer(config, options),
+      load,
+      keptMs: (of) => keptMs(of, config.archive.retention),
+      nowMs: systemClock.now(),
+      sleep,
+    });
+  } catch (error) {
+    if (error instanceof AppError) return { notCompared: error.message };
+    throw error;
+  }
+}
+
+const ledgerText = (ledger: BesideLedger): string =>
+  'notCompared' in ledger
+    ? `not compared with the ledger: ${ledger.notCompared}`
+    : `ledger of tenant "${ledger.tenant}": ${ledger.events} events of these hours, ${ledger.waiting} of them wait in the log`;
+
 interface ColumnBytes {
   readonly name: string;
   readonly type: string;
