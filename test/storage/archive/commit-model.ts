@@ -12,6 +12,8 @@ import {
   stagedPath,
 } from '../../../storage/archive/manifest-paths.ts';
 import { applyVersion } from '../../../storage/archive/manifest-sum.ts';
+import { folderOf } from '../../../storage/archive/paths.ts';
+import { hourFolder } from '../../../storage/archive/segment-path.ts';
 import type { MemoryArchive } from './memory-archive.ts';
 
 /** Length of a block in the simulated log. */
@@ -32,6 +34,8 @@ export class CommitModel {
   #newest: ManifestVersion | undefined;
   #seen = new Set<string>();
   manifest: Manifest = EMPTY_MANIFEST;
+  /** What Hive has been told. */
+  #hive = { version: 0, folders: new Map<string, ReadonlySet<string>>() };
   /** Versions that were created in the place of removed ones, by who had slept for too long. */
   strays = 0;
 
@@ -52,6 +56,25 @@ export class CommitModel {
     }
     this.#seen = paths;
     this.#checkDirectories();
+    this.#checkHive();
+  }
+
+  get hiveVersion(): number {
+    return this.#hive.version;
+  }
+
+  /** Of the newest version, if all its files are at their paths. */
+  tellHive(): void {
+    const { version, files } = this.manifest;
+    const paths = [...files.keys()];
+    if (!paths.every((path) => this.#archive.files.has(path))) return;
+    const folders = new Map<string, ReadonlySet<string>>();
+    for (const [folder, own] of Map.groupBy(paths, folderOf)) {
+      folders.set(folder, new Set(this.#blocksOf(own)));
+    }
+    const hours = new Set([...files.values()].map(hourFolder));
+    assert.equal(folders.size, hours.size, 'an hour has one folder');
+    this.#hive = { version, folders };
   }
 
   #created(path: string): void {
@@ -128,6 +151,23 @@ export class CommitModel {
     const onTheirWay = new Set(this.#newest?.add.map(({ path }) => path));
     for (const path of this.manifest.files.keys()) {
       assert(onTheirWay.has(path) || this.#archive.files.has(path), `${path} is not in its place`);
+    }
+  }
+
+  /**
+   * Hive reads whatever lies in the folder that it was told for an hour: each block is there that was when it was told, and once,
+   * whatever has come or gone since.
+   */
+  #checkHive(): void {
+    const there = Map.groupBy(this.#archive.files.keys(), folderOf);
+    for (const [folder, told] of this.#hive.folders) {
+      const blocks = this.#blocksOf(there.get(folder) ?? []);
+      const seen = new Set(blocks);
+      assert.equal(seen.size, blocks.length, `Hive sees blocks in ${folder} twice`);
+      assert(
+        [...told].every((block) => seen.has(block)),
+        `Hive does not see all blocks in ${folder} any more`,
+      );
     }
   }
 

@@ -3,12 +3,19 @@
  * archive, answers are lost, some sleep and wake up days later. A model looks at the archive after each change.
  */
 import assert from 'node:assert/strict';
+import { Deletion } from '../../../actors/archiver/deletion.ts';
+import { Hours } from '../../../actors/archiver/hours.ts';
 import { AppError, isFault } from '../../../src/model/errors.ts';
 import { DAY_MS, HOUR_MS } from '../../../src/model/units.ts';
 import type { Archive } from '../../../storage/archive/archive.ts';
 import type { Manifest, SegmentFile } from '../../../storage/archive/manifest.ts';
 import { ManifestReader } from '../../../storage/archive/manifest-reader.ts';
 import { type NewSegment, SegmentCommitter } from '../../../storage/archive/segment-commit.ts';
+import {
+  rewrittenFolder,
+  rewrittenPath,
+  segmentPath,
+} from '../../../storage/archive/segment-path.ts';
 import { Random } from '../../simulation/random.ts';
 import { BLOCK_BYTES, blockName, blocksIn, CommitModel, contentOf } from './commit-model.ts';
 import { type FaultRates, faultyArchive } from './faulty-archive.ts';
@@ -106,10 +113,13 @@ class World {
   }
 
   async #serve(process: Process, archive: Archive): Promise<void> {
-    const committer = await this.#open(process, archive);
-    while (!isArchived(committer.manifest)) {
+    const hours = new Hours(await this.#open(process, archive), this.clock);
+    const deletion = this.#deletionOf(hours);
+    while (!isArchived(hours.manifest)) {
       this.#passTime();
-      await this.#work(committer, archive);
+      if (this.#random.chance(0.1)) this.#model.tellHive();
+      deletion.dueMs(this.#nowMs);
+      await this.#work(hours, deletion, archive);
     }
   }
 
@@ -137,44 +147,52 @@ class World {
     this.#startIfNone();
   }
 
-  async #work(committer: SegmentCommitter, archive: Archive): Promise<void> {
-    const { manifest } = committer;
+  async #work(hours: Hours, deletion: Deletion, archive: Archive): Promise<void> {
+    const { manifest } = hours;
     const chance = this.#random.next();
     if (chance < 0.15) {
+      if (deletion.dueMs(this.#nowMs) > this.#nowMs) return;
       // It may fail and be repeated.
-      await committer.removeExpired(GRACE_MS).catch((error: unknown) => {
+      await deletion.step().catch((error: unknown) => {
         if (!isFault(error, 'archive_io')) throw error;
       });
     } else if (chance < 0.4) {
-      const hour = this.#random.pick([...manifest.files.values()].concat(NO_FILE)).hourMs;
-      const files = [...manifest.files.values()].filter(({ hourMs }) => hourMs === hour);
+      const place = this.#random.pick([...manifest.files.values()].concat(NO_FILE));
+      const files = [...(hours.of(place)?.files.values() ?? [])];
       if (files.length < 2) return;
       const remove = files.map(({ path }) => path);
-      if (chance < 0.2) await committer.replace({ change: 'retention', add: [], remove });
+      if (chance < 0.2) await hours.replace({ change: 'retention', add: [], remove });
       else {
-        const add = [await this.#compacted(archive, files, manifest)];
-        await committer.replace({ change: 'compaction', add, remove });
+        const add = [await this.#compacted(archive, files, hours)];
+        await hours.replace({ change: 'compaction', add, remove });
       }
     } else {
-      await committer.commit(this.#cut(manifest, this.#random.int(0, 3)));
+      await hours.commit(this.#cut(hours, this.#random.int(0, 3)));
     }
+  }
+
+  #deletionOf(hours: Hours): Deletion {
+    const hiveVersion = () => this.#model.hiveVersion;
+    return new Deletion({ hours, keptMs: GRACE_MS, hiveVersion, clock: this.clock });
   }
 
   async #finish(): Promise<void> {
     const process = new Process(this.#started++);
     const archive = this.#archiveOf(process, NO_RATES);
-    const committer = await this.#open(process, archive);
-    while (!isArchived(committer.manifest))
-      await committer.commit(this.#cut(committer.manifest, 5));
+    const hours = new Hours(await this.#open(process, archive), this.clock);
+    while (!isArchived(hours.manifest)) await hours.commit(this.#cut(hours, 5));
+    this.#model.tellHive();
+    const deletion = this.#deletionOf(hours);
+    deletion.dueMs(this.#nowMs);
     this.#nowMs += DAY_MS;
-    await committer.removeExpired(GRACE_MS);
-    await committer.commit({ positions: committer.manifest.positions, files: [], schemas: [] });
-    assert.equal(committer.manifest.removed.size, 0);
-    assert.deepEqual(committer.manifest, this.#model.manifest);
+    while (deletion.dueMs(this.#nowMs) <= this.#nowMs) await deletion.step();
+    assert.equal(hours.manifest.removed.size, 0);
+    assert.deepEqual(hours.manifest, this.#model.manifest);
   }
 
   /** Up to `blocksMax` blocks more of each partition, in files of one stream and hour. */
-  #cut(manifest: Manifest, blocksMax: number) {
+  #cut(hours: Hours, blocksMax: number) {
+    const { manifest } = hours;
     const files: NewSegment[] = [];
     const positions = new Map<number, number>();
     for (let partition = 0; partition < PARTITIONS; partition++) {
@@ -184,11 +202,12 @@ class World {
       const byPlace = new Map<string, string[]>();
       for (let offset = from; offset < to; offset += BLOCK_BYTES) {
         const hour = Math.floor(offset / BLOCK_BYTES / 8);
-        const place = `tenant=t/stream=s${(offset / BLOCK_BYTES) % 2}/dt=1970-01-01/hour=0${hour}`;
+        const stream = `s${(offset / BLOCK_BYTES) % 2}`;
+        const place = hours.folderFor({ tenant: 't', stream, hourMs: hour * HOUR_MS });
         byPlace.set(place, [...(byPlace.get(place) ?? []), blockName(partition, offset)]);
       }
       for (const [place, blocks] of byPlace) {
-        const path = `${place}/p${partition}-${from}-${to}.parquet`;
+        const path = segmentPath({ folder: place, partition, from, to, epoch: manifest.epoch });
         files.push(segment({ ...fileAt(path), partition, from, to, rows: blocks.length }, blocks));
       }
     }
@@ -199,24 +218,24 @@ class World {
   async #compacted(
     archive: Archive,
     files: readonly SegmentFile[],
-    { epoch, version }: Manifest,
+    { committer: { next } }: Hours,
   ): Promise<NewSegment> {
     const blocks: string[] = [];
     for (const { path } of files) {
       const bytes = await archive.read(path);
       if (bytes === undefined) {
         assert(
-          epoch < this.#model.manifest.epoch,
+          next.epoch < this.#model.manifest.epoch,
           `the manifest names ${path}, and it is not there`,
         );
         throw new Overtaken();
       }
       blocks.push(...blocksIn(bytes));
     }
-    const folder = files[0]?.path.replace(/[^/]+$/, '') ?? '';
+    const folder = rewrittenFolder(files[0] ?? NO_FILE, next.version);
     const from = Math.min(...files.map((file) => file.from));
     const to = Math.max(...files.map((file) => file.to));
-    const path = `${folder}c-${epoch}-${version}.parquet`;
+    const path = rewrittenPath(folder, 0, { from, to });
     return segment({ ...fileAt(path), from, to, rows: blocks.length }, blocks);
   }
 
