@@ -31,6 +31,7 @@ import { PartialsFeed } from './query/partials-feed.ts';
 import type { PartialsClient, PartitionClient } from './query/ports.ts';
 import { Queries } from './query/queries.ts';
 import { openRuleRows } from './query/rule-rows.ts';
+import { segmentQueries } from './query/segment-queries.ts';
 import { SeriesTables } from './query/series-tables.ts';
 import { ServerPartials } from './query/server-partials.ts';
 import { storedRollups } from './query/stored-rollups.ts';
@@ -64,7 +65,18 @@ export async function startQuerySide(
   const partitions = partitionClient(links, shared, progress);
   const catalog = { rollups: () => config.rollups };
   const stored = storedRollups(state);
-  const queries = new Queries({ partitions, stored, catalog });
+  const cold = createColdSide(base, archive);
+  const coldGate = new ColdGate({
+    concurrency: config.cold.concurrency,
+    isShared: new Set(config.keys.map(({ tenant }) => tenant)).size > 1,
+  });
+  const coldQueries = cold && new ColdQueries(cold, partitions, coldGate);
+  const segments =
+    archive &&
+    cold &&
+    coldQueries &&
+    segmentQueries({ state, archive, cold, coldQueries, partitions, clock: systemClock });
+  const queries = new Queries({ partitions, stored, catalog, segments });
   let partials: ServerPartials | undefined;
   const tables = new SeriesTables(stored);
   const alarms = createAlarmSide(
@@ -77,11 +89,6 @@ export async function startQuerySide(
     },
     (rollups) => openRuleRows(rollups, { partitions, stored, tables, catalog, clock: systemClock }),
   );
-  const cold = createColdSide(base, archive);
-  const coldGate = new ColdGate({
-    concurrency: config.cold.concurrency,
-    isShared: new Set(config.keys.map(({ tenant }) => tenant)).size > 1,
-  });
   const askEdges = () => Promise.all(edges.map((edge) => edge.counts(SYSTEM_TIMEOUT_MS)));
   const partitionMetrics = async () =>
     (await links.askResponsive('metrics', SYSTEM_TIMEOUT_MS)).flat();
@@ -112,7 +119,7 @@ export async function startQuerySide(
       alarms: alarms.port,
       archive,
       backup,
-      cold: cold && new ColdQueries(cold, partitions, coldGate),
+      cold: coldQueries,
       clock: systemClock,
       version: manifest.version,
     },

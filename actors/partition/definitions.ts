@@ -8,7 +8,7 @@ import { identityOf, type RollupDefinition, type RollupsControl } from '../../sr
  */
 export interface Definitions extends RollupsControl {
   readonly heldMs?: Readonly<Record<string, number>>;
-  /** Of each frozen rollup. */
+  /** Of each rollup, but for those that were declared before this was kept. */
   readonly began?: Readonly<Record<string, Beginning>>;
 }
 
@@ -91,14 +91,14 @@ export class DeclaredRollups {
     const kept = new Set<string>();
     const changed: { rollup: string; closeToMs: number }[] = [];
     const { version } = control;
+    const beginMs = Number.isFinite(watermarkMs) ? watermarkMs : nowMs;
     for (const after of control.rollups) {
       const { definition: before, identity } = this.#byName.get(after.name) ?? {};
       const goesOn = before !== undefined && rowsOf(before) === rowsOf(after);
-      if (after.frozen) {
-        const atMs = Number.isFinite(watermarkMs) ? watermarkMs : nowMs;
-        const known = goesOn ? this.definitions?.began?.[after.name] : undefined;
-        began[after.name] = known ?? { version, atMs };
-      }
+      const known = goesOn ? this.definitions?.began?.[after.name] : undefined;
+      const isNew = !goesOn || after.frozen;
+      if (known !== undefined) began[after.name] = known;
+      else if (isNew) began[after.name] = { version, atMs: beginMs };
       if (!goesOn) continue;
       kept.add(after.name);
       const soonerMs = before.latenessMs - after.latenessMs;

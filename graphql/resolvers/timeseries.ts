@@ -1,7 +1,7 @@
 /** The timeseries query and subscription: arguments to a request, answers to the schema's shape. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GraphQLResolveInfo } from 'graphql';
-import type { Series, TimeseriesAnswer } from '../../src/query/answer.ts';
+import type { Series, TimeseriesAnswer, TimeseriesSource } from '../../src/query/answer.ts';
 import type { LiveMessage } from '../../src/query/live-query.ts';
 import type { MeasureRequest, QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
 import type { Where } from '../../src/query/where.ts';
@@ -42,11 +42,15 @@ interface TimeseriesArgs {
 
 export async function timeseries(
   _: unknown,
-  args: TimeseriesArgs & { readonly after?: Maybe<string> },
+  args: TimeseriesArgs & {
+    readonly after?: Maybe<string>;
+    readonly source?: Maybe<TimeseriesSource>;
+  },
   { access, services }: GraphContext,
 ): Promise<object> {
   const request = requestOf(args, access.tenant);
-  return shown(await services.queries.timeseries(request, args.after ?? undefined));
+  const options = { ...given('after', args.after), ...given('source', args.source) };
+  return shown(await services.queries.timeseries(request, options));
 }
 
 export const timeseriesUpdates = {

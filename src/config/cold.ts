@@ -21,11 +21,13 @@ export const cold = group({
   /** What DuckDB may take for one question; past it it spills to the data folder, or refuses. */
   memoryBytesMax: size(64 * MiB, 1 * TiB).default(bytes(256 * MiB)),
   /** For one question. More answer sooner, and take more from what brings events in. */
-  threads: integer(1, 256).default(1),
+  threads: integer(1, 256).default(2),
   /** A question that is not answered by then is stopped. Files that the archive has replaced stay for a quarter of an hour. */
   timeoutMs: milliseconds(SECOND_MS, 10 * MINUTE_MS).default(durationMs(30 * SECOND_MS)),
   /** Rows of one answer. */
   rowsMax: integer(1, 1_000_000).default(10_000),
+  /** Events in the files that one timeseries may read, where no rollup answers it. */
+  scanRowsMax: integer(1, 1_000_000_000_000).default(50_000_000),
   /** What of the log waits to be archived and is asked for, kept as Parquet in the data folder: past it questions are refused. */
   tailBytesMax: size(64 * MiB, 1 * TiB).default(bytes(2 * GiB)),
   /** Segments of a remote archive that are kept in the data folder. */

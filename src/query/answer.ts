@@ -26,14 +26,27 @@ export interface Series {
   readonly points: readonly Point[];
 }
 
+export type TimeseriesSource = 'ROLLUP' | 'SEGMENTS';
+
+/** What was read for an answer, in whole files. */
+export interface Scanned {
+  readonly files: number;
+  readonly events: number;
+}
+
 export interface TimeseriesAnswer {
   /** The range that was answered, `toMs` exclusive: the asked one, rounded outward to the buckets that answered. */
   readonly fromMs: number;
   readonly toMs: number;
   readonly stepMs: number;
-  /** Which rollup answered, and the step of its buckets. */
-  readonly rollup: string;
+  readonly source: TimeseriesSource;
+  /** Which rollup answered, and the step of its buckets. Of segments null, and 1: of events the millisecond is known. */
+  readonly rollup: string | null;
   readonly resolutionMs: number;
+  /** Why not a rollup, or what the rollup's answer lacks. */
+  readonly note: string | null;
+  /** Null where no event was read. */
+  readonly scanned: Scanned | null;
   /** Events at or before it are all in; null if no partition has said anything yet. */
   readonly watermarkMs: number | null;
   /** The watermark has passed the range and every partition has answered. */

@@ -115,3 +115,9 @@ export const SPAN_STEPS = { min: 16, first: 256, max: 65_536 };
 export const SPAN_BYTES_MAX = 1024 * 1024;
 /** Ticks that wait for a board that does not ask: what is older is not judged. Ten minutes, the longest window. */
 export const SERVER_TICKS_WAITING_MAX = 60;
+
+/** How long it is believed that the archive has, or has not, events of before a rollup. A look reads the list of all its files. */
+export const HISTORY_KEPT_MS = 60_000;
+export const HISTORIES_KEPT_MAX = 1_000;
+/** How long a question that a rollup can answer waits to hear whether the archive knows more. */
+export const HISTORY_WAIT_MS = 200;

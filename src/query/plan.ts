@@ -48,12 +48,25 @@ export interface Plan {
   readonly orderGroup: number;
 }
 
+export const ORDER_DEFAULT: SeriesOrder = { measure: 0, descending: true };
+
 /** Throws `query_invalid` with what was asked, what there is and what to change. */
 export function planTimeseries(
   request: TimeseriesRequest,
   rollups: readonly RollupDefinition[],
   nowMs: number,
 ): Plan {
+  const plan = planFromRollup(request, rollups, nowMs);
+  if (typeof plan === 'string') throw new AppError('query_invalid', plan);
+  return plan;
+}
+
+/** In words why no rollup can answer. Throws `query_invalid` if nothing at all could. */
+export function planFromRollup(
+  request: TimeseriesRequest,
+  rollups: readonly RollupDefinition[],
+  nowMs: number,
+): Plan | string {
   checkShape(request);
   const ofStream = rollups.filter((rollup) => rollup.stream === request.stream);
   const refusals: string[] = [];
@@ -64,25 +77,15 @@ export function planTimeseries(
     if (typeof range !== 'string') return planFor(request, rollup, range);
     refusals.push(`"${rollup.name}" lacks ${range}`);
   }
-  throw new AppError(
-    'query_invalid',
-    refusals.length === 0
-      ? `no rollup is declared for stream "${request.stream}": ${namesStreams(rollups)}`
-      : `no rollup of stream "${request.stream}" can answer: ${refusals.join('; ')}`,
-  );
+  return refusals.length === 0
+    ? `no rollup is declared for stream "${request.stream}": ${namesStreams(rollups)}`
+    : `no rollup of stream "${request.stream}" can answer: ${refusals.join('; ')}`;
 }
 
 function planFor(request: TimeseriesRequest, rollup: RollupDefinition, range: Range): Plan {
   const { fromMs, toMs, stepMs, tier } = range;
-  const points = Math.ceil((toMs - fromMs) / stepMs);
-  if (points > POINTS_MAX) {
-    const enough = formatDuration(ceilTo((toMs - fromMs) / POINTS_MAX, tier.stepMs));
-    throw new AppError(
-      'query_invalid',
-      `${points} points were asked for and ${POINTS_MAX} are the most: use a step of ${enough} or more, or a shorter range`,
-    );
-  }
-  const { tenant, measures, groupBy, orderBy = { measure: 0, descending: true } } = request;
+  const points = pointsOf(range);
+  const { tenant, measures, groupBy, orderBy = ORDER_DEFAULT } = request;
   const groups = measures.map((measure) => groupOf(rollup, storedMeasure(measure)) ?? 0);
   return {
     tenant,
@@ -104,6 +107,17 @@ function planFor(request: TimeseriesRequest, rollup: RollupDefinition, range: Ra
     orderBy,
     orderGroup: groups[orderBy.measure] as number,
   };
+}
+
+/** Throws `query_invalid` if they are too many. */
+export function pointsOf({ fromMs, toMs, stepMs, tier }: Range): number {
+  const points = Math.ceil((toMs - fromMs) / stepMs);
+  if (points <= POINTS_MAX) return points;
+  const enough = formatDuration(ceilTo((toMs - fromMs) / POINTS_MAX, tier.stepMs));
+  throw new AppError(
+    'query_invalid',
+    `${points} points were asked for and ${POINTS_MAX} are the most: use a step of ${enough} or more, or a shorter range`,
+  );
 }
 
 function checkShape({ measures, groupBy, where, limit, orderBy }: TimeseriesRequest): void {

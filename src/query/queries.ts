@@ -1,13 +1,15 @@
 /** The door to the query side: answers and live answers, within the bounds on how many work at a time. */
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../model/clock.ts';
+import { AppError } from '../model/errors.ts';
+import type { RollupDefinition } from '../model/rollup.ts';
 import { appliedAfter } from './after.ts';
-import type { TimeseriesAnswer } from './answer.ts';
+import type { TimeseriesAnswer, TimeseriesSource } from './answer.ts';
 import { Gate } from './gate.ts';
 import { AFTER_TIMEOUT_MS, QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX } from './limits.ts';
 import { LiveQueries } from './live.ts';
 import { type LiveMessage, type Scheduler, systemScheduler } from './live-query.ts';
-import { planTimeseries } from './plan.ts';
+import { type Plan, planFromRollup, planTimeseries } from './plan.ts';
 import type { PartitionClient, RollupCatalog, StoredRollups } from './ports.ts';
 import type { TimeseriesRequest } from './request.ts';
 import { SeriesGroups } from './series-groups.ts';
@@ -22,6 +24,31 @@ export interface QueriesOptions {
   readonly clock?: Clock;
   readonly scheduler?: Scheduler;
   readonly afterTimeoutMs?: number;
+  /** Undefined where there is no archive. */
+  readonly segments?: SegmentQueries | undefined;
+}
+
+/** What answers where no rollup does. */
+export interface SegmentQueries {
+  /** `note` says why no rollup does. */
+  timeseries(
+    request: TimeseriesRequest,
+    note: string | null,
+    after: string | undefined,
+  ): Promise<TimeseriesAnswer>;
+  /** Since when the rollup counts, if that is later than `fromMs` and events of before are archived. */
+  lacksBeforeMs(
+    tenant: string,
+    rollup: RollupDefinition,
+    fromMs: number,
+  ): Promise<number | undefined>;
+}
+
+export interface TimeseriesOptions {
+  /** A position of an ingest answer; the answer then includes what it stands for. */
+  readonly after?: string;
+  /** Default: a rollup if one covers the question. */
+  readonly source?: TimeseriesSource;
 }
 
 export class Queries {
@@ -33,6 +60,7 @@ export class Queries {
     waitingMax: QUERIES_WAITING_MAX,
   });
   readonly #afterTimeoutMs: number;
+  readonly #segments: SegmentQueries | undefined;
 
   constructor({
     partitions,
@@ -41,12 +69,18 @@ export class Queries {
     clock = systemClock,
     scheduler = systemScheduler,
     afterTimeoutMs = AFTER_TIMEOUT_MS,
+    segments,
   }: QueriesOptions) {
+    this.#segments = segments;
     this.#sources = { partitions, stored, tables: new SeriesTables(stored), clock };
     this.#catalog = catalog;
     this.#afterTimeoutMs = afterTimeoutMs;
     this.live = new LiveQueries({
-      answererFor: (request) => this.#answererFor(request, new KeptSteps()),
+      answererFor: (request) => {
+        const plan = this.#plan(request);
+        if (typeof plan === 'string') throw new AppError('query_invalid', `${plan}${LIVE_ONLY}`);
+        return this.#answererFor(request, new KeptSteps());
+      },
       partitions,
       clock,
       scheduler,
@@ -54,8 +88,45 @@ export class Queries {
     });
   }
 
-  /** `after`: a position of an ingest answer; the answer then includes what it stands for. */
-  async timeseries(request: TimeseriesRequest, after?: string): Promise<TimeseriesAnswer> {
+  /** Rejects with `query_invalid`, which says what each rollup lacks, if nothing else can answer either. */
+  async timeseries(
+    request: TimeseriesRequest,
+    { after, source }: TimeseriesOptions = {},
+  ): Promise<TimeseriesAnswer> {
+    const segments = source === 'ROLLUP' ? undefined : this.#segments;
+    const plan = this.#plan(request);
+    if (typeof plan === 'string') {
+      if (segments !== undefined) return segments.timeseries(request, plan, after);
+      throw new AppError('query_invalid', source === 'SEGMENTS' ? NO_SEGMENTS : plan);
+    }
+    if (source !== 'SEGMENTS') return this.#fromRollup(plan, request, segments, after);
+    if (segments === undefined) throw new AppError('query_invalid', NO_SEGMENTS);
+    return segments.timeseries(request, null, after);
+  }
+
+  /** Where it has not seen what is asked for and segments have, these answer, if they can. */
+  async #fromRollup(
+    { rollup, fromMs }: Plan,
+    request: TimeseriesRequest,
+    segments: SegmentQueries | undefined,
+    after: string | undefined,
+  ): Promise<TimeseriesAnswer> {
+    const sinceMs = await segments?.lacksBeforeMs(request.tenant, rollup, fromMs);
+    if (segments === undefined || sinceMs === undefined) return this.#answerNow(request, after);
+    const note = `"${rollup.name}" counts since ${new Date(sinceMs).toISOString()}`;
+    try {
+      return await segments.timeseries(request, note, after);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      const answer = await this.#answerNow(request, after);
+      return { ...answer, note: `${note}, and events of before are not read: ${error.message}` };
+    }
+  }
+
+  async #answerNow(
+    request: TimeseriesRequest,
+    after: string | undefined,
+  ): Promise<TimeseriesAnswer> {
     const { partitions } = this.#sources;
     if (after !== undefined) await appliedAfter(after, partitions, this.#afterTimeoutMs);
     const { answer } = await this.#answererFor(request)();
@@ -68,6 +139,11 @@ export class Queries {
 
   close(): void {
     this.live.close();
+  }
+
+  #plan(request: TimeseriesRequest): Plan | string {
+    const rollups = this.#catalog.rollups(request.tenant);
+    return planFromRollup(request, rollups, this.#sources.clock.now());
   }
 
   /** Plans at once, to refuse at once; plans again for each answer, because a sliding range moves. */
@@ -88,3 +164,7 @@ export class Queries {
       });
   }
 }
+
+const LIVE_ONLY = ' (a subscription is answered from rollups only; a query also from segments)';
+const NO_SEGMENTS =
+  'this server keeps no segments, because it has no archive: set "archive.enabled"';

@@ -24,8 +24,8 @@ const ROUND_STEPS_MS = [
  * the request names a range that is none.
  */
 export function rangeIn(
-  rollup: RollupDefinition,
-  request: TimeseriesRequest,
+  rollup: Pick<RollupDefinition, 'resolutions'>,
+  request: Pick<TimeseriesRequest, 'fromMs' | 'toMs' | 'lastMs' | 'stepMs'>,
   nowMs: number,
 ): Range | string {
   const lengthMs = askedLengthMs(request, nowMs);
@@ -53,7 +53,10 @@ export function rangeIn(
   };
 }
 
-function askedLengthMs({ fromMs, toMs, lastMs }: TimeseriesRequest, nowMs: number): number {
+function askedLengthMs(
+  { fromMs, toMs, lastMs }: Pick<TimeseriesRequest, 'fromMs' | 'toMs' | 'lastMs'>,
+  nowMs: number,
+): number {
   if (lastMs !== undefined) {
     if (fromMs === undefined && toMs === undefined) return lastMs;
     throw new AppError('query_invalid', 'give either "last" or "from" and "to", not both');
@@ -65,8 +68,11 @@ function askedLengthMs({ fromMs, toMs, lastMs }: TimeseriesRequest, nowMs: numbe
 }
 
 /** A step of slack: the range is rounded to whole steps, and its first point may then be cut rather than refused. */
-const oldestMs = (tier: Resolution, request: TimeseriesRequest, nowMs: number): number =>
-  nowMs - tier.retentionMs - (request.stepMs ?? tier.stepMs);
+const oldestMs = (
+  tier: Resolution,
+  request: Pick<TimeseriesRequest, 'stepMs'>,
+  nowMs: number,
+): number => nowMs - tier.retentionMs - (request.stepMs ?? tier.stepMs);
 
 function defaultStepMs(rangeMs: number, finestMs: number): number {
   const wantedMs = rangeMs / POINTS_WANTED;

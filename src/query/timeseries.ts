@@ -56,7 +56,10 @@ export async function answerTimeseries(
   const merged = await mergeParts(plan, groups, parts, stored, meter, kept);
   const watermarkMs = Math.min(...parts.map((part) => part.watermarkMs));
   const missingPartitions = parts.filter((part) => !part.answered).map((part) => part.partition);
-  const answer = {
+  const answer: TimeseriesAnswer = {
+    source: 'ROLLUP',
+    note: null,
+    scanned: null,
     fromMs: plan.fromMs,
     toMs: plan.toMs,
     stepMs: plan.stepMs,
@@ -131,7 +134,7 @@ function bestSeries(plan: Plan, groups: SeriesGroups, { table, ranking }: Merged
   }));
 }
 
-const tooManyValues = (): AppError =>
+export const tooManyValues = (): AppError =>
   new AppError(
     'query_invalid',
     `the answer has more than ${ANSWER_VALUES_MAX} values: use a smaller limit, a larger step or fewer measures`,

@@ -9,6 +9,7 @@ import type {
   SqlQuestion,
   StoredEvent,
 } from '../../actors/cold/questions.ts';
+import type { SeriesAnswer, SeriesQuestion } from '../../actors/cold/series.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { BytesMessage, ReaderMessage } from './byte-stream.ts';
@@ -43,6 +44,11 @@ export type ColdQuestions = {
     readonly answer: StoredEvent | undefined;
   };
   readonly sql: { readonly ask: SqlQuestion; readonly answer: SqlAnswer };
+  /** Undefined: no event of the stream is known. */
+  readonly timeseries: {
+    readonly ask: SeriesQuestion;
+    readonly answer: SeriesAnswer | undefined;
+  };
   readonly read: { readonly ask: undefined; readonly answer: ReadNumbers };
   /** Answered when all bytes have been told. */
   readonly export: {

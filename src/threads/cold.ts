@@ -12,6 +12,7 @@ import { exportEvents, noSuchStream } from '../../actors/cold/export.ts';
 import type { ExportAnswer } from '../../actors/cold/questions.ts';
 import { ReadCounts } from '../../actors/cold/read-counts.ts';
 import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
+import { findSeries } from '../../actors/cold/series.ts';
 import { Snapshots, type StreamSnapshot } from '../../actors/cold/snapshots.ts';
 import { answerSql } from '../../actors/cold/sql.ts';
 import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
@@ -109,6 +110,10 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
       case 'event':
         return withStream(snapshots, question.ask, undefined, (snapshot) =>
           findEvent(tools, snapshot, question.ask),
+        );
+      case 'timeseries':
+        return withStream(snapshots, question.ask, undefined, (snapshot) =>
+          findSeries(tools, snapshot, question.ask),
         );
       case 'sql':
         return answerSql(tools, snapshots, question.ask);

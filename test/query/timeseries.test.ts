@@ -25,7 +25,7 @@ function setUp(partitions = 2) {
   const ask = (parts: Partial<TimeseriesRequest>, after?: string) =>
     queries.timeseries(
       { tenant: TENANT, stream: 'events', measures: [{ op: 'count' }], groupBy: [], ...parts },
-      after,
+      after === undefined ? {} : { after },
     );
   return { clock, memory, queries, ask };
 }

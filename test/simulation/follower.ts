@@ -33,8 +33,9 @@ export class Follower {
 
   /** To be called with a machine that has crashed: it may know of definitions that its successor does not. */
   crashed(machine: PartitionMachine): void {
-    const { began = {}, version: newest = 0 } = machine.definitions ?? {};
-    const current = Object.values(began).map(({ version }) => version);
+    const { rollups = [], began, version: newest = 0 } = machine.definitions ?? {};
+    const frozen = rollups.filter((rollup) => rollup.frozen);
+    const current = frozen.map(({ name }) => began?.[name]?.version);
     for (const generation of this.#hasTo.keys()) {
       if (generation < newest && !current.includes(generation)) this.#ended.add(generation);
     }

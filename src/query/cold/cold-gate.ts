@@ -4,7 +4,7 @@ import { type TimeCounts, TimeHistogram } from '../../model/time-histogram.ts';
 import { Gate } from '../gate.ts';
 import { COLD_MS_BOUNDS, COLD_WAITING_MAX } from './limits.ts';
 
-export type ColdKind = 'events' | 'event' | 'sql';
+export type ColdKind = 'events' | 'event' | 'sql' | 'timeseries';
 export type ColdOutcome = 'answered' | 'refused' | 'timeout' | 'invalid' | 'failed';
 
 /** Since the start. */
@@ -32,7 +32,12 @@ export interface ColdGateOptions {
 export class ColdGate {
   readonly #gate: Gate;
   readonly #waits = new TimeHistogram(COLD_MS_BOUNDS);
-  readonly #kinds = { events: newKind(), event: newKind(), sql: newKind() };
+  readonly #kinds = {
+    events: newKind(),
+    event: newKind(),
+    sql: newKind(),
+    timeseries: newKind(),
+  };
 
   constructor({ concurrency, isShared }: ColdGateOptions) {
     this.#gate = new Gate({

@@ -11,6 +11,7 @@ import type {
   StoredEvent,
   Value,
 } from '../../../actors/cold/questions.ts';
+import type { FoundSeries, SeriesAnswer, SeriesQuestion } from '../../../actors/cold/series.ts';
 import type { ByteSource } from '../../model/byte-source.ts';
 
 export { EXPORT_FORMATS } from '../../../actors/cold/questions.ts';
@@ -20,6 +21,9 @@ export type {
   EventWhere,
   ExportFormat,
   ExportQuestion,
+  FoundSeries,
+  SeriesAnswer,
+  SeriesQuestion,
   SqlAnswer,
   StoredEvent,
   Value,
@@ -30,10 +34,14 @@ export interface ColdPort {
   events(question: EventsQuestion): Promise<EventsAnswer>;
   event(question: Omit<EventsQuestion, 'first'>): Promise<StoredEvent | undefined>;
   sql(question: SqlQuestion): Promise<SqlAnswer>;
+  /** Undefined: no event of the stream is known. */
+  timeseries(question: SeriesQuestion): Promise<SeriesAnswer | undefined>;
   export(question: ExportQuestion): Promise<ByteSource>;
   /** Of `[partition]` the offset before which everything is committed. */
   committed(partition: number): number;
   readonly rowsMax: number;
+  /** Events in the files that a timeseries may read. */
+  readonly scanRowsMax: number;
   readonly concurrency: number;
   readonly exports: {
     /** At a time. */

@@ -11,6 +11,8 @@ import type {
   ColdPort,
   EventsQuestion,
   ExportQuestion,
+  SeriesAnswer,
+  SeriesQuestion,
   SqlAnswer,
   StoredEvent,
 } from './cold-port.ts';
@@ -74,6 +76,14 @@ export class ColdQueries {
     const { position, ...question } = request;
     checkCount('limit', question.limit, this.#port.rowsMax);
     return this.#ask('sql', question, position, () => this.#port.sql(question));
+  }
+
+  /** Undefined: no event of the stream is known. `after` is a position. */
+  timeseries(
+    question: SeriesQuestion,
+    after: string | undefined,
+  ): Promise<SeriesAnswer | undefined> {
+    return this.#ask('timeseries', question, after, () => this.#port.timeseries(question));
   }
 
   /** Whoever is answered reads to the end or closes: until then it has one of few places. */
