@@ -105,6 +105,28 @@ function createProgram(
       finish(await verifySegments(options, terminal));
     });
 
+  addServerOptions(addConfigOptions(program.command('export')), 'read')
+    .description('have the running server send its events, and keep them as a file')
+    .requiredOption(
+      '--out <file>',
+      'written as FILE.part, and renamed when it is whole; - for standard output',
+    )
+    .option('--stream <name>', 'whose events (default: events)')
+    .option('--from <time>', 'when the first happened: epoch milliseconds or RFC 3339')
+    .option('--to <time>', 'before which the last happened')
+    .option('--format <name>', 'ndjson, csv or parquet (default: as FILE ends, else ndjson)')
+    .option('--where <json>', 'a condition, as `events` takes it')
+    .option('--columns <names>', 'only these fields, with commas between')
+    .option('--formulas <how>', 'in csv: escape (default) or keep what a spreadsheet would compute')
+    .addHelpText(
+      'after',
+      example('streamgauge export --stream shop --from 2026-11-01T00:00:00Z --out shop.csv'),
+    )
+    .action(async (options) => {
+      const { exportToFile } = await import('./cli/export.ts');
+      finish(await exportToFile(options, terminal));
+    });
+
   const hive = program.command('hive').description('the archive as tables of Hive');
   addConfigOptions(hive.command('ddl'))
     .description('print the statements that make tables of the archive')

@@ -17,17 +17,35 @@ interface GraphQLAnswer<T> {
 /** No answer is waited for longer. */
 const TIMEOUT_MS = 60_000;
 
-export const addServerOptions = (command: Command): Command =>
+export const addServerOptions = (command: Command, scope = 'admin'): Command =>
   command
     .option('--url <url>', 'of the query listener (default: as the configuration says)')
-    .option('--key-file <file>', 'holds a key with scope admin, if the server has keys');
+    .option('--key-file <file>', `holds a key with scope ${scope}, if the server has keys`);
+
+/** Of the query listener, with what a request to it says of who asks. */
+export function serverAddress(
+  config: Config,
+  options: Readonly<Record<string, unknown>>,
+  path: string,
+): { readonly url: URL; readonly headers: { readonly authorization?: string } } {
+  const base = options['url'] === undefined ? urlOf(config) : `${options['url']}`;
+  return { url: new URL(path, base), headers: authorization(options['keyFile']) };
+}
+
+/** What is said where nobody answers. */
+export function noServer({ origin }: URL, cause: unknown): AppError {
+  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  return new AppError(
+    'query_timeout',
+    `no server answers at ${origin} (${reason instanceof Error ? reason.message : reason}): start it, or say with --url where it is`,
+    {},
+    cause,
+  );
+}
 
 export function askServer(config: Config, options: Readonly<Record<string, unknown>>): AskServer {
-  const url = new URL(
-    '/graphql',
-    options['url'] === undefined ? urlOf(config) : `${options['url']}`,
-  );
-  const headers = { 'content-type': 'application/json', ...authorization(options['keyFile']) };
+  const { url, headers: who } = serverAddress(config, options, '/graphql');
+  const headers = { 'content-type': 'application/json', ...who };
   return {
     async ask<T>(query: string, variables = {}) {
       const { data, errors } = await post<T>(url, headers, JSON.stringify({ query, variables }));
@@ -48,13 +66,7 @@ async function post<T>(
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     text = await (await fetch(url, { method: 'POST', headers, body, signal })).text();
   } catch (cause) {
-    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    throw new AppError(
-      'query_timeout',
-      `no server answers at ${url.origin} (${reason instanceof Error ? reason.message : reason}): start it, or say with --url where it is`,
-      {},
-      cause,
-    );
+    throw noServer(url, cause);
   }
   try {
     return JSON.parse(text);

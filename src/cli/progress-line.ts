@@ -2,7 +2,7 @@
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressLine {
-  show(doing: string, files: number, bytes: number): void;
+  show(doing: string, files: number | undefined, bytes: number): void;
   /** Before anything else is written. */
   end(): void;
 }
@@ -23,7 +23,8 @@ export function progressLine(
       if (nowMs - shownMs < (terminal.isInteractive ? INTERACTIVE_MS : PLAIN_MS)) return;
       shownMs = nowMs;
       const perSecond = (bytes / Math.max(1, nowMs - startedMs)) * 1_000;
-      const text = `${doing}: ${files} files, ${inMib(bytes)}, ${inMib(perSecond)}/s`;
+      const counted = files === undefined ? '' : `${files} files, `;
+      const text = `${doing}: ${counted}${inMib(bytes)}, ${inMib(perSecond)}/s`;
       terminal.err(terminal.isInteractive ? `\r\u001b[K${text}` : `${text}\n`);
       isOpen = terminal.isInteractive;
     },
