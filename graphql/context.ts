@@ -7,6 +7,7 @@ import type { BackupPort } from '../src/query/backup-port.ts';
 import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
 import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
+import type { ReplayPort } from '../src/query/replay-port.ts';
 import type { SystemPort } from '../src/query/system.ts';
 import type { Access } from './authorize.ts';
 
@@ -21,6 +22,8 @@ export interface Services {
   readonly backup: BackupPort;
   /** As `archive`. */
   readonly cold: ColdQueries | undefined;
+  /** As `archive`. */
+  readonly replays: ReplayPort | undefined;
   readonly clock: Clock;
   readonly version: string;
 }

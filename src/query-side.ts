@@ -36,6 +36,7 @@ import { SeriesTables } from './query/series-tables.ts';
 import { ServerPartials } from './query/server-partials.ts';
 import { storedRollups } from './query/stored-rollups.ts';
 import { unbalancedLines } from './query/system.ts';
+import { createReplaySide } from './replay-side.ts';
 import { watchServer } from './server-alarms.ts';
 import { createSystem } from './system.ts';
 import type { EdgeWorker } from './threads/edge-worker.ts';
@@ -66,6 +67,7 @@ export async function startQuerySide(
   const catalog = { rollups: () => config.rollups };
   const stored = storedRollups(state);
   const cold = createColdSide(base, archive);
+  const replays = createReplaySide(base, links, archive);
   const coldGate = new ColdGate({
     concurrency: config.cold.concurrency,
     isShared: new Set(config.keys.map(({ tenant }) => tenant)).size > 1,
@@ -120,6 +122,7 @@ export async function startQuerySide(
       archive,
       backup,
       cold: coldQueries,
+      replays,
       clock: systemClock,
       version: manifest.version,
     },
@@ -171,6 +174,7 @@ export async function startQuerySide(
       unwatch?.();
       stopServerAlarms();
       listener.close();
+      await replays?.close();
       await cold?.close();
       await alarms.close();
     },

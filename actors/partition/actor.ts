@@ -192,6 +192,8 @@ export class Partition {
         return this.#advanceTo(command.offset);
       case 'commit':
         return this.#commitIfDue();
+      case 'hold':
+        return this.#hold(command);
       case 'collect':
       case 'partials':
       case 'ledger':
@@ -277,6 +279,15 @@ export class Partition {
 
   #commitIfDue(): void | Promise<void> {
     if (this.#isDirty) return this.commit();
+  }
+
+  /** Somebody else changes what is stored meanwhile. */
+  async #hold({ released, replyTo }: Extract<PartitionCommand, { type: 'hold' }>): Promise<void> {
+    await this.commit();
+    const { position, watermarkMs } = this.#machine;
+    replyTo({ position, watermarkMs });
+    await released;
+    await this.#reload();
   }
 
   async #reload(): Promise<void> {

@@ -121,6 +121,8 @@ export type PartitionCommand =
   /** Every block of the partition before it has been sent: nothing is missing, though none of its blocks moved it there. */
   | { readonly type: 'readTo'; readonly offset: number }
   | { readonly type: 'commit' }
+  /** Commits, answers, and does nothing more until it is released: then the rollups are loaded as they are stored by that time. */
+  | { readonly type: 'hold'; readonly released: Promise<void>; readonly replyTo: Reply<HeldAt> }
   | PartitionQuestion;
 
 export type PartitionQuestion =
@@ -140,6 +142,13 @@ export type PartitionQuestion =
       readonly replyTo: Reply<LedgerReply>;
     }
   | { readonly type: 'verdict'; readonly request: VerdictRequest; readonly replyTo: Reply<number> };
+
+/** Where a partition stands still: everything before the position is committed. */
+export interface HeldAt {
+  readonly position: number;
+  /** Lateness is not subtracted; -Infinity before the first event. */
+  readonly watermarkMs: number;
+}
 
 /** Hours that start in `[fromMs, toMs)`. */
 export interface LedgerRequest {

@@ -29,7 +29,7 @@ export class PartitionLinks {
    * Rejects with the partition's own fault, `query_timeout` if no answer comes in time, or `mailbox_full` if too many
    * requests are open.
    */
-  ask<Name extends 'collect' | 'partials' | 'ledger' | 'verdict'>(
+  ask<Name extends 'collect' | 'partials' | 'ledger' | 'verdict' | 'hold' | 'release'>(
     name: Name,
     ask: PartitionQuestions[Name]['ask'],
     timeoutMs: number,

@@ -44,6 +44,8 @@ const progress = attachProgress(options.progress);
 const store = await attachState(options.state);
 const system = new ActorSystem({ clock: systemClock, random: Math.random, sleep, log });
 const columns = new BlockColumns();
+/** Of partitions that stand still, or will when they have come to it: what lets them go on. */
+const holds = new Map<number, PromiseWithResolvers<void>>();
 
 process.on('uncaughtException', fail);
 const group = await PartitionGroup.start({
@@ -134,6 +136,20 @@ async function answer(question: Question<PartitionQuestions>): Promise<unknown> 
         ANSWER_TIMEOUT_MS,
       );
     }
+    case 'hold': {
+      const { partition } = question.ask;
+      const hold = Promise.withResolvers<void>();
+      holds.get(partition)?.resolve();
+      holds.set(partition, hold);
+      return actorOf(partition).ask(
+        (replyTo) => ({ type: 'hold', released: hold.promise, replyTo }),
+        ANSWER_TIMEOUT_MS,
+      );
+    }
+    case 'release':
+      holds.get(question.ask.partition)?.resolve();
+      holds.delete(question.ask.partition);
+      return undefined;
     case 'actors':
       return system.snapshot();
     case 'metrics':
@@ -179,6 +195,7 @@ function tellProblems(): void {
 async function close(): Promise<void> {
   clearInterval(commitTimer);
   clearInterval(healthTimer);
+  for (const hold of holds.values()) hold.resolve();
   await group.close();
   await system.stop();
   tell({ type: 'closed' });

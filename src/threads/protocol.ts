@@ -7,6 +7,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type {
   CollectReply,
   CollectRequest,
+  HeldAt,
   LedgerReply,
   LedgerRequest,
   PartialsReply,
@@ -35,6 +36,9 @@ export type PartitionQuestions = {
     readonly ask: { readonly partition: number; readonly request: VerdictRequest };
     readonly answer: number;
   };
+  /** The partition commits and stands still until `release`, which it may hear first. */
+  readonly hold: { readonly ask: { readonly partition: number }; readonly answer: HeldAt };
+  readonly release: { readonly ask: { readonly partition: number }; readonly answer: undefined };
   /** The thread's actor tree, parents before children. */
   readonly actors: { readonly ask: undefined; readonly answer: readonly ActorSnapshot[] };
   readonly metrics: { readonly ask: undefined; readonly answer: readonly PartitionMetrics[] };

@@ -47,6 +47,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
         cancel: async () => undefined,
       },
       cold: undefined,
+      replays: undefined,
       clock: systemClock,
       version: '1.2.3',
     },

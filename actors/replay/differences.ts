@@ -1,0 +1,181 @@
+/** What a rebuilt rollup has otherwise than the live one, in numbers and by the largest examples. Pure. */
+import { BucketFold } from '../../src/aggregate/bucket-fold.ts';
+import { mergeRowInto } from '../../src/aggregate/bucket-row.ts';
+import { layoutOf, type RowLayout } from '../../src/aggregate/layout.ts';
+import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { BUCKETS_COUNTED_MAX, EXAMPLES_MAX, SUM_TOLERANCE } from './limits.ts';
+
+export interface DifferenceExample {
+  readonly bucketMs: number;
+  readonly labels: readonly (string | null)[];
+  readonly liveCount: number;
+  readonly rebuiltCount: number;
+  /** Of the rollup's first field that is summed, if there is one. */
+  readonly liveSum: number | undefined;
+  readonly rebuiltSum: number | undefined;
+}
+
+/** How a row of the one differs from that of the other. */
+export interface RowDifference {
+  readonly bucketMs: number;
+  readonly series: number;
+  readonly eventsAdded: number;
+  readonly eventsLost: number;
+}
+
+/** Of one resolution of a rollup, all partitions together. */
+export interface TierDifference {
+  readonly rollup: string;
+  readonly stepMs: number;
+  /** Rows that were compared, and those that differ. A row is a bucket of one partition, or a sketch of it. */
+  readonly rows: number;
+  readonly rowsDiffering: number;
+  readonly bucketsDiffering: number;
+  /** Counted once for each bucket and partition. */
+  readonly seriesDiffering: number;
+  /** Events that only the rebuilt one has, and only the live one. */
+  readonly eventsAdded: number;
+  readonly eventsLost: number;
+  /** The greatest relative difference of two sums that are taken for equal. */
+  readonly sumErrorMax: number;
+  readonly examples: readonly DifferenceExample[];
+}
+
+export interface ScalarRows {
+  readonly bucketMs: number;
+  readonly live: Uint8Array | undefined;
+  readonly rebuilt: Uint8Array | undefined;
+}
+
+/** Labels of a series of the rebuilt rollup, which has the live one's too. */
+type LabelsOf = (series: number) => readonly (string | null)[];
+
+export class TierDifferences {
+  readonly rollup: string;
+  readonly stepMs: number;
+  rows = 0;
+  readonly #layout: RowLayout;
+  readonly #sumAt: number;
+  readonly #examples: DifferenceExample[] = [];
+  readonly #buckets = new Set<number>();
+  #sums = { rowsDiffering: 0, seriesDiffering: 0, eventsAdded: 0, eventsLost: 0 };
+  #sumErrorMax = 0;
+
+  constructor(definition: RollupDefinition, stepMs: number) {
+    this.rollup = definition.name;
+    this.stepMs = stepMs;
+    this.#layout = layoutOf(definition);
+    this.#sumAt = this.#layout.scalars.findIndex(({ sum }) => sum);
+  }
+
+  add({ bucketMs, series, eventsAdded, eventsLost }: RowDifference): void {
+    const sums = this.#sums;
+    this.#sums = {
+      rowsDiffering: sums.rowsDiffering + 1,
+      seriesDiffering: sums.seriesDiffering + series,
+      eventsAdded: sums.eventsAdded + eventsAdded,
+      eventsLost: sums.eventsLost + eventsLost,
+    };
+    if (this.#buckets.size < BUCKETS_COUNTED_MAX) this.#buckets.add(bucketMs);
+  }
+
+  /** What was added, and the examples among it. */
+  summary(): TierDifference {
+    const { rollup, stepMs, rows } = this;
+    return {
+      ...{ rollup, stepMs, rows, ...this.#sums },
+      bucketsDiffering: this.#buckets.size,
+      sumErrorMax: this.#sumErrorMax,
+      examples: this.#examples.filter(({ bucketMs }) => this.#buckets.has(bucketMs)),
+    };
+  }
+
+  /** Before everything is added again. */
+  clear(): void {
+    this.#buckets.clear();
+    this.#sums = { rowsDiffering: 0, seriesDiffering: 0, eventsAdded: 0, eventsLost: 0 };
+  }
+
+  /** Undefined if the rows say the same but for the rounding of sums. `labelsOf` is asked for those that are shown. */
+  between({ bucketMs, live, rebuilt }: ScalarRows, labelsOf: LabelsOf): RowDifference | undefined {
+    const before = this.#decoded(live);
+    const after = this.#decoded(rebuilt);
+    let [series, eventsAdded, eventsLost] = [0, 0, 0];
+    for (const id of new Set([...before.seriesIds(), ...after.seriesIds()])) {
+      const a = before.at(id);
+      const b = after.at(id);
+      if (this.#isSame(before, a, after, b)) continue;
+      const liveCount = before.count(a);
+      const rebuiltCount = after.count(b);
+      series += 1;
+      eventsAdded += Math.max(0, rebuiltCount - liveCount);
+      eventsLost += Math.max(0, liveCount - rebuiltCount);
+      this.#show({
+        ...{ bucketMs, liveCount, rebuiltCount, labels: labelsOf(id) },
+        liveSum: before.sum(a, this.#sumAt),
+        rebuiltSum: after.sum(b, this.#sumAt),
+      });
+    }
+    return series === 0 ? undefined : { bucketMs, series, eventsAdded, eventsLost };
+  }
+
+  #show(example: DifferenceExample): void {
+    const examples = this.#examples;
+    const smallest = examples.at(-1);
+    if (examples.length >= EXAMPLES_MAX && smallest && sizeOf(smallest) >= sizeOf(example)) return;
+    examples.push(example);
+    examples.sort((a, b) => sizeOf(b) - sizeOf(a));
+    examples.length = Math.min(examples.length, EXAMPLES_MAX);
+  }
+
+  #decoded(row: Uint8Array | undefined): DecodedScalars {
+    const fold = new BucketFold({ scalars: this.#layout.scalars, sketches: [] });
+    if (row !== undefined) mergeRowInto(fold, 0, row);
+    return new DecodedScalars(fold);
+  }
+
+  #isSame(a: DecodedScalars, atA: number, b: DecodedScalars, atB: number): boolean {
+    if (atA < 0 || atB < 0 || a.count(atA) !== b.count(atB)) return false;
+    return a.fold.scalars.every((scalars, i) => {
+      const other = b.fold.scalars[i];
+      if (other === undefined || scalars.n[atA] !== other.n[atB]) return false;
+      const isSame = (x: Float64Array, y: Float64Array) => (x[atA] ?? 0) === (y[atB] ?? 0);
+      if (!isSame(scalars.min, other.min) || !isSame(scalars.max, other.max)) return false;
+      const error = relativeError(scalars.sum[atA] ?? 0, other.sum[atB] ?? 0);
+      if (error > SUM_TOLERANCE) return false;
+      this.#sumErrorMax = Math.max(this.#sumErrorMax, error);
+      return true;
+    });
+  }
+}
+
+/** By slot; -1 = the series has nothing. */
+class DecodedScalars {
+  readonly fold: BucketFold;
+
+  constructor(fold: BucketFold) {
+    this.fold = fold;
+  }
+
+  seriesIds(): Uint32Array {
+    return this.fold.series.subarray(0, this.fold.slots);
+  }
+
+  at(series: number): number {
+    return this.fold.find(series);
+  }
+
+  count(slot: number): number {
+    return slot < 0 ? 0 : (this.fold.counts[slot] ?? 0);
+  }
+
+  sum(slot: number, field: number): number | undefined {
+    return slot < 0 ? undefined : this.fold.scalars[field]?.sum[slot];
+  }
+}
+
+const sizeOf = ({ liveCount, rebuiltCount, liveSum = 0, rebuiltSum = 0 }: DifferenceExample) =>
+  Math.abs(rebuiltCount - liveCount) + Math.min(0.5, Math.abs(rebuiltSum - liveSum));
+
+const relativeError = (a: number, b: number): number =>
+  a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b));

@@ -1,0 +1,200 @@
+/** One replay from its beginning, or from where an earlier life of it ended: fill, compare, and if it is to be applied, swap. */
+import { AppError } from '../../src/model/errors.ts';
+import { identityOf } from '../../src/model/rollup.ts';
+import type { StateStore } from '../../storage/state/state.ts';
+import { loadHead } from '../partition/snapshot.ts';
+import { Comparison } from './compare.ts';
+import type { TierDifference } from './differences.ts';
+import { SWAP_TRIES } from './limits.ts';
+import type { HeldPartition, ReplaySpec } from './protocol.ts';
+import type { ReplayRange } from './range.ts';
+import { Shadow } from './shadow.ts';
+import { type LiveHead, ReplaySource, type SourceTools } from './source.ts';
+
+export interface ReplayTools extends SourceTools {
+  readonly live: StateStore;
+  readonly shadow: StateStore;
+  readonly partitions: number;
+  readonly now: () => number;
+  /** All partitions stand still from then on, until `release` or a time that somebody else keeps. */
+  readonly hold: () => Promise<readonly HeldPartition[]>;
+  /** From then on nobody ends the hold but `release`. False: the time is over. */
+  readonly beginSwap: () => Promise<boolean>;
+  /** Partitions load their rollups anew, and go on. */
+  readonly release: () => Promise<void>;
+}
+
+export interface ReplayOutcome {
+  readonly differences: readonly TierDifference[];
+  /** Undefined: nothing was swapped. */
+  readonly heldMs: number | undefined;
+}
+
+export class Replay {
+  readonly #tools: ReplayTools;
+  readonly #spec: ReplaySpec;
+  readonly #range: ReplayRange;
+  readonly #shadow: Shadow;
+  readonly #source: ReplaySource;
+
+  static async open(tools: ReplayTools, spec: ReplaySpec): Promise<Replay> {
+    const { tenant, rollups } = spec;
+    const { live, shadow, partitions } = tools;
+    return new Replay(
+      tools,
+      spec,
+      await Shadow.open(shadow, live, { tenant, rollups, partitions }),
+    );
+  }
+
+  constructor(tools: ReplayTools, spec: ReplaySpec, shadow: Shadow) {
+    this.#tools = tools;
+    this.#spec = spec;
+    this.#range = { fromMs: spec.fromMs, toMs: spec.toMs ?? Number.POSITIVE_INFINITY };
+    this.#shadow = shadow;
+    this.#source = new ReplaySource(tools, { ...spec, range: this.#range }, shadow);
+  }
+
+  /** Rows that have been folded in all lives. */
+  get rows(): number {
+    return this.#shadow.progress.rows;
+  }
+
+  /** Changes nothing that anybody sees. What is open is not compared: it moves on meanwhile. */
+  async compare(): Promise<ReplayOutcome> {
+    const head = await this.#head();
+    await this.#source.bringTo(head);
+    const comparison = await this.#compared(head, closedRange(this.#range, head, this.#spec));
+    // Late events have changed some rows since the head was read.
+    const newer = await this.#head();
+    const keys = await this.#source.bringTo(newer);
+    await comparison.again(keys);
+    return { differences: comparison.differences(), heldMs: undefined };
+  }
+
+  /**
+   * Puts the rebuilt rows in the place of the live ones, in one batch. Rejects with `query_invalid` if events would be lost and
+   * that is not allowed.
+   */
+  async apply(allowLoss: boolean): Promise<ReplayOutcome> {
+    for (let attempt = 1; ; attempt++) {
+      const head = await this.#head();
+      await this.#source.bringTo(head);
+      const comparison = await this.#compared(head, this.#range);
+      demandNoLoss(comparison.differences(), allowLoss);
+      const outcome = await this.#swap(comparison, allowLoss);
+      if (outcome !== undefined) return outcome;
+      if (attempt < SWAP_TRIES) continue;
+      throw new AppError(
+        'query_overload',
+        'the live rollup got new series each time that the rebuilt one was to take its place: apply it again',
+      );
+    }
+  }
+
+  /** Undefined: series were added since the comparison, which must be made again. */
+  async #swap(comparison: Comparison, allowLoss: boolean): Promise<ReplayOutcome | undefined> {
+    const { hold, beginSwap, release, live, now } = this.#tools;
+    const heldFromMs = now();
+    const held = await hold();
+    try {
+      const head = {
+        positions: held.map(({ position }) => position),
+        watermarksMs: held.map(({ watermarkMs }) => watermarkMs),
+      };
+      await this.#demandSameRollups();
+      const keys = await this.#source.bringTo(head);
+      if (!(await comparison.isStillMatched())) return undefined;
+      await comparison.again(keys);
+      const differences = comparison.differences();
+      demandNoLoss(differences, allowLoss);
+      const ops = comparison.ops();
+      if (!(await beginSwap())) {
+        throw new AppError(
+          'query_timeout',
+          'the swap took longer than partitions may stand still: apply it again, or replay a shorter range',
+        );
+      }
+      if (ops.length > 0) await live.commit(ops, 'synced');
+      return { differences, heldMs: now() - heldFromMs };
+    } finally {
+      await release();
+    }
+  }
+
+  async #compared(head: LiveHead, range: ReplayRange): Promise<Comparison> {
+    const { live, shadow, partitions, now, pause } = this.#tools;
+    const { tenant, rollups } = this.#spec;
+    const { watermarksMs } = head;
+    const comparison = new Comparison(live, shadow, {
+      ...{ tenant, rollups, partitions, range, watermarksMs },
+      nowMs: now(),
+    });
+    await comparison.all(() => pause(0));
+    return comparison;
+  }
+
+  /** As the partitions have committed it. */
+  async #head(): Promise<LiveHead> {
+    const { live, partitions } = this.#tools;
+    const positions: number[] = [];
+    const watermarksMs: number[] = [];
+    for (let partition = 0; partition < partitions; partition++) {
+      const head = await loadHead(live, partition);
+      positions.push(head?.state.position ?? 0);
+      watermarksMs.push(head?.state.watermarkMs ?? Number.NEGATIVE_INFINITY);
+    }
+    await this.#demandSameRollups();
+    return { positions, watermarksMs };
+  }
+
+  async #demandSameRollups(): Promise<void> {
+    const { live, partitions } = this.#tools;
+    for (let partition = 0; partition < partitions; partition++) {
+      const head = await loadHead(live, partition);
+      if (head === undefined) continue;
+      const { definitions, state } = head;
+      for (const wanted of this.#spec.rollups) {
+        const now = definitions?.rollups.find(({ name }) => name === wanted.name);
+        if (now === undefined || identityOf(now) !== identityOf(wanted)) {
+          throw new AppError(
+            'rollup_changing',
+            `the definition of rollup "${wanted.name}" has changed since the replay was begun, or partition ${partition} has not come to it yet: start another replay`,
+          );
+        }
+        const heldMs = definitions?.heldMs?.[wanted.name] ?? Number.NEGATIVE_INFINITY;
+        if (heldMs > state.watermarkMs) {
+          throw new AppError(
+            'rollup_changing',
+            `the lateness of rollup "${wanted.name}" was raised a moment ago: replay it when events have come behind ${new Date(heldMs).toISOString()}`,
+          );
+        }
+      }
+    }
+  }
+}
+
+/** What every partition has closed in its finest tier. */
+function closedRange(
+  { fromMs, toMs }: ReplayRange,
+  { watermarksMs }: LiveHead,
+  { rollups }: ReplaySpec,
+): ReplayRange {
+  const latenessMs = Math.max(...rollups.map((rollup) => rollup.latenessMs));
+  const stepMs = Math.max(...rollups.map(({ resolutions }) => resolutions.at(-1)?.stepMs ?? 1));
+  const begun = watermarksMs.filter((watermarkMs) => Number.isFinite(watermarkMs));
+  const closedMs = Math.floor((Math.min(...begun) - latenessMs) / stepMs) * stepMs;
+  return { fromMs, toMs: Math.max(fromMs, Math.min(toMs, closedMs)) };
+}
+
+function demandNoLoss(differences: readonly TierDifference[], allowLoss: boolean): void {
+  const worst = differences.reduce<TierDifference | undefined>(
+    (most, each) => (each.eventsLost > (most?.eventsLost ?? 0) ? each : most),
+    undefined,
+  );
+  if (worst === undefined || allowLoss) return;
+  throw new AppError(
+    'query_invalid',
+    `rollup "${worst.rollup}" counts ${worst.eventsLost} events at ${worst.stepMs / 1_000} s that the archive and the log do not have: they were deleted, or the live rollup is wrong. Nothing was changed; look at the differences, and allow the loss if it is meant`,
+  );
+}

@@ -1,0 +1,297 @@
+/**
+ * Brings a shadow up to a position of the log: first by segments, slice by slice, then by the log from exactly where they end.
+ * What was archived since is read in a further round; the range of event time is the same, the positions are new.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { BlockColumns } from '../../src/aggregate/block-columns.ts';
+import { AppError, isFault } from '../../src/model/errors.ts';
+import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { type Offset, offset } from '../../src/model/units.ts';
+import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
+import { streamKey } from '../../storage/archive/manifest-sum.ts';
+import { KeptRows } from '../../storage/segments/kept-rows.ts';
+import type { StateReader } from '../../storage/state/state.ts';
+import { type OpenReader, walk } from '../archiver/walk.ts';
+import type { SegmentFiles } from '../cold/segment-files.ts';
+import { type Source, segmentSource } from '../cold/sources.ts';
+import { VerdictCursors } from '../partition/verdict-cursor.ts';
+import { SOURCE_TRIES, TAIL_STEP_BYTES } from './limits.ts';
+import type { ReplayRange } from './range.ts';
+import type { Shadow } from './shadow.ts';
+import { SliceReader, type SliceRows } from './slice-reader.ts';
+import { isTouched, planSlices, type Slice } from './slices.ts';
+
+export interface SourceTools {
+  readonly duck: DuckDBConnection;
+  readonly segments: SegmentFiles;
+  /** The newest version whose files are all in their places. */
+  readonly manifest: () => Promise<Manifest>;
+  readonly openReader: OpenReader;
+  /** The oldest offset that the log keeps. */
+  readonly logStart: () => number;
+  /** The live store: verdicts of every committed block. */
+  readonly state: StateReader;
+  /** Called between portions of work with what they took; may wait. Rejects to end the replay. */
+  readonly pause: (workedMs: number) => Promise<void>;
+  readonly tell: (progress: SourceProgress) => void;
+}
+
+export interface SourceProgress {
+  readonly rows: number;
+  /** Of what was known when the round began. */
+  readonly rowsTotal: number;
+  readonly isTail: boolean;
+}
+
+export interface SourceOptions {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly rollups: readonly RollupDefinition[];
+  readonly range: ReplayRange;
+}
+
+/** Per partition, as committed. */
+export interface LiveHead {
+  readonly positions: readonly number[];
+  readonly watermarksMs: readonly number[];
+}
+
+export class ReplaySource {
+  readonly #tools: SourceTools;
+  readonly #options: SourceOptions;
+  readonly #shadow: Shadow;
+  readonly #columns = new BlockColumns();
+  readonly #kept = new KeptRows();
+
+  constructor(tools: SourceTools, options: SourceOptions, shadow: Shadow) {
+    this.#tools = tools;
+    this.#options = options;
+    this.#shadow = shadow;
+  }
+
+  /** Answers the keys of the rows that changed. */
+  async bringTo(head: LiveHead): Promise<Uint8Array[]> {
+    const keys: Uint8Array[] = [];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        // First the start of the log, then the manifest: what lies before that start is in it, or nowhere.
+        const start = this.#tools.logStart();
+        keys.push(...(await this.#segments(head)), ...(await this.#tail(head, start)));
+        break;
+      } catch (error) {
+        // The log was cut behind what the archive has got meanwhile; or its files were written anew, and the old ones deleted.
+        const isGone = isFault(error, 'log_truncated') || isFault(error, 'archive_missing');
+        if (!isGone || attempt === SOURCE_TRIES) throw error;
+      }
+    }
+    for (const [partition, watermarkMs] of head.watermarksMs.entries()) {
+      this.#shadow.advance(partition, watermarkMs);
+    }
+    const { done, round } = this.#shadow.progress;
+    keys.push(...(await this.#shadow.commit({ done, round })));
+    return keys;
+  }
+
+  async #segments(head: LiveHead): Promise<Uint8Array[]> {
+    const keys: Uint8Array[] = [];
+    for (;;) {
+      const manifest = await this.#tools.manifest();
+      const { done, round } = this.#shadow.progress;
+      const to = round?.to ?? done.map((from, p) => archivedTo(manifest, p, from, head));
+      if (to.every((end, partition) => end <= (done[partition] ?? 0))) return keys;
+      const edgeMs = round?.edgeMs ?? this.#options.range.fromMs;
+      keys.push(...(await this.#round(manifest, head, to, edgeMs)));
+    }
+  }
+
+  async #round(
+    first: Manifest,
+    head: LiveHead,
+    to: readonly number[],
+    edgeMs: number,
+  ): Promise<Uint8Array[]> {
+    const { tenant, stream, rollups, range } = this.#options;
+    const { done } = this.#shadow.progress;
+    const schema = first.schemas.get(streamKey({ tenant, stream }));
+    const keys: Uint8Array[] = [];
+    const rest = { fromMs: edgeMs, toMs: range.toMs };
+    const files = filesOf(first, this.#options, rest, done, to);
+    if (schema !== undefined && files.length > 0) {
+      const rowsTotal = this.#shadow.progress.rows + sum(files.map(({ rows }) => rows));
+      const reader = new SliceReader(this.#tools.duck, schema, rollups);
+      const slices = planSlices(files, rest);
+      for await (const { slice, rows } of this.#loaded(reader, slices, done, to)) {
+        await this.#foldSlice(rows, head);
+        keys.push(...(await this.#shadow.commit({ done, round: { to, edgeMs: slice.toMs } })));
+        this.#tools.tell({ rows: this.#shadow.progress.rows, rowsTotal, isTail: false });
+      }
+    }
+    const reached = done.map((from, partition) => Math.max(from, to[partition] ?? 0));
+    keys.push(...(await this.#shadow.commit({ done: reached, round: undefined })));
+    return keys;
+  }
+
+  /** One is loaded while the one before is folded. */
+  async *#loaded(
+    reader: SliceReader,
+    slices: readonly Slice[],
+    done: readonly number[],
+    to: readonly number[],
+  ): AsyncGenerator<{ slice: Slice; rows: SliceRows }> {
+    const left = [...slices].reverse();
+    const next = async (): Promise<{ slice: Slice; rows: SliceRows } | undefined> => {
+      for (let slice = left.pop(); slice !== undefined; slice = left.pop()) {
+        const rows = await this.#load(reader, slice, done, to);
+        if (rows !== undefined) return { slice, rows };
+        const middleMs = Math.floor((slice.fromMs + slice.toMs) / 2);
+        left.push({ fromMs: middleMs, toMs: slice.toMs }, { ...slice, toMs: middleMs });
+      }
+      return undefined;
+    };
+    let loading = next();
+    try {
+      for (let loaded = await loading; loaded !== undefined; loaded = await loading) {
+        loading = next();
+        // Whoever waits for it hears of it; until then it is nobody's.
+        loading.catch(() => undefined);
+        yield loaded;
+      }
+    } finally {
+      await loading.catch(() => undefined);
+    }
+  }
+
+  async #load(
+    reader: SliceReader,
+    slice: Slice,
+    done: readonly number[],
+    to: readonly number[],
+  ): Promise<SliceRows | undefined> {
+    const { segments, manifest } = this.#tools;
+    const newest = await manifest();
+    const files = filesOf(newest, this.#options, slice, done, to);
+    const lease = await segments.lease(files);
+    try {
+      const sources = files.map((file) => sourceOf(file, newest, lease.paths, done, to));
+      return await reader.load(slice, sources);
+    } catch (cause) {
+      const isMissing = /no files found|cannot open file|no such file/i.test(String(cause));
+      if (!isMissing) throw cause;
+      throw new AppError('archive_missing', 'a segment is gone', {}, cause);
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #foldSlice(rows: SliceRows, { watermarksMs }: LiveHead): Promise<void> {
+    let startedMs = performance.now();
+    for await (const batch of rows.batches()) {
+      const limitMs = watermarksMs[batch.partition] ?? Number.NEGATIVE_INFINITY;
+      this.#shadow.foldSorted(batch.partition, this.#columns.read(batch), limitMs);
+      await this.#tools.pause(performance.now() - startedMs);
+      startedMs = performance.now();
+    }
+  }
+
+  async #tail({ positions }: LiveHead, start: number): Promise<Uint8Array[]> {
+    const keys: Uint8Array[] = [];
+    const to = byPartition(positions);
+    for (;;) {
+      const { done } = this.#shadow.progress;
+      if (positions.every((end, partition) => (done[partition] ?? 0) >= end)) return keys;
+      const from = done.map((position) => Math.max(position, start));
+      const reached = await this.#tailStep(byPartition(from), to);
+      const now = done.map((from, p) => Math.max(from, reached.get(p) ?? 0));
+      keys.push(...(await this.#shadow.commit({ done: now, round: undefined })));
+      const { rows } = this.#shadow.progress;
+      this.#tools.tell({ rows, rowsTotal: rows, isTail: true });
+    }
+  }
+
+  async #tailStep(
+    from: ReadonlyMap<number, Offset>,
+    to: ReadonlyMap<number, Offset>,
+  ): Promise<ReadonlyMap<number, Offset>> {
+    const { openReader, state, pause } = this.#tools;
+    const { tenant, stream, range } = this.#options;
+    const verdicts = new VerdictCursors(state);
+    let bytes = 0;
+    return walk(openReader, { from, to }, async (portion) => {
+      const startedMs = performance.now();
+      for (const { block, offset: at } of portion) {
+        if (bytes >= TAIL_STEP_BYTES) return at;
+        bytes += block.bytes.length;
+        if (block.tenant !== tenant || block.stream !== stream) continue;
+        this.#kept.load(block, await verdicts.at(block.partition, at));
+        const columns = this.#columns.load(block);
+        const nowMs = this.#shadow.arrived(block.partition, block.arrivalMs);
+        const { values } = columns.eventTimes(nowMs);
+        const keep = new Uint8Array(block.rows);
+        let count = 0;
+        for (let i = 0; i < this.#kept.count; i++) {
+          const row = this.#kept.rows[i] as number;
+          const timeMs = values[row] as number;
+          if (timeMs < range.fromMs || timeMs >= range.toMs) continue;
+          keep[row] = 1;
+          count++;
+        }
+        this.#shadow.foldBlock(block.partition, columns, keep, count, nowMs);
+      }
+      await pause(performance.now() - startedMs);
+      return undefined;
+    });
+  }
+}
+
+/** Not beyond the position to come to: what lies behind it comes later. */
+function archivedTo(
+  { positions }: Manifest,
+  partition: number,
+  from: number,
+  head: LiveHead,
+): number {
+  const archived = Math.min(positions.get(partition) ?? 0, head.positions[partition] ?? 0);
+  return Math.max(from, archived);
+}
+
+function filesOf(
+  { files }: Manifest,
+  { tenant, stream }: SourceOptions,
+  range: ReplayRange,
+  from: readonly number[],
+  to: readonly number[],
+): SegmentFile[] {
+  return [...files.values()].filter((file) => {
+    if (file.tenant !== tenant || file.stream !== stream || !isTouched(file, range)) return false;
+    const { partition: p } = file;
+    if (p === undefined) return true;
+    return file.from < (to[p] ?? 0) && file.to > (from[p] ?? 0);
+  });
+}
+
+function sourceOf(
+  file: SegmentFile,
+  manifest: Manifest,
+  paths: ReadonlyMap<string, string>,
+  from: readonly number[],
+  to: readonly number[],
+): Source {
+  const schema = manifest.schemas.get(streamKey(file));
+  const localPath = paths.get(file.path);
+  if (schema === undefined || localPath === undefined) {
+    throw new AppError('archive_missing', `${file.path} is not there`);
+  }
+  const source = segmentSource(file, schema, localPath);
+  const { partition: p } = file;
+  const isWhole = p !== undefined && file.from >= (from[p] ?? 0) && file.to <= (to[p] ?? 0);
+  if (isWhole) return source;
+  const cases = to.map(
+    (end, i) => `WHEN ${i} THEN _position >= ${from[i] ?? 0} AND _position < ${end}`,
+  );
+  return { ...source, condition: `CASE _partition ${cases.join(' ')} ELSE false END` };
+}
+
+const byPartition = (positions: readonly number[]): ReadonlyMap<number, Offset> =>
+  new Map(positions.map((position, partition) => [partition, offset(position)]));
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

@@ -1,0 +1,140 @@
+/**
+ * A replay thread: rebuilds rollups beside the live ones, at the lowest priority of all, and ends. What it is given is
+ * `ReplayThreadData`. What it has done lies in its folder, so that another one goes on there.
+ */
+import { mkdir } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
+import { Replay } from '../../actors/replay/replay.ts';
+import type { SourceProgress } from '../../actors/replay/source.ts';
+import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
+import { openArchive } from '../../storage/archive/open.ts';
+import { openJournalReader } from '../../storage/log/journal-reader.ts';
+import { attachJournalShared, journalStart } from '../../storage/log/journal-shared.ts';
+import { openDuck } from '../../storage/segments/duckdb.ts';
+import { attachState, openState } from '../../storage/state/rocksdb.ts';
+import { createLogger } from '../logging.ts';
+import { systemClock } from '../model/clock.ts';
+import { AppError } from '../model/errors.ts';
+import { Asker, plainFault } from './asker.ts';
+import { attachProgress } from './progress.ts';
+import type {
+  FromReplay,
+  ReplayNews,
+  ReplayThreadData,
+  SwapQuestions,
+  ToReplay,
+} from './replay-protocol.ts';
+
+if (parentPort === null) throw new Error('a replay thread is a worker thread');
+const main = parentPort;
+const data: ReplayThreadData = workerData;
+
+/** Behind everything else: where processors are busy it gets a tenth of one. DuckDB's threads inherit it. */
+const PRIORITY = 10;
+/** Partitions may have to finish a commit first. */
+const SWAP_TIMEOUT_MS = 30_000;
+/** Other work of the thread, such as being told to end, waits no longer than this. */
+const YIELD_MS = 100;
+
+setPriority(PRIORITY);
+const log = createLogger({ ...data.logging, thread: 'replay' });
+const asker = new Asker<SwapQuestions>('the main thread', tell);
+const startedMs = systemClock.now();
+let isClosing = false;
+let sinceYieldMs = 0;
+let firstRows: number | undefined;
+
+main.on('message', (message: ToReplay) => {
+  if (message.type === 'answer') asker.hear(message);
+  else if (message.type === 'close') {
+    isClosing = true;
+    void done.then(() => tell({ type: 'closed' }));
+  }
+});
+
+const done = work().catch((error: unknown) => {
+  if (isClosing) return;
+  log.error({ err: error, replay: data.record.spec.id }, 'a replay has failed');
+  tell({ type: 'failed', fault: plainFault(error) });
+});
+
+async function work(): Promise<void> {
+  const { record, folder, partitions } = data;
+  await mkdir(folder, { recursive: true });
+  const shadow = await openState({ dir: join(folder, 'state'), partitions });
+  const duck = await openDuck({
+    threads: 1,
+    memoryBytesMax: data.memoryBytesMax,
+    tempDir: join(folder, 'duckdb'),
+    folders: [...(data.archive.type === 'local' ? [data.archive.dir] : []), folder],
+  });
+  const connection = await duck.connect();
+  const archive = await openArchive(data.archive);
+  try {
+    const journal = attachJournalShared(data.journal);
+    const progress = attachProgress(data.progress);
+    const live = await attachState(data.state);
+    const manifest = new ManifestReader(archive, log);
+    const segments =
+      data.archive.type === 'local'
+        ? localSegments(data.archive.dir)
+        : await fetchedSegments(archive, join(folder, 'segments'), data.cacheBytesMax);
+    const replay = await Replay.open(
+      {
+        ...{ live, shadow, partitions, segments, state: live, pause, now: systemClock.now },
+        duck: connection,
+        manifest: () => manifest.refresh(Atomics.load(progress.archivedVersion, 0)),
+        openReader: (from) => openJournalReader({ dir: data.journalDir, shared: journal, from }),
+        logStart: () => journalStart(journal),
+        tell: tellProgress,
+        hold: () => asker.ask('hold', undefined, SWAP_TIMEOUT_MS),
+        beginSwap: () => asker.ask('beginSwap', undefined, SWAP_TIMEOUT_MS),
+        release: () => asker.ask('release', undefined, SWAP_TIMEOUT_MS),
+      },
+      record.spec,
+    );
+    firstRows = replay.rows;
+    const isApplying = record.state === 'applying';
+    const outcome = isApplying ? await replay.apply(record.allowLoss) : await replay.compare();
+    const state = isApplying ? 'applied' : 'compared';
+    tell({ type: 'news', news: { ...outcome, ...numbers(replay.rows), state } });
+  } finally {
+    connection.disconnectSync();
+    duck.close();
+    await archive.close?.();
+    await shadow.close();
+  }
+}
+
+/** Rests as long as the share says, and ends what was told to end. */
+async function pause(workedMs: number): Promise<void> {
+  const { share } = data.record.spec;
+  const restMs = workedMs * (1 / share - 1);
+  sinceYieldMs += workedMs;
+  if (restMs >= 1 || sinceYieldMs >= YIELD_MS) {
+    sinceYieldMs = 0;
+    await sleep(restMs);
+  }
+  if (isClosing) throw new AppError('actor_stopped', 'the replay was told to end');
+}
+
+function tellProgress({ rows, rowsTotal }: SourceProgress): void {
+  tell({ type: 'news', news: { ...numbers(rows), rowsTotal } });
+}
+
+function numbers(rows: number): ReplayNews {
+  const workedMs = systemClock.now() - startedMs;
+  return {
+    rows,
+    workedMs,
+    rowsPerSecond: ((rows - (firstRows ?? rows)) / Math.max(1, workedMs)) * 1_000,
+  };
+}
+
+function tell(message: FromReplay): void {
+  main.postMessage(message);
+}

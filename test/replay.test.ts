@@ -1,0 +1,229 @@
+/** Rollups rebuilt by a server as it is run: exactly what they were, whatever was lost of them meanwhile. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { type Random, seededRandom } from '../load-tests/random.ts';
+import { Server } from '../load-tests/server.ts';
+import { liveRollupKey, rollupRange, seriesRange } from '../storage/state/keys.ts';
+import { openState } from '../storage/state/rocksdb.ts';
+import { scan } from '../storage/state/state.ts';
+import { sendApplied } from './send-applied.ts';
+
+const PARTITIONS = 3;
+const HOUR_MS = 3_600_000;
+const ROLLUPS = [
+  {
+    name: 'by_kind',
+    stream: 'shop',
+    dimensions: ['type', 'size', 'vip'],
+    measures: [
+      'count',
+      ...['sum(amount)', 'min(amount)', 'max(rare)', 'quantile(amount)', 'distinct(user)'],
+    ],
+    resolutions: [
+      { step: '1s', retention: '30d' },
+      { step: '1m', retention: '60d' },
+      { step: '1h', retention: '365d' },
+    ],
+    lateness: '10s',
+  },
+];
+
+async function site(t: ExecutionContext, config: Readonly<Record<string, unknown>> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'streamgauge-'));
+  const server = await Server.prepare({
+    folder,
+    partitions: PARTITIONS,
+    config: { rollups: ROLLUPS, alarms: { server: { enabled: false } }, ...config },
+  });
+  await server.start();
+  t.teardown(async () => {
+    await server.kill();
+    await rm(folder, { recursive: true });
+  });
+  return server;
+}
+
+/** Some without a time, late by hours, far ahead, sent twice, with fields of two kinds, and one that few have. */
+function drawEvents(random: Random, count: number, nowMs: number): object[] {
+  const events: object[] = [];
+  for (let i = 0; i < count; i++) {
+    const kind = random.between(0, 100);
+    const lagMs = kind < 5 ? random.between(0, 5 * HOUR_MS) : random.between(0, 20_000);
+    const size = random.between(0, 3);
+    events.push({
+      id: `e${random.between(0, 9_000)}`,
+      type: ['look', 'buy', 'leave'][random.between(0, 3)] as string,
+      ...(kind !== 50 && { ts: kind === 51 ? nowMs + HOUR_MS : nowMs - lagMs }),
+      user: `ü${random.between(0, 500)}`,
+      amount: kind < 30 ? random.between(0, 1_000) : random.between(0, 100_000) / 100,
+      size: size === 0 ? 'small' : size === 1 ? 2.5 : size === 2,
+      ...(kind < 90 && { vip: kind % 2 === 0 }),
+      ...(kind === 77 && random.between(0, 5) === 0 && { rare: random.between(0, 100) }),
+    });
+  }
+  return events;
+}
+
+async function send(server: Server, random: Random, batches: number): Promise<void> {
+  for (let batch = 0; batch < batches; batch++) {
+    await sendApplied(server, 'shop', drawEvents(random, 300, Date.now()));
+  }
+}
+
+interface Replay {
+  readonly id: string;
+  readonly state: string;
+  readonly rows: number;
+  readonly problem: string | null;
+  readonly differences: readonly {
+    readonly step: number;
+    readonly rows: number;
+    readonly rowsDiffering: number;
+    readonly eventsAdded: number;
+    readonly eventsLost: number;
+    readonly examples: readonly { readonly liveCount: number; readonly rebuiltCount: number }[];
+  }[];
+}
+
+const FIELDS =
+  'id state rows problem differences { step rows rowsDiffering eventsAdded eventsLost examples { liveCount rebuiltCount } }';
+
+async function start(server: Server, more = ''): Promise<string> {
+  const from = new Date(Date.now() - 48 * HOUR_MS).toISOString();
+  const to = new Date(Date.now() + 2 * HOUR_MS).toISOString();
+  const { startReplay } = await server.query<{ startReplay: Replay }>(
+    `mutation { startReplay(stream: "shop", from: "${from}", to: "${to}" ${more}) { id } }`,
+  );
+  return startReplay.id;
+}
+
+async function ended(server: Server, id: string): Promise<Replay> {
+  for (;;) {
+    const { replays } = await server.query<{ replays: Replay[] }>(`{ replays { ${FIELDS} } }`);
+    const replay = replays.find((each) => each.id === id);
+    if (replay !== undefined && !['RUNNING', 'APPLYING'].includes(replay.state)) return replay;
+    await sleep(50);
+  }
+}
+
+async function archiveAll(server: Server): Promise<void> {
+  await server.query('mutation { archiveNow { rows } }');
+}
+
+/** Everything that is stored of the rollup, but for how often a row was amended. */
+async function stored(server: Server): Promise<Map<string, string>> {
+  const state = await openState({ dir: join(server.dataDir, 'state'), partitions: PARTITIONS });
+  const rows = new Map<string, string>();
+  try {
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      for await (const { key, value } of scan(
+        state,
+        rollupRange(partition, 'default', 'by_kind'),
+      )) {
+        const row = Buffer.from(value);
+        row.fill(0, 8, 12);
+        rows.set(Buffer.from(key).toString('hex'), row.toString('hex'));
+      }
+      for await (const row of scan(state, seriesRange(partition, 'default', 'by_kind'))) {
+        rows.set(Buffer.from(row.key).toString('hex'), Buffer.from(row.value).toString());
+      }
+    }
+  } finally {
+    await state.close();
+  }
+  return rows;
+}
+
+/** As if the rollup had just been declared. */
+async function forget(server: Server): Promise<void> {
+  const state = await openState({ dir: join(server.dataDir, 'state'), partitions: PARTITIONS });
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    await state.clear(rollupRange(partition, 'default', 'by_kind'));
+    await state.clear(seriesRange(partition, 'default', 'by_kind'));
+    await state.commit([{ key: liveRollupKey(partition, 'default', 'by_kind'), value: undefined }]);
+  }
+  await state.close();
+}
+
+interface Answer {
+  readonly timeseries: {
+    readonly series: readonly {
+      readonly labels: readonly { readonly value: string | null }[];
+      readonly points: readonly { readonly values: readonly { readonly value: number }[] }[];
+    }[];
+  };
+}
+
+/** What the rollup answers, as numbers in one order. */
+async function answer(server: Server): Promise<number[]> {
+  const { timeseries } = await server.query<Answer>(
+    `query ($from: Timestamp!, $to: Timestamp!) {
+      timeseries(
+        stream: "shop", from: $from, to: $to, step: "1h", groupBy: ["type", "size", "vip"], limit: 1000, source: ROLLUP
+        measures: [
+          { op: count }, { op: sum, field: "amount" }, { op: min, field: "amount" }, { op: max, field: "rare" }
+          { op: quantile, field: "amount", q: 0.9 }, { op: distinct, field: "user" }
+        ]
+      ) { series { labels { value } points { t values { value } } } } }`,
+    {
+      from: new Date(Date.now() - 48 * HOUR_MS).toISOString(),
+      to: new Date(Date.now() + 2 * HOUR_MS).toISOString(),
+    },
+  );
+  const name = ({ labels }: Answer['timeseries']['series'][number]) => JSON.stringify(labels);
+  const series = [...timeseries.series].sort((a, b) => name(a).localeCompare(name(b)));
+  return series.flatMap(({ points }) =>
+    points.flatMap(({ values }) => values.map(({ value }) => value)),
+  );
+}
+
+/** But for the order in which fractions were added. */
+function areEqual(t: ExecutionContext, actual: readonly number[], expected: readonly number[]) {
+  t.is(actual.length, expected.length);
+  for (const [i, value] of expected.entries()) {
+    const error = Math.abs((actual[i] ?? 0) - value);
+    if (error > Math.abs(value) * 1e-12) t.is(actual[i], value);
+  }
+}
+
+test('a rebuilt rollup is the live one', async (t) => {
+  const server = await site(t);
+  const random = seededRandom(7);
+  await send(server, random, 8);
+  await archiveAll(server);
+  await send(server, random, 4);
+  const replay = await ended(server, await start(server));
+  t.is(replay.problem, null);
+  t.is(replay.state, 'COMPARED');
+  t.true(replay.rows > 2_000);
+  t.deepEqual(
+    replay.differences.map(({ rowsDiffering }) => rowsDiffering),
+    [0, 0, 0],
+  );
+});
+
+test('what a rollup has lost comes back, bit by bit, and it goes on', async (t) => {
+  const server = await site(t);
+  const random = seededRandom(11);
+  await send(server, random, 6);
+  await archiveAll(server);
+  await send(server, random, 3);
+  const before = await answer(server);
+  t.true(before.length > 100);
+  await server.stop();
+  const rows = await stored(server);
+  await forget(server);
+  await server.start();
+  t.deepEqual(await answer(server), []);
+  const replay = await ended(server, await start(server, ', apply: true'));
+  t.is(replay.problem, null);
+  t.is(replay.state, 'APPLIED');
+  t.true(replay.differences.every(({ eventsAdded }) => eventsAdded > 0));
+  t.is((await ended(server, await start(server))).differences[0]?.rowsDiffering, 0);
+  areEqual(t, await answer(server), before);
+  await server.stop();
+  t.deepEqual([...(await stored(server)).keys()].sort(), [...rows.keys()].sort());
+});
