@@ -7,9 +7,10 @@ import { eventScalars } from './event-scalars.ts';
 import { cutSeriesScalar, withSeriesAsLeaf } from './projection.ts';
 import * as commands from './resolvers/alarm-commands.ts';
 import * as alarms from './resolvers/alarms.ts';
-import { archive, archiveNow, segments } from './resolvers/archive.ts';
+import { archive, archiveNow, manifest, segments } from './resolvers/archive.ts';
 import { backup, cancelBackup, startBackup } from './resolvers/backup.ts';
 import { event, events, sql } from './resolvers/events.ts';
+import { applyReplay, cancelReplay, replays, startReplay } from './resolvers/replay.ts';
 import * as system from './resolvers/system.ts';
 import { cutSeries, timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
 import { scalars } from './scalars.ts';
@@ -22,6 +23,7 @@ const typeDefs = [
   'archive.graphql',
   'backup.graphql',
   'events.graphql',
+  'replay.graphql',
 ]
   .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
   .join('\n');
@@ -30,8 +32,28 @@ const resolvers = {
   ...scalars,
   ...alarmScalars,
   ...eventScalars,
-  Query: { timeseries, ...system, ...alarmQueries, archive, segments, backup, events, event, sql },
-  Mutation: { ...commands, archiveNow, startBackup, cancelBackup },
+  Query: {
+    timeseries,
+    ...system,
+    ...alarmQueries,
+    archive,
+    manifest,
+    segments,
+    backup,
+    events,
+    event,
+    sql,
+    replays,
+  },
+  Mutation: {
+    ...commands,
+    archiveNow,
+    startBackup,
+    cancelBackup,
+    startReplay,
+    applyReplay,
+    cancelReplay,
+  },
   Subscription: { timeseries: timeseriesUpdates, alarmChanged },
 };
 
