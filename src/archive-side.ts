@@ -13,7 +13,14 @@ import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { ArchiveReading } from './model/server-alarms.ts';
-import type { ArchivePort, ArchiveView, SegmentPage, SegmentQuery } from './query/archive-port.ts';
+import type {
+  ArchivePort,
+  ArchiveView,
+  HistoryQuery,
+  ManifestHistory,
+  SegmentPage,
+  SegmentQuery,
+} from './query/archive-port.ts';
 import type { ArchiveThreadData } from './threads/archive-protocol.ts';
 import { ARCHIVE_NOW_TIMEOUT_MS } from './threads/archive-protocol.ts';
 import { ArchiveWorker } from './threads/archive-worker.ts';
@@ -108,6 +115,10 @@ class ArchiveThread implements ArchiveSide {
 
   segments(query: SegmentQuery): Promise<SegmentPage> {
     return this.#thread.use(({ asker }) => asker.ask('segments', query, ANSWER_TIMEOUT_MS));
+  }
+
+  history(query: HistoryQuery): Promise<ManifestHistory> {
+    return this.#thread.use(({ asker }) => asker.ask('history', query, ANSWER_TIMEOUT_MS));
   }
 
   archiveNow(compact = false): Promise<ArchiverNumbers> {

@@ -278,10 +278,31 @@ test('segments are listed to their tenant, page by page, and verified from outsi
     after = segments.nextCursor;
   } while (after !== null);
   t.is(new Set(seen).size, count);
+  const { manifest }: Versions = await here.server.query<Versions>(
+    '{ manifest { version owner { host } versions { version change rowsAdded } } }',
+  );
+  t.is(manifest.versions[0]?.version, manifest.version);
+  t.like(manifest.versions.at(-1), { version: 1, change: 'claim', rowsAdded: 0 });
+  t.is(sum(manifest.versions.map(({ rowsAdded }) => rowsAdded)), 90);
   t.is(await verify(here), 0);
   await rm(join(here.folder, 'data/archive', seen[0] ?? ''));
   t.is(await verify(here), 1);
 });
+
+interface Versions {
+  readonly manifest: {
+    readonly version: number;
+    readonly owner: { readonly host: string };
+    readonly versions: readonly {
+      readonly version: number;
+      readonly change: string;
+      readonly rowsAdded: number;
+    }[];
+  };
+}
+
+const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, number) => total + number, 0);
 
 interface Listed {
   readonly segments: {

@@ -13,6 +13,8 @@ import type { Maybe } from './arguments.ts';
 
 /** A page of this many is some 150 KB. */
 const SEGMENTS_PAGE_MAX = 500;
+/** Each is a file that is read. */
+const VERSIONS_PAGE_MAX = 200;
 
 export async function archive(
   _: unknown,
@@ -50,6 +52,27 @@ export async function segments(
     after: args.after ?? undefined,
   });
   return shownPage(page);
+}
+
+export async function manifest(
+  _: unknown,
+  { first, before }: { readonly first: number; readonly before?: Maybe<number> },
+  { access, services }: GraphContext,
+): Promise<object> {
+  demandScope(access, 'admin');
+  if (!(first >= 1 && first <= VERSIONS_PAGE_MAX)) {
+    throw new AppError(
+      'query_invalid',
+      `"first" must be 1 to ${VERSIONS_PAGE_MAX}, received ${first}`,
+    );
+  }
+  const page = await archiveOf(services).history({ first, before: before ?? undefined });
+  const { versions, hasMore, ...rest } = page;
+  return {
+    ...rest,
+    versions: versions.map(({ atMs, ...version }) => ({ ...version, at: atMs })),
+    nextBefore: hasMore ? versions.at(-1)?.version : null,
+  };
 }
 
 export async function archiveNow(

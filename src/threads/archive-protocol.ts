@@ -4,6 +4,7 @@ import type { CompactionPolicy } from '../../actors/archiver/compaction-choice.t
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import type { RetentionPolicy } from '../../actors/archiver/retention.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
+import type { HistoryQuery, ManifestHistory } from '../../storage/archive/manifest-history.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
 import type { HiveSettings } from '../hive/hive-sync.ts';
@@ -52,6 +53,7 @@ export type ArchiveQuestions = {
   /** Answered when everything that is committed now is in the archive. */
   readonly archiveNow: { readonly ask: ArchiveNow; readonly answer: ArchiverNumbers };
   readonly segments: { readonly ask: SegmentQuery; readonly answer: SegmentPage };
+  readonly history: { readonly ask: HistoryQuery; readonly answer: ManifestHistory };
   readonly actors: { readonly ask: undefined; readonly answer: readonly ActorSnapshot[] };
 };
 

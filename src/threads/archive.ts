@@ -12,6 +12,12 @@ import { LOOK_INTERVAL_MS } from '../../actors/archiver/limits.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import { ActorSystem } from '../../actors/runtime.ts';
 import { EMPTY_MANIFEST } from '../../storage/archive/manifest.ts';
+import {
+  type HistoryQuery,
+  type ManifestHistory,
+  manifestHistory,
+} from '../../storage/archive/manifest-history.ts';
+import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
 import { openArchive } from '../../storage/archive/open.ts';
 import { openOwnCommits } from '../../storage/archive/own-commits.ts';
 import { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
@@ -161,10 +167,24 @@ async function answer(question: Question<ArchiveQuestions>): Promise<unknown> {
     case 'segments':
       await opened.promise;
       return listSegments(manifest, question.ask);
+    case 'history':
+      await opened.promise;
+      return history(question.ask);
     case 'actors':
       return system.snapshot();
     default:
       return assertNever(question);
+  }
+}
+
+/** Over a connection of its own: it is asked for rarely. */
+async function history(query: HistoryQuery): Promise<ManifestHistory> {
+  const archive = await openArchive(data.archive);
+  try {
+    const reader = new ManifestReader(archive, log);
+    return await manifestHistory((version) => reader.readVersion(version), manifest, query);
+  } finally {
+    await archive.close();
   }
 }
 
