@@ -170,6 +170,19 @@ function createProgram(
       finish(await restore(options, terminal));
     });
 
+  const log = program.command('log').description('look into the log');
+  addConfigOptions(log.command('inspect'))
+    .description('print what the log of a data folder holds, and what is damaged in it')
+    .option('--partition <number>', 'only blocks of this partition', wholeNumber)
+    .option('--from <offset>', 'only blocks from here on', wholeNumber)
+    .option('--block <offset>', 'show the block that starts here, with its first rows', wholeNumber)
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge log inspect --data-dir /var/lib/streamgauge'))
+    .action(async (options) => {
+      const { inspectLog } = await import('./cli/log-inspect.ts');
+      finish(await inspectLog(options, terminal));
+    });
+
   const keys = program.command('keys').description('make access keys');
   keys
     .command('create')
@@ -198,6 +211,12 @@ const example = (command: string): string => `\nExample:\n  ${command}`;
 
 const scopeOption = (): Option =>
   new Option('--scope <scope...>', 'what it may do').choices(SCOPES).makeOptionMandatory();
+
+function wholeNumber(value: string): number {
+  const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(number)) return number;
+  throw new InvalidArgumentError('expected a whole number from 0 to 2^53 - 1.');
+}
 
 function nameArgument(value: string): string {
   if (/^[\w-]{1,64}$/.test(value)) return value;

@@ -52,6 +52,9 @@ export const BACKLOG_READ_BYTES = 256 * KIB;
 /** Headers one backlog count looks at before it answers with what it has (about a second of work). */
 export const BACKLOG_BLOCKS_MAX = 1_000_000;
 
+/** Bytes per read while a journal is inspected: nobody waits for it, and large reads are few. */
+export const JOURNAL_WALK_BYTES = 4 * MIB;
+
 /**
  * Memory for RocksDB's memtables, of which a quarter is one memtable. It also bounds the write-ahead log, which a
  * restart reads back: larger means fewer, larger flushes and a longer restart.
