@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ErasureKeeper, ErasureTarget } from '../actors/archiver/erasure-jobs.ts';
 import type { ArchiverNumbers } from '../actors/archiver/protocol.ts';
 import type { ActorSnapshot } from '../actors/runtime.ts';
 import { OWN_COMMITS_FILE } from '../storage/archive/own-commits.ts';
@@ -11,6 +12,7 @@ import { durableEnd, journalStart } from '../storage/log/journal-shared.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
+import type { ArchiveIntent } from './model/erasure.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { ArchiveReading } from './model/server-alarms.ts';
 import type {
@@ -34,6 +36,8 @@ const IDLE_END_MS = 15 * 60_000;
 const RESTART_MS = 30_000;
 /** How long a list may take, or the first word of an archive that is being opened. */
 const ANSWER_TIMEOUT_MS = 10_000;
+/** The longest that a timer waits: every file of a tenant is read. */
+const ERASE_TIMEOUT_MS = 2 ** 31 - 1;
 
 export interface ArchiveSide extends ArchivePort {
   /** The last that is known; starts nothing. */
@@ -45,6 +49,17 @@ export interface ArchiveSide extends ArchivePort {
   /** Starts nothing. */
   reading(): ArchiveReading;
   actors(): Promise<readonly ActorSnapshot[]>;
+  /**
+   * Resolves when no file holds the events any more; archiving goes on beside it. `intent`: what the keeper has kept last, and nobody
+   * has settled. One keeper for all. Rejects with `thread_failed` or `actor_stopped`: to be asked for again.
+   */
+  erase(
+    target: ErasureTarget,
+    intent: ArchiveIntent | undefined,
+    keeper: ErasureKeeper,
+  ): Promise<void>;
+  /** How many of the files that were removed by then are still there. */
+  removedBefore(removedMs: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -67,6 +82,7 @@ class ArchiveThread implements ArchiveSide {
   /** When events were first seen to wait; 0: none do. */
   #waitingSinceMs = 0;
   #startsFromMs = 0;
+  #keeper: ErasureKeeper | undefined;
 
   constructor(base: Foundation, clock: Clock) {
     this.#base = base;
@@ -124,6 +140,23 @@ class ArchiveThread implements ArchiveSide {
   archiveNow(compact = false): Promise<ArchiverNumbers> {
     return this.#thread.use(({ asker }) =>
       asker.ask('archiveNow', { compact }, ARCHIVE_NOW_TIMEOUT_MS),
+    );
+  }
+
+  erase(
+    target: ErasureTarget,
+    intent: ArchiveIntent | undefined,
+    keeper: ErasureKeeper,
+  ): Promise<void> {
+    this.#keeper = keeper;
+    return this.#thread.use(({ asker }) =>
+      asker.ask('erase', { target, intent }, ERASE_TIMEOUT_MS),
+    );
+  }
+
+  removedBefore(removedMs: number): Promise<number> {
+    return this.#thread.use(({ asker }) =>
+      asker.ask('removedBefore', { removedMs }, ANSWER_TIMEOUT_MS),
     );
   }
 
@@ -186,6 +219,10 @@ class ArchiveThread implements ArchiveSide {
     this.#last = new ArchiveWorker({
       data: this.#threadData(),
       barrier: () => this.#barrier(),
+      keeper: {
+        intended: async (id, intent) => this.#keeper?.intended(id, intent),
+        settled: async (id, isMade) => this.#keeper?.settled(id, isMade),
+      },
       numbers: this.#last?.numbers,
       onFailed: (fault) => {
         this.#base.logger.error({ err: fault }, 'the archive thread has failed');

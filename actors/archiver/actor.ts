@@ -22,6 +22,8 @@ import { Compaction } from './compaction.ts';
 import type { CompactionPolicy } from './compaction-choice.ts';
 import { type CutFile, makeCut } from './cut.ts';
 import { Deletion } from './deletion.ts';
+import { ErasureWork } from './erasure.ts';
+import type { ErasureJobs } from './erasure-jobs.ts';
 import { Hours } from './hours.ts';
 import { EMPTY_COMMIT_BYTES, SWEEP_INTERVAL_MS, WORK_MS_MAX } from './limits.ts';
 import { type CutPlan, planCut } from './plan.ts';
@@ -50,6 +52,7 @@ export interface ArchiverOptions {
   readonly policy: CutPolicy;
   readonly compaction: CompactionPolicy;
   readonly retention: RetentionPolicy;
+  readonly erasures: ErasureJobs;
   /** How long files stay that are not part of the archive any more. */
   readonly removedKeptMs: number;
   /** The version that Hive has been told of; undefined where no Hive is told. */
@@ -145,10 +148,11 @@ export class Archiver {
     this.#hours = hours;
     const policy = options.compaction;
     const tools = { ...options, hours };
+    const erasure = new ErasureWork({ tools, jobs: options.erasures, putOff, clock, log });
     this.#compaction = new Compaction({ tools, policy, putOff, clock, log });
     this.#retention = new Retention(hours, options.retention, clock, log);
     this.#deletion = new Deletion({ hours, keptMs, hiveVersion, readingSinceMs, clock });
-    this.#works = [this.#deletion, this.#retention, this.#compaction];
+    this.#works = [this.#deletion, this.#retention, erasure, this.#compaction];
     this.#sweptMs = options.clock.now();
     this.#waitingSinceMs = options.waitingSinceMs;
     const { positions } = hours.manifest;
@@ -273,6 +277,8 @@ export class Archiver {
       (schema) => schema !== this.#hours.manifest.schemas.get(streamKey(schema)),
     );
     await this.#hours.commit({ positions: plan.stretch.to, files, schemas });
+    // The archive has copied them.
+    for (const { localPath } of files) await rm(localPath);
     this.#moveOn(plan.stretch);
     const { rows, bytes } = totalOf(files.map(({ file }) => file));
     const tookMs = clock.now() - startedMs;

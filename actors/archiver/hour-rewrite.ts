@@ -72,7 +72,8 @@ export class HourRewrite {
     this.#tools = tools;
     this.#rewriting = rewriting;
     this.hour = hour;
-    this.#folder = join(tools.workDir, 'rewrite');
+    // An hour may be compacted while events are erased from another.
+    this.#folder = join(tools.workDir, `rewrite-${rewriting.change}`);
   }
 
   /** Files that are dealt with, of all. */
@@ -122,6 +123,18 @@ export class HourRewrite {
       bytesBefore: before.bytes,
       bytesAfter: after.bytes,
     };
+  }
+
+  /**
+   * When all files are made: one that the next version will add, if it adds any, and one that it will remove. Whether it was made can be
+   * told from them.
+   */
+  marks(): { readonly adds: string | undefined; readonly removes: string } {
+    const [removes] = this.#taken;
+    assert(removes !== undefined, 'an hour has files');
+    const folder = rewrittenFolder(this.hour, this.#tools.hours.committer.next.version);
+    const [first] = this.#outputs;
+    return { adds: first && rewrittenPath(folder, 0, first.file), removes };
   }
 
   /** Whatever came of it. */

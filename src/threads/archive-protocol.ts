@@ -1,6 +1,7 @@
 /** What the main thread and the archive thread tell each other. */
 import type { CutPolicy } from '../../actors/archiver/actor.ts';
 import type { CompactionPolicy } from '../../actors/archiver/compaction-choice.ts';
+import type { ErasureTarget } from '../../actors/archiver/erasure-jobs.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import type { RetentionPolicy } from '../../actors/archiver/retention.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
@@ -8,6 +9,7 @@ import type { HistoryQuery, ManifestHistory } from '../../storage/archive/manife
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
 import type { HiveSettings } from '../hive/hive-sync.ts';
+import type { ArchiveIntent } from '../model/erasure.ts';
 import type { HiveNumbers } from '../model/hive-numbers.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { Answer, Question } from './asker.ts';
@@ -55,11 +57,27 @@ export type ArchiveQuestions = {
   readonly segments: { readonly ask: SegmentQuery; readonly answer: SegmentPage };
   readonly history: { readonly ask: HistoryQuery; readonly answer: ManifestHistory };
   readonly actors: { readonly ask: undefined; readonly answer: readonly ActorSnapshot[] };
+  /** Answered when no file holds the events any more. `intent`: a version of which nobody knows whether it was made. */
+  readonly erase: {
+    readonly ask: { readonly target: ErasureTarget; readonly intent: ArchiveIntent | undefined };
+    readonly answer: undefined;
+  };
+  /** How many of the files that were removed by then are still there. */
+  readonly removedBefore: { readonly ask: { readonly removedMs: number }; readonly answer: number };
 };
 
-/** What the archive thread asks: per partition what is committed, once it survives a power cut. */
+/** What the archive thread asks: first of all, per partition what is committed, once it survives a power cut. */
 export type BarrierQuestions = {
   readonly barrier: { readonly ask: undefined; readonly answer: readonly number[] };
+  /** See `ErasureKeeper`. */
+  readonly erasureIntended: {
+    readonly ask: { readonly id: string; readonly intent: ArchiveIntent };
+    readonly answer: undefined;
+  };
+  readonly erasureSettled: {
+    readonly ask: { readonly id: string; readonly isMade: boolean };
+    readonly answer: undefined;
+  };
 };
 
 /** Beside questions and its end. */

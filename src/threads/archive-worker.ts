@@ -1,4 +1,5 @@
 /** The main thread's end of the archive thread. */
+import type { ErasureKeeper } from '../../actors/archiver/erasure-jobs.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import type { AppError } from '../model/errors.ts';
 import type { HiveNumbers } from '../model/hive-numbers.ts';
@@ -6,17 +7,20 @@ import { assertNever } from '../model/result.ts';
 import type {
   ArchiveQuestions,
   ArchiveThreadData,
+  BarrierQuestions,
   ToldByArchive,
   ToldToArchive,
 } from './archive-protocol.ts';
 import { AskedThread } from './asked-thread.ts';
-import { type Asker, answerOf } from './asker.ts';
+import { type Asker, answerOf, type Question } from './asker.ts';
 import type { Ending } from './on-demand.ts';
 
 export interface ArchiveWorkerOptions {
   readonly data: ArchiveThreadData;
   /** Answers what every partition has committed, once that would survive a power cut. */
   readonly barrier: () => Promise<readonly number[]>;
+  /** Of whoever has asked for erasures. */
+  readonly keeper: ErasureKeeper;
   /** What an earlier thread said last; it stands until this one says something. */
   readonly numbers: ArchiverNumbers | undefined;
   /** Told once, of a thread that ends although nobody closed it. */
@@ -33,10 +37,12 @@ export class ArchiveWorker implements Ending {
   problem: string | undefined = 'the archive is being opened';
   readonly #thread: AskedThread<ArchiveQuestions, ToldToArchive, ToldByArchive>;
   readonly #barrier: () => Promise<readonly number[]>;
+  readonly #keeper: ErasureKeeper;
   readonly #opened = Promise.withResolvers<void>();
 
-  constructor({ data, barrier, numbers, onFailed }: ArchiveWorkerOptions) {
+  constructor({ data, barrier, keeper, numbers, onFailed }: ArchiveWorkerOptions) {
     this.#barrier = barrier;
+    this.#keeper = keeper;
     this.numbers = numbers;
     this.opened = this.#opened.promise;
     this.#thread = new AskedThread({
@@ -69,7 +75,9 @@ export class ArchiveWorker implements Ending {
   #hear(message: ToldByArchive): void {
     switch (message.type) {
       case 'ask':
-        void answerOf(message.id, this.#barrier).then((answer) => this.#thread.tell(answer));
+        void answerOf(message.id, () => this.#answer(message)).then((answer) =>
+          this.#thread.tell(answer),
+        );
         break;
       case 'numbers':
         this.numbers = message.numbers;
@@ -82,6 +90,19 @@ export class ArchiveWorker implements Ending {
         break;
       default:
         assertNever(message);
+    }
+  }
+
+  async #answer(question: Question<BarrierQuestions>): Promise<unknown> {
+    switch (question.name) {
+      case 'barrier':
+        return this.#barrier();
+      case 'erasureIntended':
+        return this.#keeper.intended(question.ask.id, question.ask.intent);
+      case 'erasureSettled':
+        return this.#keeper.settled(question.ask.id, question.ask.isMade);
+      default:
+        return assertNever(question);
     }
   }
 }

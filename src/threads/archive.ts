@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { archiverActor } from '../../actors/archiver/actor.ts';
 import { claimGuard } from '../../actors/archiver/claim-guard.ts';
+import { ErasureJobs, type ErasureKeeper } from '../../actors/archiver/erasure-jobs.ts';
 import { LOOK_INTERVAL_MS } from '../../actors/archiver/limits.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
 import { ActorSystem } from '../../actors/runtime.ts';
@@ -66,6 +67,11 @@ const owner = {
 /** Ends the patience with an archive that is out of reach. */
 const closing = new AbortController();
 const barrier = new Asker<BarrierQuestions>('the main thread', (question) => tell(question));
+const erasures = new ErasureJobs();
+const keeper: ErasureKeeper = {
+  intended: (id, intent) => barrier.ask('erasureIntended', { id, intent }, BARRIER_TIMEOUT_MS),
+  settled: (id, isMade) => barrier.ask('erasureSettled', { id, isMade }, BARRIER_TIMEOUT_MS),
+};
 /** Its newest version whose files are all in their places. */
 let manifest = EMPTY_MANIFEST;
 const opened = Promise.withResolvers<void>();
@@ -115,6 +121,7 @@ const archiver = system.spawn('archive', {
     policy: data.policy,
     compaction: data.compaction,
     retention: data.retention,
+    erasures,
     removedKeptMs: data.removedKeptMs,
     hiveVersion: () => hive?.numbers().version,
     readingSinceMs: () => progress.readingSince[0] ?? Number.POSITIVE_INFINITY,
@@ -170,6 +177,13 @@ async function answer(question: Question<ArchiveQuestions>): Promise<unknown> {
     case 'history':
       await opened.promise;
       return history(question.ask);
+    case 'erase': {
+      const { target, intent } = question.ask;
+      return erasures.add(target, intent, keeper);
+    }
+    case 'removedBefore':
+      await opened.promise;
+      return [...manifest.removed.values()].filter((ms) => ms <= question.ask.removedMs).length;
     case 'actors':
       return system.snapshot();
     default:

@@ -119,6 +119,22 @@ export function filterSegment(
   });
 }
 
+/** Rows for which `condition` is true, as `filterSegment` has it. Rejects with `segment_failed`. */
+export function countRows(
+  duck: Duck,
+  path: string,
+  condition: (columns: readonly string[]) => string,
+): Promise<number> {
+  return guarded(path, async () => {
+    const from = `read_parquet(${literal(path)}, hive_partitioning = false)`;
+    const { columns } = await sizeOf(duck, literal(path), from);
+    const [counted] = await duck.rows(
+      `SELECT count(*) AS rows FROM ${from} WHERE ${condition(columns)}`,
+    );
+    return Number(counted?.['rows']);
+  });
+}
+
 /** `paths`: literals of the files that `from` reads. */
 async function sizeOf(
   duck: Duck,
