@@ -1,27 +1,35 @@
 /**
  * What a question about single events costs beside DuckDB alone:
- * `node load-tests/cold-bench.ts [--rows 10000000] [--days 30] [--files-an-hour 1] [--threads 2] [--save]`.
+ * `node load-tests/cold-bench.ts [--rows 10000000] [--days 30] [--cuts-an-hour 6] [--uncompacted] [--threads 2]
+ * [--save]`.
  *
- * Events of a month lie in segments by the hour. Each question goes the way of the server, from its text to its answer: parsed and
+ * Events of a month lie in segments by the hour, each merged from the cuts of that hour as the archiver does it. Each question goes the way of the server, from its text to its answer: parsed and
  * judged, views over the files, a process of its own. DuckDB alone has a database that stays; both have
  * as many threads, the same memory and the same priority, and take turns.
  */
 import { ok as assert } from 'node:assert';
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type EventTools, findEvents } from '../actors/cold/events.ts';
 import { localSegments } from '../actors/cold/segment-files.ts';
+import { findSeries, type SeriesQuestion } from '../actors/cold/series.ts';
 import type { StreamSnapshot } from '../actors/cold/snapshots.ts';
 import { answerSql } from '../actors/cold/sql.ts';
 import type { StreamSchema } from '../src/model/stream-schema.ts';
 import { HOUR_MS } from '../src/model/units.ts';
 import { DuckProcess } from '../src/threads/duck-process.ts';
 import type { SegmentFile } from '../storage/archive/manifest.ts';
-import { hourFolder, segmentPath } from '../storage/archive/segment-path.ts';
+import {
+  hourFolder,
+  rewrittenFolder,
+  rewrittenPath,
+  segmentPath,
+} from '../storage/archive/segment-path.ts';
 import { type Duck, openDuck } from '../storage/segments/duckdb.ts';
+import { mergeSegments } from '../storage/segments/seal.ts';
 import { literal } from '../storage/segments/segment-columns.ts';
 import { grouped, median, megabytes, saveResult, table } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
@@ -30,14 +38,16 @@ const { values: options } = parseArgs({
   options: {
     rows: { type: 'string', default: '10000000' },
     days: { type: 'string', default: '30' },
-    'files-an-hour': { type: 'string', default: '1' },
+    'cuts-an-hour': { type: 'string', default: '6' },
+    uncompacted: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
     save: { type: 'boolean', default: false },
   },
 });
 const ROWS = Number(options.rows);
 const HOURS = Number(options.days) * 24;
-const FILES_AN_HOUR = Number(options['files-an-hour']);
+const CUTS_AN_HOUR = Number(options['cuts-an-hour']);
+const CUT_MS = HOUR_MS / CUTS_AN_HOUR;
 const START_MS = Date.UTC(2026, 8, 1);
 const TIMES = 7;
 const MEMORY_BYTES = 512 * 2 ** 20;
@@ -56,34 +66,56 @@ const SCHEMA: StreamSchema = {
 };
 const USER = 'u4711';
 
-/** One segment, sorted as the archiver does it. */
-async function writeSegment(duck: Duck, root: string, index: number): Promise<SegmentFile> {
-  const files = HOURS * FILES_AN_HOUR;
-  const rows = Math.floor((ROWS * (index + 1)) / files) - Math.floor((ROWS * index) / files);
-  const first = Math.floor((ROWS * index) / files);
-  const hourMs = START_MS + Math.floor(index / FILES_AN_HOUR) * HOUR_MS;
-  const place = {
-    ...WHERE,
-    hourMs,
-    partition: index % FILES_AN_HOUR,
-    from: first,
-    to: first + rows,
-  };
-  const path = segmentPath({ ...place, folder: hourFolder(place), epoch: 1 });
-  await mkdir(join(root, hourFolder(place)), { recursive: true });
-  const spread = Math.max(1, Math.floor(HOUR_MS / rows));
+/** One cut's segment, in the order of the log. */
+async function writeCut(duck: Duck, root: string, index: number): Promise<SegmentFile> {
+  const cuts = HOURS * CUTS_AN_HOUR;
+  const first = Math.floor((ROWS * index) / cuts);
+  const to = Math.floor((ROWS * (index + 1)) / cuts);
+  const fromMs = START_MS + index * CUT_MS;
+  const hourMs = Math.floor(fromMs / HOUR_MS) * HOUR_MS;
+  const folder = hourFolder({ ...WHERE, hourMs });
+  const path = segmentPath({ folder, partition: 0, from: first, to, epoch: 1 });
+  await mkdir(join(root, folder), { recursive: true });
+  const spread = Math.max(1, Math.floor(CUT_MS / (to - first)));
   await duck.rows(
-    `COPY (SELECT 'e' || i AS id, make_timestamp_ms(${hourMs} + (i - ${first}) * ${spread}) AS ts,
+    `COPY (SELECT 'e' || i AS id, make_timestamp_ms(${fromMs} + (i - ${first}) * ${spread}) AS ts,
         ['page_view', 'click', 'search', 'buy', 'login'][(1 + hash(i) % 5)::BIGINT] AS type,
         'u' || hash(i, 1) % 100000 AS "user", '/p/' || hash(i, 2) % 2000 AS url,
         (hash(i, 3) % 10000) / 100 AS amount, NULL::MAP(VARCHAR, VARCHAR) AS more, ts AS _arrival,
-        ${place.partition} AS _partition, i AS _position, 0 AS _row
-      FROM (SELECT range AS i FROM range(${first}, ${first + rows})) ORDER BY type, ts)
+        0::INTEGER AS _partition, i AS _position, 0::INTEGER AS _row
+      FROM (SELECT range AS i FROM range(${first}, ${to})))
     TO ${literal(join(root, path))} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1)`,
   );
   const { size } = statSync(join(root, path));
-  const tsMaxMs = hourMs + (rows - 1) * spread;
-  return { path, ...place, rows, bytes: size, schema: 1, tsMinMs: hourMs, tsMaxMs };
+  const times = { tsMinMs: fromMs, tsMaxMs: fromMs + (to - first - 1) * spread };
+  return {
+    path,
+    ...WHERE,
+    hourMs,
+    from: first,
+    to,
+    rows: to - first,
+    bytes: size,
+    schema: 1,
+    ...times,
+  };
+}
+
+/** The files of an hour that is over. */
+async function writeHour(duck: Duck, root: string, hour: number): Promise<SegmentFile[]> {
+  const cuts: SegmentFile[] = [];
+  for (let i = 0; i < CUTS_AN_HOUR; i++) {
+    cuts.push(await writeCut(duck, root, hour * CUTS_AN_HOUR + i));
+  }
+  const [first, last] = [cuts[0], cuts.at(-1)];
+  if (options.uncompacted || first === undefined || last === undefined) return cuts;
+  const folder = rewrittenFolder(first, 1);
+  const path = rewrittenPath(folder, 0, { from: first.from, to: last.to });
+  await mkdir(join(root, folder), { recursive: true });
+  const paths = cuts.map((cut) => join(root, cut.path));
+  const merged = await mergeSegments(duck, paths, SCHEMA, join(root, path));
+  for (const each of paths) rmSync(each);
+  return [{ ...first, ...merged, path, to: last.to }];
 }
 
 interface Case {
@@ -129,7 +161,7 @@ const root = join(folder, 'archive');
 const limits = { threads: Number(options.threads), memoryBytesMax: MEMORY_BYTES };
 const duck = await openDuck({ ...limits, tempDir: join(folder, 'alone'), folders: [root] });
 const files: SegmentFile[] = [];
-for (let i = 0; i < HOURS * FILES_AN_HOUR; i++) files.push(await writeSegment(duck, root, i));
+for (let hour = 0; hour < HOURS; hour++) files.push(...(await writeHour(duck, root, hour)));
 const paths = files.map(({ path }) => literal(join(root, path))).join(', ');
 const FILES = `read_parquet([${paths}], hive_partitioning = false)`;
 
@@ -163,6 +195,18 @@ const byTypeAndHour = (from: string) =>
   `SELECT type, date_trunc('hour', ts) AS hour, count(*) AS n FROM ${from} GROUP BY ALL`;
 const users = (from: string) => `SELECT count(DISTINCT "user") FROM ${from}`;
 const page = { ...WHERE, fromMs: START_MS, toMs: START_MS + HOURS * HOUR_MS, first: 200 };
+const series: SeriesQuestion = {
+  ...{ ...WHERE, fromMs: START_MS, toMs: START_MS + HOURS * HOUR_MS, stepMs: HOUR_MS, limit: 100 },
+  ...{ measures: [{ op: 'count' }], groupBy: ['type'], scanRowsMax: ROWS },
+  orderBy: { measure: 0, descending: true },
+};
+const pointsOf = async (question: SeriesQuestion): Promise<number> =>
+  (await findSeries(tools, snapshot, question)).series.reduce(
+    (n, { steps }) => n + steps.length,
+    0,
+  );
+const byTypeAndDay = `SELECT type, date_trunc('day', ts) AS day, quantile_disc(amount, 0.99), count(DISTINCT "user")
+  FROM ${FILES} GROUP BY ALL`;
 const event = 'epoch_ms(ts), id, type, "user", url, amount, more, _partition, _position, _row';
 
 const outcomes = [
@@ -176,6 +220,30 @@ const outcomes = [
   ),
   await run(
     { question: 'distinct users', ours: () => bySql(users('shop')), sql: users(FILES) },
+    duck,
+  ),
+  await run(
+    {
+      question: 'timeseries: count by type and hour',
+      ours: () => pointsOf(series),
+      sql: byTypeAndHour(FILES),
+    },
+    duck,
+  ),
+  await run(
+    {
+      question: 'timeseries: p99 and distinct users by type and day',
+      ours: () =>
+        pointsOf({
+          ...series,
+          stepMs: 24 * HOUR_MS,
+          measures: [
+            { op: 'quantile', field: 'amount', q: 0.99 },
+            { op: 'distinct', field: 'user' },
+          ],
+        }),
+      sql: byTypeAndDay,
+    },
     duck,
   ),
   await run(
