@@ -44,6 +44,8 @@ const encoder = new TextEncoder();
 /** Grows to the largest block that was packed and is reused: a block is copied out of it once. */
 let scratch = new Uint8Array(1 << 20);
 let scratchView = new DataView(scratch.buffer);
+let scratchWords = new Uint32Array(scratch.buffer);
+let scratchHalves = new Uint16Array(scratch.buffer);
 let at = 0;
 
 /** Per call: the selected rows' values of one column, gathered. */
@@ -62,23 +64,18 @@ export function packBlock(
   rows: RowSelection,
 ): Uint8Array<ArrayBuffer> {
   reserveRows(rows.count);
-  const tenant = encoder.encode(header.tenant);
-  const stream = encoder.encode(header.stream);
+  const front = frontOf(header.tenant, header.stream, columns);
+  const { tenantLength, streamLength, directory } = front;
   at = 0;
-  reserve(BLOCK_HEADER_BYTES + tenant.length + stream.length);
-  scratch.fill(0, 0, BLOCK_HEADER_BYTES);
-  scratch.set(tenant, BLOCK_HEADER_BYTES);
-  scratch.set(stream, BLOCK_HEADER_BYTES + tenant.length);
-  at = BLOCK_HEADER_BYTES + tenant.length + stream.length;
-  align(8);
-  const directory = at;
-  writeDirectory(columns);
+  reserve(front.bytes.length);
+  scratch.set(front.bytes);
+  at = front.bytes.length;
   for (let i = 0; i < columns.length; i++) {
     align(8);
     writeColumn(columns[i] as Column, directory + i * DIRECTORY_ENTRY_BYTES, rows);
   }
   align(8);
-  writeHeader(header, tenant.length, stream.length, directory, columns, rows);
+  writeHeader(header, tenantLength, streamLength, directory, columns, rows);
   const block = scratch.slice(0, at);
   sealBlock(block);
   return block;
@@ -120,6 +117,58 @@ function writeHeader(
   }
   view.setFloat64(AT.tsMinMs, min, true);
   view.setFloat64(AT.tsMaxMs, max, true);
+}
+
+/** What blocks of one batch begin with, the header still zeros. */
+interface Front {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly names: readonly ColumnName[];
+  readonly bytes: Uint8Array;
+  readonly tenantLength: number;
+  readonly streamLength: number;
+  readonly directory: number;
+}
+type ColumnName = Pick<Column, 'kind' | 'role' | 'name'>;
+
+/** Of the last block: those of all partitions of a batch begin alike, and a small block is hardly more than this. */
+let lastFront: Front | undefined;
+
+function frontOf(tenant: string, stream: string, columns: readonly Column[]): Front {
+  const last = lastFront;
+  const isSame =
+    last?.tenant === tenant &&
+    last.stream === stream &&
+    last.names.length === columns.length &&
+    columns.every((column, i) => isNamedAs(column, last.names[i] as ColumnName));
+  lastFront = isSame ? last : makeFront(tenant, stream, columns);
+  return lastFront;
+}
+
+const isNamedAs = (column: ColumnName, { kind, role, name }: ColumnName): boolean =>
+  column.name === name && column.kind === kind && column.role === role;
+
+function makeFront(tenant: string, stream: string, columns: readonly Column[]): Front {
+  const tenantBytes = encoder.encode(tenant);
+  const streamBytes = encoder.encode(stream);
+  at = 0;
+  reserve(BLOCK_HEADER_BYTES + tenantBytes.length + streamBytes.length);
+  scratch.fill(0, 0, BLOCK_HEADER_BYTES);
+  scratch.set(tenantBytes, BLOCK_HEADER_BYTES);
+  scratch.set(streamBytes, BLOCK_HEADER_BYTES + tenantBytes.length);
+  at = BLOCK_HEADER_BYTES + tenantBytes.length + streamBytes.length;
+  align(8);
+  const directory = at;
+  writeDirectory(columns);
+  return {
+    tenant,
+    stream,
+    names: columns.map(({ kind, role, name }) => ({ kind, role, name })),
+    bytes: scratch.slice(0, at),
+    tenantLength: tenantBytes.length,
+    streamLength: streamBytes.length,
+    directory,
+  };
 }
 
 /** Directory entries (data offset and length are filled in by `writeColumn`), then the names. */
@@ -252,9 +301,10 @@ function writeCodes(count: number, widthBytes: number): void {
   if (widthBytes === 1) {
     for (let i = 0; i < count; i++) scratch[at + i] = gatheredCodes[i] as number;
   } else if (widthBytes === 2) {
-    new Uint16Array(scratch.buffer, at, count).set(gatheredCodes.subarray(0, count));
+    const to = at >>> 1;
+    for (let i = 0; i < count; i++) scratchHalves[to + i] = gatheredCodes[i] as number;
   } else {
-    new Uint32Array(scratch.buffer, at, count).set(gatheredCodes.subarray(0, count));
+    scratchWords.set(gatheredCodes.subarray(0, count), at >>> 2);
   }
   at += count * widthBytes;
 }
@@ -268,14 +318,14 @@ function writeEntryLengths(offsets: Uint32Array, used: number, fixedLength: numb
     return;
   }
   reserve((used + 1) * 4);
-  const out = new Uint32Array(scratch.buffer, at, used + 1);
+  const to = at >>> 2;
   let end = 0;
   for (let i = 0; i < used; i++) {
-    out[i] = end;
+    scratchWords[to + i] = end;
     const index = usedEntries[i] as number;
     end += (offsets[index + 1] as number) - (offsets[index] as number);
   }
-  out[used] = end;
+  scratchWords[to + used] = end;
   at += (used + 1) * 4;
 }
 
@@ -343,21 +393,27 @@ function writeNumbers(column: NumberColumn, entry: number, rows: RowSelection): 
   if (absent > 0) writePresence(count);
   if (encoding === NUMBER_ENCODING.float64) {
     reserve(count * 8);
-    new Float64Array(scratch.buffer, at, count).set(gatheredNumbers.subarray(0, count));
-    at += count * 8;
+    for (let i = 0; i < count; i++, at += 8) {
+      scratchView.setFloat64(at, gatheredNumbers[i] as number, true);
+    }
     return;
   }
   reserve(8 + count * 4);
   scratchView.setFloat64(at, min, true);
   at += 8;
-  const out =
-    encoding === NUMBER_ENCODING.delta8
-      ? new Uint8Array(scratch.buffer, at, count)
-      : encoding === NUMBER_ENCODING.delta16
-        ? new Uint16Array(scratch.buffer, at, count)
-        : new Uint32Array(scratch.buffer, at, count);
-  for (let i = 0; i < count; i++) out[i] = (gatheredNumbers[i] as number) - min; // NaN becomes 0
-  at += out.byteLength;
+  // What is absent, NaN, becomes 0.
+  if (encoding === NUMBER_ENCODING.delta8) {
+    for (let i = 0; i < count; i++) scratch[at + i] = (gatheredNumbers[i] as number) - min;
+    at += count;
+  } else if (encoding === NUMBER_ENCODING.delta16) {
+    const to = at >>> 1;
+    for (let i = 0; i < count; i++) scratchHalves[to + i] = (gatheredNumbers[i] as number) - min;
+    at += count * 2;
+  } else {
+    const to = at >>> 2;
+    for (let i = 0; i < count; i++) scratchWords[to + i] = (gatheredNumbers[i] as number) - min;
+    at += count * 4;
+  }
 }
 
 function gatherNumbers(values: Float64Array, { count, index }: RowSelection): void {
@@ -386,10 +442,13 @@ function align(boundary: number): void {
 /** Makes room for `more` bytes, and for the padding that may follow. */
 function reserve(more: number): void {
   if (at + more + 16 <= scratch.length) return;
-  const grown = new Uint8Array(Math.max(scratch.length * 2, at + more + 16));
+  // Whole words.
+  const grown = new Uint8Array(Math.max(scratch.length * 2, Math.ceil((at + more + 16) / 8) * 8));
   grown.set(scratch.subarray(0, at));
   scratch = grown;
   scratchView = new DataView(scratch.buffer);
+  scratchWords = new Uint32Array(scratch.buffer);
+  scratchHalves = new Uint16Array(scratch.buffer);
 }
 
 function reserveRows(count: number): void {

@@ -190,6 +190,23 @@ test('the blocks of 12 partitions hold every row once', (t) => {
   t.is(seen.size, count);
 });
 
+test('what differs from the block before in one name, kind or role is not taken for it', (t) => {
+  const variants: readonly [string, string, Column][] = [
+    ['acme', 'events', strings('a', ['1'])],
+    ['acme', 'events', strings('b', ['1'])],
+    ['acme', 'events', numbers('b', [1])],
+    ['acme', 'events', strings('b', ['1'], ROLE.type)],
+    ['acme', 'clicks', strings('b', ['1'], ROLE.type)],
+    ['asme', 'clicks', strings('b', ['1'], ROLE.type)],
+  ];
+  for (const [tenant, stream, column] of [...variants, ...variants]) {
+    const block = new Block(packBlock({ ...header, tenant, stream }, [column], all(1)));
+    const [read] = block.columns;
+    t.like(block, { tenant, stream });
+    t.like(read, { name: column.name, kind: column.kind, role: column.role });
+  }
+});
+
 test('a block without rows or columns keeps its header', (t) => {
   const empty = new Block(packBlock(header, [], all(0)));
   t.like(empty, { rows: 0, partition: 3, tenant: 'acme', stream: 'events', sequence: 2 ** 40 });
