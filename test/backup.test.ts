@@ -144,16 +144,15 @@ async function archived({ server }: Site, rows: number): Promise<number> {
 const restore = (from: string, dataDir: string) =>
   cli('restore', '--from', from, '--data-dir', dataDir);
 
-/** Ended before it has begun to write: a backup takes longer than its answer. */
-async function killedBackup({ server }: Site, to: string): Promise<void> {
+/** A backup takes longer than this answer: what comes next comes in the middle of it. */
+async function begin({ server }: Site, to: string): Promise<void> {
   const mark = randomUUID();
-  await mkdir(to);
+  await mkdir(to, { recursive: true });
   await markTarget(to, mark);
   await server.query(
     'mutation ($to: String!, $mark: String!) { startBackup(to: $to, mark: $mark) { state } }',
     { to, mark },
   );
-  await server.kill();
 }
 
 test('what is restored of a backup under load is what the log says up to its position, and goes on from there', async (t) => {
@@ -198,12 +197,24 @@ test('what is restored of a backup under load is what the log says up to its pos
   t.is(verified.exitCode, 0, verified.err);
 });
 
-test('a server that is killed in a backup leaves none, and the same command begins it anew', async (t) => {
+test('a backup that is cancelled, and one whose server is killed, is none, and the same command begins it anew', async (t) => {
   const here = await site(t);
   await here.server.start();
   await sendApplied(here.server, STREAM, [purchase(1), purchase(2)]);
   const to = join(here.folder, 'backup');
-  await killedBackup(here, to);
+  await begin(here, to);
+  const second = await backUp(here, join(here.folder, 'second'));
+  t.regex(second.err, /a backup to .+ is being made, and only one is at a time/);
+  const { cancelBackup } = await here.server.query<{ cancelBackup: { state: string } }>(
+    'mutation { cancelBackup { state } }',
+  );
+  t.is(cancelBackup.state, 'CANCELLED');
+  t.deepEqual(
+    (await readdir(to)).filter((name) => name === 'backup.json'),
+    [],
+  );
+  await begin(here, to);
+  await here.server.kill();
   // As it would be later on its way.
   await mkdir(join(to, 'journal'), { recursive: true });
   await writeFile(join(to, 'journal', '0000000000000000.journal'), 'SGJ');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../../src/model/errors.ts';
 import { isMissing, sync } from '../archive/disk-files.ts';
+import { OWN_COMMITS_FILE } from '../archive/own-commits.ts';
 import { checkedPath } from '../archive/paths.ts';
 
 export const BACKUP_FORMAT = 1;
@@ -19,16 +20,21 @@ export const JOURNAL_FOLDER = 'journal';
 export const ARCHIVE_FOLDER = 'archive';
 
 const count = z.int().nonnegative();
-const path = z.string().refine((text) => {
+const isSound = (path: string): boolean => {
   try {
-    return checkedPath(text) !== '';
+    return checkedPath(path) === path;
   } catch {
     return false;
   }
-}, 'expected a path inside of the backup');
+};
+const isPlace = (path: string): boolean =>
+  [STATE_NAME, OWN_COMMITS_FILE].includes(path) ||
+  [JOURNAL_FOLDER, ARCHIVE_FOLDER].some((folder) => path.startsWith(`${folder}/`));
 
 const file = z.object({
-  path,
+  path: z
+    .string()
+    .refine((path) => isSound(path) && isPlace(path), 'expected the path of a file of a backup'),
   bytes: count,
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'),
 });
@@ -51,10 +57,12 @@ const record = z.object({
       /** Of the manifest. Undefined if the archive is not in the backup. */
       version: count.optional(),
       /** Its folder in the data folder, if it is in the backup. */
-      folder: path.optional(),
+      folder: z.string().refine(isSound, 'expected a relative path').optional(),
     })
     .optional(),
-  files: z.array(file),
+  files: z
+    .array(file)
+    .refine((files) => files.some(({ path }) => path === STATE_NAME), `expected ${STATE_NAME}`),
 });
 
 export type BackupFile = Readonly<z.output<typeof file>>;

@@ -19,6 +19,7 @@ import {
 } from './backup-record.ts';
 import { copyDigested, type Digest, digestOf, type Pace } from './digest.ts';
 import { readDump } from './state-dump.ts';
+import { isWithin } from './target.ts';
 
 const STATE_FOLDER = 'state';
 
@@ -36,6 +37,9 @@ export interface RestoreOptions {
 export async function restoreBackup(options: RestoreOptions): Promise<BackupRecord> {
   const { from, dataDir, progress } = options;
   const record = await readRecord(from);
+  if (isWithin(dataDir, from)) {
+    throw invalid(dataDir, 'expected a data folder outside of the backup');
+  }
   await refuseOccupied(dataDir, record);
   progress('verifying', undefined);
   for (const file of record.files) {
@@ -108,12 +112,11 @@ async function refuseOccupied(dataDir: string, record: BackupRecord): Promise<vo
   const known = isRepeated ? namesOf(record) : [];
   const stranger = names.find((name) => !known.includes(name));
   if (stranger === undefined) return;
-  throw new AppError(
-    'backup_invalid',
-    `expected an empty folder to restore into, there is "${stranger}" in ${dataDir}: choose another one, or move what is there away`,
-    { path: dataDir },
-  );
+  throw invalid(dataDir, `expected an empty folder to restore into, there is "${stranger}" in it`);
 }
+
+const invalid = (dataDir: string, what: string): AppError =>
+  new AppError('backup_invalid', `${dataDir}: ${what}; choose another folder`, { path: dataDir });
 
 async function begin(dataDir: string, mark: string, record: BackupRecord): Promise<void> {
   await mkdir(dataDir, { recursive: true });

@@ -78,7 +78,8 @@ async function readMark(dir: string): Promise<string | undefined> {
   }
 }
 
-function isWithin(inner: string, outer: string): boolean {
+/** Or the same. */
+export function isWithin(inner: string, outer: string): boolean {
   const way = relative(outer, inner);
   return way === '' || !(way.startsWith('..') || isAbsolute(way));
 }

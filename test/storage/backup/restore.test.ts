@@ -96,13 +96,21 @@ test('a backup with a damaged, a short or a missing file is refused before anyth
   const { to, take, into } = await scene(t);
   await take();
   const file = join(to, 'journal', '0000000000000100.journal');
-  const sound = await readFile(file);
+  const [sound, record] = await Promise.all([
+    readFile(file),
+    readFile(join(to, RECORD_NAME), 'utf8'),
+  ]);
+  const changeRecord = (change: (text: string) => string) =>
+    writeFile(join(to, RECORD_NAME), change(record));
   const damages = [
     () => writeFile(file, Buffer.concat([sound.subarray(0, -1), Buffer.of(9)])),
     () => appendFile(file, 'x'),
     () => truncate(file, 10),
     () => rm(file),
-    () => writeFile(join(to, RECORD_NAME), '{"format":1'),
+    () => changeRecord((text) => text.slice(0, -9)),
+    () => changeRecord((text) => text.replace('"state.dump"', '"../state.dump"')),
+    () => changeRecord((text) => text.replace('"state.dump"', '"state/CURRENT"')),
+    () => changeRecord((text) => text.replace('"format":1', '"format":2')),
   ];
   for (const damage of damages) {
     await writeFile(file, sound);
@@ -119,7 +127,12 @@ test('a folder with something in it is not restored into', async (t) => {
   await mkdir(join(into, 'journal'), { recursive: true });
   const error = await t.throwsAsync(restored(to, into));
   t.true(isFault(error, 'backup_invalid'));
-  t.regex(error?.message ?? '', /expected an empty folder to restore into, there is "journal" in /);
+  t.regex(
+    error?.message ?? '',
+    /expected an empty folder to restore into, there is "journal" in it/,
+  );
+  const inside = await t.throwsAsync(restored(to, join(to, 'new')), { code: 'backup_invalid' });
+  t.regex(inside?.message ?? '', /expected a data folder outside of the backup/);
 });
 
 test('no server starts in a folder whose restore was cut off, and another restore finishes it', async (t) => {
