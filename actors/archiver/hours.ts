@@ -63,8 +63,8 @@ export class Hours {
   }
 
   /**
-   * Where the next version has to put files of that hour: to the others. An hour without files has its first folder, unless files
-   * that were removed still lie there: whoever reads folders would see both.
+   * Where the next version has to put files of that hour: to the others. An hour without files has its first folder, unless removed
+   * ones are still there: whoever reads folders would see both, and Hive may not have been told that the hour was elsewhere.
    */
   folderFor(place: HourPlace): string {
     const known = this.of(place);
@@ -72,7 +72,9 @@ export class Hours {
     const first = hourFolder(place);
     const { removed } = this.manifest;
     for (const path of removed.keys()) {
-      if (folderOf(path) === first) return rewrittenFolder(place, this.committer.next.version);
+      const folder = folderOf(path);
+      if (folder !== first && !folder.startsWith(`${first}-c`)) continue;
+      return rewrittenFolder(place, this.committer.next.version);
     }
     return first;
   }

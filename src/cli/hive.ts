@@ -1,13 +1,14 @@
 /** `streamgauge hive ddl`: the statements that make the archive's streams tables, for whoever tells Hive, or Spark, by hand. */
 
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
-import { streamFolder } from '../../storage/archive/segment-path.ts';
+import { hourFolder, streamFolder } from '../../storage/archive/segment-path.ts';
 import { DATABASE_PREFIX_DEFAULT } from '../config/hive.ts';
 import {
   addPartitions,
   createDatabase,
   createTable,
   type HivePartition,
+  setLocation,
   tableName,
 } from '../hive/ddl.ts';
 import { type HiveTable, hiveTables } from '../hive/table-names.ts';
@@ -62,6 +63,12 @@ function tableText(table: HiveTable, url: string, partitions: readonly HiveParti
     createDatabase(table),
     createTable(table, `${url}/${streamFolder(table.schema)}`),
     ...addPartitions(table, partitions),
+    // Those that Hive has from before they were compacted.
+    ...partitions
+      .filter(
+        ({ hourMs, location }) => location !== `${url}/${hourFolder({ ...table.schema, hourMs })}`,
+      )
+      .map((partition) => setLocation(table, partition)),
   ];
   const head = `\n-- ${tableName(table)}: stream ${inComment(stream)} of tenant ${inComment(tenant)}${why}\n`;
   return head + statements.map((statement) => `${statement};\n`).join('');

@@ -22,6 +22,13 @@ test('the statements of every stream make its table and partitions, each ended',
   t.regex(out, /PARTITION \(dt = '2026-11-21', hour = '09'\) LOCATION 'file:\/\/\/.*hour=09'/);
 });
 
+test('a compacted hour is moved where Hive has it from before', async (t) => {
+  const { out } = await run(await configFile(t, '', 'hour=08-c2/c0.parquet'), []);
+  const moved = out.match(/ALTER TABLE .* SET LOCATION '.*'/g);
+  t.is(moved?.length, 1);
+  t.regex(moved?.[0] ?? '', /`views` PARTITION \(dt = '2026-11-21', hour = '08'\).*hour=08-c2'$/);
+});
+
 test('one stream, a prefix and the URL of Hive can be asked for', async (t) => {
   const { out } = await run(await configFile(t), [
     ...['--tenant', 'acme', '--stream', 'views', '--database-prefix', 'x_'],
@@ -45,8 +52,8 @@ test('a stream that is not there is an error', async (t) => {
   t.regex(err, /has no such stream/);
 });
 
-/** Of an archive with two streams and three hours. */
-async function configFile(t: ExecutionContext, hive = ''): Promise<string> {
+/** Of an archive with two streams and three hours. `place`: of the file of one of them. */
+async function configFile(t: ExecutionContext, hive = '', place?: string): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'streamgauge-hive-cli-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
   const archive = await openLocalArchive(join(dir, 'archive'));
@@ -58,10 +65,12 @@ async function configFile(t: ExecutionContext, hive = ''): Promise<string> {
   });
   await store.claim({ owner: { journal: 'j', host: 'h', pid: 1 } });
   const [clicks, views] = [schemaOf('acme', 'web-clicks', ['path']), schemaOf('acme', 'views')];
+  const view = fileOf(views, 0, { from: 500, to: 501 });
+  const path = place === undefined ? view.path : view.path.replace(/hour=.*/, place);
   await store.commit({
     change: 'segments',
     positions: { 0: 1_000 },
-    add: [fileOf(clicks, 0), fileOf(clicks, 1), fileOf(views, 0, { from: 500, to: 501 })],
+    add: [fileOf(clicks, 0), fileOf(clicks, 1), { ...view, path }],
     remove: [],
     deleted: [],
     schemas: [clicks, views],
