@@ -241,6 +241,36 @@ test('a stream of which nothing is known is refused as before', async (t) => {
   t.regex((await t.throwsAsync<Error>(refused)).message, /"all" lacks dimension "user"$/);
 });
 
+test('names and values of any text are values', async (t) => {
+  const names = [`x"; DROP TABLE events; --`, "'", '', '\n', '$1', 'g0', '_arrival', 'ü.🙂'];
+  const events = names.map((name, n) => ({ ts: START_MS, type: 'x', [name]: `v'${n}`, n }));
+  const after = await send(here, 'odd', events, KEY);
+  for (const name of names) {
+    const where = {
+      or: [
+        { field: name, eq: "v'7" },
+        { field: name, prefix: "v'" },
+      ],
+    };
+    const measures = [{ op: 'count' }, { op: 'distinct', field: name }, { op: 'max', field: name }];
+    const { series } = await timeseries({
+      ...{ stream: 'odd', after, groupBy: [name], where, measures },
+    });
+    const found = series.map(({ labels, points }) => [labels[0]?.value, points[0]?.values]);
+    const value = `v'${names.indexOf(name)}`;
+    const [one, none] = [1, null].map((value) => ({ value, errorBound: 0 }));
+    t.deepEqual(found, [[value, [one, one, none]]], JSON.stringify(name));
+  }
+});
+
+test('an answer of more values than a reader can use is refused', async (t) => {
+  const wide = { groupBy: ['user', 'code', 'country', 'amount'], limit: 10_000, step: STEP_MS };
+  const { series, seriesFound } = await timeseries(wide);
+  t.true(seriesFound > 1_000 && series.length === seriesFound);
+  const { message } = await t.throwsAsync<Error>(timeseries({ ...wide, limit: 10_001 }));
+  t.regex(message, /"limit" must be 1 to 10000/);
+});
+
 test('a tenant is answered from its own events', async (t) => {
   const none = timeseries({ groupBy: ['user'] }, OTHER_KEY);
   t.regex((await t.throwsAsync<Error>(none)).message, /no event of stream "shop" is known/);
