@@ -5,6 +5,7 @@ import type { AlarmBoardPort } from '../src/query/alarms-port.ts';
 import type { ArchivePort } from '../src/query/archive-port.ts';
 import type { BackupPort } from '../src/query/backup-port.ts';
 import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
+import type { ErasurePort } from '../src/query/erasure-port.ts';
 import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
 import type { ReplayPort } from '../src/query/replay-port.ts';
@@ -20,6 +21,7 @@ export interface Services {
   /** Undefined if the server keeps none. */
   readonly archive: ArchivePort | undefined;
   readonly backup: BackupPort;
+  readonly erasures: ErasurePort;
   /** As `archive`. */
   readonly cold: ColdQueries | undefined;
   /** As `archive`. */

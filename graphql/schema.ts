@@ -9,6 +9,7 @@ import * as commands from './resolvers/alarm-commands.ts';
 import * as alarms from './resolvers/alarms.ts';
 import { archive, archiveNow, manifest, segments } from './resolvers/archive.ts';
 import { backup, cancelBackup, startBackup } from './resolvers/backup.ts';
+import { eraseUser, erasure, erasures } from './resolvers/erasure.ts';
 import { event, events, sql } from './resolvers/events.ts';
 import { applyReplay, cancelReplay, replays, startReplay } from './resolvers/replay.ts';
 import * as system from './resolvers/system.ts';
@@ -22,6 +23,7 @@ const typeDefs = [
   'alarms.graphql',
   'archive.graphql',
   'backup.graphql',
+  'erasure.graphql',
   'events.graphql',
   'replay.graphql',
 ]
@@ -40,6 +42,8 @@ const resolvers = {
     manifest,
     segments,
     backup,
+    erasure,
+    erasures,
     events,
     event,
     sql,
@@ -50,6 +54,7 @@ const resolvers = {
     archiveNow,
     startBackup,
     cancelBackup,
+    eraseUser,
     startReplay,
     applyReplay,
     cancelReplay,

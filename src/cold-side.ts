@@ -11,6 +11,8 @@ import { ColdWorker } from './threads/cold-worker.ts';
 export interface ColdSide extends ColdPort {
   /** Undefined until something was asked. */
   read(): Promise<ReadNumbers | undefined>;
+  /** Keeps nothing of events that it has fetched or staged, nor of what an earlier process has left. */
+  forget(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export function createColdSide(
     concurrency: cold.concurrency,
     exports,
     read: () => worker.read(),
+    forget: () => worker.ask('forget', undefined),
     close: () => worker.close(),
   };
 }

@@ -17,6 +17,7 @@ import {
 import { createAlarmSide } from './alarm-side.ts';
 import type { ArchiveSide } from './archive-side.ts';
 import { createColdSide } from './cold-side.ts';
+import { ErasureSide } from './erasure-side.ts';
 import type { Foundation } from './foundation.ts';
 import { watchCertificate } from './ingest/certificates.ts';
 import { createMetrics } from './metrics.ts';
@@ -68,6 +69,7 @@ export async function startQuerySide(
   const stored = storedRollups(state);
   const cold = createColdSide(base, archive);
   const replays = createReplaySide(base, links, archive);
+  const erasures = await ErasureSide.open(base, { archive, cold, edge: edges[0] as EdgeWorker });
   const coldGate = new ColdGate({
     concurrency: config.cold.concurrency,
     isShared: new Set(config.keys.map(({ tenant }) => tenant)).size > 1,
@@ -121,6 +123,7 @@ export async function startQuerySide(
       alarms: alarms.port,
       archive,
       backup,
+      erasures,
       cold: coldQueries,
       replays,
       clock: systemClock,
@@ -174,6 +177,7 @@ export async function startQuerySide(
       unwatch?.();
       stopServerAlarms();
       listener.close();
+      await erasures.close();
       await replays?.close();
       await cold?.close();
       await alarms.close();

@@ -160,7 +160,6 @@ export class ErasureWork implements ArchiveWork {
         stream,
         hourMs,
         ...marks,
-        atMs: clock.now(),
         files: erased.files,
         rows: [...erased.rows],
       };

@@ -10,7 +10,7 @@ export class ReadCounts {
   readonly #snapshots: Snapshots;
   /** As these are, and every file that is given away by them is counted. */
   readonly segments: SegmentFiles;
-  readonly snapshots: Pick<Snapshots, 'take'>;
+  readonly snapshots: Pick<Snapshots, 'take' | 'forget'>;
 
   constructor(segments: SegmentFiles, snapshots: Snapshots) {
     this.#segments = segments;
@@ -22,6 +22,7 @@ export class ReadCounts {
         return lease;
       },
       held: () => segments.held(),
+      forget: () => segments.forget(),
     };
     this.snapshots = {
       take: async (tenant, streams) => {
@@ -31,6 +32,7 @@ export class ReadCounts {
         }
         return snapshot;
       },
+      forget: () => snapshots.forget(),
     };
   }
 

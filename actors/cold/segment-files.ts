@@ -19,6 +19,8 @@ export interface SegmentFiles {
   lease(files: readonly SegmentFile[]): Promise<SegmentLease>;
   /** Bytes that were fetched since the start, and those of them that are kept. */
   held(): { readonly fetchedBytes: number; readonly cachedBytes: number };
+  /** Keeps nothing that was fetched: events were erased. What is being read goes with its last reader. */
+  forget(): void;
 }
 
 export const localSegments = (root: string): SegmentFiles => ({
@@ -27,6 +29,7 @@ export const localSegments = (root: string): SegmentFiles => ({
     release: () => {},
   }),
   held: () => ({ fetchedBytes: 0, cachedBytes: 0 }),
+  forget: () => {},
 });
 
 interface Cached {
@@ -34,6 +37,7 @@ interface Cached {
   readonly bytes: number;
   readonly fetched: Promise<void>;
   readers: number;
+  isForgotten: boolean;
 }
 
 /** Empties `folder`: names in it mean nothing to another process. */
@@ -74,6 +78,7 @@ export async function fetchedSegments(
       localPath,
       bytes: file.bytes,
       readers: 0,
+      isForgotten: false,
       fetched: archive.fetch(file.path, localPath),
     };
     if (found === undefined) {
@@ -94,12 +99,31 @@ export async function fetchedSegments(
     return entry;
   }
 
+  function release(entry: Cached): void {
+    entry.readers -= 1;
+    if (entry.isForgotten) removeUnread(entry);
+  }
+
+  function removeUnread({ localPath, readers, fetched }: Cached): void {
+    const remove = () => rm(localPath, { force: true });
+    // Who gave up because of another file has left this one on its way.
+    if (readers === 0) void fetched.then(remove, remove);
+  }
+
   return {
     held: () => ({ fetchedBytes, cachedBytes: bytes }),
+    forget() {
+      for (const entry of cached.values()) {
+        entry.isForgotten = true;
+        bytes -= entry.bytes;
+        removeUnread(entry);
+      }
+      cached.clear();
+    },
     async lease(files) {
       const used: Cached[] = [];
-      const release = () => {
-        for (const entry of used.splice(0)) entry.readers -= 1;
+      const releaseAll = () => {
+        for (const entry of used.splice(0)) release(entry);
       };
       try {
         const paths = new Map<string, string>();
@@ -109,9 +133,9 @@ export async function fetchedSegments(
           paths.set(file.path, entry.localPath);
         }
         await Promise.all(used.map(({ fetched }) => fetched));
-        return { paths, release };
+        return { paths, release: releaseAll };
       } catch (error) {
-        release();
+        releaseAll();
         throw error;
       }
     },

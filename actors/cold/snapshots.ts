@@ -69,6 +69,16 @@ export class Snapshots {
     return taken;
   }
 
+  /** Keeps nothing that is staged: events were erased. What is being read goes with its last reader. */
+  forget(): Promise<void> {
+    const forgotten = this.#turn.then(() => {
+      for (const tail of this.#tails.values()) tail.drop();
+      this.#tails.clear();
+    });
+    this.#turn = forgotten;
+    return forgotten;
+  }
+
   async #take(tenant: string, streams: readonly string[]): Promise<Snapshot> {
     for (let attempt = 1; ; attempt++) {
       const version = this.#tools.archivedVersion();

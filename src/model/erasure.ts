@@ -46,7 +46,7 @@ export interface ErasedFromLog {
 
 export interface ErasedFromArchive {
   readonly streams: readonly ErasedFromStream[];
-  /** When the last files were removed; 0: none were. */
+  /** The last files were removed by then; 0: none were. */
   readonly removedMs: number;
   /** The version that is about to be made: after a crash the archive tells whether it was. */
   readonly intent?: ArchiveIntent;
@@ -66,7 +66,6 @@ export interface ArchiveIntent {
   readonly adds: string | undefined;
   /** One of the files that it removes. */
   readonly removes: string;
-  readonly atMs: number;
   readonly files: number;
   /** Per partition. */
   readonly rows: readonly (readonly [partition: number, rows: number])[];

@@ -50,6 +50,8 @@ export type ColdQuestions = {
     readonly answer: SeriesAnswer | undefined;
   };
   readonly read: { readonly ask: undefined; readonly answer: ReadNumbers };
+  /** Keeps nothing of events that it has fetched or staged. */
+  readonly forget: { readonly ask: undefined; readonly answer: undefined };
   /** Answered when all bytes have been told. */
   readonly export: {
     readonly ask: { readonly stream: number; readonly question: ExportQuestion };

@@ -98,6 +98,7 @@ async function open() {
 async function answer(question: Question<ColdQuestions>): Promise<unknown> {
   if (question.name === 'export') return answerExport(question.ask);
   if (question.name === 'read') return (await opened).numbers();
+  if (question.name === 'forget') return forget();
   const timeLeftMs = timer(systemClock.now() + data.timeoutMs);
   const { segments, snapshots } = await opened;
   return withDuck<unknown>((duck) => {
@@ -121,6 +122,12 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
         return assertNever(question);
     }
   });
+}
+
+async function forget(): Promise<void> {
+  const { segments, snapshots } = await opened;
+  segments.forget();
+  await snapshots.forget();
 }
 
 async function answerExport({

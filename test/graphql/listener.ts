@@ -46,6 +46,11 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
         start: () => Promise.reject(new Error('there are no backups here')),
         cancel: async () => undefined,
       },
+      erasures: {
+        request: () => Promise.reject(new Error('nothing is erased here')),
+        find: async () => undefined,
+        list: async () => [],
+      },
       cold: undefined,
       replays: undefined,
       clock: systemClock,

@@ -1,0 +1,426 @@
+/**
+ * Erasures on request, from their request to their receipt. Each is a row of the state store that says how far it is; two of them go
+ * side by side, one in the log and one in the archive. What fails is tried again for as long as it takes: nobody is told that something is
+ * erased before it is.
+ */
+import { ok as assert } from 'node:assert';
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MessageChannel } from 'node:worker_threads';
+import type { ErasureKeeper } from '../actors/archiver/erasure-jobs.ts';
+import { addErased } from '../actors/eraser/erased-counts.ts';
+import { durableEnd } from '../storage/log/journal-shared.ts';
+import type { RewritableLog } from '../storage/log/log.ts';
+import { connectLogWriter } from '../storage/log/remote.ts';
+import {
+  decodeErasure,
+  encodeErasure,
+  erasureKey,
+  erasureRange,
+} from '../storage/state/erasure-rows.ts';
+import { type StateOp, scan } from '../storage/state/state.ts';
+import type { ArchiveSide } from './archive-side.ts';
+import type { ColdSide } from './cold-side.ts';
+import { ErasureValues } from './erasure-values.ts';
+import type { Foundation } from './foundation.ts';
+import { systemClock } from './model/clock.ts';
+import {
+  type ArchiveIntent,
+  type ErasedFromArchive,
+  type Erasure,
+  type ErasureState,
+  newErasure,
+} from './model/erasure.ts';
+import { AppError } from './model/errors.ts';
+import { assertNever } from './model/result.ts';
+import { offset } from './model/units.ts';
+import type { ErasurePort, ErasureView, ErasureWanted } from './query/erasure-port.ts';
+import { AskedThread } from './threads/asked-thread.ts';
+import { type Answer, answerOf, type Question } from './threads/asker.ts';
+import type { EdgeWorker } from './threads/edge-worker.ts';
+import type { EraseQuestions, LogQuestions, ToldByEraser } from './threads/erase-protocol.ts';
+import { OnDemand } from './threads/on-demand.ts';
+
+type EraserThread = AskedThread<EraseQuestions, Answer, ToldByEraser>;
+
+/** Erasures that wait at once, of all tenants. Each reads all of the log and the tenant's archive. */
+const WAITING_MAX = 100;
+/** Receipts that are kept for a tenant: the oldest go first. */
+const RECEIPTS_MAX = 1_000;
+/** Who sends an event and asks for its erasure may have another machine's clock; and a block is durable soon after it was sealed. */
+const ARRIVED_BEFORE_MS = 60_000;
+/** What has failed is tried again so often. */
+const RETRY_MS = 5_000;
+/** How often it is looked whether removed files are gone, once it is time. */
+const GRACE_LOOK_MS = 1_000;
+/** The eraser's thread ends soon: the next erasure comes in a while. */
+const IDLE_END_MS = 10_000;
+/** The longest that a timer waits: a log of any length is read. */
+const ERASE_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** What works at the same time, and on erasures in which state. */
+const LANES: readonly (readonly ErasureState[])[] = [['log', 'deadLetters'], ['archive']];
+
+export interface ErasureSideOptions {
+  readonly archive: ArchiveSide | undefined;
+  readonly cold: ColdSide | undefined;
+  /** That writes the log. */
+  readonly edge: EdgeWorker;
+}
+
+export class ErasureSide implements ErasurePort {
+  readonly #base: Foundation;
+  readonly #archive: ArchiveSide | undefined;
+  readonly #cold: ColdSide | undefined;
+  readonly #values: ErasureValues;
+  readonly #writer: RewritableLog;
+  readonly #thread: OnDemand<EraserThread>;
+  /** Not done yet, by id, in the order of their requests. */
+  readonly #open = new Map<string, Erasure>();
+  readonly #problems = new Map<string, string>();
+  readonly #busy = new Set<readonly ErasureState[]>();
+  readonly #closing = new AbortController();
+  #requesting: Promise<unknown> = Promise.resolve();
+  #isLooking = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Goes on with what an earlier start has not finished. */
+  static async open(base: Foundation, options: ErasureSideOptions): Promise<ErasureSide> {
+    const side = new ErasureSide(base, options);
+    for await (const { value } of scan(base.state, erasureRange())) {
+      const erasure = decodeErasure(value);
+      if (!isClosed(erasure)) side.#open.set(erasure.id, erasure);
+    }
+    await side.#values.forgetOthers(new Set(side.#open.keys()));
+    side.#timer = setInterval(() => side.#lookAtGrace(), GRACE_LOOK_MS);
+    side.#go();
+    return side;
+  }
+
+  private constructor(base: Foundation, { archive, cold, edge }: ErasureSideOptions) {
+    this.#base = base;
+    this.#archive = archive;
+    this.#cold = cold;
+    this.#values = new ErasureValues(join(base.config.dataDir, 'erasures'));
+    const { port1, port2 } = new MessageChannel();
+    edge.serveLog(port2);
+    this.#writer = connectLogWriter({ port: port1, shared: base.shared });
+    this.#thread = new OnDemand(() => this.#startThread(), IDLE_END_MS);
+  }
+
+  request(wanted: ErasureWanted): Promise<ErasureView> {
+    // One at a time, so that the bound holds.
+    const requested = this.#requesting.then(() => this.#request(wanted));
+    this.#requesting = requested.catch(() => undefined);
+    return requested;
+  }
+
+  async find(tenant: string, id: string): Promise<ErasureView | undefined> {
+    const open = this.#open.get(id);
+    if (open?.tenant === tenant) return this.#stored(open);
+    if (!/^[\w-]{1,64}$/.test(id)) return undefined;
+    const [row] = await this.#base.state.getMany([erasureKey(tenant, id)]);
+    return row && this.#view(decodeErasure(row));
+  }
+
+  async list(tenant: string, first: number): Promise<readonly ErasureView[]> {
+    const rows = await this.#base.state.pageDown(erasureRange(tenant), first);
+    return rows.map(({ value }) => this.#view(decodeErasure(value)));
+  }
+
+  /** Nothing is lost: the next start goes on. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#closing.abort();
+    await this.#requesting;
+    await this.#thread.close();
+    await this.#writer.close();
+  }
+
+  async #request({ tenant, stream, field, value }: ErasureWanted): Promise<ErasureView> {
+    if (this.#open.size >= WAITING_MAX) {
+      throw new AppError(
+        'query_overload',
+        `${WAITING_MAX} erasures are under way: ask again when one is done`,
+      );
+    }
+    const requestedMs = systemClock.now();
+    const id = `${String(requestedMs).padStart(13, '0')}-${randomBytes(4).toString('hex')}`;
+    const before = durableEnd(this.#base.shared) ?? 0;
+    const erasure = newErasure({
+      ...{ id, tenant, field, requestedMs, before },
+      ...(stream !== undefined && { stream }),
+    });
+    await this.#values.keep(id, value);
+    await this.#dropOldReceipts(tenant);
+    await this.#keep(erasure, [], 'synced');
+    this.#go();
+    return this.#view(erasure);
+  }
+
+  async #dropOldReceipts(tenant: string): Promise<void> {
+    const rows = await this.#base.state.page(erasureRange(tenant), RECEIPTS_MAX);
+    const [oldest] = rows;
+    if (rows.length < RECEIPTS_MAX || oldest === undefined) return;
+    if (isClosed(decodeErasure(oldest.value))) {
+      await this.#base.state.commit([{ key: oldest.key, value: undefined }]);
+    }
+  }
+
+  /** Starts what does not run. */
+  #go(): void {
+    for (const lane of LANES) {
+      if (this.#busy.has(lane) || this.#nextOf(lane) === undefined) continue;
+      this.#busy.add(lane);
+      void this.#work(lane).finally(() => {
+        this.#busy.delete(lane);
+        // What came while it ended.
+        if (!this.#closing.signal.aborted) this.#go();
+      });
+    }
+  }
+
+  #nextOf(lane: readonly ErasureState[]): Erasure | undefined {
+    for (const erasure of this.#open.values()) if (lane.includes(erasure.state)) return erasure;
+    return undefined;
+  }
+
+  async #work(lane: readonly ErasureState[]): Promise<void> {
+    const { signal } = this.#closing;
+    for (;;) {
+      const erasure = this.#nextOf(lane);
+      if (erasure === undefined || signal.aborted) return;
+      try {
+        await this.#step(erasure);
+        this.#problems.delete(erasure.id);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#failed(erasure.id, error);
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  #failed(id: string, error: unknown): void {
+    const isKnown = error instanceof AppError;
+    this.#base.logger.warn(
+      { err: error, erasure: id },
+      'an erasure could not go on: it is tried again',
+    );
+    this.#problems.set(
+      id,
+      isKnown ? error.message : 'an internal error, see the log of the server',
+    );
+  }
+
+  /** To its next state. */
+  async #step(erasure: Erasure): Promise<void> {
+    const value = await this.#values.read(erasure.id);
+    if (value === undefined) {
+      await this.#keep({ ...erasure, state: 'lost', finishedMs: systemClock.now() });
+      return;
+    }
+    if (erasure.state !== 'archive') {
+      await this.#eraseHere(erasure, value);
+      this.#go();
+      return;
+    }
+    await this.#eraseFromArchive(erasure, value);
+    const { archive } = this.#open.get(erasure.id) ?? erasure;
+    await this.#values.forget(erasure.id);
+    const isGone = archive.removedMs === 0;
+    const finishedMs = systemClock.now();
+    await this.#keep({
+      ...{ ...erasure, archive, finishedMs },
+      state: isGone ? 'done' : 'grace',
+    });
+    this.#base.logger.info(
+      {
+        erasure: erasure.id,
+        tenant: erasure.tenant,
+        log: erasure.log.rows,
+        archive: archive.streams,
+      },
+      'events were erased on request',
+    );
+  }
+
+  async #eraseHere(erasure: Erasure, value: string): Promise<void> {
+    const { rollups } = this.#base.declarations.current;
+    const stored = (await this.#storedRow(erasure)) ?? erasure;
+    const done = await this.#thread.use(({ asker }) =>
+      asker.ask('erase', { erasure: stored, value, rollups }, ERASE_TIMEOUT_MS),
+    );
+    this.#open.set(done.id, done);
+  }
+
+  async #eraseFromArchive(erasure: Erasure, value: string): Promise<void> {
+    const { id, tenant, stream, field, before, requestedMs, archive } = erasure;
+    if (this.#archive === undefined) {
+      // What an archive that was turned off has left here.
+      for (const folder of ['archive-work', 'cold-work']) {
+        await rm(join(this.#base.config.dataDir, folder), { recursive: true, force: true });
+      }
+      return;
+    }
+    const target = {
+      ...{ id, tenant, field, value, before },
+      ...(stream !== undefined && { stream }),
+      arrivedBeforeMs: requestedMs - ARRIVED_BEFORE_MS,
+    };
+    await this.#archive.erase(target, archive.intent, this.#keeper);
+    await this.#cold?.forget();
+  }
+
+  readonly #keeper: ErasureKeeper = {
+    intended: async (id, intent) => {
+      const erasure = this.#opened(id);
+      await this.#keep({ ...erasure, archive: { ...erasure.archive, intent } }, [], 'synced');
+    },
+    settled: async (id, isMade) => {
+      const erasure = this.#opened(id);
+      const { intent, ...rest } = erasure.archive;
+      if (intent === undefined) return;
+      if (!isMade) return this.#keep({ ...erasure, archive: rest });
+      const lines = intent.rows.map(([partition, events]) => {
+        const { stream, hourMs: arrivalHourMs } = intent;
+        return { partition, tenant: erasure.tenant, stream, arrivalHourMs, events };
+      });
+      const sums = await addErased(this.#base.state, lines);
+      await this.#keep({ ...erasure, archive: withVersion(rest, intent, systemClock.now()) }, sums);
+    },
+  };
+
+  /** Removed files stay for their readers: then all is done. */
+  #lookAtGrace(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    void this.#endGrace().finally(() => {
+      this.#isLooking = false;
+    });
+  }
+
+  async #endGrace(): Promise<void> {
+    const nowMs = systemClock.now();
+    for (const erasure of this.#open.values()) {
+      if (erasure.state !== 'grace' || nowMs < (this.#graceEndMs(erasure) ?? 0)) continue;
+      try {
+        if (((await this.#archive?.removedBefore(erasure.archive.removedMs)) ?? 0) > 0) continue;
+        if (this.#closing.signal.aborted) return;
+        await this.#keep({ ...erasure, state: 'done' });
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+      }
+    }
+  }
+
+  async #keep(
+    erasure: Erasure,
+    more: readonly StateOp[] = [],
+    durability?: 'synced',
+  ): Promise<void> {
+    const row = { key: erasureKey(erasure.tenant, erasure.id), value: encodeErasure(erasure) };
+    await this.#base.state.commit([...more, row], durability);
+    if (isClosed(erasure)) this.#open.delete(erasure.id);
+    else this.#open.set(erasure.id, erasure);
+  }
+
+  #opened(id: string): Erasure {
+    const erasure = this.#open.get(id);
+    assert(erasure !== undefined, 'the archive erases only what is asked of it');
+    return erasure;
+  }
+
+  /** The eraser's thread writes how far it is. */
+  async #stored(erasure: Erasure): Promise<ErasureView> {
+    return this.#view((await this.#storedRow(erasure)) ?? erasure);
+  }
+
+  async #storedRow({ tenant, id }: Erasure): Promise<Erasure | undefined> {
+    const [row] = await this.#base.state.getMany([erasureKey(tenant, id)]);
+    return row && decodeErasure(row);
+  }
+
+  #graceEndMs({ archive }: Erasure): number | undefined {
+    return archive.removedMs === 0
+      ? undefined
+      : archive.removedMs + this.#base.config.archive.removedKeptMs;
+  }
+
+  #view(erasure: Erasure): ErasureView {
+    const { rollups } = this.#base.declarations.current;
+    return {
+      ...erasure,
+      problem: this.#problemOf(erasure),
+      goneByMs: this.#graceEndMs(erasure),
+      sketches: rollups
+        .filter(({ tenant, stream }) => {
+          const isInStream = erasure.stream === undefined || erasure.stream === stream;
+          return isInStream && (tenant === undefined || tenant === erasure.tenant);
+        })
+        .filter(({ measures }) => measures.some(({ op }) => op === 'distinct' || op === 'quantile'))
+        .map(({ name }) => name),
+    };
+  }
+
+  #problemOf({ id, state }: Erasure): string | undefined {
+    if (state === 'lost') {
+      return 'the value is not known any more, as in a data folder from a backup: ask for the erasure again';
+    }
+    if (state !== 'archive') return this.#problems.get(id);
+    if (this.#archive?.numbers()?.isFenced === true) {
+      return 'another server has claimed the archive: erase there, or restart this one';
+    }
+    const work = this.#archive?.numbers()?.work.find(({ kind }) => kind === 'erasure');
+    return this.#problems.get(id) ?? work?.problem;
+  }
+
+  #startThread(): EraserThread {
+    const { journalDir, shared, progress, state, config } = this.#base;
+    const thread: EraserThread = new AskedThread({
+      name: 'eraser',
+      module: new URL('./threads/erase.ts', import.meta.url),
+      data: {
+        journalDir,
+        journal: shared.buffer,
+        progress: progress.buffer,
+        state: state.handle,
+        logging: config.logging,
+      },
+      hear: (question) =>
+        void answerOf(question.id, () => this.#write(question)).then((answer) =>
+          thread.tell(answer),
+        ),
+    });
+    return thread;
+  }
+
+  async #write(question: Question<LogQuestions>): Promise<unknown> {
+    switch (question.name) {
+      case 'endFile':
+        return this.#writer.endFile();
+      case 'replaceFile':
+        return this.#writer.replaceFile(offset(question.ask));
+      default:
+        return assertNever(question);
+    }
+  }
+}
+
+const isClosed = ({ state }: Erasure): boolean => state === 'done' || state === 'lost';
+
+function withVersion(
+  { streams }: ErasedFromArchive,
+  { stream, files, rows }: ArchiveIntent,
+  removedMs: number,
+): ErasedFromArchive {
+  const known = streams.find((each) => each.stream === stream) ?? { stream, files: 0, rows: 0 };
+  const sum = {
+    stream,
+    files: known.files + files,
+    rows: known.rows + rows.reduce((total, [, count]) => total + count, 0),
+  };
+  return { streams: [...streams.filter((each) => each.stream !== stream), sum], removedMs };
+}
