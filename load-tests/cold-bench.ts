@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type EventTools, findEvents } from '../actors/cold/events.ts';
 import { localSegments } from '../actors/cold/segment-files.ts';
-import { findSeries, type SeriesQuestion } from '../actors/cold/series.ts';
+import { findSeries } from '../actors/cold/series.ts';
+import type { SeriesQuestion } from '../actors/cold/series-question.ts';
 import type { StreamSnapshot } from '../actors/cold/snapshots.ts';
 import { answerSql } from '../actors/cold/sql.ts';
 import type { StreamSchema } from '../src/model/stream-schema.ts';
@@ -49,7 +50,7 @@ const HOURS = Number(options.days) * 24;
 const CUTS_AN_HOUR = Number(options['cuts-an-hour']);
 const CUT_MS = HOUR_MS / CUTS_AN_HOUR;
 const START_MS = Date.UTC(2026, 8, 1);
-const TIMES = 7;
+const TIMES = 5;
 const MEMORY_BYTES = 512 * 2 ** 20;
 const TIMEOUT_MS = 60_000;
 /** src/threads/duck.ts */
@@ -205,7 +206,7 @@ const pointsOf = async (question: SeriesQuestion): Promise<number> =>
     (n, { steps }) => n + steps.length,
     0,
   );
-const byTypeAndDay = `SELECT type, date_trunc('day', ts) AS day, quantile_disc(amount, 0.99), count(DISTINCT "user")
+const byTypeAndDay = `SELECT type, date_trunc('day', ts) AS day, quantile_disc(amount, 0.99)
   FROM ${FILES} GROUP BY ALL`;
 const event = 'epoch_ms(ts), id, type, "user", url, amount, more, _partition, _position, _row';
 
@@ -232,15 +233,12 @@ const outcomes = [
   ),
   await run(
     {
-      question: 'timeseries: p99 and distinct users by type and day',
+      question: 'timeseries: p99 by type and day',
       ours: () =>
         pointsOf({
           ...series,
           stepMs: 24 * HOUR_MS,
-          measures: [
-            { op: 'quantile', field: 'amount', q: 0.99 },
-            { op: 'distinct', field: 'user' },
-          ],
+          measures: [{ op: 'quantile', field: 'amount', q: 0.99 }],
         }),
       sql: byTypeAndDay,
     },

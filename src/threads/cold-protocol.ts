@@ -9,7 +9,7 @@ import type {
   SqlQuestion,
   StoredEvent,
 } from '../../actors/cold/questions.ts';
-import type { SeriesAnswer, SeriesQuestion } from '../../actors/cold/series.ts';
+import type { SeriesAnswer, SeriesQuestion } from '../../actors/cold/series-question.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { BytesMessage, ReaderMessage } from './byte-stream.ts';

@@ -11,7 +11,11 @@ import type {
   StoredEvent,
   Value,
 } from '../../../actors/cold/questions.ts';
-import type { FoundSeries, SeriesAnswer, SeriesQuestion } from '../../../actors/cold/series.ts';
+import type {
+  FoundSeries,
+  SeriesAnswer,
+  SeriesQuestion,
+} from '../../../actors/cold/series-question.ts';
 import type { ByteSource } from '../../model/byte-source.ts';
 
 export { EXPORT_FORMATS } from '../../../actors/cold/questions.ts';
