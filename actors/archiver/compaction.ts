@@ -96,11 +96,13 @@ export class Compaction implements ArchiveWork {
   }
 
   async #stepOf(running: HourRewrite): Promise<void> {
-    const { clock, log, putOff } = this.#options;
+    const { clock, log, putOff, tools } = this.#options;
     const { folder } = running.hour;
     try {
       if (!(await running.prepare())) return;
     } catch (error) {
+      // The next start begins anew.
+      if (tools.signal.aborted) return;
       log.warn({ err: error, hour: folder }, 'an hour could not be compacted: it is put off');
       putOff.failed(folder, clock.now(), error);
       await this.#end(running);

@@ -185,6 +185,7 @@ export class HourRewrite {
     assert(first !== undefined && schema !== undefined, 'a group has files of a known stream');
     const outPath = join(this.#folder, `out-${this.#outputs.length}.parquet`);
     // One for each file: in between its memory is given back.
+    signal.throwIfAborted();
     const duck = await openDuck();
     const interrupt = () => duck.interrupt();
     signal.addEventListener('abort', interrupt);
