@@ -101,7 +101,7 @@ export function busyRefusal(
   if (isClosing()) return SHUTTING_DOWN;
   const { refusal } = log;
   if (refusal !== undefined) return logRefusal(refusal);
-  return quotas.admit(tenant, clock.now());
+  return quotas.admit(tenant, clock);
 }
 
 /** Undefined for a body of unknown length. */

@@ -38,16 +38,11 @@ export interface CoalescerOptions {
   readonly lingerLookMs?: number;
 }
 
-/** A request's rows `[from, to)` in an open batch. */
+/** A request's rows `[from, to)` in an open batch; `to` is set when it has added them. */
 interface Part {
   readonly contribution: Contribution;
   readonly from: number;
-  readonly to: number;
-}
-
-interface Adding {
-  readonly contribution: Contribution;
-  from: number;
+  to: number;
 }
 
 /** Whose stream a body goes to, and how to read it. */
@@ -66,7 +61,7 @@ class OpenBatch {
   /** In row order. */
   parts: Part[] = [];
   /** Set while a request adds rows: a batch that fills up is sealed under it. */
-  adding: Adding | undefined;
+  adding: Part | undefined;
 
   constructor(
     tenant: string,
@@ -128,10 +123,10 @@ export class Coalescer {
     from = BODY_START,
   ): DecodeOutcome {
     const batch = this.#batchOf(tenant, stream);
-    const adding = { contribution, from: batch.rows };
-    batch.adding = adding;
+    batch.adding = { contribution, from: batch.rows, to: 0 };
     const outcome = this.#decode(batch, form, body, from);
     if (outcome === undefined) return new DecodeOutcome();
+    const { adding } = batch;
     batch.adding = undefined;
     batch.deadLetters.add(outcome);
     if (batch.rows > adding.from || outcome.rejected > 0) {
@@ -311,7 +306,7 @@ export class Coalescer {
     const columns = batch.decoder.batch;
     if (adding !== undefined) {
       if (columns.rows > adding.from) join(batch, adding);
-      adding.from = 0;
+      batch.adding = { contribution: adding.contribution, from: 0, to: 0 };
     }
     const keyless = this.#rotation++ % this.#options.partitions;
     const rows = placeRows(columns.partitionHash, columns.rows, this.#options.partitions, keyless);
@@ -355,9 +350,10 @@ export class Coalescer {
 const keyOf = (tenant: string, stream: string): string => `${tenant}\0${stream}`;
 
 /** The rows since `adding.from` are a piece of its request. */
-function join(batch: OpenBatch, { contribution, from }: Adding): void {
-  batch.parts.push({ contribution, from, to: batch.rows });
-  contribution.sealed();
+function join(batch: OpenBatch, part: Part): void {
+  part.to = batch.rows;
+  batch.parts.push(part);
+  part.contribution.sealed();
 }
 
 function settle(

@@ -50,6 +50,8 @@ export class DurableBatch {
   }
 }
 
+const NO_ROWS: readonly BlockRows[] = [];
+
 export class Contribution {
   readonly #wantsRows: boolean;
   readonly #settled: (contribution: Contribution) => void;
@@ -57,10 +59,13 @@ export class Contribution {
   #outstanding = 1;
   #batch: DurableBatch | undefined;
   #positions: Map<number, Offset> | undefined;
+  #rows = NO_ROWS;
   /** Why at least one piece is not durable. Other pieces may be: the sender sends all of it again. */
   fault: AppError | undefined;
   /** Where its rows are, if it was asked for. */
-  readonly rows: BlockRows[] = [];
+  get rows(): readonly BlockRows[] {
+    return this.#rows;
+  }
 
   /** `settled` is called once, when every piece is durable or has failed. */
   constructor(wantsRows: boolean, settled: (contribution: Contribution) => void) {
@@ -81,7 +86,7 @@ export class Contribution {
 
   /** Rows `[from, to)` of this batch, a piece of it, are durable. */
   durable(batch: DurableBatch, from: number, to: number): void {
-    if (this.#wantsRows) this.rows.push(...batch.rowsOf(from, to));
+    if (this.#wantsRows) this.#rows = [...this.#rows, ...batch.rowsOf(from, to)];
     if (this.#batch === undefined) this.#batch = batch;
     else this.#merge(batch.positions);
     this.#settleOne();

@@ -27,12 +27,17 @@ const JSON_TYPE = headerBytes('application/json');
 type Headers = readonly (readonly [string, string])[];
 const NO_HEADERS: Headers = [];
 
+/** Who has something to give back. */
+export interface Ending {
+  exchangeOver(): void;
+}
+
 export class Exchange {
   readonly res: HttpResponse;
   readonly #counters: Counters;
   /** What `Access-Control-Allow-Origin` has to say; empty if nothing. */
   readonly #allowOrigin: string;
-  #released: (() => void) | undefined;
+  #ending: Ending | undefined;
   /** Answered or aborted: `res` must not be touched any more. */
   isOver = false;
 
@@ -44,9 +49,9 @@ export class Exchange {
     res.onAborted(() => this.#end());
   }
 
-  /** `release` is called once, when the exchange is over for whatever reason. */
-  onOver(release: () => void): void {
-    this.#released = release;
+  /** Whom to tell once, when the exchange is over for whatever reason. */
+  onOver(ending: Ending | undefined): void {
+    this.#ending = ending;
   }
 
   /** `json` may be encoded already; nothing but 204 has none. */
@@ -95,6 +100,6 @@ export class Exchange {
     if (this.isOver) return;
     this.isOver = true;
     this.#counters.requestsInProgress -= 1;
-    this.#released?.();
+    this.#ending?.exchangeOver();
   }
 }

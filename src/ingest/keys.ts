@@ -11,7 +11,7 @@ export interface Identity {
 }
 
 /** Everybody's identity while no keys are configured, which only a loopback listener allows. */
-const ANYBODY: Identity = { tenant: 'default', keyId: undefined };
+const ANYBODY = ok<Identity>({ tenant: 'default', keyId: undefined });
 /** No secret of ours is longer; hashing more would be work for an attacker's sake. */
 const SECRET_LENGTH_MAX = 256;
 
@@ -29,7 +29,7 @@ export class KeyRing {
 
   /** `authorization` is the header, `fromQuery` the `key` parameter; the header counts if both are there. */
   identify(authorization: string, fromQuery: string, scope: Scope): Result<Identity, Refusal> {
-    if (this.isEmpty) return ok(ANYBODY);
+    if (this.isEmpty) return ANYBODY;
     const secret = authorization === '' ? fromQuery : bearer(authorization);
     if (secret === '') return err(MISSING);
     const key =

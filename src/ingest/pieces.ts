@@ -11,20 +11,22 @@ import { BODY_START, type BodyPlace, type DecodeOutcome } from './decode/outcome
 import { REPLY_ERRORS_MAX } from './limits.ts';
 import type { Quotas } from './quota.ts';
 
+const NO_ERRORS: readonly Rejection[] = [];
+
 /** What became of a body so far; whole when its contribution has settled. */
 export class BodyOutcome {
   accepted = 0;
   rejected = 0;
   /** The first rejections. */
-  readonly errors: Rejection[] = [];
+  errors: readonly Rejection[] = NO_ERRORS;
 
   add({ accepted, rejected, rejections }: DecodeOutcome): void {
     this.accepted += accepted;
     this.rejected += rejected;
-    for (const { code, line, message } of rejections) {
-      if (this.errors.length === REPLY_ERRORS_MAX) break;
-      this.errors.push({ line, code, message });
-    }
+    if (rejections.length === 0) return;
+    const more = rejections.slice(0, REPLY_ERRORS_MAX - this.errors.length);
+    const errors = more.map(({ code, line, message }) => ({ line, code, message }));
+    this.errors = [...this.errors, ...errors];
   }
 }
 

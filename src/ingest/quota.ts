@@ -1,4 +1,5 @@
 /** Each tenant's share of the edge, as token buckets that may go into debt. */
+import type { Clock } from '../model/clock.ts';
 import type { EdgeLimits } from './options.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -49,10 +50,11 @@ export class Quotas {
   }
 
   /** Lets a request of this tenant in, counting it, or says when to come back. */
-  admit(tenant: string, nowMs: number): Refusal | undefined {
+  admit(tenant: string, clock: Clock): Refusal | undefined {
     if (this.#requestsPerSecond === undefined && this.#eventsPerSecond === undefined) {
       return undefined;
     }
+    const nowMs = clock.now();
     const { requests, events } = this.#bucketsOf(tenant, nowMs);
     const requestsMs = requests?.waitMs(nowMs) ?? 0;
     const eventsMs = events?.waitMs(nowMs) ?? 0;

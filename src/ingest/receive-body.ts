@@ -1,9 +1,9 @@
 /** Reads a request's body and hands it over whole. */
 import { Body, type BodyMemory } from './body-memory.ts';
-import type { Exchange } from './exchange.ts';
+import type { Ending, Exchange } from './exchange.ts';
 import { bodyTooLarge } from './inflate.ts';
 import type { Refusal } from './refusal.ts';
-import type { SlowBodies } from './slow-bodies.ts';
+import type { Arriving, SlowBodies } from './slow-bodies.ts';
 
 export interface BodyRules {
   readonly memory: BodyMemory;
@@ -31,41 +31,59 @@ export interface ReceivedBody {
  * is no memory. A body that came in one piece lies in the socket's own buffer, gone when `take` returns, unless it must
  * be owned.
  */
-export function receiveBody(
-  exchange: Exchange,
-  { memory, slowBodies, bodyBytesMax }: BodyRules,
-  taker: BodyTaker,
-): void {
-  let body: Body | undefined;
-  const arriving = slowBodies.watch(exchange);
-  exchange.onOver(() => {
-    slowBodies.unwatch(arriving);
-    body?.release();
-  });
-  const arrived = (whole: ReceivedBody) => {
-    slowBodies.unwatch(arriving);
-    exchange.onOver(NOTHING_TO_DO);
-    taker.take(whole);
-  };
-  exchange.res.onData((chunk, isLast) => {
+export function receiveBody(exchange: Exchange, rules: BodyRules, taker: BodyTaker): void {
+  const arrival = new Arrival(exchange, rules, taker);
+  exchange.onOver(arrival);
+  rules.slowBodies.watch(arrival);
+  exchange.res.onData((chunk, isLast) => arrival.add(chunk, isLast));
+}
+
+/** One object a request: those of small events are mostly what is made for them. */
+class Arrival implements Arriving, Ending {
+  readonly exchange: Exchange;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  readonly #rules: BodyRules;
+  readonly #taker: BodyTaker;
+  #body: Body | undefined;
+
+  constructor(exchange: Exchange, rules: BodyRules, taker: BodyTaker) {
+    this.exchange = exchange;
+    this.#rules = rules;
+    this.#taker = taker;
+  }
+
+  exchangeOver(): void {
+    this.#rules.slowBodies.unwatch(this);
+    this.#body?.release();
+  }
+
+  add(chunk: ArrayBuffer, isLast: boolean): void {
+    const { exchange } = this;
     if (exchange.isOver) return;
     const bytes = Buffer.from(chunk);
-    const length = (body?.length ?? 0) + bytes.length;
+    const { memory, bodyBytesMax } = this.#rules;
+    const length = (this.#body?.length ?? 0) + bytes.length;
     if (length > bodyBytesMax) {
       exchange.refuse(bodyTooLarge(bodyBytesMax), [], true);
       return;
     }
-    if (isLast && body === undefined && !taker.mustOwn(length)) {
-      arrived({ bytes, isOwned: false, release: NOTHING_TO_DO });
+    if (isLast && this.#body === undefined && !this.#taker.mustOwn(length)) {
+      this.#arrived({ bytes, isOwned: false, release: NOTHING_TO_DO });
       return;
     }
-    body ??= new Body(memory);
-    const growing = body;
-    if (!growing.append(bytes)) exchange.refuse(NO_MEMORY, [], true);
+    this.#body ??= new Body(memory);
+    const body = this.#body;
+    if (!body.append(bytes)) exchange.refuse(NO_MEMORY, [], true);
     else if (isLast) {
-      arrived({ bytes: growing.bytes(), isOwned: true, release: () => growing.release() });
+      this.#arrived({ bytes: body.bytes(), isOwned: true, release: () => body.release() });
     }
-  });
+  }
+
+  #arrived(whole: ReceivedBody): void {
+    this.#rules.slowBodies.unwatch(this);
+    this.exchange.onOver(undefined);
+    this.#taker.take(whole);
+  }
 }
 
 const NOTHING_TO_DO = () => {};

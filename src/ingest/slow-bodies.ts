@@ -7,7 +7,8 @@ import type { Exchange } from './exchange.ts';
 
 export interface Arriving {
   readonly exchange: Exchange;
-  readonly deadlineMs: number;
+  /** Set here, once it is known to take longer than its headers. */
+  deadlineMs: number;
 }
 
 export class SlowBodies {
@@ -23,11 +24,9 @@ export class SlowBodies {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Watches the body of `exchange`; `unwatch` takes the answer. */
-  watch(exchange: Exchange): Arriving {
+  watch(arriving: Arriving): void {
     this.#settleNewest();
-    this.#newest = { exchange, deadlineMs: this.#clock.now() + this.#timeoutMs };
-    return this.#newest;
+    this.#newest = arriving;
   }
 
   /** The body has arrived or is no longer waited for. More than once does no harm. */
@@ -46,8 +45,12 @@ export class SlowBodies {
     }
   }
 
+  /** Its time begins here: at the next request or sweep, so that bodies which are there at once need no clock. */
   #settleNewest(): void {
-    if (this.#newest !== undefined) this.#arriving.add(this.#newest);
+    const newest = this.#newest;
+    if (newest === undefined) return;
+    newest.deadlineMs = this.#clock.now() + this.#timeoutMs;
+    this.#arriving.add(newest);
     this.#newest = undefined;
   }
 

@@ -21,6 +21,8 @@ export interface BodyPlace {
 
 export const BODY_START: BodyPlace = { byte: 0, line: 0, elements: 0, kept: 0 };
 
+const NONE: readonly RejectedLine[] = [];
+
 export class DecodeOutcome {
   readonly #keptBefore: number;
   /** Where the next piece starts; undefined at the end of the body. */
@@ -28,10 +30,14 @@ export class DecodeOutcome {
   accepted = 0;
   /** Exact, while `rejections` is bounded. */
   rejected = 0;
-  readonly rejections: RejectedLine[] = [];
+  #rejections: RejectedLine[] | undefined;
 
   constructor(from = BODY_START) {
     this.#keptBefore = from.kept;
+  }
+
+  get rejections(): readonly RejectedLine[] {
+    return this.#rejections ?? NONE;
   }
 
   /** The piece ends here; the body does not. */
@@ -52,6 +58,7 @@ export class DecodeOutcome {
     if (this.#keptBefore + this.rejections.length >= limits.rejectionsKeptMax) return;
     const message = detail === undefined ? REJECTION[code] : `${REJECTION[code]}: ${detail}`;
     const raw = Uint8Array.from(body.subarray(from, Math.min(to, from + limits.rejectedBytesMax)));
-    this.rejections.push({ code, line, message, raw });
+    this.#rejections ??= [];
+    this.#rejections.push({ code, line, message, raw });
   }
 }

@@ -14,6 +14,8 @@ const VIEW_STEP_BYTES = 1 << 10;
 export class PaddedCopy implements Text {
   bytes = Buffer.alloc(0);
   view = new DataView(this.bytes.buffer, 0, 0);
+  /** Behind it are only zeros. */
+  #end = 0;
 
   /** Puts `source` at the start of `bytes`, `slackBytes` zeros or some more behind it. */
   take(source: Uint8Array, slackBytes: number): this {
@@ -22,13 +24,15 @@ export class PaddedCopy implements Text {
     if (needed > this.bytes.length || this.bytes.length > Math.max(BYTES_KEPT, needed)) {
       const buffer = new ArrayBuffer(needed > BYTES_KEPT ? needed : needed * 2);
       this.bytes = Buffer.from(buffer);
+      this.#end = 0;
     }
-    // Not longer than what is overwritten here, so that a read beyond is an error and not a secret.
+    // Not longer than what was asked for, so that a read beyond is an error.
     if (this.view.byteLength !== needed || this.view.buffer !== this.bytes.buffer) {
       this.view = new DataView(this.bytes.buffer, 0, needed);
     }
     this.bytes.set(source);
-    this.bytes.fill(0, source.length, needed);
+    if (source.length < this.#end) this.bytes.fill(0, source.length, this.#end);
+    this.#end = source.length;
     return this;
   }
 }
