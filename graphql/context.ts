@@ -6,6 +6,7 @@ import type { ArchivePort } from '../src/query/archive-port.ts';
 import type { BackupPort } from '../src/query/backup-port.ts';
 import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
 import type { ErasurePort } from '../src/query/erasure-port.ts';
+import type { Followers } from '../src/query/followers.ts';
 import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
 import type { ReplayPort } from '../src/query/replay-port.ts';
@@ -26,6 +27,7 @@ export interface Services {
   readonly cold: ColdQueries | undefined;
   /** As `archive`. */
   readonly replays: ReplayPort | undefined;
+  readonly followers: Followers;
   readonly clock: Clock;
   readonly version: string;
 }

@@ -33,6 +33,7 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   events: 30,
   event: 30,
   sql: 40,
+  tail: 12,
   // Reads up to months of rows.
   testRule: 40,
   alarmHistory: 6,

@@ -10,7 +10,7 @@ import * as alarms from './resolvers/alarms.ts';
 import { archive, archiveNow, manifest, segments } from './resolvers/archive.ts';
 import { backup, cancelBackup, startBackup } from './resolvers/backup.ts';
 import { eraseUser, erasure, erasures } from './resolvers/erasure.ts';
-import { event, events, sql } from './resolvers/events.ts';
+import { event, events, sql, tail } from './resolvers/events.ts';
 import { applyReplay, cancelReplay, replays, startReplay } from './resolvers/replay.ts';
 import * as system from './resolvers/system.ts';
 import { cutSeries, timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
@@ -59,7 +59,7 @@ const resolvers = {
     applyReplay,
     cancelReplay,
   },
-  Subscription: { timeseries: timeseriesUpdates, alarmChanged },
+  Subscription: { timeseries: timeseriesUpdates, alarmChanged, tail },
 };
 
 export const schema = createSchema<GraphContext>({ typeDefs, resolvers });

@@ -92,6 +92,7 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     close() {
       services.queries.close();
       alarmUpdates.close();
+      services.followers.close();
       sockets.closeAll();
       socket.close();
     },

@@ -27,6 +27,7 @@ import { AppliedSignal } from './query/applied-signal.ts';
 import type { BackupPort } from './query/backup-port.ts';
 import { ColdGate } from './query/cold/cold-gate.ts';
 import { ColdQueries } from './query/cold/cold-queries.ts';
+import { Followers } from './query/followers.ts';
 import { systemScheduler } from './query/live-query.ts';
 import { PartialsFeed } from './query/partials-feed.ts';
 import type { PartialsClient, PartitionClient } from './query/ports.ts';
@@ -41,6 +42,7 @@ import { createReplaySide } from './replay-side.ts';
 import { watchServer } from './server-alarms.ts';
 import { createSystem } from './system.ts';
 import type { EdgeWorker } from './threads/edge-worker.ts';
+import { FollowWorker } from './threads/follow-worker.ts';
 import { PartitionLinks, type PartitionThread } from './threads/partition-links.ts';
 import { type Progress, progressMovedFrom, progressTicks } from './threads/progress.ts';
 
@@ -68,6 +70,13 @@ export async function startQuerySide(
   const catalog = { rollups: () => config.rollups };
   const stored = storedRollups(state);
   const cold = createColdSide(base, archive);
+  const follow = new FollowWorker({
+    journalDir,
+    journal: shared.buffer,
+    progress: progress.buffer,
+    state: state.handle,
+    logging: config.logging,
+  });
   const replays = createReplaySide(base, links, archive);
   const erasures = await ErasureSide.open(base, { archive, cold, edge: edges[0] as EdgeWorker });
   const coldGate = new ColdGate({
@@ -126,6 +135,7 @@ export async function startQuerySide(
       erasures,
       cold: coldQueries,
       replays,
+      followers: new Followers(follow),
       clock: systemClock,
       version: manifest.version,
     },
@@ -180,6 +190,7 @@ export async function startQuerySide(
       await erasures.close();
       await replays?.close();
       await cold?.close();
+      await follow.close();
       await alarms.close();
     },
   };

@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { createGzip, type Gzip, constants as zlib } from 'node:zlib';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { literal } from '../../storage/segments/segment-columns.ts';
+import { typesOf } from './bound-values.ts';
 import { EXPORT_ROW_GROUP_BYTES } from './limits.ts';
 import type { CopyQuestion, ExportAnswer } from './questions.ts';
 
@@ -47,7 +48,8 @@ export class CopyOutput {
     try {
       const { sql, form, parameters } = question;
       const target = `${literal(pipe.path)} (${OPTIONS[form]}, USE_TMP_FILE false)`;
-      const result = await connection.run(`COPY (${sql}) TO ${target}`, [...parameters]);
+      const types = typesOf(await import('@duckdb/node-api'), parameters);
+      const result = await connection.run(`COPY (${sql}) TO ${target}`, [...parameters], types);
       const [[rows] = []] = await result.getRows();
       pipe.end();
       await read;

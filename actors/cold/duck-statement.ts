@@ -8,6 +8,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { AppError } from '../../src/model/errors.ts';
 import { type Duck, openDuck } from '../../storage/segments/duckdb.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
+import { typesOf } from './bound-values.ts';
 import type { CopyOutput } from './duck-copy.ts';
 import { plainValues } from './duck-values.ts';
 import { ANSWER_BYTES_MAX, SPILL_BYTES_MAX } from './limits.ts';
@@ -120,8 +121,9 @@ async function read(
   connection: DuckDBConnection,
   { sql, parameters, rowsMax }: DuckQuestion,
 ): Promise<SqlAnswer> {
-  const plain = plainValues(await import('@duckdb/node-api'));
-  const result = await connection.stream(sql, [...parameters]);
+  const duck = await import('@duckdb/node-api');
+  const plain = plainValues(duck);
+  const result = await connection.stream(sql, [...parameters], typesOf(duck, parameters));
   const types = result.columnTypes();
   const columns = result.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
   const rows: unknown[][] = [];

@@ -200,7 +200,7 @@ function kindsJudged(where: EventWhere, part: Part): readonly ColumnKind[] {
 }
 
 /** Undefined if no value of that kind can be equal to it. */
-function valueAs(value: Value, kind: Place['kind']): Value | undefined {
+export function valueAs(value: Value, kind: Place['kind']): Value | undefined {
   switch (kind) {
     case 'text':
     case COLUMN_KIND.string:

@@ -3,6 +3,7 @@ import { AppError } from '../../src/model/errors.ts';
 import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../../src/model/units.ts';
 import type { EventWhere, StoredEvent, Value } from '../../src/query/cold/cold-port.ts';
 import type { ColdQueries } from '../../src/query/cold/cold-queries.ts';
+import type { FollowedEvents } from '../../src/query/follow-port.ts';
 import type { GraphContext, Services } from '../context.ts';
 import { given, type Maybe } from './arguments.ts';
 
@@ -75,6 +76,31 @@ export async function sql(
   });
   return { ...answer, truncated: isTruncated };
 }
+
+export const tail = {
+  subscribe: (
+    _: unknown,
+    args: {
+      readonly stream: string;
+      readonly where?: Maybe<WhereArgs>;
+      readonly contains?: Maybe<string>;
+      readonly maxPerSecond: number;
+    },
+    { access, services }: GraphContext,
+  ): Promise<AsyncIterable<FollowedEvents>> =>
+    services.followers.subscribe({
+      tenant: access.tenant,
+      stream: args.stream,
+      ...given('where', args.where && whereOf(args.where)),
+      ...given('contains', args.contains),
+      maxPerSecond: args.maxPerSecond,
+    }),
+
+  resolve: ({ events, skipped }: FollowedEvents): object => ({
+    events: events.map(shown),
+    skipped: skipped ?? null,
+  }),
+};
 
 /** Throws `query_invalid` where there are no single events. */
 export function coldOf({ cold }: Pick<Services, 'cold'>): ColdQueries {

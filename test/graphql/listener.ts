@@ -7,6 +7,7 @@ import { systemClock } from '../../src/model/clock.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { AlarmBoardPort } from '../../src/query/alarms-port.ts';
+import { Followers } from '../../src/query/followers.ts';
 import { type Scheduler, systemScheduler } from '../../src/query/live-query.ts';
 import { Queries } from '../../src/query/queries.ts';
 import type { SystemPort } from '../../src/query/system.ts';
@@ -53,6 +54,9 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
       },
       cold: undefined,
       replays: undefined,
+      followers: new Followers({
+        follow: () => Promise.reject(new Error('there is no log here')),
+      }),
       clock: systemClock,
       version: '1.2.3',
     },

@@ -58,6 +58,7 @@ test('conditions judge columns, rare fields and fields of two kinds', async (t) 
     [{ field: 'code', in: [298, 'seven'] }, ['u', 'b298']],
     [{ field: 'code', gte: 298 }, ['b299', 'b298']],
     [{ field: 'code', gt: 's' }, ['u']],
+    [{ field: 'code', gt: 1e300 }, []],
     [{ and: [{ field: 'code', gt: 4, lt: 7 }, { not: { field: 'code', eq: 5 } }] }, ['b6']],
     [
       {
