@@ -18,7 +18,7 @@ import { writeCommit } from './commit.ts';
 import { type MachineOptions, PartitionMachine } from './machine.ts';
 import { withoutPoison } from './poison.ts';
 import type { PartitionCommand } from './protocol.ts';
-import { loadRollups, loadSnapshot } from './snapshot.ts';
+import { loadHead, loadRollups, loadSnapshot } from './snapshot.ts';
 import { Suspicion } from './suspicion.ts';
 import { VerdictCursor } from './verdict-cursor.ts';
 
@@ -287,14 +287,15 @@ export class Partition {
     const { position, watermarkMs } = this.#machine;
     replyTo({ position, watermarkMs });
     await released;
-    await this.#reload();
+    await this.#reload((await loadHead(this.#options.store, this.#id))?.definitions);
   }
 
-  async #reload(): Promise<void> {
+  /** With definitions that are stored, and not the machine's, where somebody else may have stored them. */
+  async #reload(definitions = this.#machine.definitions): Promise<void> {
     await this.commit();
-    const { definitions, watermarkMs } = this.#machine;
+    const { watermarkMs } = this.#machine;
     const contents = await loadRollups(this.#options.store, this.#id, definitions, watermarkMs);
-    this.#machine.reload(contents);
+    this.#machine.reload(contents, definitions);
   }
 
   #applied(): void {

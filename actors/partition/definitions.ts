@@ -10,7 +10,11 @@ export interface Definitions extends RollupsControl {
   readonly heldMs?: Readonly<Record<string, number>>;
   /** Of each rollup, but for those that were declared before this was kept. */
   readonly began?: Readonly<Record<string, Beginning>>;
+  /** Of rollups that were rebuilt from single events: from when on they count nevertheless, by `rebuiltKey`. */
+  readonly rebuilt?: Readonly<Record<string, number>>;
 }
+
+export const rebuiltKey = (tenant: string, rollup: string): string => `${rollup}/${tenant}`;
 
 /** Where in the log a rollup was declared as it is now: what came before is not in it. */
 interface Beginning {
@@ -107,7 +111,12 @@ export class DeclaredRollups {
       if (identity === identityOf(after)) continue;
       changed.push({ rollup: after.name, closeToMs: Math.max(watermarkMs, closedMs) + soonerMs });
     }
-    return { definitions: { ...control, heldMs, began }, kept, changed };
+    const rebuilt = Object.fromEntries(
+      Object.entries(this.definitions?.rebuilt ?? {}).filter(([key]) =>
+        kept.has(key.slice(0, key.lastIndexOf('/'))),
+      ),
+    );
+    return { definitions: { ...control, heldMs, began, rebuilt }, kept, changed };
   }
 }
 

@@ -245,9 +245,9 @@ export class PartitionMachine {
     this.#definitionsChanged = false;
   }
 
-  /** The rollups as they are stored, after the commit that a changed definition asked for. */
-  reload(contents: readonly RollupContent[]): void {
-    this.#rollups.restore(contents, this.#watermarkMs);
+  /** The rollups as they are stored: after the commit that a changed definition asked for, or when somebody else has changed them. */
+  reload(contents: readonly RollupContent[], definitions = this.definitions): void {
+    this.#rollups.restore(contents, this.#watermarkMs, definitions);
     this.#mustReload = false;
   }
 

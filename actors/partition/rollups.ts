@@ -126,7 +126,12 @@ export class Rollups {
   }
 
   /** Takes back what was committed, and replaces what is in memory of it. */
-  restore(contents: readonly RollupContent[], watermarkMs: number): void {
+  restore(
+    contents: readonly RollupContent[],
+    watermarkMs: number,
+    definitions = this.definitions,
+  ): void {
+    if (definitions !== this.definitions) this.#declared = new DeclaredRollups(definitions);
     this.#live.clear();
     this.#toReload.clear();
     for (const { tenant, rollup, series, rows } of contents) {

@@ -5,7 +5,7 @@
 import { BucketFold } from '../../src/aggregate/bucket-fold.ts';
 import { encodeRow, mergeRowInto, restatedOf } from '../../src/aggregate/bucket-row.ts';
 import { layoutOf, type RowLayout } from '../../src/aggregate/layout.ts';
-import { expiredBeforeMs } from '../../src/aggregate/tiers.ts';
+import { closedTo, expiredBeforeMs, tierOf } from '../../src/aggregate/tiers.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
 import {
@@ -29,6 +29,8 @@ export interface CompareOptions {
   readonly partitions: number;
   readonly rollups: readonly RollupDefinition[];
   readonly range: ReplayRange;
+  /** `closed`: those that are open move on while they are looked at. */
+  readonly buckets: 'closed' | 'all';
   readonly nowMs: number;
   /** Per partition, as both have come to it. */
   readonly watermarksMs: readonly number[];
@@ -156,11 +158,11 @@ export class Comparison {
     stepMs: number,
     group: number,
   ): Promise<void> {
-    const { tenant, range } = this.#options;
+    const { tenant } = this.#options;
     const at = { partition, tenant, rollup: rollup.name, stepMs, group };
     const fromMs = Math.max(0, this.#fromMs(rollup, stepMs, partition));
-    const toMs = Math.min(range.toMs, BUCKET_MS_MAX);
-    if (fromMs >= toMs) return;
+    const toMs = this.#toMs(rollup, stepMs, partition);
+    if (!(fromMs < toMs)) return;
     const keys = rollupRowRange(at, fromMs, toMs);
     const live = scan(this.#live, keys);
     const shadow = scan(this.#shadow, keys);
@@ -190,10 +192,18 @@ export class Comparison {
     return Number.isFinite(fromMs) ? Math.ceil(fromMs / stepMs) * stepMs : range.fromMs;
   }
 
+  #toMs(rollup: RollupDefinition, stepMs: number, partition: number): number {
+    const { range, buckets, watermarksMs } = this.#options;
+    const rangeToMs = Math.min(range.toMs, BUCKET_MS_MAX);
+    if (buckets === 'all') return rangeToMs;
+    const closed = closedTo(rollup, watermarksMs[partition] ?? Number.NEGATIVE_INFINITY);
+    return Math.min(rangeToMs, closed[tierOf(rollup, stepMs)] ?? rangeToMs);
+  }
+
   #isCompared(rollup: RollupDefinition, at: RollupRowAt): boolean {
-    const { range } = this.#options;
     const fromMs = this.#fromMs(rollup, at.stepMs, at.partition);
-    return at.bucketMs >= fromMs && at.bucketMs < range.toMs;
+    const toMs = this.#toMs(rollup, at.stepMs, at.partition);
+    return at.bucketMs >= fromMs && at.bucketMs < toMs;
   }
 
   #compare(

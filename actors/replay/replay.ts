@@ -1,7 +1,9 @@
 /** One replay from its beginning, or from where an earlier life of it ended: fill, compare, and if it is to be applied, swap. */
 import { AppError } from '../../src/model/errors.ts';
 import { identityOf } from '../../src/model/rollup.ts';
-import type { StateStore } from '../../storage/state/state.ts';
+import { definitionsKey } from '../../storage/state/keys.ts';
+import type { StateOp, StateStore } from '../../storage/state/state.ts';
+import { rebuiltKey } from '../partition/definitions.ts';
 import { loadHead } from '../partition/snapshot.ts';
 import { Comparison } from './compare.ts';
 import type { TierDifference } from './differences.ts';
@@ -64,7 +66,7 @@ export class Replay {
   async compare(): Promise<ReplayOutcome> {
     const head = await this.#head();
     await this.#source.bringTo(head);
-    const comparison = await this.#compared(head, closedRange(this.#range, head, this.#spec));
+    const comparison = await this.#compared(head, 'closed');
     // Late events have changed some rows since the head was read.
     const newer = await this.#head();
     const keys = await this.#source.bringTo(newer);
@@ -80,7 +82,7 @@ export class Replay {
     for (let attempt = 1; ; attempt++) {
       const head = await this.#head();
       await this.#source.bringTo(head);
-      const comparison = await this.#compared(head, this.#range);
+      const comparison = await this.#compared(head, 'all');
       demandNoLoss(comparison.differences(), allowLoss);
       const outcome = await this.#swap(comparison, allowLoss);
       if (outcome !== undefined) return outcome;
@@ -108,7 +110,7 @@ export class Replay {
       await comparison.again(keys);
       const differences = comparison.differences();
       demandNoLoss(differences, allowLoss);
-      const ops = comparison.ops();
+      const ops = [...comparison.ops(), ...(await this.#rebuiltMarks())];
       if (!(await beginSwap())) {
         throw new AppError(
           'query_timeout',
@@ -122,12 +124,12 @@ export class Replay {
     }
   }
 
-  async #compared(head: LiveHead, range: ReplayRange): Promise<Comparison> {
+  async #compared(head: LiveHead, buckets: 'closed' | 'all'): Promise<Comparison> {
     const { live, shadow, partitions, now, pause } = this.#tools;
     const { tenant, rollups } = this.#spec;
     const { watermarksMs } = head;
     const comparison = new Comparison(live, shadow, {
-      ...{ tenant, rollups, partitions, range, watermarksMs },
+      ...{ tenant, rollups, partitions, range: this.#range, buckets, watermarksMs },
       nowMs: now(),
     });
     await comparison.all(() => pause(0));
@@ -146,6 +148,27 @@ export class Replay {
     }
     await this.#demandSameRollups();
     return { positions, watermarksMs };
+  }
+
+  /** From when on the rollups count now, for whoever asks them about earlier. */
+  async #rebuiltMarks(): Promise<StateOp[]> {
+    const { live, partitions } = this.#tools;
+    const { tenant, rollups } = this.#spec;
+    const { fromMs, toMs } = this.#range;
+    const ops: StateOp[] = [];
+    for (let partition = 0; partition < partitions; partition++) {
+      const definitions = (await loadHead(live, partition))?.definitions;
+      if (definitions === undefined) continue;
+      const rebuilt: Record<string, number> = { ...definitions.rebuilt };
+      for (const { name } of rollups) {
+        const key = rebuiltKey(tenant, name);
+        const beganMs = rebuilt[key] ?? definitions.began?.[name]?.atMs;
+        if (beganMs !== undefined && fromMs < beganMs && toMs >= beganMs) rebuilt[key] = fromMs;
+      }
+      const value = Buffer.from(JSON.stringify({ ...definitions, rebuilt }));
+      ops.push({ key: definitionsKey(partition), value });
+    }
+    return ops;
   }
 
   async #demandSameRollups(): Promise<void> {
@@ -172,19 +195,6 @@ export class Replay {
       }
     }
   }
-}
-
-/** What every partition has closed in its finest tier. */
-function closedRange(
-  { fromMs, toMs }: ReplayRange,
-  { watermarksMs }: LiveHead,
-  { rollups }: ReplaySpec,
-): ReplayRange {
-  const latenessMs = Math.max(...rollups.map((rollup) => rollup.latenessMs));
-  const stepMs = Math.max(...rollups.map(({ resolutions }) => resolutions.at(-1)?.stepMs ?? 1));
-  const begun = watermarksMs.filter((watermarkMs) => Number.isFinite(watermarkMs));
-  const closedMs = Math.floor((Math.min(...begun) - latenessMs) / stepMs) * stepMs;
-  return { fromMs, toMs: Math.max(fromMs, Math.min(toMs, closedMs)) };
 }
 
 function demandNoLoss(differences: readonly TierDifference[], allowLoss: boolean): void {

@@ -1,4 +1,5 @@
 /** How far partitions have committed, and since when their rollups count, read from the state store. */
+import { rebuiltKey } from '../../actors/partition/definitions.ts';
 import { loadHead } from '../../actors/partition/snapshot.ts';
 import type { StateReader } from '../../storage/state/state.ts';
 import { identityOf, type RollupDefinition } from '../model/rollup.ts';
@@ -7,7 +8,7 @@ export interface CommittedHead {
   /** Of the partition; no rollup's lateness is subtracted. */
   readonly watermarkMs: number;
   /** Where the rollup began to count; undefined if nobody knows, or another definition is in effect. */
-  beganMs(rollup: RollupDefinition): number | undefined;
+  beganMs(rollup: RollupDefinition, tenant: string): number | undefined;
 }
 
 export interface CommittedHeads {
@@ -22,10 +23,12 @@ export const committedHeads = (state: StateReader): CommittedHeads => ({
     const { definitions } = head;
     return {
       watermarkMs: head.state.watermarkMs,
-      beganMs(rollup) {
+      beganMs(rollup, tenant) {
         const known = definitions?.rollups.find(({ name }) => name === rollup.name);
         const isSame = known !== undefined && identityOf(known) === identityOf(rollup);
-        return isSame ? definitions?.began?.[rollup.name]?.atMs : undefined;
+        if (!isSame) return undefined;
+        const rebuiltMs = definitions?.rebuilt?.[rebuiltKey(tenant, rollup.name)];
+        return rebuiltMs ?? definitions?.began?.[rollup.name]?.atMs;
       },
     };
   },

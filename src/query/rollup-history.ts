@@ -42,7 +42,7 @@ export class RollupHistory {
     fromMs: number,
   ): Promise<number | undefined> {
     const key = JSON.stringify([tenant, rollup]);
-    const beganMs = await this.#kept(this.#begun, key, () => this.#beganMs(rollup));
+    const beganMs = await this.#kept(this.#begun, key, () => this.#beganMs(tenant, rollup));
     if (beganMs === undefined || fromMs >= beganMs) return undefined;
     const hasOlder = await Promise.race([
       this.#kept(this.#hasOlder, key, () => this.#isArchivedBefore(tenant, rollup, beganMs)),
@@ -68,10 +68,10 @@ export class RollupHistory {
   }
 
   /** In the partition that began last. */
-  async #beganMs(rollup: RollupDefinition): Promise<number | undefined> {
+  async #beganMs(tenant: string, rollup: RollupDefinition): Promise<number | undefined> {
     const { heads, partitions } = this.#tools;
     const all = await Promise.all(Array.from({ length: partitions }, (_, p) => heads.head(p)));
-    const began = all.map((head) => head?.beganMs(rollup)).filter((ms) => ms !== undefined);
+    const began = all.map((head) => head?.beganMs(rollup, tenant)).filter((ms) => ms !== undefined);
     return began.length === 0 ? undefined : Math.max(...began);
   }
 
