@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { epochOfStaged } from '../storage/archive/manifest-paths.ts';
-import { ArchiveSite } from './archive-site.ts';
+import { ArchiveSite, REMOVED_KEPT_MS } from './archive-site.ts';
 import { ArchiveWatch, Finding } from './archive-watch.ts';
 import type { ArchiveMutant } from './fault/archive-mutants.ts';
 import type { FaultPoint } from './fault/fault-points.ts';
@@ -73,6 +73,9 @@ export interface ArchiveLoopReport {
   readonly versions: number;
   /** How often the archive was looked at from outside. */
   readonly looks: number;
+  /** Hours that were compacted and compared, and files that were seen and deleted. */
+  readonly compactions: number;
+  readonly deleted: number;
   /** The log was deleted up to there. */
   readonly logDeletedBytes: number;
   /** What deaths in the middle of a copy have left in the temporary folder, for a day. */
@@ -83,7 +86,7 @@ export interface ArchiveLoopReport {
 export async function archiveLoop(options: ArchiveLoopOptions): Promise<ArchiveLoopReport> {
   const { deaths, random, mutant, onDeath, variation = ARCHIVE_LOAD_VARIATION } = options;
   const site = await ArchiveSite.prepare(mutant === undefined ? {} : { mutant });
-  const watch = await ArchiveWatch.open(site.archiveDir);
+  const watch = await ArchiveWatch.open(site.archiveDir, REMOVED_KEPT_MS);
   const generator = new Generator();
   try {
     const load = loadOptions(ARCHIVE_LOAD, site.server, variation);
@@ -105,6 +108,7 @@ export async function archiveLoop(options: ArchiveLoopOptions): Promise<ArchiveL
     }
     await site.start();
     const events = await verify(site, generator, watch);
+    await swept(site.server);
     await site.server.stop();
     const whole = await watch.readWhole();
     if (whole !== events) throw new Finding(`${whole} events are in the folders, not ${events}`);
@@ -113,6 +117,8 @@ export async function archiveLoop(options: ArchiveLoopOptions): Promise<ArchiveL
       files: watch.files,
       versions: watch.newest?.version ?? 0,
       looks: watch.looks,
+      compactions: watch.compactions,
+      deleted: watch.deleted,
       logDeletedBytes: site.logStart,
       halfCopies: site.temporaryFiles.length,
     };
@@ -192,7 +198,7 @@ export async function verifyArchive(
     rows = now;
     await sleep(POLL_MS);
   }
-  await watch.look();
+  await watch.catchUp();
   const found = minuteDifferences(truth.minutes, await watch.byTypeAndMinute());
   assertNothing('differences in the archive', found);
 }
@@ -214,6 +220,21 @@ async function archivedRows(server: Server): Promise<number> {
       }
       await sleep(POLL_MS);
     }
+  }
+}
+
+/** Resolves when no removed file is left. */
+async function swept(server: Server): Promise<void> {
+  const deadline = performance.now() + ARCHIVED_MS_MAX;
+  for (;;) {
+    const { archive } = await server.query<{ archive: { filesRemoved: number } }>(
+      '{ archive { filesRemoved } }',
+    );
+    if (archive.filesRemoved === 0) return;
+    if (performance.now() > deadline) {
+      throw new Finding(`${archive.filesRemoved} removed files are not deleted`);
+    }
+    await sleep(POLL_MS);
   }
 }
 

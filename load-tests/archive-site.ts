@@ -32,6 +32,8 @@ const CONFIG = {
 };
 const COMMIT_INTERVAL_MS = 250;
 const CUT_AGE_MS = 1_000;
+/** Short, so that files are really deleted; long enough to be read by who looks. */
+export const REMOVED_KEPT_MS = 2_000;
 
 export interface ArchiveSiteOptions {
   /** By default in the site's own data folder. */
@@ -58,6 +60,8 @@ export class ArchiveSite {
         commit: { intervalMs: commitIntervalMs },
         archive: {
           local: { dir: archiveDir },
+          compact: { fileBytes: MiB },
+          removedKeptMs: REMOVED_KEPT_MS,
           cut: { bytesMax: cutAgeMaxMs === CUT_AGE_MS ? MiB : 64 * MiB, ageMaxMs: cutAgeMaxMs },
         },
       },

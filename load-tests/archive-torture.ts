@@ -171,11 +171,13 @@ function describe({ number, at, kind, verifiedEvents }: Died): string {
 }
 
 function inWords(report: ArchiveLoopReport, died: readonly Died[]): string {
-  const { events, files, versions, looks, logDeletedBytes, halfCopies } = report;
+  const { events, files, versions, looks, logDeletedBytes, halfCopies, compactions, deleted } =
+    report;
   const points = new Set(died.map(({ at }) => at.replace(/ \(.*/, ''))).size;
   return (
     `Seed ${seed}: ${died.length} kills, at ${points} places or moments; ${grouped(events)} events in ${files} files and ${versions} versions, ` +
-    `none lost or twice in ${grouped(looks)} looks from outside. ${grouped(logDeletedBytes)} bytes of the log were deleted meanwhile; ` +
+    `none lost or twice in ${grouped(looks)} looks from outside. Hours were compacted ${grouped(compactions)} times, ` +
+    `${grouped(deleted)} files deleted after it. ${grouped(logDeletedBytes)} bytes of the log were deleted meanwhile; ` +
     `${halfCopies} half copies wait to be swept.`
   );
 }

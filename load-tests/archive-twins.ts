@@ -12,7 +12,7 @@ import {
   verifyArchive,
   verifyServer,
 } from './archive-crash-loop.ts';
-import { ArchiveSite } from './archive-site.ts';
+import { ArchiveSite, REMOVED_KEPT_MS } from './archive-site.ts';
 import { ArchiveWatch, demand } from './archive-watch.ts';
 import { Generator } from './generator.ts';
 import { loadOptions } from './load-case.ts';
@@ -42,7 +42,7 @@ export async function archiveTwins(): Promise<TwinsReport> {
   const copy = await ArchiveSite.prepare({ archiveDir: site.archiveDir });
   const first: Twin = { site, generator: new Generator() };
   const second: Twin = { site: copy, generator: new Generator() };
-  const watch = await ArchiveWatch.open(site.archiveDir);
+  const watch = await ArchiveWatch.open(site.archiveDir, REMOVED_KEPT_MS);
   try {
     watch.begin();
     await site.start();

@@ -60,4 +60,32 @@ export const ARCHIVE_MUTANTS: readonly ArchiveMutant[] = [
       'const deleted = [...this.#deleted];',
     diesAt: { point: 'before the creation of a version', pass: 1 },
   },
+  {
+    name: 'deleted-before-version',
+    isFast: true,
+    breaks: 'files that are compacted away stay for whoever reads them',
+    file: 'storage/archive/segment-commit.ts',
+    find: 'const deleted = [...this.#deleted];',
+    replace:
+      'for (const path of change.remove) await this.#archive.remove(path); ' +
+      'const deleted = [...this.#deleted];',
+  },
+  {
+    name: 'input-left-out',
+    isFast: true,
+    breaks: 'a compacted hour has all events that it had before',
+    file: 'actors/archiver/compaction.ts',
+    find: 'const merged = await mergeSegments(duck, paths, schema, outPath);\n    const { rows } = totalOf(files);',
+    replace:
+      'const part = await mergeSegments(duck, paths.slice(1), schema, outPath);\n' +
+      'const { rows } = totalOf(files); const merged = { ...part, rows };',
+  },
+  {
+    name: 'late-files-beside',
+    isFast: true,
+    breaks: 'all files of an hour lie in one folder, the one that Hive has been told',
+    file: 'actors/archiver/hours.ts',
+    find: 'if (known !== undefined) return known.folder;',
+    replace: 'if (known !== undefined) return hourFolder(place);',
+  },
 ];

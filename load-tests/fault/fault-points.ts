@@ -19,6 +19,7 @@ const COMMIT = 'storage/archive/segment-commit.ts';
 const MANIFEST = 'storage/archive/manifest-store.ts';
 const DIRECTORY = 'storage/archive/local.ts';
 const CUT = 'actors/archiver/cut.ts';
+const REWRITE = 'actors/archiver/hour-rewrite.ts';
 const JOURNAL = 'storage/log/journal-writer.ts';
 
 /** Statements before and after which it may die. */
@@ -81,6 +82,19 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
     'await this.#archive.create(checkpointPath(manifest.version), bytes);',
     1,
   ),
+  ...around(
+    'the merging of files',
+    REWRITE,
+    'const made = await this.#rewriting.rewrite({ files, paths, schema }, duck, outPath);',
+    2,
+  ),
+  ...around(
+    'the version of a compaction',
+    REWRITE,
+    'await hours.replace({ change: this.#rewriting.change, add, remove });',
+    1,
+  ),
+  ...around('the deletion of a removed file', COMMIT, 'await this.#archive.remove(path);', 3),
   ...around('the deletion of a log file', JOURNAL, 'await rm(oldest.path, { force: true });', 2),
 ];
 
@@ -97,6 +111,12 @@ export const HURRIES: readonly PlantedChange[] = [
     file: 'actors/archiver/limits.ts',
     find: 'LOOK_INTERVAL_MS = 1_000;',
     replace: 'LOOK_INTERVAL_MS = 50;',
+  },
+  {
+    name: 'hours compacted before they are over',
+    file: 'actors/archiver/limits.ts',
+    find: 'CROWDED_FILES = 1_000;',
+    replace: 'CROWDED_FILES = 8;',
   },
   {
     name: 'checkpoints made often',
