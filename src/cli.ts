@@ -127,6 +127,22 @@ function createProgram(
       finish(await exportToFile(options, terminal));
     });
 
+  addServerOptions(addConfigOptions(program.command('tail')), 'read')
+    .description('print the events of the running server as they are committed')
+    .option('--stream <name>', 'whose events (default: events)')
+    .option('--where <json>', 'a condition, as `events` takes it')
+    .option('--contains <text>', 'that some text of the event has in it')
+    .option('--rate <count>', 'events a second, at most (default: 100)', countArgument)
+    .option('--json', 'a line of JSON for each, as it can be sent again')
+    .addHelpText(
+      'after',
+      example(`streamgauge tail --stream shop --where '{"field":"amount","gte":100}'`),
+    )
+    .action(async (options) => {
+      const { tail } = await import('./cli/tail.ts');
+      finish(await tail(options, terminal));
+    });
+
   const hive = program.command('hive').description('the archive as tables of Hive');
   addConfigOptions(hive.command('ddl'))
     .description('print the statements that make tables of the archive')
@@ -146,6 +162,33 @@ function createProgram(
       finish(await printDdl(options, terminal));
     });
 
+  addServerOptions(addConfigOptions(program.command('replay')))
+    .description(
+      'have the running server rebuild rollups from single events, and show what differs',
+    )
+    .option('--stream <name>', 'whose rollups')
+    .option('--from <time>', 'such as 2026-11-01T00:00:00Z; whole buckets behind it are rebuilt')
+    .option('--to <time>', 'exclusive')
+    .option('--rollup <name>', 'only this one')
+    .option('--apply', 'put what was rebuilt in the place of what is there')
+    .option(
+      '--allow-loss',
+      'even if some events are neither in the archive nor in the log any more',
+    )
+    .option('--id <id>', 'apply a replay that was compared, or that has failed')
+    .option('--share <number>', 'of one core, such as 0.5 (default: 1, behind all other work)')
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      example(
+        'streamgauge replay --stream events --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z',
+      ),
+    )
+    .action(async (options) => {
+      const { replay } = await import('./cli/replay.ts');
+      finish(await replay(options, terminal));
+    });
+
   addServerOptions(addConfigOptions(program.command('backup')))
     .description('have the running server copy its data folder into an empty folder of its machine')
     .requiredOption('--to <folder>', 'made if it is not there')
@@ -160,6 +203,11 @@ function createProgram(
     .description('make a data folder of a backup; needs no server')
     .requiredOption('--from <folder>', 'the backup')
     .requiredOption('--data-dir <folder>', 'empty, or made if it is not there')
+    .option(
+      '--take-over',
+      'the original is lost: go on with its archive, which was not in the backup',
+    )
+    .option('-c, --config <file>', 'with --take-over: says where the archive is')
     .option('--json', 'for programs')
     .addHelpText(
       'after',
@@ -221,6 +269,11 @@ function wholeNumber(value: string): number {
 function nameArgument(value: string): string {
   if (/^[\w-]{1,64}$/.test(value)) return value;
   throw new InvalidArgumentError('expected 1 to 64 letters, digits, "_" or "-".');
+}
+
+function countArgument(value: string): number {
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('expected a whole number from 1 on.');
 }
 
 /** Without --verbose no stack: most readers of this line operate the server and did not write it. */
