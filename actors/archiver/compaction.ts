@@ -32,6 +32,8 @@ export class Compaction implements ArchiveWork {
   #running: HourRewrite | undefined;
   #runningSinceMs = 0;
   readonly #demanded = new Set<Hour>();
+  /** It is asked for every second, and there may be thousands of hours. */
+  readonly #due = new WeakMap<Hour, { readonly revision: number; readonly dueMs: number }>();
   readonly #work = { compactions: 0, filesMerged: 0, filesMade: 0 };
 
   constructor(options: CompactionOptions) {
@@ -82,10 +84,18 @@ export class Compaction implements ArchiveWork {
     if (!policy.enabled) return undefined;
     let next: { readonly hour: Hour; readonly dueMs: number } | undefined;
     for (const hour of tools.hours.withSeveralFiles()) {
-      const dueMs = Math.max(compactionDueMs(hour, policy), putOff.until(hour.folder));
+      const dueMs = Math.max(this.#dueMsOf(hour), putOff.until(hour.folder));
       if (dueMs < (next?.dueMs ?? Number.POSITIVE_INFINITY)) next = { hour, dueMs };
     }
     return next;
+  }
+
+  #dueMsOf(hour: Hour): number {
+    const known = this.#due.get(hour);
+    if (known?.revision === hour.revision) return known.dueMs;
+    const dueMs = compactionDueMs(hour, this.#options.policy);
+    this.#due.set(hour, { revision: hour.revision, dueMs });
+    return dueMs;
   }
 
   #begin(hour: Hour | undefined): HourRewrite | undefined {

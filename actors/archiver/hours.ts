@@ -21,12 +21,15 @@ export interface Hour extends HourPlace {
   readonly files: ReadonlyMap<string, SegmentFile>;
   /** When the last file came; 0: before the archive was opened. */
   readonly changedMs: number;
+  /** Grows with each file that comes or goes. */
+  readonly revision: number;
 }
 
 interface GrowingHour extends Hour {
   folder: string;
   files: Map<string, SegmentFile>;
   changedMs: number;
+  revision: number;
 }
 
 export const endOf = ({ hourMs }: HourPlace): number => hourMs + HOUR_MS;
@@ -105,12 +108,21 @@ export class Hours {
     let hour = this.#hours.get(key);
     if (hour === undefined) {
       const { tenant, stream, hourMs } = file;
-      hour = { tenant, stream, hourMs, folder: folderOf(file.path), files: new Map(), changedMs };
+      hour = {
+        tenant,
+        stream,
+        hourMs,
+        folder: folderOf(file.path),
+        files: new Map(),
+        changedMs,
+        revision: 0,
+      };
       this.#hours.set(key, hour);
     }
     hour.files.set(file.path, file);
     hour.folder = folderOf(file.path);
     hour.changedMs = Math.max(hour.changedMs, changedMs);
+    hour.revision += 1;
     if (hour.files.size > 1) this.#several.add(hour);
   }
 
@@ -119,6 +131,7 @@ export class Hours {
     const hour = this.#hours.get(key);
     if (hour === undefined) return;
     hour.files.delete(file.path);
+    hour.revision += 1;
     if (hour.files.size <= 1) this.#several.delete(hour);
     if (hour.files.size === 0) this.#hours.delete(key);
   }

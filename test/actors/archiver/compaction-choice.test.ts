@@ -26,6 +26,7 @@ const hourOf = (sizes: readonly number[], rest: Partial<Hour> = {}): Hour => ({
   folder: hourFolder(PLACE),
   files: new Map(filesOf(sizes).map((file) => [file.path, file])),
   changedMs: 0,
+  revision: 0,
   ...rest,
 });
 
