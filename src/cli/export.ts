@@ -1,17 +1,17 @@
 /** `streamgauge export`: has the running server send events, and keeps them as a file once it has them all. */
 import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { extname } from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { loadConfig } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 import { EXPORT_FORMATS } from '../query/cold/cold-port.ts';
-import { noServer, serverAddress } from './ask-server.ts';
+import { serverAddress } from './ask-server.ts';
 import { configErrorText, readConfigOptions } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { postJson } from './post-json.ts';
 import { type ProgressLine, progressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -31,10 +31,13 @@ export async function exportToFile(options: Options, terminal: Terminal): Promis
   const { url, headers } = serverAddress(loaded.value.config, options, '/v1/export');
   const stop = new AbortController();
   const stopListening = terminal.onStopSignal(() => stop.abort());
+  // Nobody reads it any more.
+  const noReader = () => stop.abort();
+  process.stdout.once('error', noReader);
   const line = progressLine(terminal);
   try {
-    const body = JSON.stringify(parametersOf(options, out));
-    const answer = await post(url, headers, body, stop.signal);
+    const plain = { ...headers, 'accept-encoding': 'identity' };
+    const answer = await postJson(url, plain, parametersOf(options, out), stop.signal);
     if (answer.statusCode !== 200) throw await refusalOf(answer, url);
     const bytes = await keep(answer, out, line, stop.signal);
     line.end();
@@ -47,6 +50,7 @@ export async function exportToFile(options: Options, terminal: Terminal): Promis
     return EXIT.failed;
   } finally {
     stopListening();
+    process.stdout.off('error', noReader);
   }
 }
 
@@ -55,26 +59,6 @@ function parametersOf(options: Options, out: string): Readonly<Record<string, un
   const ending = extname(out).slice(1);
   const byName = EXPORT_FORMATS.find((format) => format === ending);
   return { ...given, format: given['format'] ?? byName };
-}
-
-/** Not by `fetch`, which gives up an answer that has nothing for minutes: a rare event is long looked for. */
-function post(
-  url: URL,
-  headers: Readonly<Record<string, string>>,
-  body: string,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
-  return new Promise((resolve, reject) => {
-    const sent = request(url, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json', 'accept-encoding': 'identity' },
-      signal,
-    });
-    sent.on('response', resolve);
-    sent.on('error', (error) => reject(signal.aborted ? error : noServer(url, error)));
-    sent.end(body);
-  });
 }
 
 async function refusalOf(answer: IncomingMessage, url: URL): Promise<AppError> {
