@@ -5,6 +5,7 @@
 import { BucketFold } from '../../src/aggregate/bucket-fold.ts';
 import { encodeRow, mergeRowInto, restatedOf } from '../../src/aggregate/bucket-row.ts';
 import { layoutOf, type RowLayout } from '../../src/aggregate/layout.ts';
+import { OVERFLOW_SERIES } from '../../src/aggregate/series-index.ts';
 import { closedTo, expiredBeforeMs, tierOf } from '../../src/aggregate/tiers.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
@@ -246,7 +247,7 @@ export class Comparison {
     });
   }
 
-  async #match(partition: number, { name }: RollupDefinition): Promise<SeriesMatch> {
+  async #match(partition: number, { name, seriesMax }: RollupDefinition): Promise<SeriesMatch> {
     const { tenant } = this.#options;
     const range = seriesRange(partition, tenant, name);
     const liveIds = new Map<string, number>();
@@ -264,9 +265,13 @@ export class Comparison {
       const labels = decodeSeriesLabels(value);
       let liveId = liveIds.get(JSON.stringify(labels));
       if (liveId === undefined) {
-        liveId = ++count;
-        live[liveId] = labels;
-        added.push({ key: seriesKey(partition, tenant, name, liveId), value });
+        // One too many is counted with all others that are.
+        const hasRoom = count < seriesMax;
+        liveId = hasRoom ? ++count : OVERFLOW_SERIES;
+        if (hasRoom) {
+          live[liveId] = labels;
+          added.push({ key: seriesKey(partition, tenant, name, liveId), value });
+        }
       }
       toLive[id] = liveId;
     }

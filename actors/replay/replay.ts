@@ -83,7 +83,6 @@ export class Replay {
       const head = await this.#head();
       await this.#source.bringTo(head);
       const comparison = await this.#compared(head, 'all');
-      demandNoLoss(comparison.differences(), allowLoss);
       const outcome = await this.#swap(comparison, allowLoss);
       if (outcome !== undefined) return outcome;
       if (attempt < SWAP_TRIES) continue;
@@ -96,16 +95,18 @@ export class Replay {
 
   /** Undefined: series were added since the comparison, which must be made again. */
   async #swap(comparison: Comparison, allowLoss: boolean): Promise<ReplayOutcome | undefined> {
-    const { hold, beginSwap, release, live, now } = this.#tools;
+    const { beginSwap, release, live, now } = this.#tools;
+    // What came during the comparison, so that partitions wait only for what comes now.
+    const keys = await this.#source.bringTo(await this.#head());
+    const held = await this.#hold();
     const heldFromMs = now();
-    const held = await hold();
     try {
       const head = {
         positions: held.map(({ position }) => position),
         watermarksMs: held.map(({ watermarkMs }) => watermarkMs),
       };
       await this.#demandSameRollups();
-      const keys = await this.#source.bringTo(head);
+      keys.push(...(await this.#source.bringTo(head)));
       if (!(await comparison.isStillMatched())) return undefined;
       await comparison.again(keys);
       const differences = comparison.differences();
@@ -121,6 +122,19 @@ export class Replay {
       return { differences, heldMs: now() - heldFromMs };
     } finally {
       await release();
+    }
+  }
+
+  /** Partitions that are being loaded, or have crashed, cannot be held just now. */
+  async #hold(): Promise<readonly HeldPartition[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#tools.hold();
+      } catch (error) {
+        const mayPass = error instanceof AppError && error.retryable;
+        if (!mayPass || attempt === SWAP_TRIES) throw error;
+        await this.#tools.pause(0);
+      }
     }
   }
 

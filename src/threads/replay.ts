@@ -47,11 +47,13 @@ const startedMs = systemClock.now();
 let isClosing = false;
 let sinceYieldMs = 0;
 let firstRows: number | undefined;
+let interrupt = (): void => {};
 
 main.on('message', (message: ToReplay) => {
   if (message.type === 'answer') asker.hear(message);
   else if (message.type === 'close') {
     isClosing = true;
+    interrupt();
     void done.then(() => tell({ type: 'closed' }));
   }
 });
@@ -73,6 +75,7 @@ async function work(): Promise<void> {
     folders: [...(data.archive.type === 'local' ? [data.archive.dir] : []), folder],
   });
   const connection = await duck.connect();
+  interrupt = () => connection.interrupt();
   const archive = await openArchive(data.archive);
   try {
     const journal = attachJournalShared(data.journal);
@@ -103,6 +106,7 @@ async function work(): Promise<void> {
     const state = isApplying ? 'applied' : 'compared';
     tell({ type: 'news', news: { ...outcome, ...numbers(replay.rows), state } });
   } finally {
+    interrupt = () => {};
     connection.disconnectSync();
     duck.close();
     await archive.close?.();
