@@ -262,3 +262,53 @@ test('an archive elsewhere is not copied, which is said, and a server that is re
   await t.throwsAsync(restored.server.query('mutation { archiveNow { rows } }'));
   t.is((await answers(restored)).ledger.applied, 301);
 });
+
+test('when the original is lost, what is restored goes on with its archive, and no position has two events', async (t) => {
+  const archive = await mkdtemp(join(tmpdir(), 'streamgauge-'));
+  t.teardown(() => rm(archive, { recursive: true }));
+  const here = await site(t, { archive: { local: { dir: archive } } });
+  const send = async (from: number, count: number) => {
+    await sendApplied(
+      here.server,
+      STREAM,
+      Array.from({ length: count }, (_, n) => purchase(from + n)),
+    );
+  };
+  await here.server.start();
+  await send(0, 1_000);
+  await archived(here, 1_000);
+  await send(1_000, 500);
+  const to = join(here.folder, 'backup');
+  t.is((await backUp(here, to)).exitCode, 0);
+  await send(2_000, 2_000);
+  await archived(here, 3_500);
+  await here.server.kill();
+  await rm(here.server.dataDir, { recursive: true });
+
+  const takeOver = () =>
+    cli(
+      ...['restore', '--from', to, '--data-dir', here.server.dataDir],
+      ...['--take-over', '--config', configOf(here)],
+    );
+  const taken = await takeOver();
+  t.is(taken.exitCode, 0, taken.err);
+  t.regex(taken.out, /Its log goes on at position \d+, behind everything in file:/);
+  for (const from of [5_000, 6_000]) {
+    await here.server.start();
+    await send(from, 300);
+    await here.server.stop();
+  }
+  await here.server.start();
+  const { ledger } = await answers(here);
+  t.like(ledger, { applied: 2_100, balanced: true });
+  t.is(await archived(here, 4_100), 4_100);
+  const again = join(here.folder, 'again');
+  t.is((await backUp(here, again)).exitCode, 0);
+  await here.server.stop();
+  const verified = await cli('segments', 'verify', '--config', configOf(here));
+  t.is(verified.exitCode, 0, verified.err);
+  for (const folder of [here.server.dataDir, again]) {
+    const inspected = await cli('log', 'inspect', '--data-dir', folder);
+    t.is(inspected.exitCode, 0, inspected.err);
+  }
+});

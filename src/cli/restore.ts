@@ -1,20 +1,44 @@
 /** `streamgauge restore`: a data folder of a backup. Needs no server. */
-import { resolve } from 'node:path';
-import { restoreBackup } from '../../storage/backup/restore.ts';
+import { isAbsolute, relative, resolve } from 'node:path';
+import { openArchive } from '../../storage/archive/open.ts';
+import type { BackupRecord } from '../../storage/backup/backup-record.ts';
+import { type Restored, restoreBackup } from '../../storage/backup/restore.ts';
+import { planTakeOver, type TakeOver } from '../../storage/backup/take-over.ts';
+import { archiveSettings } from '../archive-settings.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { createLogger } from '../logging.ts';
+import { systemClock } from '../model/clock.ts';
+import { AppError } from '../model/errors.ts';
+import { configErrorText, readConfigOptions } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { progressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 
-export async function restore(
-  options: { readonly from: string; readonly dataDir: string; readonly json?: boolean },
-  terminal: Terminal,
-): Promise<ExitCode> {
+export interface RestoreCommand extends Readonly<Record<string, unknown>> {
+  readonly from: string;
+  readonly dataDir: string;
+  readonly takeOver?: boolean;
+  readonly json?: boolean;
+}
+
+export async function restore(options: RestoreCommand, terminal: Terminal): Promise<ExitCode> {
+  const dataDir = resolve(options.dataDir);
+  let takeOver: ((record: BackupRecord) => Promise<TakeOver>) | undefined;
+  if (options.takeOver === true) {
+    const loaded = loadConfig(readConfigOptions(options));
+    if (!loaded.ok) {
+      terminal.err(configErrorText(loaded.error));
+      return EXIT.config;
+    }
+    takeOver = (record) => planned(loaded.value.config, record);
+  }
   const line = progressLine(terminal);
   const done = { phase: '', files: 0, bytes: 0 };
-  const dataDir = resolve(options.dataDir);
-  const { files, ...record } = await restoreBackup({
+  const restored = await restoreBackup({
     from: resolve(options.from),
     dataDir,
+    takeOver,
+    clock: systemClock,
     pace: async (bytes) => {
       done.bytes += bytes;
       line.show(done.phase, done.files, done.bytes);
@@ -25,20 +49,50 @@ export async function restore(
     },
   });
   line.end();
-  const { partitions, position, archive, server, endedMs } = record;
   if (options.json === true) {
-    terminal.out(`${JSON.stringify({ ...record, dataDir, files: files.length }, undefined, 2)}\n`);
-    return EXIT.ok;
-  }
-  terminal.out(
-    `${dataDir} holds everything up to position ${position} of the log, as a server of version ${server} had it at ${new Date(endedMs).toISOString()}.\n` +
-      `Start it with partitions: ${partitions}, and with its configuration: keys, and rules that are declared there, are not in a backup.\n`,
-  );
-  if (archive !== undefined && archive.folder === undefined) {
-    terminal.out(
-      `The archive was not in the backup: ${archive.url}. If events were archived there after the backup was made, this server will refuse to go on with it:\n` +
-        'give it an archive of its own. docs/backup.md says what that means.\n',
-    );
+    const { files, ...record } = restored.record;
+    const answer = { ...record, dataDir, files: files.length, takeOver: restored.takeOver };
+    terminal.out(`${JSON.stringify(answer, undefined, 2)}\n`);
+  } else {
+    terminal.out(told(dataDir, restored));
   }
   return EXIT.ok;
+}
+
+async function planned(config: Config, record: BackupRecord): Promise<TakeOver> {
+  const settings = archiveSettings(config);
+  if (settings.type === 'local' && isInside(settings.dir, config.dataDir)) {
+    throw new AppError(
+      'backup_invalid',
+      `--take-over needs the configuration that says where the archive of the lost server is, and this one says ${settings.dir}, inside of the new data folder: name it with --config`,
+    );
+  }
+  const archive = await openArchive(settings);
+  try {
+    const log = createLogger({ ...config.logging, level: 'silent', thread: 'main' });
+    return await planTakeOver(archive, record, log);
+  } finally {
+    await archive.close();
+  }
+}
+
+function isInside(dir: string, folder: string): boolean {
+  const way = relative(folder, dir);
+  return !(way.startsWith('..') || isAbsolute(way));
+}
+
+function told(dataDir: string, { record, takeOver }: Restored): string {
+  const { partitions, position, archive, server, endedMs } = record;
+  const whole =
+    `${dataDir} holds everything up to position ${position} of the log, as a server of version ${server} had it at ${new Date(endedMs).toISOString()}.\n` +
+    `Start it with partitions: ${partitions}, and with its configuration: keys, and rules that are declared there, are not in a backup.\n`;
+  if (takeOver !== undefined) {
+    const { url, version, goesOnAt } = takeOver;
+    return `${whole}Its log goes on at position ${goesOnAt}, behind everything in ${url} as of version ${version}, and its server will claim that archive.\n`;
+  }
+  if (archive === undefined || archive.folder !== undefined) return whole;
+  return (
+    `${whole}The archive was not in the backup: ${archive.url}. If events were archived there after the backup was made, this folder does not go on with it.\n` +
+    'If the original is lost, restore with --take-over, or give this one an archive of its own: docs/backup.md says what that means.\n'
+  );
 }

@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Clock } from '../../src/model/clock.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { isMissing, sync } from '../archive/disk-files.ts';
 import { OWN_COMMITS_FILE } from '../archive/own-commits.ts';
@@ -19,6 +20,7 @@ import {
 } from './backup-record.ts';
 import { copyDigested, type Digest, digestOf, type Pace } from './digest.ts';
 import { readDump } from './state-dump.ts';
+import { goOnBehind, type TakeOver } from './take-over.ts';
 import { isWithin } from './target.ts';
 
 const STATE_FOLDER = 'state';
@@ -31,16 +33,25 @@ export interface RestoreOptions {
   readonly dataDir: string;
   readonly pace: Pace;
   readonly progress: (phase: RestorePhase, file: BackupFile | undefined) => void;
+  /** Asked before anything is written. Undefined: the folder goes on where the backup ends. */
+  readonly takeOver?: ((record: BackupRecord) => Promise<TakeOver>) | undefined;
+  readonly clock: Clock;
+}
+
+export interface Restored {
+  readonly record: BackupRecord;
+  readonly takeOver: TakeOver | undefined;
 }
 
 /** Rejects with `backup_invalid`, and with `backup_corrupt` if anything is not as it was written: then nothing was. */
-export async function restoreBackup(options: RestoreOptions): Promise<BackupRecord> {
+export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const { from, dataDir, progress } = options;
   const record = await readRecord(from);
   if (isWithin(dataDir, from)) {
     throw invalid(dataDir, 'expected a data folder outside of the backup');
   }
   await refuseOccupied(dataDir, record);
+  const takeOver = await options.takeOver?.(record);
   progress('verifying', undefined);
   for (const file of record.files) {
     await verify(from, file, options.pace);
@@ -58,6 +69,11 @@ export async function restoreBackup(options: RestoreOptions): Promise<BackupReco
     for (let at = dirname(target); at.length > dataDir.length; at = dirname(at)) folders.add(at);
     progress('copying', file);
   }
+  if (takeOver !== undefined) {
+    const journalDir = join(dataDir, JOURNAL_FOLDER);
+    const ownCommitsFile = join(dataDir, OWN_COMMITS_FILE);
+    await goOnBehind(takeOver, record, { journalDir, ownCommitsFile }, options.clock.now());
+  }
   for (const folder of folders) await sync(folder);
   progress('state', undefined);
   const state = join(dataDir, STATE_FOLDER);
@@ -66,7 +82,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<BackupReco
   await sync(dataDir);
   await rm(mark);
   await sync(dataDir);
-  return record;
+  return { record, takeOver };
 }
 
 async function verify(from: string, file: BackupFile, pace: Pace): Promise<void> {

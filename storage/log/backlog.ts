@@ -50,6 +50,7 @@ export async function countBacklog(
   try {
     while (cursor.offset < end && blocks < BACKLOG_BLOCKS_MAX) {
       const { bytes, path, byteOffset } = await cursor.read(readHead, BACKLOG_READ_BYTES, end);
+      if (bytes.length === 0) continue;
       const walked = addHeaders(bytes, cursor.offset, applied, sums);
       if (walked.blocks === 0) {
         throw new AppError('block_corrupt', 'expected the start of a block', { path, byteOffset });

@@ -2,7 +2,13 @@
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import type { Disk } from './disk.ts';
-import { filePosition, journalPath, listJournal, logIo } from './journal-file.ts';
+import {
+  filePosition,
+  journalPath,
+  listJournal,
+  logIo,
+  readJournalHeader,
+} from './journal-file.ts';
 
 /** Bytes that start at the cursor. */
 export interface JournalBytes {
@@ -56,8 +62,8 @@ export class JournalCursor {
   }
 
   /**
-   * Bytes from the cursor on, before `end` (which lies behind it and is durable), never none. Rejects with
-   * `log_truncated`, `block_corrupt` where a file ends too early, and `log_io`.
+   * Bytes from the cursor on, before `end` (which lies behind it and is durable). None only where the cursor has moved past a gap.
+   * Rejects with `log_truncated`, `block_corrupt` where a file ends too early, and `log_io`.
    */
   async read(read: Read, wanted: number, end: Offset): Promise<JournalBytes> {
     const at = this.#offset;
@@ -77,11 +83,17 @@ export class JournalCursor {
         throw logIo('reading the log', path, cause);
       }
       if (bytes.length > 0) return { bytes, path, byteOffset };
-      // Durable bytes exist, so this file has ended and the next one starts here.
+      // Durable bytes exist, so this file has ended and the next one starts here, or behind a gap.
       await this.close();
       this.#file = await this.#openFileOf(at);
       if (this.#file.base !== at) {
         await this.close();
+        const behind = await this.#behindGap(at);
+        if (behind !== undefined) {
+          // Not if a seek came meanwhile: it says where to go on.
+          if (!this.#moved) this.#offset = behind;
+          return { bytes, path, byteOffset };
+        }
         throw new AppError(
           'block_corrupt',
           `the file ends before offset ${at}, which was durable`,
@@ -98,6 +110,20 @@ export class JournalCursor {
     const file = this.#file;
     this.#file = undefined;
     if (file !== undefined) await this.#disk.close(file.fd);
+  }
+
+  /** Where the log goes on, if `at` lies in a gap. */
+  async #behindGap(at: Offset): Promise<Offset | undefined> {
+    const base = (await listJournal(this.#dir)).find((candidate) => candidate > at);
+    if (base === undefined) return undefined;
+    const path = journalPath(this.#dir, base);
+    const fd = await this.#disk.open(path, 'r');
+    try {
+      const { gapFrom } = await readJournalHeader(this.#disk, fd, path, base);
+      return gapFrom !== undefined && gapFrom <= at ? base : undefined;
+    } finally {
+      await this.#disk.close(fd);
+    }
   }
 
   async #openFileOf(at: Offset): Promise<OpenFile> {

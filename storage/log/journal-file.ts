@@ -13,6 +13,8 @@ import type { Disk } from './disk.ts';
 
 export const JOURNAL_MAGIC = 0x314a4753; // "SGJ1"
 export const JOURNAL_VERSION = 1;
+/** Of a file that begins behind a gap: a release that takes every gap for damage refuses it. */
+export const JOURNAL_VERSION_GAP = 2;
 /** A multiple of 8, so that blocks are aligned in the file as they are in memory. */
 export const JOURNAL_HEADER_BYTES = 64;
 export const JOURNAL_ID_BYTES = 16;
@@ -25,6 +27,7 @@ export const JOURNAL_AT = {
   base: 16, // f64, offset of the first block
   createdMs: 24, // f64
   journalId: 32, // 16 random bytes, the same in every file of one journal
+  gapFrom: 48, // f64, of version 2
 } as const;
 
 const NAME = /^(\d{16})\.journal$/;
@@ -35,6 +38,8 @@ export interface JournalHeader {
   readonly base: Offset;
   readonly createdMs: number;
   readonly journalId: Uint8Array;
+  /** Offsets from here to the base are in no file, and never will be. Undefined: the file before ends at the base. */
+  readonly gapFrom?: Offset | undefined;
 }
 
 /** 16 decimal digits hold every offset, so that names sort as offsets do. */
@@ -61,7 +66,9 @@ export function encodeJournalHeader(header: JournalHeader): Uint8Array {
   const bytes = new Uint8Array(JOURNAL_HEADER_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(JOURNAL_AT.magic, JOURNAL_MAGIC, true);
-  view.setUint32(JOURNAL_AT.version, JOURNAL_VERSION, true);
+  const hasGap = header.gapFrom !== undefined;
+  view.setUint32(JOURNAL_AT.version, hasGap ? JOURNAL_VERSION_GAP : JOURNAL_VERSION, true);
+  if (hasGap) view.setFloat64(JOURNAL_AT.gapFrom, header.gapFrom, true);
   view.setFloat64(JOURNAL_AT.base, header.base, true);
   view.setFloat64(JOURNAL_AT.createdMs, header.createdMs, true);
   bytes.set(header.journalId, JOURNAL_AT.journalId);
@@ -118,10 +125,10 @@ export async function readJournalHeader(
     throw corrupt(`should be 64 bytes long, the file has ${length}`);
   if (view.getUint32(JOURNAL_AT.magic, true) !== JOURNAL_MAGIC) throw corrupt('has no "SGJ1" mark');
   const version = view.getUint32(JOURNAL_AT.version, true);
-  if (version !== JOURNAL_VERSION) {
+  if (version !== JOURNAL_VERSION && version !== JOURNAL_VERSION_GAP) {
     throw new AppError(
       'log_version',
-      `expected journal version ${JOURNAL_VERSION}, received ${version}: run the release that wrote it, or a newer one`,
+      `expected journal version ${JOURNAL_VERSION} or ${JOURNAL_VERSION_GAP}, received ${version}: run the release that wrote it, or a newer one`,
       { path, byteOffset: JOURNAL_AT.version },
     );
   }
@@ -134,6 +141,9 @@ export async function readJournalHeader(
     base,
     createdMs: view.getFloat64(JOURNAL_AT.createdMs, true),
     journalId: bytes.slice(JOURNAL_AT.journalId, JOURNAL_AT.journalId + JOURNAL_ID_BYTES),
+    ...(version === JOURNAL_VERSION_GAP && {
+      gapFrom: offset(view.getFloat64(JOURNAL_AT.gapFrom, true)),
+    }),
   };
 }
 

@@ -110,7 +110,9 @@ class JournalReader implements LogReader {
       const seeks = this.#seeks;
       const run = await this.#cursor.read(readRun, wanted, end);
       // What was read before a seek may lie behind the place it asked for: the partition would miss what is between.
-      if (seeks === this.#seeks) return this.#deliver(run);
+      if (seeks !== this.#seeks) continue;
+      // Past a gap: nothing is delivered, but every partition has been read up to here.
+      return run.bytes.length === 0 ? { blocks: [], readTo: this.#readTo() } : this.#deliver(run);
     }
     return { blocks: [], readTo: this.#readTo() };
   }

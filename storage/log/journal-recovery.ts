@@ -18,6 +18,7 @@ import {
   filePosition,
   JOURNAL_HEADER_BYTES,
   JOURNAL_ID_BYTES,
+  type JournalHeader,
   journalPath,
   listJournal,
   readJournalHeader,
@@ -51,6 +52,8 @@ export interface JournalFile {
   readonly path: string;
   /** Size on disk, header included. */
   bytes: number;
+  /** See `JournalHeader`. */
+  readonly gapFrom?: Offset | undefined;
 }
 
 export interface RecoveredJournal {
@@ -123,8 +126,9 @@ async function readHeaders(
   for (const base of await listJournal(dir)) {
     const path = journalPath(dir, base);
     const fd = await disk.open(path, 'r');
+    let header: JournalHeader;
     try {
-      const header = await readJournalHeader(disk, fd, path, base);
+      header = await readJournalHeader(disk, fd, path, base);
       journalId ??= header.journalId;
       if (!Buffer.from(journalId).equals(header.journalId)) {
         throw new AppError(
@@ -136,17 +140,18 @@ async function readHeaders(
     } finally {
       await disk.close(fd);
     }
-    files.push({ base, path, bytes: (await stat(path)).size });
+    files.push({ base, path, bytes: (await stat(path)).size, gapFrom: header.gapFrom });
   }
   return { files, journalId: journalId ?? randomBytes(JOURNAL_ID_BYTES) };
 }
 
-/** Places where a file does not end where its successor begins. */
+/** Places where a file does not end where its successor begins, or the gap before it. */
 function findGaps(files: readonly JournalFile[]): JournalPlace[] {
   const gaps: JournalPlace[] = [];
   for (const [index, file] of files.entries()) {
     const next = files[index + 1];
-    if (next === undefined || filePosition(file.base, next.base) === file.bytes) continue;
+    if (next === undefined) continue;
+    if (filePosition(file.base, next.gapFrom ?? next.base) === file.bytes) continue;
     gaps.push({ path: file.path, byteOffset: file.bytes });
   }
   return gaps;

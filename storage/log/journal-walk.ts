@@ -67,14 +67,15 @@ export async function walkJournal(
   for (const [index, base] of bases.entries()) {
     if (index < first) continue;
     const isNewest = index === bases.length - 1;
-    const end = await walkFile(dir, base, from, isNewest, visitor);
-    if (end === undefined) continue;
-    if (expected !== undefined && expected !== base) {
+    const walked = await walkFile(dir, base, from, isNewest, visitor);
+    if (walked === undefined) continue;
+    const { begin, end } = walked;
+    if (expected !== undefined && expected !== begin) {
       visitor.damage({
         path: journalPath(dir, base),
         byteOffset: 0,
         offset: expected,
-        bytes: Math.max(0, base - expected),
+        bytes: Math.max(0, begin - expected),
         problem: `expected a file that starts at ${expected}, where the one before ends`,
       });
     }
@@ -118,7 +119,10 @@ export async function findBlock(
   return found === undefined ? { startsAt } : { bytes: found };
 }
 
-/** Answers the offset at which the next file should begin; undefined if it was deleted meanwhile or its header is bad. */
+/**
+ * Answers where the file before should end (before the gap, if it begins behind one), and where the next one should begin. Undefined
+ * if it was deleted meanwhile or its header is bad.
+ */
 async function walkFile(
   dir: string,
   base: Offset,
@@ -126,7 +130,7 @@ async function walkFile(
   isNewest: boolean,
   visitor: JournalVisitor,
   through = Number.POSITIVE_INFINITY,
-): Promise<Offset | undefined> {
+): Promise<{ readonly begin: Offset; readonly end: Offset } | undefined> {
   const path = journalPath(dir, base);
   const fd = await openUnlessGone(nodeDisk, path);
   if (fd === undefined) return undefined;
@@ -144,7 +148,8 @@ async function walkFile(
     }
     visitor.file({ ...header, path, bytes: size });
     await walkBlocks({ fd, path, base, size, from, through, isNewest, visitor });
-    return offset(base + Math.max(0, size - JOURNAL_HEADER_BYTES));
+    const end = offset(base + Math.max(0, size - JOURNAL_HEADER_BYTES));
+    return { begin: header.gapFrom ?? base, end };
   } finally {
     await nodeDisk.close(fd);
   }

@@ -68,7 +68,10 @@ async function scene(t: ExecutionContext, pace: Pace = atOnce) {
 }
 
 const restored = (from: string, dataDir: string) =>
-  restoreBackup({ from, dataDir, pace: atOnce, progress: () => undefined });
+  restoreBackup({
+    ...{ from, dataDir, pace: atOnce, clock: { now: () => 1 } },
+    progress: () => undefined,
+  });
 
 test('a restored folder has every row, and of the journal what was durable', async (t) => {
   const { to, take, into } = await scene(t);
@@ -142,6 +145,7 @@ test('no server starts in a folder whose restore was cut off, and another restor
     from: to,
     dataDir: into,
     pace: atOnce,
+    clock: { now: () => 1 },
     progress(phase) {
       if (phase === 'state') throw new Error('killed');
     },
