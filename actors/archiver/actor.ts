@@ -91,7 +91,7 @@ export const ARCHIVER_RESTART: RestartLimit = {
 const MAILBOX_MAX = 64;
 
 export function archiverActor(options: ArchiverOptions): ActorSpec<Archiver, ArchiverCommand> {
-  const putOff = new PutOff();
+  const putOff = { compaction: new PutOff(), erasure: new PutOff() };
   return {
     name: 'archiver',
     mailboxMax: MAILBOX_MAX,
@@ -112,6 +112,12 @@ export function archiverActor(options: ArchiverOptions): ActorSpec<Archiver, Arc
       }
     },
   };
+}
+
+/** By the kind of work; they outlive a crash. */
+export interface ArchiverFailures {
+  readonly compaction: PutOff;
+  readonly erasure: PutOff;
 }
 
 const NO_WORK = { cuts: 0, filesWritten: 0, rowsWritten: 0, bytesWritten: 0, workMsTotal: 0 };
@@ -135,21 +141,22 @@ export class Archiver {
   #held = { version: -1, rows: 0, bytes: 0 };
 
   /** @param putOff what has failed before */
-  static async open(options: ArchiverOptions, putOff: PutOff): Promise<Archiver> {
+  static async open(options: ArchiverOptions, putOff: ArchiverFailures): Promise<Archiver> {
     await rm(options.workDir, { recursive: true, force: true });
     await mkdir(options.workDir, { recursive: true });
     const committer = await options.openCommitter();
     return new Archiver(options, new Hours(committer, options.clock), putOff);
   }
 
-  private constructor(options: ArchiverOptions, hours: Hours, putOff: PutOff) {
+  private constructor(options: ArchiverOptions, hours: Hours, putOff: ArchiverFailures) {
     const { clock, log, removedKeptMs: keptMs, hiveVersion, readingSinceMs } = options;
     this.#options = options;
     this.#hours = hours;
     const policy = options.compaction;
     const tools = { ...options, hours };
-    const erasure = new ErasureWork({ tools, jobs: options.erasures, putOff, clock, log });
-    this.#compaction = new Compaction({ tools, policy, putOff, clock, log });
+    const work = { tools, clock, log };
+    const erasure = new ErasureWork({ ...work, jobs: options.erasures, putOff: putOff.erasure });
+    this.#compaction = new Compaction({ ...work, policy, putOff: putOff.compaction });
     this.#retention = new Retention(hours, options.retention, clock, log);
     this.#deletion = new Deletion({ hours, keptMs, hiveVersion, readingSinceMs, clock });
     this.#works = [this.#deletion, this.#retention, erasure, this.#compaction];

@@ -3,9 +3,12 @@
  * Hive after it was told where the hour's files are now.
  */
 import type { Clock } from '../../src/model/clock.ts';
+import { AppError } from '../../src/model/errors.ts';
 import type { Hours } from './hours.ts';
 import { DELETED_AT_ONCE_MAX, UNTOLD_MAX } from './limits.ts';
-import type { ArchiveWork, WorkNumbers } from './work.ts';
+import { type ArchiveWork, PutOff, type WorkNumbers } from './work.ts';
+
+const KEY = 'removed files';
 
 export interface DeletionOptions {
   readonly hours: Hours;
@@ -32,6 +35,7 @@ export class Deletion implements ArchiveWork {
   readonly #deleted = new Set<string>();
   #seen = { version: -1, hiveVersion: -1 };
   #filesDeleted = 0;
+  readonly #putOff = new PutOff();
 
   constructor(options: DeletionOptions) {
     this.#options = options;
@@ -42,6 +46,10 @@ export class Deletion implements ArchiveWork {
   }
 
   dueMs(nowMs: number): number {
+    return Math.max(this.#nextMs(nowMs), this.#putOff.until(KEY));
+  }
+
+  #nextMs(nowMs: number): number {
     this.#look(nowMs);
     // In the order in which they were removed.
     for (const { unknownSinceMs } of this.#removed.values()) {
@@ -54,21 +62,35 @@ export class Deletion implements ArchiveWork {
   }
 
   async step(): Promise<void> {
-    const { hours, keptMs, clock } = this.#options;
-    const endMs = Math.min(clock.now() - keptMs, this.#readBeforeMs());
-    let room = DELETED_AT_ONCE_MAX;
-    const deleted = await hours.committer.removeExpired(keptMs, (path) => {
-      const isDue = (this.#removed.get(path)?.unknownSinceMs ?? Number.POSITIVE_INFINITY) <= endMs;
-      return isDue && room-- > 0;
-    });
+    const { hours, clock } = this.#options;
+    let deleted: readonly string[];
+    try {
+      deleted = await this.#delete();
+      this.#putOff.succeeded(KEY);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.#putOff.failed(KEY, clock.now(), error);
+      return;
+    }
     for (const path of deleted) {
       this.#removed.delete(path);
       this.#deleted.add(path);
     }
     this.#filesDeleted += deleted.length;
-    // Else the next version of any kind tells of them.
-    const isTold = this.#removed.size > 0 && this.#deleted.size < UNTOLD_MAX;
-    if (!isTold) await hours.replace({ change: 'retention', add: [], remove: [] });
+    // The next version of any kind tells of them. One is made for it when there are no more, when they are many, and when those that are
+    // left were deleted by an attempt that failed.
+    const canWait = deleted.length > 0 && this.#removed.size > 0 && this.#deleted.size < UNTOLD_MAX;
+    if (!canWait) await hours.replace({ change: 'retention', add: [], remove: [] });
+  }
+
+  #delete(): Promise<readonly string[]> {
+    const { hours, keptMs, clock } = this.#options;
+    const endMs = Math.min(clock.now() - keptMs, this.#readBeforeMs());
+    let room = DELETED_AT_ONCE_MAX;
+    return hours.committer.removeExpired(keptMs, (path) => {
+      const isDue = (this.#removed.get(path)?.unknownSinceMs ?? Number.POSITIVE_INFINITY) <= endMs;
+      return isDue && room-- > 0;
+    });
   }
 
   numbers(): WorkNumbers {
@@ -76,6 +98,7 @@ export class Deletion implements ArchiveWork {
       kind: 'deletion',
       done: this.#filesDeleted,
       total: this.#filesDeleted + this.#removed.size,
+      problem: this.#putOff.problem,
     };
   }
 
@@ -92,6 +115,7 @@ export class Deletion implements ArchiveWork {
     if (this.#seen.version === version && this.#seen.hiveVersion === hiveVersion) return;
     this.#seen = { version, hiveVersion };
     for (const path of this.#deleted) if (!removed.has(path)) this.#deleted.delete(path);
+    for (const path of this.#removed.keys()) if (!removed.has(path)) this.#removed.delete(path);
     for (const [path, removedMs] of removed) {
       if (this.#deleted.has(path)) continue;
       let file = this.#removed.get(path);

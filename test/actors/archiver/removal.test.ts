@@ -2,6 +2,7 @@
 import test from 'ava';
 import { Deletion } from '../../../actors/archiver/deletion.ts';
 import { keptMs, Retention } from '../../../actors/archiver/retention.ts';
+import { AppError } from '../../../src/model/errors.ts';
 import { DAY_MS, HOUR_MS } from '../../../src/model/units.ts';
 import { silent } from '../../storage/archive/silent.ts';
 import { archiveScene, namesOf, SHOP } from './archive-scene.ts';
@@ -74,6 +75,30 @@ test('removed files stay as long as somebody reads who began before that', async
   t.true(deletion.dueMs(clock.ms) <= clock.ms);
   await deletion.step();
   t.is((await visible()).length, 0);
+});
+
+test('an archive that lets nobody delete keeps nothing else, and is asked again', async (t) => {
+  const { archive, clock, hours, cut, visible, deletionOf, remove } = await scene(t);
+  await cut(0, 1);
+  await cut(0, 1);
+  await remove();
+  const deletion = deletionOf();
+  deletion.dueMs(clock.ms);
+  clock.ms += KEPT_MS;
+  const { remove: allowed } = archive;
+  archive.remove = async (path) => {
+    if (path.includes('p0-00000000000000000000-')) return allowed(path);
+    throw new AppError('archive_denied', 'planted');
+  };
+  await deletion.step();
+  t.is(deletion.numbers().problem, 'removed files: planted');
+  t.is(deletion.dueMs(clock.ms), clock.ms + 60_000);
+  archive.remove = allowed;
+  clock.ms += 60_000;
+  while (deletion.dueMs(clock.ms) <= clock.ms) await deletion.step();
+  t.is(hours.manifest.removed.size, 0);
+  t.deepEqual(await visible(), []);
+  t.is(deletion.numbers().problem, undefined);
 });
 
 test('what was removed before a start waits for Hive too', async (t) => {
