@@ -94,9 +94,14 @@ class ArchiveThread implements ArchiveSide {
 
   numbers(): ArchiverNumbers | undefined {
     const numbers = this.#last?.numbers;
-    if (numbers === undefined || this.#thread.running !== undefined) return numbers;
-    const waitingSinceMs = this.#waitingSinceMs;
-    return { ...numbers, waitingBytes: this.#waitingBytes(), waitingSinceMs };
+    if (numbers === undefined) return undefined;
+    const isRunning = this.#thread.running !== undefined;
+    return {
+      ...numbers,
+      // In a cut, which may take minutes, the thread tells nothing.
+      waitingBytes: this.#waitingBytes(),
+      ...(!isRunning && { waitingSinceMs: this.#waitingSinceMs }),
+    };
   }
 
   hive(): HiveNumbers | undefined {
