@@ -1,8 +1,9 @@
 /** Events through a server into HDFS, counted there by the programs of others: as many as the server says it has. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
 import test from 'ava';
 import { type Hdfs, startHdfs } from '../../deploy/local/hdfs.ts';
 import { type Hive, startHive } from '../../deploy/local/hive.ts';
@@ -48,7 +49,12 @@ test.before(async () => {
     partitions: 2,
     config: {
       rollups,
-      archive: { webhdfs, hive: { host: hive.host, port: hive.port }, cut: { ageMaxMs: 1_000 } },
+      archive: {
+        ...{ webhdfs, hive: { host: hive.host, port: hive.port } },
+        cut: { ageMaxMs: 1_000 },
+        // Longer than a query of Hive takes.
+        removedKeptMs: 20_000,
+      },
     },
   });
   await server.start();
@@ -71,10 +77,10 @@ test.after.always(async () => {
 
 const send = (events: readonly object[]): Promise<string> => sendApplied(server, STREAM, events);
 
-async function archived(rows: number): Promise<void> {
+async function archived(rows: number, how = ''): Promise<void> {
   for (;;) {
     const { archiveNow } = await server.query<{ archiveNow: { rows: number } }>(
-      'mutation { archiveNow { rows } }',
+      `mutation { archiveNow${how} { rows } }`,
     );
     if (archiveNow.rows >= rows) return;
   }
@@ -153,29 +159,101 @@ const EXPECTED = ['buy', 'look'].map((type) => {
 const SELECTED = `type, count(*) AS total, count(DISTINCT id) AS ids, sum(amount) AS amount,
   count(amount_string) AS texts, count(coupon) AS coupons, CAST(min(ts) AS STRING) AS first`;
 
-test.serial('Spark counts as many', async (t) => {
-  const rows = await runSpark({
+const sparkCounts = (folder: string, source: string): Promise<unknown[]> =>
+  runSpark({
     hdfs,
-    folder: join(dir, 'spark'),
+    folder: join(dir, folder),
     statements: [
-      `CREATE TEMPORARY VIEW events USING parquet
-        OPTIONS (path '/warehouse/tenant=default/stream=${STREAM}', mergeSchema true)`,
+      `CREATE TEMPORARY VIEW events ${source}`,
       `SELECT ${SELECTED} FROM events GROUP BY type ORDER BY type`,
     ],
   });
-  t.deepEqual(rows, EXPECTED);
+
+async function hiveCounts(): Promise<unknown[]> {
+  const session = await openSession(hive);
+  try {
+    return await session.execute(
+      `SELECT ${SELECTED} FROM streamgauge_default.${STREAM} WHERE dt >= '2026-01-01'
+        GROUP BY type ORDER BY type`,
+    );
+  } finally {
+    await session.close();
+  }
+}
+
+test.serial('Spark counts as many', async (t) => {
+  const path = `/warehouse/tenant=default/stream=${STREAM}`;
+  t.deepEqual(
+    await sparkCounts('spark', `USING parquet OPTIONS (path '${path}', mergeSchema true)`),
+    EXPECTED,
+  );
 });
 
 test.serial('Hive has been told, and counts as many', async (t) => {
   await told();
-  const session = await openSession(hive);
-  const rows = await session.execute(
-    `SELECT ${SELECTED} FROM streamgauge_default.${STREAM} WHERE dt >= '2026-01-01'
-      GROUP BY type ORDER BY type`,
-  );
-  await session.close();
-  t.deepEqual(rows, EXPECTED);
+  t.deepEqual(await hiveCounts(), EXPECTED);
 });
+
+test.serial(
+  'after a compaction Hive counts as many at every moment, and others by the list of files',
+  async (t) => {
+    const before = await filesOf();
+    await archived(1_000, '(compact: true)');
+    const after = await filesOf();
+    t.true(after.length < before.length);
+    t.true(after.every((path) => /hour=\d\d-c\d+\/c0-/.test(path)));
+    // Told or not, and whether the old files are still there or not.
+    for (let isOver = false; !isOver; ) {
+      isOver = (await removedFiles()) === 0;
+      t.deepEqual(await hiveCounts(), EXPECTED);
+    }
+    await told();
+    t.deepEqual(await hiveCounts(), EXPECTED);
+    const session = await openSession(hive);
+    const [place] = await session.execute(
+      `SELECT max(INPUT__FILE__NAME) AS place FROM streamgauge_default.${STREAM}`,
+    );
+    await session.close();
+    t.regex(JSON.stringify(place), /hour=\d\d-c\d+/);
+    const list = after.map((path) => `parquet.\`/warehouse/${path}\``);
+    const union = list.map((table) => `SELECT * FROM ${table}`).join(' UNION ALL ');
+    t.deepEqual(await sparkCounts('spark-list', `AS ${union}`), EXPECTED);
+    t.deepEqual(await duckCounts(after), [1_000, 1_000]);
+  },
+);
+
+/** Of the newest version. */
+async function filesOf(): Promise<string[]> {
+  const { segments } = await server.query<{ segments: { segments: { path: string }[] } }>(
+    `{ segments(stream: "${STREAM}") { segments { path } } }`,
+  );
+  return segments.segments.map(({ path }) => path);
+}
+
+async function removedFiles(): Promise<number> {
+  const { archive } = await server.query<{ archive: { filesRemoved: number } }>(
+    '{ archive { filesRemoved } }',
+  );
+  return archive.filesRemoved;
+}
+
+/** Rows, and ids that differ, of files that are taken out of HDFS. */
+async function duckCounts(paths: readonly string[]): Promise<unknown[]> {
+  const local: string[] = [];
+  for (const [i, path] of paths.entries()) {
+    const url = `${hdfs.webHdfsUrl}/webhdfs/v1/warehouse/${path}?op=OPEN&user.name=streamgauge`;
+    const answer = await fetch(url);
+    local.push(join(dir, `duck-${i}.parquet`));
+    writeFileSync(local.at(-1) ?? '', Buffer.from(await answer.arrayBuffer()));
+  }
+  const duck = await (await DuckDBInstance.create(':memory:')).connect();
+  const list = local.map((path) => `'${path}'`).join(', ');
+  const found = await duck.runAndReadAll(
+    `SELECT count(*)::INT, count(DISTINCT id)::INT FROM read_parquet([${list}], union_by_name = true)`,
+  );
+  duck.closeSync();
+  return found.getRows()[0] ?? [];
+}
 
 /** Until Hive has the newest version. */
 async function told(): Promise<void> {
