@@ -29,7 +29,14 @@ export function serverAddress(
   path: string,
 ): { readonly url: URL; readonly headers: { readonly authorization?: string } } {
   const base = options['url'] === undefined ? urlOf(config) : `${options['url']}`;
-  return { url: new URL(path, base), headers: authorization(options['keyFile']) };
+  const url = URL.canParse(path, base) ? new URL(path, base) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new AppError(
+      'config_invalid',
+      `--url: expected an address such as http://127.0.0.1:8081, received "${base}"`,
+    );
+  }
+  return { url, headers: authorization(options['keyFile']) };
 }
 
 /** What is said where nobody answers. */
@@ -89,5 +96,15 @@ function urlOf({ listen, tls }: Config): string {
 
 function authorization(file: unknown): { authorization?: string } {
   if (typeof file !== 'string') return {};
-  return { authorization: `Bearer ${readFileSync(file, 'utf8').trim()}` };
+  try {
+    return { authorization: `Bearer ${readFileSync(file, 'utf8').trim()}` };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError(
+      'config_invalid',
+      `--key-file: expected a file with a key in it: ${reason}`,
+      { path: file },
+      cause,
+    );
+  }
 }

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { markTarget } from '../../storage/backup/target.ts';
 import { loadConfig } from '../config.ts';
+import { AppError } from '../model/errors.ts';
 import { type AskServer, askServer } from './ask-server.ts';
 import { configErrorText, readConfigOptions } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -37,7 +38,7 @@ export async function backUp(
   const server = askServer(loaded.value.config, options);
   const to = resolve(`${options['to']}`);
   const mark = randomUUID();
-  await mkdir(to, { recursive: true, mode: 0o750 });
+  await makeTarget(to);
   await markTarget(to, mark);
   await server.ask(
     `mutation ($to: String!, $mark: String!) { startBackup(to: $to, mark: $mark) { state } }`,
@@ -51,6 +52,15 @@ export async function backUp(
     return tell(backup, options['json'] === true, terminal);
   } finally {
     stopListening();
+  }
+}
+
+async function makeTarget(to: string): Promise<void> {
+  try {
+    await mkdir(to, { recursive: true, mode: 0o750 });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError('backup_invalid', `cannot make the folder: ${reason}`, { path: to }, cause);
   }
 }
 
