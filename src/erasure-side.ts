@@ -268,6 +268,7 @@ export class ErasureSide implements ErasurePort {
     const target = {
       ...{ id, tenant, field, value, before },
       ...(stream !== undefined && { stream }),
+      counted: erasure.log.counted,
       arrivedBeforeMs: requestedMs - ARRIVED_BEFORE_MS,
     };
     await this.#archive.erase(target, archive.intent, this.#keeper);
@@ -284,7 +285,7 @@ export class ErasureSide implements ErasurePort {
       const { intent, ...rest } = erasure.archive;
       if (intent === undefined) return;
       if (!isMade) return this.#keep({ ...erasure, archive: rest });
-      const lines = intent.rows.map(([partition, events]) => {
+      const lines = intent.uncounted.map(([partition, events]) => {
         const { stream, hourMs: arrivalHourMs } = intent;
         return { partition, tenant: erasure.tenant, stream, arrivalHourMs, events };
       });
@@ -420,7 +421,7 @@ function withVersion(
   const sum = {
     stream,
     files: known.files + files,
-    rows: known.rows + rows.reduce((total, [, count]) => total + count, 0),
+    rows: known.rows + rows,
   };
   return { streams: [...streams.filter((each) => each.stream !== stream), sum], removedMs };
 }

@@ -2,7 +2,7 @@
  * What is to be erased from the archive, one after the other. It outlives the archiver, which begins anew when a commit has failed: then
  * nobody knows whether that was made until the archive is opened again.
  */
-import type { ArchiveIntent } from '../../src/model/erasure.ts';
+import type { ArchiveIntent, Stretch } from '../../src/model/erasure.ts';
 import type { ErasedEvents } from '../../storage/segments/erased-condition.ts';
 
 export interface ErasureTarget extends ErasedEvents {
@@ -11,6 +11,8 @@ export interface ErasureTarget extends ErasedEvents {
   readonly tenant: string;
   /** Undefined: all of the tenant's. */
   readonly stream?: string;
+  /** Stretches of the log of which the rows were counted there. */
+  readonly counted: readonly Stretch[];
 }
 
 /** Who asked for it, and keeps what is told through any crash. */

@@ -8,8 +8,8 @@ import type { Clock } from '../../src/model/clock.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
-import { erasedCondition } from '../../storage/segments/erased-condition.ts';
-import { countRows, filterSegment } from '../../storage/segments/seal.ts';
+import { erasedCondition, outside } from '../../storage/segments/erased-condition.ts';
+import { countRows, type FilteredSegment, filterSegment } from '../../storage/segments/seal.ts';
 import type { ErasureJob, ErasureJobs, ErasureTarget } from './erasure-jobs.ts';
 import { HourRewrite, type RewriteTools, type Rewriting } from './hour-rewrite.ts';
 import type { Hour } from './hours.ts';
@@ -26,8 +26,8 @@ export interface ErasureOptions {
 interface RunningHour {
   readonly job: ErasureJob;
   readonly rewrite: HourRewrite;
-  /** Files that held the value, and rows by partition. */
-  readonly erased: { files: number; readonly rows: Map<number, number> };
+  /** Files that held the value, rows, and those that were not counted in the log, by partition. */
+  readonly erased: { files: number; rows: number; readonly uncounted: Map<number, number> };
 }
 
 export class ErasureWork implements ArchiveWork {
@@ -139,11 +139,12 @@ export class ErasureWork implements ArchiveWork {
   }
 
   #begin(job: ErasureJob, hour: Hour): void {
-    const erased = { files: 0, rows: new Map<number, number>() };
-    const rewriting = erasing(job.target, ({ taken }) => {
-      if (taken.size > 0) erased.files += 1;
-      for (const [partition, rows] of taken) {
-        erased.rows.set(partition, (erased.rows.get(partition) ?? 0) + rows);
+    const erased = { files: 0, rows: 0, uncounted: new Map<number, number>() };
+    const rewriting = erasing(job.target, ({ taken, counted }) => {
+      if (taken > 0) erased.files += 1;
+      erased.rows += taken;
+      for (const [partition, rows] of counted) {
+        erased.uncounted.set(partition, (erased.uncounted.get(partition) ?? 0) + rows);
       }
     });
     const rewrite = new HourRewrite(this.#options.tools, rewriting, hour);
@@ -160,8 +161,8 @@ export class ErasureWork implements ArchiveWork {
         stream,
         hourMs,
         ...marks,
-        files: erased.files,
-        rows: [...erased.rows],
+        ...erased,
+        uncounted: [...erased.uncounted],
       };
       await job.keeper.intended(job.target.id, job.intent);
       const report = await rewrite.commit();
@@ -197,18 +198,16 @@ const mayHold = (file: SegmentFile, target: ErasureTarget): boolean =>
   (file.from < target.before || file.hourMs < target.arrivedBeforeMs);
 
 /** File by file. Those that do not hold the value go to the new folder as they are: Hive has one place for an hour. */
-const erasing = (
-  target: ErasureTarget,
-  took: (filtered: { readonly taken: ReadonlyMap<number, number> }) => void,
-): Rewriting => ({
+const erasing = (target: ErasureTarget, took: (filtered: FilteredSegment) => void): Rewriting => ({
   change: 'erasure',
   group: (files) => files.map((file) => [file]),
   async rewrite({ paths, schema }, duck, outPath) {
     const [path = ''] = paths;
     const condition = (columns: readonly string[]) => erasedCondition(target, schema, columns);
-    const filtered = await filterSegment(duck, path, schema, condition, outPath);
+    const counted = outside(target.counted);
+    const filtered = await filterSegment(duck, path, schema, condition, outPath, counted);
     took(filtered);
     if (filtered.left !== undefined) return filtered.left;
-    return filtered.taken.size === 0 ? 'kept' : 'empty';
+    return filtered.taken === 0 ? 'kept' : 'empty';
   },
 });

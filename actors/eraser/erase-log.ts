@@ -7,7 +7,7 @@
  */
 import type { Block } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
-import type { Erasure } from '../../src/model/erasure.ts';
+import type { Erasure, Stretch } from '../../src/model/erasure.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { Offset } from '../../src/model/units.ts';
 import type { Disk } from '../../storage/log/disk.ts';
@@ -59,7 +59,7 @@ export async function eraseFromLog(
     if (base >= before || next === undefined) break;
     if (base < done.log.doneBefore) continue;
     checkGoing(tools);
-    done = await eraseFromFile(tools, done, target, base);
+    done = await eraseFromFile(tools, done, target, [base, next]);
     done = { ...done, log: { ...done.log, doneBefore: next } };
     await tools.state.commit([rowOf(done)]);
   }
@@ -71,8 +71,9 @@ async function eraseFromFile(
   tools: LogEraserTools,
   erasure: Erasure,
   target: Target,
-  base: Offset,
+  file: readonly [base: Offset, end: Offset],
 ): Promise<Erasure> {
+  const [base] = file;
   const place: JournalFilePlace = { disk: tools.disk, dir: tools.journalDir, base };
   const erasable = erasableBy(target);
   const found = new FoundInFile();
@@ -82,7 +83,7 @@ async function eraseFromFile(
       await found.add(tools.state, each);
     });
     found.unreadable = damage.length;
-    const counted = await count(tools.state, erasure, found, base);
+    const counted = await count(tools.state, erasure, found, file);
     if (found.blocks === 0) return counted;
     await writeErased(place, erasable);
     await tools.files.replaceFile(base);
@@ -110,19 +111,20 @@ async function count(
   state: StateStore,
   erasure: Erasure,
   found: FoundInFile,
-  base: Offset,
+  [base, end]: readonly [base: Offset, end: Offset],
 ): Promise<Erasure> {
   if (erasure.log.countedBase === base) {
     // Before a crash; what of the blocks was new then is committed.
     await state.commit(found.verdicts, 'synced');
     return erasure;
   }
-  const { files, blocks, rows, unreadable } = erasure.log;
+  const { counted: before, files, blocks, rows, unreadable } = erasure.log;
   const counted: Erasure = {
     ...erasure,
     log: {
       ...erasure.log,
       countedBase: base,
+      counted: withStretch(before, [base, end]),
       files: files + (found.blocks > 0 ? 1 : 0),
       blocks: blocks + found.blocks,
       rows: rows + found.rows,
@@ -134,6 +136,13 @@ async function count(
     await state.commit([...found.verdicts, ...sums, rowOf(counted)], 'synced');
   }
   return counted;
+}
+
+/** Behind all that are there. */
+function withStretch(stretches: readonly Stretch[], [from, to]: Stretch): Stretch[] {
+  const last = stretches.at(-1);
+  if (last === undefined || last[1] !== from) return [...stretches, [from, to]];
+  return [...stretches.slice(0, -1), [last[0], to]];
 }
 
 const rowOf = (erasure: Erasure): StateOp => ({

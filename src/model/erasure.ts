@@ -36,6 +36,11 @@ export interface ErasedFromLog {
   readonly doneBefore: number;
   /** The file whose rows are in the sums already, though it may not be replaced yet: after a crash they are not added again. */
   readonly countedBase?: number;
+  /**
+   * Stretches of the log of which the rows were counted, ascending: in the archive the same events are not counted again. What was deleted
+   * from the log before is in none.
+   */
+  readonly counted: readonly Stretch[];
   readonly files: number;
   readonly blocks: number;
   /** Events that counted; not the duplicates of them. */
@@ -43,6 +48,9 @@ export interface ErasedFromLog {
   /** Blocks that nobody can read, and so nobody can erase from. */
   readonly unreadable: number;
 }
+
+/** From the first offset, up to the second. */
+export type Stretch = readonly [from: number, to: number];
 
 export interface ErasedFromArchive {
   readonly streams: readonly ErasedFromStream[];
@@ -67,14 +75,15 @@ export interface ArchiveIntent {
   /** One of the files that it removes. */
   readonly removes: string;
   readonly files: number;
-  /** Per partition. */
-  readonly rows: readonly (readonly [partition: number, rows: number])[];
+  readonly rows: number;
+  /** Per partition those that were not counted in the log. */
+  readonly uncounted: readonly (readonly [partition: number, rows: number])[];
 }
 
 export const newErasure = (request: ErasureRequest): Erasure => ({
   ...request,
   state: 'log',
-  log: { doneBefore: 0, files: 0, blocks: 0, rows: 0, unreadable: 0 },
+  log: { doneBefore: 0, counted: [], files: 0, blocks: 0, rows: 0, unreadable: 0 },
   deadLetters: 0,
   archive: { streams: [], removedMs: 0 },
   labels: [],

@@ -14,6 +14,12 @@ export interface ErasedEvents extends FieldValue {
   readonly arrivedBeforeMs: number;
 }
 
+/** True for rows in none of these stretches of the log. */
+export const outside = (stretches: readonly (readonly [from: number, to: number])[]): string =>
+  stretches.length === 0
+    ? 'true'
+    : `NOT (${stretches.map(([from, to]) => `(_position >= ${from} AND _position < ${to})`).join(' OR ')})`;
+
 /** Never null. `columns`: those that the file has; fields without one are in `more`. */
 export function erasedCondition(
   events: ErasedEvents,

@@ -84,15 +84,17 @@ export function mergeSegments(
 
 /** What becomes of a segment from which rows are taken. */
 export interface FilteredSegment {
-  /** Rows that were taken, by their partition. */
-  readonly taken: ReadonlyMap<number, number>;
+  /** Rows that were taken. */
+  readonly taken: number;
+  /** Those of them that are asked for, by their partition. */
+  readonly counted: ReadonlyMap<number, number>;
   /** Undefined: nothing was written, because no row was taken, or none is left. */
   readonly left: SealedFile | undefined;
 }
 
 /**
- * A segment without the rows for which `condition` is true: SQL for a file with these columns, never null. Rejects with
- * `segment_failed`.
+ * A segment without the rows for which `condition` is true: SQL for a file with these columns, never null. `counted`: SQL for those
+ * that are to be counted. Rejects with `segment_failed`.
  */
 export function filterSegment(
   duck: Duck,
@@ -100,22 +102,27 @@ export function filterSegment(
   schema: StreamSchema,
   condition: (columns: readonly string[]) => string,
   outPath: string,
+  counted = 'true',
 ): Promise<FilteredSegment> {
   return guarded(outPath, async () => {
     const from = `read_parquet(${literal(path)}, hive_partitioning = false)`;
     const { rows, bytes, columns } = await sizeOf(duck, literal(path), from);
     const where = condition(columns);
-    const counted = await duck.rows(
-      `SELECT _partition AS "partition", count(*) AS rows FROM ${from} WHERE ${where} GROUP BY 1 ORDER BY 1`,
+    const found = await duck.rows(
+      `SELECT _partition AS "partition", count(*) AS rows, count(*) FILTER (WHERE ${counted}) AS counted
+        FROM ${from} WHERE ${where} GROUP BY 1 ORDER BY 1`,
     );
-    const taken = new Map(counted.map((row) => [Number(row['partition']), Number(row['rows'])]));
-    const left = rows - [...taken.values()].reduce((sum, count) => sum + count, 0);
-    if (left === rows || left === 0) return { taken, left: undefined };
+    const taken = {
+      taken: found.reduce((sum, row) => sum + Number(row['rows']), 0),
+      counted: new Map(found.map((row) => [Number(row['partition']), Number(row['counted'])])),
+    };
+    const left = rows - taken.taken;
+    if (left === rows || left === 0) return { ...taken, left: undefined };
     const all = { rows, bytes, columns };
     await write(duck, literal(path), all, schema, outPath, `WHERE NOT (${where})`);
     const sealed = await describe(duck, outPath);
     checkRows(left, sealed);
-    return { taken, left: sealed };
+    return { ...taken, left: sealed };
   });
 }
 

@@ -25,6 +25,7 @@ async function scene(t: ExecutionContext) {
       {
         ...{ id: 'x', tenant: 'default', field: 'id', value: '', arrivedBeforeMs: 0 },
         before: Number.MAX_SAFE_INTEGER,
+        counted: [],
         ...target,
       },
       intent,
@@ -52,7 +53,7 @@ test('only hours that hold the value are rewritten, and nothing else is lost', a
   t.is((await visible()).length, 5, 'removed files stay for their readers');
   t.is(told.length, 2);
   const [[, intent], settled] = told as [Told, Told];
-  t.like(intent, { stream: 'shop', files: 1, rows: [[1, 1]] });
+  t.like(intent, { stream: 'shop', files: 1, rows: 1, uncounted: [[1, 1]] });
   t.deepEqual(settled, ['settled', true]);
 });
 
@@ -82,8 +83,29 @@ test('an hour of which nothing is left has no files', async (t) => {
   await run();
   await done;
   t.is(hours.manifest.files.size, 0);
-  t.like(told[0]?.[1], { rows: [[0, 10]], files: 1 });
+  t.like(told[0]?.[1], { rows: 10, uncounted: [[0, 10]], files: 1 });
   t.deepEqual(told[1], ['settled', true]);
+});
+
+test('what was counted in the log is not counted again', async (t) => {
+  const { cut, counted, add, run, told } = await scene(t);
+  for (const partition of [0, 1, 0]) await cut(0, 10, partition);
+  const stretches = [
+    [0, 50],
+    [150, 250],
+  ] as const;
+  const done = add({ field: 'type', value: 'look', before: 250, counted: stretches });
+  await cut(0, 5);
+  await run();
+  await done;
+  t.is((await counted()).rows, 5);
+  t.like(told[0]?.[1], {
+    rows: 30,
+    uncounted: [
+      [0, 0],
+      [1, 10],
+    ],
+  });
 });
 
 test('a version of which nobody knows is settled by what the archive holds', async (t) => {

@@ -200,6 +200,7 @@ test('after a crash at any write it goes on, and comes to the same sums', async 
     }
     const done = await storedOf(here, request);
     t.like(done, { state: 'archive', deadLetters: 1 });
+    t.is(done.log.counted.length, 1);
     t.like(done.log, { blocks: 6, rows: 6 }, `crash after ${writes} writes`);
     t.is(await erasedCount(here), 6);
     t.false((await bytesOf(here)).includes('ann'));

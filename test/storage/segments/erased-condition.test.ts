@@ -88,7 +88,7 @@ test('an event is erased from a segment as it is from its block', async (t) => {
         if (staged.rows === 0) return;
         await sealSegment(duck, staged, schema, segment);
         const events = someValue(blocks, pick);
-        const { taken, left } = await filterSegment(
+        const { taken: rowsTaken, left } = await filterSegment(
           duck,
           segment,
           schema,
@@ -96,7 +96,6 @@ test('an event is erased from a segment as it is from its block', async (t) => {
           out,
         );
         const restaged = stage(path, blocks, schema, (block) => erased(block, events));
-        const rowsTaken = [...taken.values()].reduce((sum, rows) => sum + rows, 0);
         t.is(rowsTaken, staged.rows - restaged.rows);
         t.is(left === undefined, rowsTaken === 0 || restaged.rows === 0);
         if (left === undefined) return;
@@ -130,7 +129,7 @@ test('what lies behind the position stays, unless it arrived long before', async
     const events = { field: 'user', value: 'ann', before, arrivedBeforeMs };
     const condition = (columns: readonly string[]) => erasedCondition(events, schema, columns);
     const out = join(folder, 'out.parquet');
-    return [...(await filterSegment(duck, path, schema, condition, out)).taken];
+    return [...(await filterSegment(duck, path, schema, condition, out)).counted];
   };
   t.deepEqual(await taken(offsetOf(0), 0), []);
   t.deepEqual(await taken(offsetOf(1), 0), [[0, 1]]);
@@ -154,7 +153,7 @@ test('a value is text and nothing else', async (t) => {
       const condition = (columns: readonly string[]) => erasedCondition(events, known, columns);
       const out = join(folder, 'out.parquet');
       const { taken } = await filterSegment(duck, path, schema, condition, out);
-      t.is(taken.get(0) ?? 0, known === schema ? 1 : 0, value);
+      t.is(taken, known === schema ? 1 : 0, value);
     }
   }
   t.true(existsSync(path));
