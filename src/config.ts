@@ -129,7 +129,7 @@ function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: 
 }
 
 function withAbsoluteArchive(
-  { local, webhdfs, hive, ...archive }: Settings['archive'],
+  { local, webhdfs, s3, hive, ...archive }: Settings['archive'],
   absolute: (path: Path, value: string) => string,
 ): Settings['archive'] {
   const files = ['delegationFile', 'authorizationFile', 'caFile'] as const;
@@ -145,6 +145,12 @@ function withAbsoluteArchive(
             return file === undefined ? [] : [[name, absolute(['webhdfs', name], file)]];
           }),
         ),
+      },
+    }),
+    ...(s3 && {
+      s3: {
+        ...s3,
+        ...(s3.caFile !== undefined && { caFile: absolute(['s3', 'caFile'], s3.caFile) }),
       },
     }),
     ...(hive && {

@@ -42,6 +42,8 @@ const s3 = group({
   endpoint: text('an address such as "https://minio.example:9000"', 2_048).optional(),
   /** The bucket in the path, as most servers that are not AWS need it. */
   forcePathStyle: yes.default(false),
+  /** Certificates (PEM) to trust instead of the usual ones. */
+  caFile: text('the path of a PEM file').optional(),
   /** Both or neither. Without them: what AWS's own tools would use (environment, profile, role of the machine). */
   accessKeyId: text('the id of a key', 255).optional(),
   secretAccessKey: text('the secret of that key', 255).optional(),

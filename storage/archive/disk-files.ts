@@ -1,6 +1,6 @@
 /** Whole files on a local disk, and what the disk's errors mean to an archive. */
 import { randomUUID } from 'node:crypto';
-import { constants, copyFile, open, rename, rm } from 'node:fs/promises';
+import { constants, copyFile, open, readFile, rename, rm } from 'node:fs/promises';
 import { AppError, type FaultCode } from '../../src/model/errors.ts';
 
 /**
@@ -32,6 +32,15 @@ export async function sync(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Of a PEM file. */
+export async function certificatesIn(caFile: string): Promise<string> {
+  try {
+    return await readFile(caFile, 'utf8');
+  } catch (error) {
+    throw diskFault('read certificates from', caFile, error);
   }
 }
 

@@ -19,6 +19,10 @@ const DENIED = new Set([
 const OUT_OF_REACH =
   /^(TimeoutError|AbortError|RequestTimeout|SlowDown|ECONN\w+|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_STREAM_PREMATURE_CLOSE)$/;
 
+/** As OpenSSL names certificates that it does not trust. */
+const UNTRUSTED =
+  /^(CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/;
+
 export function s3Fault(doing: string, path: string, error: unknown): unknown {
   if (error instanceof AppError || !(error instanceof Error)) return error;
   const name = nameOf(error);
@@ -37,6 +41,9 @@ function meaningOf(
   }
   if (name === 'NoSuchBucket') return ['archive_io', 'make the bucket, or name another'];
   if (status === 404) return ['archive_missing', 'nobody but this server should remove files'];
+  if (UNTRUSTED.test(systemCode)) {
+    return ['archive_unavailable', 'say with "caFile" which certificates to trust'];
+  }
   const isBusy = status !== undefined && (status === 408 || status === 429 || status >= 500);
   if (isBusy || OUT_OF_REACH.test(name) || OUT_OF_REACH.test(systemCode)) {
     return ['archive_unavailable', 'see to the endpoint and the way to it'];

@@ -21,7 +21,7 @@ import {
   S3_OBJECT_BYTES_MAX,
 } from '../limits.ts';
 import type { Archive, ArchiveEntry } from './archive.ts';
-import { diskFault, systemCodeOf, writeWhole } from './disk-files.ts';
+import { certificatesIn, diskFault, systemCodeOf, writeWhole } from './disk-files.ts';
 import { byName, checkedFolder, checkedPath } from './paths.ts';
 import { isS3, s3Fault } from './s3-fault.ts';
 
@@ -35,6 +35,8 @@ export interface S3Settings {
   readonly endpoint?: string | undefined;
   /** The bucket in the path instead of the host's name, as most servers that are not AWS need it. */
   readonly forcePathStyle?: boolean | undefined;
+  /** Certificates (PEM) to trust instead of the usual ones. */
+  readonly caFile?: string | undefined;
   /** Left out: what AWS's own tools would use (environment, profile, role of the machine). */
   readonly credentials?: {
     readonly accessKeyId: string;
@@ -51,7 +53,9 @@ export async function openS3Archive(settings: S3Settings): Promise<Archive> {
   const root = prefix.replace(/^\/+|\/+$/g, '');
   // 12 MB of code that only those load who have their archive there.
   const s3 = await import('@aws-sdk/client-s3');
-  const client = clientOf(s3.S3Client, settings);
+  const { caFile } = settings;
+  const ca = caFile === undefined ? undefined : await certificatesIn(caFile);
+  const client = clientOf(s3.S3Client, settings, ca);
   const url = `s3://${[Bucket, root].filter((part) => part !== '').join('/')}`;
 
   const keyOf = (path: string): string =>
@@ -198,7 +202,7 @@ export async function openS3Archive(settings: S3Settings): Promise<Archive> {
   };
 }
 
-function clientOf(Client: typeof S3Client, settings: S3Settings): S3Client {
+function clientOf(Client: typeof S3Client, settings: S3Settings, ca: string | undefined): S3Client {
   const { region, endpoint, forcePathStyle, credentials } = settings;
   const { connectMs, idleMs, wholeMs } = ARCHIVE_TIMEOUTS;
   const agent = { keepAlive: true, maxSockets: ARCHIVE_CONNECTIONS_MAX };
@@ -210,7 +214,7 @@ function clientOf(Client: typeof S3Client, settings: S3Settings): S3Client {
       requestTimeout: wholeMs,
       throwOnRequestTimeout: true,
       httpAgent: agent,
-      httpsAgent: agent,
+      httpsAgent: ca === undefined ? agent : { ...agent, ca },
     },
     // Few servers that are not AWS know the checksums behind a body, which the client would add.
     ...(endpoint !== undefined && {

@@ -14,7 +14,7 @@ import {
   HDFS_BACKOFF_MS_MIN,
   HDFS_RETRY_MS,
 } from '../limits.ts';
-import { diskFault } from './disk-files.ts';
+import { certificatesIn } from './disk-files.ts';
 import {
   createHttpExchange,
   type HttpAnswer,
@@ -189,14 +189,6 @@ async function identity(
     return { credentials: { delegation: await secretOf(auth.delegation) }, headers: {} };
   }
   return { credentials: {}, headers: { authorization: await secretOf(auth.authorization) } };
-}
-
-async function certificatesIn(caFile: string): Promise<string> {
-  try {
-    return await readFile(caFile, 'utf8');
-  } catch (error) {
-    throw diskFault('read certificates from', caFile, error);
-  }
 }
 
 async function secretOf(secret: Secret): Promise<string> {
