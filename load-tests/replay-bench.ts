@@ -33,7 +33,7 @@ import { removeScratch, scratchFolder } from './scratch.ts';
 const { values: options } = parseArgs({
   options: {
     rows: { type: 'string', default: '10000000' },
-    hours: { type: 'string', default: '1,24' },
+    hours: { type: 'string', default: '0.05,1,24' },
     partitions: { type: 'string', default: '4' },
     save: { type: 'boolean', default: false },
   },
@@ -91,6 +91,7 @@ removeScratch(folder);
 const text = table<Outcome>(
   [
     { title: 'hours of events', cell: ({ hours }) => String(hours) },
+    { title: 'events/s then', cell: ({ hours }) => grouped(ROWS / hours / 3_600) },
     { title: 'segments', cell: ({ bytes }) => megabytes(bytes) },
     { title: 'events/s', cell: ({ fillMs }) => grouped((ROWS / fillMs) * 1_000) },
     { title: 'cores', cell: ({ cpuMs, fillMs }) => (cpuMs / fillMs).toFixed(2) },
@@ -105,7 +106,7 @@ if (options.save) console.log(saveResult('replay', `${about}\n\n${text}`, { opti
 
 async function run(hours: number): Promise<Outcome> {
   const root = join(folder, `archive-${hours}`);
-  const startMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - hours * HOUR_MS;
+  const startMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - Math.ceil(hours) * HOUR_MS;
   const duck = await openDuck({
     threads: 1,
     memoryBytesMax: MEMORY_BYTES,
@@ -113,7 +114,7 @@ async function run(hours: number): Promise<Outcome> {
     folders: [root],
   });
   const files: SegmentFile[] = [];
-  for (let i = 0; i < hours * PARTITIONS; i++)
+  for (let i = 0; i < Math.ceil(hours) * PARTITIONS; i++)
     files.push(await writeSegment(duck, root, hours, startMs, i));
   const rowsOf = (partition: number) =>
     Math.max(...files.filter((file) => file.partition === partition).map(({ to }) => to));
@@ -190,7 +191,8 @@ async function writeSegment(
   startMs: number,
   index: number,
 ): Promise<SegmentFile> {
-  const files = hours * PARTITIONS;
+  const files = Math.ceil(hours) * PARTITIONS;
+  const spanMs = Math.min(hours, 1) * HOUR_MS;
   const first = Math.floor((ROWS * index) / files);
   const rows = Math.floor((ROWS * (index + 1)) / files) - first;
   const partition = index % PARTITIONS;
@@ -202,7 +204,7 @@ async function writeSegment(
   const types =
     "['page_view', 'page_view', 'page_view', 'click', 'click', 'api_call', 'purchase', 'error']";
   await duck.rows(
-    `COPY (SELECT 'e' || i AS id, make_timestamp_ms(${hourMs} + ((i - ${first}) * ${HOUR_MS / rows})::BIGINT) AS ts,
+    `COPY (SELECT 'e' || i AS id, make_timestamp_ms(${hourMs} + ((i - ${first}) * ${spanMs / rows})::BIGINT) AS ts,
         ${types}[(1 + hash(i) % 8)::BIGINT] AS type,
         'country-' || (sqrt(hash(i, 1) % 400))::BIGINT AS country, '/p/' || (hash(i, 2) % 1000) AS url,
         'u' || (hash(i, 3) % 100000) AS "user", (hash(i, 4) % 3000)::DOUBLE AS duration_ms,
@@ -212,6 +214,6 @@ async function writeSegment(
     TO ${literal(join(root, path))} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1)`,
   );
   const { size } = statSync(join(root, path));
-  const times = { tsMinMs: hourMs, tsMaxMs: hourMs + HOUR_MS - 1 };
+  const times = { tsMinMs: hourMs, tsMaxMs: hourMs + spanMs - 1 };
   return { path, ...place, rows, bytes: size, schema: 1, ...times };
 }

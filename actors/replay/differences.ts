@@ -101,28 +101,28 @@ export class TierDifferences {
     const before = this.#decoded(live);
     const after = this.#decoded(rebuilt);
     let [series, eventsAdded, eventsLost] = [0, 0, 0];
-    for (const id of new Set([...before.seriesIds(), ...after.seriesIds()])) {
-      const a = before.at(id);
-      const b = after.at(id);
+    for (const [id, a, b] of paired(before, after)) {
       if (this.#isSame(before, a, after, b)) continue;
       const liveCount = before.count(a);
       const rebuiltCount = after.count(b);
       series += 1;
       eventsAdded += Math.max(0, rebuiltCount - liveCount);
       eventsLost += Math.max(0, liveCount - rebuiltCount);
-      this.#show({
+      this.#show(Math.abs(rebuiltCount - liveCount), () => ({
         ...{ bucketMs, liveCount, rebuiltCount, labels: labelsOf(id) },
         liveSum: before.sum(a, this.#sumAt),
         rebuiltSum: after.sum(b, this.#sumAt),
-      });
+      }));
     }
     return series === 0 ? undefined : { bucketMs, series, eventsAdded, eventsLost };
   }
 
-  #show(example: DifferenceExample): void {
+  /** Looked at for every series that differs, and hardly ever one of the largest. */
+  #show(size: number, make: () => DifferenceExample): void {
     const examples = this.#examples;
     const smallest = examples.at(-1);
-    if (examples.length >= EXAMPLES_MAX && smallest && sizeOf(smallest) >= sizeOf(example)) return;
+    if (examples.length >= EXAMPLES_MAX && smallest && sizeOf(smallest) >= size) return;
+    const example = make();
     examples.push(example);
     examples.sort((a, b) => sizeOf(b) - sizeOf(a));
     examples.length = Math.min(examples.length, EXAMPLES_MAX);
@@ -147,6 +147,12 @@ export class TierDifferences {
       return true;
     });
   }
+}
+
+/** All series of both, each with its slots. */
+function* paired(a: DecodedScalars, b: DecodedScalars): Generator<[number, number, number]> {
+  for (const [slot, id] of a.seriesIds().entries()) yield [id, slot, b.at(id)];
+  for (const [slot, id] of b.seriesIds().entries()) if (a.at(id) < 0) yield [id, -1, slot];
 }
 
 /** By slot; -1 = the series has nothing. */
@@ -174,8 +180,9 @@ class DecodedScalars {
   }
 }
 
-const sizeOf = ({ liveCount, rebuiltCount, liveSum = 0, rebuiltSum = 0 }: DifferenceExample) =>
-  Math.abs(rebuiltCount - liveCount) + Math.min(0.5, Math.abs(rebuiltSum - liveSum));
+/** Of a difference of sums alone it is 0: such are shown while there is room. */
+const sizeOf = ({ liveCount, rebuiltCount }: DifferenceExample): number =>
+  Math.abs(rebuiltCount - liveCount);
 
 const relativeError = (a: number, b: number): number =>
   a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b));
