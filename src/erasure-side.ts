@@ -308,7 +308,9 @@ export class ErasureSide implements ErasurePort {
     for (const erasure of this.#open.values()) {
       if (erasure.state !== 'grace' || nowMs < (this.#graceEndMs(erasure) ?? 0)) continue;
       try {
-        if (((await this.#archive?.removedBefore(erasure.archive.removedMs)) ?? 0) > 0) continue;
+        const left = await this.#archive?.removedBefore(erasure.archive.removedMs);
+        // Without an archive nobody deletes them.
+        if (left !== 0) continue;
         if (this.#closing.signal.aborted) return;
         await this.#keep({ ...erasure, state: 'done' });
       } catch (error) {
@@ -356,6 +358,7 @@ export class ErasureSide implements ErasurePort {
       ...erasure,
       problem: this.#problemOf(erasure),
       goneByMs: this.#graceEndMs(erasure),
+      hasArchive: this.#archive !== undefined,
       sketches: rollups
         .filter(({ tenant, stream }) => {
           const isInStream = erasure.stream === undefined || erasure.stream === stream;
@@ -369,6 +372,9 @@ export class ErasureSide implements ErasurePort {
   #problemOf({ id, state }: Erasure): string | undefined {
     if (state === 'lost') {
       return 'the value is not known any more, as in a data folder from a backup: ask for the erasure again';
+    }
+    if (state === 'grace' && this.#archive === undefined) {
+      return 'files that were removed from the archive are not deleted while this server keeps none: set "archive.enabled"';
     }
     if (state !== 'archive') return this.#problems.get(id);
     if (this.#archive?.numbers()?.isFenced === true) {

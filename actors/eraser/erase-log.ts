@@ -25,7 +25,7 @@ import { decodeVerdict, encodeVerdict } from '../../storage/state/rows.ts';
 import type { StateOp, StateStore } from '../../storage/state/state.ts';
 import { hourOf } from '../partition/ledger.ts';
 import { addErased } from './erased-counts.ts';
-import { COMMITTED_LOOK_MS } from './limits.ts';
+import { COMMITTED_LOOK_MS, COMMITTED_LOOKS_MAX } from './limits.ts';
 import { erasableBy, type Target } from './target.ts';
 
 export interface LogEraserTools {
@@ -96,8 +96,17 @@ async function eraseFromFile(
 }
 
 async function waitCommitted(tools: LogEraserTools, { block, offset: at }: ErasableBlock) {
-  while (tools.committed(block.partition) <= at) {
+  const { partition } = block;
+  for (let looks = 0; tools.committed(partition) <= at; looks++) {
     checkGoing(tools);
+    if (looks >= COMMITTED_LOOKS_MAX) {
+      const to = tools.committed(partition);
+      throw new AppError(
+        'actor_stopped',
+        `partition ${partition} has committed the log up to ${to}, what is to be erased lies at ${at}: look at "partitions" and /readyz for why it is behind`,
+        { partition },
+      );
+    }
     await tools.sleep(COMMITTED_LOOK_MS);
   }
 }

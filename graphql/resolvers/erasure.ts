@@ -74,7 +74,7 @@ interface NotErased {
   readonly rollups: readonly string[];
 }
 
-function notErased({ labels, sketches, log }: ErasureView): NotErased[] {
+function notErased({ labels, sketches, log, hasArchive }: ErasureView): NotErased[] {
   const all: (NotErased | false)[] = [
     {
       what: 'counts and sums',
@@ -99,6 +99,11 @@ function notErased({ labels, sketches, log }: ErasureView): NotErased[] {
     {
       what: 'backups, exports and other copies of the data folder or the archive',
       why: 'this server does not know of them: delete those from before, or erase again after one is restored',
+      rollups: [],
+    },
+    !hasArchive && {
+      what: 'an archive',
+      why: 'this server keeps none: files from before it was turned off are not looked through',
       rollups: [],
     },
     log.unreadable > 0 && {

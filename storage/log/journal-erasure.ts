@@ -2,7 +2,7 @@
  * Erases rows from a file of the journal that is not written to any more. A new file with the same blocks at the same offsets is
  * made beside it, for `RewritableLog.replaceFile` to put in its place: so a crash leaves the one or the other.
  */
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { Block } from '../../src/model/block.ts';
 import { eraseRows } from '../../src/model/block-eraser.ts';
 import { blockLengthAt, checkBlock } from '../../src/model/block-format.ts';
@@ -73,6 +73,8 @@ export async function writeErased(place: JournalFilePlace, erasable: Erasable): 
       await disk.close(fd);
     }
   } catch (cause) {
+    // It would take room on a disk that is perhaps full.
+    await rm(path, { force: true }).catch(() => undefined);
     throw logIo('writing a file of the log anew', path, cause);
   }
 }

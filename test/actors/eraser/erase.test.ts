@@ -158,6 +158,18 @@ test('a block is touched only when its partition has committed it', async (t) =>
   t.false((await bytesOf(here)).includes('ann'));
 });
 
+test('who waits for a partition that has failed is told', async (t) => {
+  const here = await site(t);
+  await here.append([view('ann')]);
+  const tools = { ...here.tools, committed: () => 0 };
+  await t.throwsAsync(eraseFromLogAndState(tools, asked(here.end()), 'ann', []), {
+    message: /partition 0 has committed the log up to 0, what is to be erased lies at 0/,
+  });
+  t.true((await bytesOf(here)).includes('ann'));
+  await eraseFromLogAndState(here.tools, asked(here.end()), 'ann', []);
+  t.false((await bytesOf(here)).includes('ann'));
+});
+
 test('a server that stops does not wait for a partition that has failed', async (t) => {
   const here = await site(t);
   await here.append([view('ann')]);

@@ -1,4 +1,5 @@
-import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Block } from '../../../src/model/block.ts';
 import { rowsWith } from '../../../src/model/block-eraser.ts';
@@ -134,9 +135,9 @@ test('a disk that is full leaves the file as it was', async (t) => {
   t.true(error instanceof AppError && error.code === 'log_io');
   t.true(await held(dir, 'ann'));
   const [path = ''] = await journalFiles(dir);
-  await truncate(`${path}.tmp`, 10);
+  t.false(existsSync(`${path}.tmp`));
+  await writeFile(`${path}.tmp`, 'too short');
   await t.throwsAsync(journal.writer.replaceFile(base!), { message: /bytes in/ });
-  await rm(`${path}.tmp`);
   t.true(await held(dir, 'ann'));
 });
 
