@@ -16,7 +16,8 @@ const RELEASE_MS_MAX = 10_000;
 export class PartitionHold {
   readonly #links: PartitionLinks;
   readonly #partitions: readonly number[];
-  #state: 'none' | 'held' | 'kept' = 'none';
+  /** Who asked for it: nobody else ends it. */
+  #owner: object | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(links: PartitionLinks, partitions: number) {
@@ -25,34 +26,37 @@ export class PartitionHold {
   }
 
   /** Where each partition stands; it has committed that. */
-  async begin(): Promise<readonly HeldAt[]> {
-    if (this.#state !== 'none') throw new AppError('query_overload', 'partitions are held already');
-    this.#state = 'held';
+  async begin(owner: object): Promise<readonly HeldAt[]> {
+    if (this.#owner !== undefined) {
+      throw new AppError('query_overload', 'partitions are held already');
+    }
+    this.#owner = owner;
     try {
       const held = await Promise.all(
         this.#partitions.map((partition) => this.#links.ask('hold', { partition }, BEGIN_MS_MAX)),
       );
-      this.#timer = setTimeout(() => void this.release(), HOLD_MS_MAX);
+      if (this.#owner === owner) {
+        this.#timer = setTimeout(() => void this.release(owner), HOLD_MS_MAX);
+      }
       return held;
     } catch (error) {
-      await this.release();
+      await this.release(owner);
       throw error;
     }
   }
 
   /** Answers whether partitions still stand. If so, time does not end it any more. */
-  keep(): boolean {
+  keep(owner: object): boolean {
+    if (this.#owner !== owner) return false;
     clearTimeout(this.#timer);
-    if (this.#state === 'none') return false;
-    this.#state = 'kept';
     return true;
   }
 
   /** Partitions load what is stored and go on. */
-  async release(): Promise<void> {
+  async release(owner: object): Promise<void> {
+    if (this.#owner !== owner) return;
     clearTimeout(this.#timer);
-    if (this.#state === 'none') return;
-    this.#state = 'none';
+    this.#owner = undefined;
     await Promise.all(
       this.#partitions.map((partition) =>
         this.#links.ask('release', { partition }, RELEASE_MS_MAX).catch(undefinedIfGone),

@@ -32,7 +32,7 @@ export class ReplayWorker {
       hear: (message) => this.#hear(message),
       onFailed: (fault) => {
         // Whatever became of its swap: partitions load what is stored.
-        void options.hold.release();
+        void options.hold.release(this);
         options.onFailed({ code: fault.code, message: fault.message });
       },
     });
@@ -41,7 +41,7 @@ export class ReplayWorker {
   /** It goes no further. What it has committed is there for another life. */
   async close(): Promise<void> {
     await this.#thread.close();
-    await this.#options.hold.release();
+    await this.#options.hold.release(this);
   }
 
   #hear(message: ToldByReplay): void {
@@ -66,11 +66,11 @@ export class ReplayWorker {
     const { hold } = this.#options;
     switch (name) {
       case 'hold':
-        return hold.begin();
+        return hold.begin(this);
       case 'beginSwap':
-        return hold.keep();
+        return hold.keep(this);
       case 'release':
-        return hold.release();
+        return hold.release(this);
       default:
         return assertNever(name);
     }
