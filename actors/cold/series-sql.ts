@@ -9,91 +9,109 @@ import { type Source, tableOf } from './sources.ts';
 export function seriesSql(
   question: SeriesQuestion,
   schema: StreamSchema,
-  sources: readonly Source[],
+  sources: readonly SeriesSource[],
   fields: FieldSql,
 ): string {
   const { measures, groupBy } = question;
   const labels = groupBy.map((_, i) => `g${i}`);
+  const kinds = Map.groupBy(sources, ({ isCurrent, isWithin }) => `${isCurrent} ${isWithin}`);
+  const events = [...kinds.values()].map((some) =>
+    eventsOf(question, fields, some[0] as SeriesSource, tableOf(schema, some)),
+  );
   const values = measures.map((measure, i) => `${aggregateOf(measure, inputs(measures))} AS m${i}`);
-  const events = [true, false].flatMap((isCurrent) => {
-    const some = sources.filter((source) => source.isCurrent === isCurrent);
-    if (some.length === 0) return [];
-    return [eventsOf(question, fields, isCurrent, tableOf(schema, some))];
-  });
-  const points = `SELECT ${[...labels, 'step', ...values].join(', ')} FROM events
-    GROUP BY ${[...labels, 'step'].join(', ')}`;
-  return `WITH events AS (${events.join(' UNION ALL ')}), points AS MATERIALIZED (${points})
+  const points = `SELECT ${[...labels, 'step', ...values].join(', ')}
+    FROM (${events.join(' UNION ALL ')}) GROUP BY ${setsOf(question, labels)}`;
+  return `WITH points AS MATERIALIZED (${points})
     ${labels.length === 0 ? onlySeries(question) : bestSeries(question, labels)}`;
+}
+
+export interface SeriesSource extends Source {
+  /** All its events are of the range. */
+  readonly isWithin: boolean;
 }
 
 /** Of every event its step, its labels and what is measured of it. */
 function eventsOf(
-  question: SeriesQuestion,
+  { fromMs, toMs, stepMs, groupBy, measures, where }: SeriesQuestion,
   fields: FieldSql,
-  isCurrent: boolean,
+  { isCurrent, isWithin }: SeriesSource,
   table: string,
 ): string {
-  const { fromMs, stepMs, groupBy, measures } = question;
   const measured = [...inputs(measures).values()].map(({ name, isText, field }) => {
     const sql = isText ? fields.text(field, isCurrent) : fields.number(field, isCurrent);
     return `${sql} AS ${name}`;
   });
   const columns = [
-    `(epoch_ms(${EVENT_TIME}) - ${fromMs}) // ${stepMs} AS step`,
+    `(${EVENT_MICROS} - ${fromMs}000) // ${stepMs}000 AS step`,
     ...groupBy.map((field, i) => `${fields.text(field, isCurrent)} AS g${i}`),
     ...measured,
   ];
-  const conditions = conditionsOf(question, fields, isCurrent).map((part) => `(${part})`);
-  return `SELECT ${columns.join(', ')} FROM (${table}) WHERE ${conditions.join(' AND ')}`;
+  const conditions = where === undefined ? [] : [fields.where(where, isCurrent)];
+  if (!isWithin) {
+    // The first follows from the second, and can be judged by a file's statistics.
+    conditions.push(`ts >= make_timestamp_ms(${fromMs})`, `${EVENT_MICROS} >= ${fromMs}000`);
+    conditions.push(`${EVENT_MICROS} < ${toMs}000`);
+  }
+  const all = ['true', ...conditions].map((part) => `(${part})`).join(' AND ');
+  return `SELECT ${columns.join(', ')} FROM (${table}) WHERE ${all}`;
+}
+
+/**
+ * When an event counts, as in rollups: a client's clock may be ahead. Whole numbers, because DuckDB takes twice as long for all of a
+ * question if it is written with INTERVAL.
+ */
+const EVENT_MICROS = `CASE WHEN epoch_us(ts) - epoch_us(_arrival) > ${FUTURE_TOLERANCE_MS}000
+  THEN epoch_us(_arrival) ELSE epoch_us(ts) END`;
+
+/** How a measure of the whole range follows from those of its points. */
+const RANK_OF_POINTS: Partial<Record<SeriesMeasure['op'], string>> = {
+  count: 'sum',
+  rate: 'sum',
+  sum: 'sum',
+  min: 'min',
+  max: 'max',
+};
+
+const rankOf = ({ measures, orderBy }: SeriesQuestion): string | undefined =>
+  RANK_OF_POINTS[(measures[orderBy.measure] as SeriesMeasure).op];
+
+/** Where the order does not follow from the points there is one more of each series, without a step: the whole range. */
+function setsOf(question: SeriesQuestion, labels: readonly string[]): string {
+  const each = [...labels, 'step'].join(', ');
+  if (labels.length === 0 || rankOf(question) !== undefined) return each;
+  return `GROUPING SETS ((${each}), (${labels.join(', ')}))`;
 }
 
 const onlySeries = ({ measures }: SeriesQuestion): string =>
   `SELECT 1, ${listsOf(measures)} FROM points HAVING count(*) > 0`;
 
-function bestSeries(
-  { measures, orderBy, limit }: SeriesQuestion,
-  labels: readonly string[],
-): string {
-  const ranked = measures[orderBy.measure] as SeriesMeasure;
-  const ofPoints = RANK_OF_POINTS[ranked.op];
-  const rank =
-    ofPoints === undefined
-      ? `${aggregateOf(ranked, inputs(measures))} AS rank FROM events`
-      : `${ofPoints}(m${orderBy.measure}) AS rank FROM points`;
+function bestSeries(question: SeriesQuestion, labels: readonly string[]): string {
+  const { measures, orderBy, limit } = question;
+  const names = labels.join(', ');
+  const combine = rankOf(question);
+  const value = `m${orderBy.measure}`;
+  const ranks =
+    combine === undefined
+      ? `SELECT ${names}, ${value} AS rank FROM points WHERE step IS NULL`
+      : `SELECT ${names}, ${combine}(${value}) AS rank FROM points GROUP BY ${names}`;
   const order = [
     `rank ${orderBy.descending ? 'DESC' : 'ASC'} NULLS LAST`,
     ...labels.map((label) => `${label} NULLS LAST`),
   ];
   const isSame = labels.map((label) => `points.${label} IS NOT DISTINCT FROM best.${label}`);
-  const names = labels.map((label) => `any_value(points.${label})`);
+  const shown = labels.map((label) => `any_value(points.${label})`);
   return `, best AS (
       SELECT *, row_number() OVER (ORDER BY ${order.join(', ')}) AS place, count(*) OVER () AS found
-      FROM (SELECT ${labels.join(', ')}, ${rank} GROUP BY ${labels.join(', ')}))
-    SELECT any_value(found), ${names.join(', ')}, ${listsOf(measures)}
+      FROM (${ranks}))
+    SELECT any_value(found), ${shown.join(', ')}, ${listsOf(measures)}
     FROM points JOIN best ON ${isSame.join(' AND ')}
-    WHERE place <= ${limit} GROUP BY place ORDER BY place`;
+    WHERE step IS NOT NULL AND place <= ${limit} GROUP BY place ORDER BY place`;
 }
 
 const listsOf = (measures: readonly SeriesMeasure[]): string =>
   ['step', ...measures.map((_, i) => `m${i}`)]
     .map((name) => `list(points.${name} ORDER BY step)`)
     .join(', ');
-
-/** When an event counts, as in rollups: a client's clock may be ahead. */
-const EVENT_TIME = `CASE WHEN ts > _arrival + INTERVAL ${FUTURE_TOLERANCE_MS} MILLISECONDS THEN _arrival ELSE ts END`;
-
-/** The first condition follows from the second, and can be judged by a file's statistics. */
-function conditionsOf(
-  { fromMs, toMs, where }: SeriesQuestion,
-  fields: FieldSql,
-  isCurrent: boolean,
-): string[] {
-  const from = `make_timestamp_ms(${fromMs})`;
-  const conditions = [`ts >= ${from}`, `${EVENT_TIME} >= ${from}`];
-  conditions.push(`${EVENT_TIME} < make_timestamp_ms(${toMs})`);
-  if (where !== undefined) conditions.push(fields.where(where, isCurrent));
-  return conditions;
-}
 
 interface Input {
   readonly name: string;
@@ -136,12 +154,3 @@ function aggregateOf({ op, field, q }: SeriesMeasure, inputs: ReadonlyMap<string
       return `count(DISTINCT ${name})`;
   }
 }
-
-/** How a measure of the whole range follows from those of its points; for others all events are gone through again. */
-const RANK_OF_POINTS: Partial<Record<SeriesMeasure['op'], string>> = {
-  count: 'sum',
-  rate: 'sum',
-  sum: 'sum',
-  min: 'min',
-  max: 'max',
-};

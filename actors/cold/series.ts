@@ -8,9 +8,9 @@ import { AppError } from '../../src/model/errors.ts';
 import type { EventTools } from './events.ts';
 import { FieldSql } from './field-sql.ts';
 import type { FoundSeries, SeriesAnswer, SeriesQuestion } from './series-question.ts';
-import { seriesSql } from './series-sql.ts';
+import { type SeriesSource, seriesSql } from './series-sql.ts';
 import type { StreamSnapshot } from './snapshots.ts';
-import { chunkSources, type Source, segmentSource } from './sources.ts';
+import { chunkSources, segmentSource } from './sources.ts';
 
 /** Rejects with `query_invalid` if it had to read or to answer too much, else as DuckDB and the archive do. */
 export async function findSeries(
@@ -27,12 +27,14 @@ export async function findSeries(
   if (read.length === 0) return { series: [], seriesFound: 0, ...scanned };
   const lease = await segments.lease(files);
   try {
-    const archived = files.map((file): Source => {
+    const archived = files.map((file): SeriesSource => {
       const localPath = lease.paths.get(file.path);
       assert(localPath !== undefined, 'every file of a lease has a path');
-      return segmentSource(file, schema, localPath);
+      const isWithin = holdsOnly(file, question);
+      return { ...segmentSource(file, schema, localPath), isWithin };
     });
-    const sources = [...archived, ...chunkSources({ ...snapshot, chunks })];
+    const staged = chunkSources({ ...snapshot, chunks });
+    const sources = [...archived, ...staged.map((each) => ({ ...each, isWithin: false }))];
     const fields = new FieldSql(schema);
     const { rows, isTruncated } = await duck.run({
       author: 'server',
@@ -59,6 +61,12 @@ function mayHold(
   if (tsMaxMs < fromMs) return false;
   return tsMinMs < toMs || (hourMs < toMs && tsMaxMs > hourMs + FUTURE_TOLERANCE_MS);
 }
+
+/** None arrived before its file's hour. */
+const holdsOnly = (
+  { tsMinMs, tsMaxMs, hourMs }: StreamSnapshot['files'][number],
+  { fromMs, toMs }: SeriesQuestion,
+): boolean => Math.min(tsMinMs, hourMs) >= fromMs && tsMaxMs < toMs;
 
 function checkScan(
   { files, events }: Pick<SeriesAnswer, 'files' | 'events'>,
