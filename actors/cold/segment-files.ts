@@ -55,12 +55,12 @@ export async function fetchedSegments(
   let named = 0;
 
   function makeRoom(wanted: number): void {
-    for (const [path, { localPath, readers, bytes: freed }] of cached) {
+    for (const [path, entry] of cached) {
       if (bytes + wanted <= bytesMax) return;
-      if (readers > 0) continue;
+      if (entry.readers > 0) continue;
       cached.delete(path);
-      bytes -= freed;
-      void rm(localPath, { force: true });
+      bytes -= entry.bytes;
+      removeUnread(entry);
     }
     if (bytes + wanted <= bytesMax) return;
     throw new AppError(

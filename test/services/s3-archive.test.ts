@@ -10,6 +10,7 @@ import { openArchive } from '../../storage/archive/open.ts';
 import type { S3Settings } from '../../storage/archive/s3.ts';
 import { archiveContract, rejects, textAt } from '../contract/archive.ts';
 import { losingAnswers } from './losing-answers.ts';
+import { asksRemoteArchive } from './remote-cold.ts';
 
 const PROGRAM = fileURLToPath(new URL('s3', import.meta.url));
 
@@ -53,6 +54,11 @@ function settingsOf(): S3Settings {
 }
 
 archiveContract('s3', async () => settingsOf(), { hasFolders: false });
+
+test('single events are asked for from S3, each file fetched once', async (t) => {
+  const { type: _, credentials, ...place } = settingsOf();
+  await asksRemoteArchive(t, { s3: { ...place, ...credentials } });
+});
 
 test('the whole bucket may be the archive', async (t) => {
   const { prefix: _, ...settings } = settingsOf();
