@@ -381,7 +381,7 @@ export class ErasureSide implements ErasurePort {
       return 'another server has claimed the archive: erase there, or restart this one';
     }
     const work = this.#archive?.numbers()?.work.find(({ kind }) => kind === 'erasure');
-    return this.#problems.get(id) ?? work?.problem;
+    return this.#problems.get(id) ?? this.#archive?.problem() ?? work?.problem;
   }
 
   #startThread(): EraserThread {

@@ -22,7 +22,7 @@ const ANN = 'ann-3f9c1d77';
 const ANNS_MAIL = 'ann.b41e07@example.com';
 const STREAM = 'shop';
 
-async function site(t: ExecutionContext) {
+async function site(t: ExecutionContext, archive: object = { removedKeptMs: 1_000 }) {
   const folder = await mkdtemp(join(tmpdir(), 'streamgauge-'));
   const server = await Server.prepare({
     folder,
@@ -38,7 +38,7 @@ async function site(t: ExecutionContext) {
         },
         { name: 'shop-by-user', stream: STREAM, dimensions: ['user'], measures: [{ op: 'count' }] },
       ],
-      archive: { removedKeptMs: 1_000 },
+      archive,
     },
   });
   await server.start();
@@ -120,7 +120,6 @@ async function countsOf(
 interface Receipt {
   readonly id: string;
   readonly state: string;
-  readonly problem: string | null;
   readonly log: { readonly rows: number; readonly files: number; readonly unreadable: number };
   readonly deadLetters: number;
   readonly archive: readonly { readonly stream: string; readonly rows: number }[];
@@ -141,7 +140,6 @@ async function done(server: Server, id: string): Promise<Receipt> {
       `{ erasure(id: "${id}") ${RECEIPT} }`,
     );
     if (erasure.state === 'done') return erasure;
-    if (erasure.problem !== null) throw new Error(erasure.problem);
     await sleep(50);
   }
 }
@@ -282,4 +280,14 @@ test('what is asked for wrongly is told, and a tenant sees its own erasures alon
     erasure: null,
   });
   t.is((await countsOf(server, ANN, later)).events, 1, 'what came later stays');
+});
+
+test('without an archive the log alone is erased from', async (t) => {
+  const server = await site(t, { enabled: false });
+  await sendApplied(server, STREAM, round(50), ACME);
+  const receipt = await done(server, await eraseAnn(server));
+  t.like(receipt, { log: { rows: 50, files: 1 }, deadLetters: 0, archive: [] });
+  t.true(receipt.notErased.some(({ what }) => what === 'an archive'));
+  t.deepEqual(await filesWith(server.dataDir, ANNS_MAIL), []);
+  t.true((await filesWith(server.dataDir, 'bob@example.com')).length > 0);
 });
