@@ -49,9 +49,34 @@ function namesOf(bytes: Uint8Array, view: DataView): { tenant: string; stream: s
   const streamAt = BLOCK_HEADER_BYTES + view.getUint16(AT.tenantLength, true);
   const streamEnd = streamAt + view.getUint16(AT.streamLength, true);
   return {
-    tenant: decoder.decode(bytes.subarray(BLOCK_HEADER_BYTES, streamAt)),
-    stream: decoder.decode(bytes.subarray(streamAt, streamEnd)),
+    tenant: textAt(bytes, BLOCK_HEADER_BYTES, streamAt, 0),
+    stream: textAt(bytes, streamAt, streamEnd, 1),
   };
+}
+
+/**
+ * The names of the last blocks, by their place in one. Nearly all blocks have those of the one before, and a small one would
+ * cost its reader more in them than in its rows. Bounded by both.
+ */
+const knownNames: { readonly bytes: Uint8Array; readonly text: string }[] = [];
+const NAMES_KNOWN_MAX = 256;
+const NAME_BYTES_KNOWN_MAX = 64;
+
+function textAt(bytes: Uint8Array, from: number, to: number, place: number): string {
+  const known = knownNames[place];
+  if (known !== undefined && isAt(bytes, from, to, known.bytes)) return known.text;
+  const text = decoder.decode(bytes.subarray(from, to));
+  if (place <= knownNames.length && place < NAMES_KNOWN_MAX && to - from <= NAME_BYTES_KNOWN_MAX) {
+    // Not `slice`, which for a buffer is a view of the block.
+    knownNames[place] = { bytes: Uint8Array.from(bytes.subarray(from, to)), text };
+  }
+  return text;
+}
+
+function isAt(bytes: Uint8Array, from: number, to: number, wanted: Uint8Array): boolean {
+  if (to - from !== wanted.length || to > bytes.length) return false;
+  for (let i = 0; i < wanted.length; i++) if (bytes[from + i] !== wanted[i]) return false;
+  return true;
 }
 
 /** A view of a block whose checksum has been checked by whoever read it from outside (`checkBlock`). */
@@ -233,7 +258,7 @@ function readDirectory(bytes: Uint8Array, view: DataView): BlockColumn[] {
       kind: view.getUint8(entry) as ColumnKind,
       encoding: view.getUint8(entry + 1),
       role: view.getUint8(entry + 2) as Role,
-      name: decoder.decode(bytes.subarray(nameAt, nameAt + view.getUint16(entry + 4, true))),
+      name: textAt(bytes, nameAt, nameAt + view.getUint16(entry + 4, true), 2 + i),
       dataOffset: view.getUint32(entry + 8, true),
       dataLength: view.getUint32(entry + 12, true),
       entryCount: view.getUint32(entry + 16, true),

@@ -207,6 +207,15 @@ test('what differs from the block before in one name, kind or role is not taken 
   }
 });
 
+test('names are read anew where a buffer has been filled with another block', (t) => {
+  const [a, b] = ['a', 'b'].map((name) => packBlock(header, [strings(name, ['1'])], all(1)));
+  const buffer = Buffer.allocUnsafeSlow(a!.length);
+  for (const [bytes, name] of [[a, 'a'] as const, [b, 'b'] as const, [a, 'a'] as const]) {
+    buffer.set(bytes!);
+    t.is(new Block(buffer).columns[0]?.name, name);
+  }
+});
+
 test('a block without rows or columns keeps its header', (t) => {
   const empty = new Block(packBlock(header, [], all(0)));
   t.like(empty, { rows: 0, partition: 3, tenant: 'acme', stream: 'events', sequence: 2 ** 40 });
