@@ -77,7 +77,8 @@ class Replays implements ReplaySide {
       state: request.apply ? 'applying' : 'running',
       allowLoss: request.allowLoss,
       ...{ rows: 0, rowsTotal: 0, workedMs: 0, rowsPerSecond: 0, differences: [] },
-      ...{ heldMs: undefined, finishedMs: undefined, problem: undefined },
+      ...{ firstEventMs: undefined, heldMs: undefined },
+      ...{ finishedMs: undefined, problem: undefined },
     };
     this.#records.put(record);
     this.#begin(record);

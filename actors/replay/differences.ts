@@ -1,7 +1,7 @@
 /** What a rebuilt rollup has otherwise than the live one, in numbers and by the largest examples. Pure. */
 import { BucketFold } from '../../src/aggregate/bucket-fold.ts';
 import { mergeRowInto } from '../../src/aggregate/bucket-row.ts';
-import { layoutOf, type RowLayout } from '../../src/aggregate/layout.ts';
+import { layoutOf, type ScalarField } from '../../src/aggregate/layout.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
 import { BUCKETS_COUNTED_MAX, EXAMPLES_MAX, SUM_TOLERANCE } from './limits.ts';
 
@@ -54,7 +54,8 @@ export class TierDifferences {
   readonly rollup: string;
   readonly stepMs: number;
   rows = 0;
-  readonly #layout: RowLayout;
+  readonly #live: DecodedScalars;
+  readonly #rebuilt: DecodedScalars;
   readonly #sumAt: number;
   readonly #examples: DifferenceExample[] = [];
   readonly #buckets = new Set<number>();
@@ -64,8 +65,10 @@ export class TierDifferences {
   constructor(definition: RollupDefinition, stepMs: number) {
     this.rollup = definition.name;
     this.stepMs = stepMs;
-    this.#layout = layoutOf(definition);
-    this.#sumAt = this.#layout.scalars.findIndex(({ sum }) => sum);
+    const { scalars } = layoutOf(definition);
+    this.#live = new DecodedScalars(scalars);
+    this.#rebuilt = new DecodedScalars(scalars);
+    this.#sumAt = scalars.findIndex(({ sum }) => sum);
   }
 
   add({ bucketMs, series, eventsAdded, eventsLost }: RowDifference): void {
@@ -98,11 +101,11 @@ export class TierDifferences {
 
   /** Undefined if the rows say the same but for the rounding of sums. `labelsOf` is asked for those that are shown. */
   between({ bucketMs, live, rebuilt }: ScalarRows, labelsOf: LabelsOf): RowDifference | undefined {
-    const before = this.#decoded(live);
-    const after = this.#decoded(rebuilt);
+    const before = this.#live.read(live);
+    const after = this.#rebuilt.read(rebuilt);
     let [series, eventsAdded, eventsLost] = [0, 0, 0];
-    for (const [id, a, b] of paired(before, after)) {
-      if (this.#isSame(before, a, after, b)) continue;
+    const look = (id: number, a: number, b: number) => {
+      if (this.#isSame(before, a, after, b)) return;
       const liveCount = before.count(a);
       const rebuiltCount = after.count(b);
       series += 1;
@@ -113,7 +116,11 @@ export class TierDifferences {
         liveSum: before.sum(a, this.#sumAt),
         rebuiltSum: after.sum(b, this.#sumAt),
       }));
-    }
+    };
+    before.each((slot, id) => look(id, slot, after.fold.find(id)));
+    after.each((slot, id) => {
+      if (before.fold.find(id) < 0) look(id, -1, slot);
+    });
     return series === 0 ? undefined : { bucketMs, series, eventsAdded, eventsLost };
   }
 
@@ -126,12 +133,6 @@ export class TierDifferences {
     examples.push(example);
     examples.sort((a, b) => sizeOf(b) - sizeOf(a));
     examples.length = Math.min(examples.length, EXAMPLES_MAX);
-  }
-
-  #decoded(row: Uint8Array | undefined): DecodedScalars {
-    const fold = new BucketFold({ scalars: this.#layout.scalars, sketches: [] });
-    if (row !== undefined) mergeRowInto(fold, 0, row);
-    return new DecodedScalars(fold);
   }
 
   #isSame(a: DecodedScalars, atA: number, b: DecodedScalars, atB: number): boolean {
@@ -149,26 +150,23 @@ export class TierDifferences {
   }
 }
 
-/** All series of both, each with its slots. */
-function* paired(a: DecodedScalars, b: DecodedScalars): Generator<[number, number, number]> {
-  for (const [slot, id] of a.seriesIds().entries()) yield [id, slot, b.at(id)];
-  for (const [slot, id] of b.seriesIds().entries()) if (a.at(id) < 0) yield [id, -1, slot];
-}
-
-/** By slot; -1 = the series has nothing. */
+/** One row after the other, by slot; -1 = the series has nothing. */
 class DecodedScalars {
   readonly fold: BucketFold;
 
-  constructor(fold: BucketFold) {
-    this.fold = fold;
+  constructor(scalars: readonly ScalarField[]) {
+    this.fold = new BucketFold({ scalars, sketches: [] });
   }
 
-  seriesIds(): Uint32Array {
-    return this.fold.series.subarray(0, this.fold.slots);
+  read(row: Uint8Array | undefined): this {
+    this.fold.reset();
+    if (row !== undefined) mergeRowInto(this.fold, 0, row);
+    return this;
   }
 
-  at(series: number): number {
-    return this.fold.find(series);
+  each(visit: (slot: number, series: number) => void): void {
+    const { slots, series } = this.fold;
+    for (let slot = 0; slot < slots; slot++) visit(slot, series[slot] as number);
   }
 
   count(slot: number): number {

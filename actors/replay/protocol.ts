@@ -32,6 +32,8 @@ export interface ReplayRecord {
   readonly rows: number;
   /** What there was to read when it was last looked; the log's part is not counted. */
   readonly rowsTotal: number;
+  /** Before it the archive has no event of the range; undefined: that has not been looked at, or there is none at all. */
+  readonly firstEventMs: number | undefined;
   /** What it took so far, rests included, since it was last begun. */
   readonly workedMs: number;
   readonly rowsPerSecond: number;

@@ -40,7 +40,8 @@ export interface SourceProgress {
   readonly rows: number;
   /** Of what was known when the round began. */
   readonly rowsTotal: number;
-  readonly isTail: boolean;
+  /** Before it the archive has no event of the range; undefined while segments have not been looked at. */
+  readonly firstEventMs: number | undefined;
 }
 
 export interface SourceOptions {
@@ -120,10 +121,11 @@ export class ReplaySource {
       const rowsTotal = this.#shadow.progress.rows + sum(files.map(({ rows }) => rows));
       const reader = new SliceReader(this.#tools.duck, schema, rollups);
       const slices = planSlices(files, rest);
+      const firstEventMs = slices[0]?.fromMs;
       for await (const { slice, rows } of this.#loaded(reader, slices, done, to)) {
         await this.#foldSlice(rows, head);
         keys.push(...(await this.#shadow.commit({ done, round: { to, edgeMs: slice.toMs } })));
-        this.#tools.tell({ rows: this.#shadow.progress.rows, rowsTotal, isTail: false });
+        this.#tools.tell({ rows: this.#shadow.progress.rows, rowsTotal, firstEventMs });
       }
     }
     const reached = done.map((from, partition) => Math.max(from, to[partition] ?? 0));
@@ -204,7 +206,7 @@ export class ReplaySource {
       const now = done.map((from, p) => Math.max(from, reached.get(p) ?? 0));
       keys.push(...(await this.#shadow.commit({ done: now, round: undefined })));
       const { rows } = this.#shadow.progress;
-      this.#tools.tell({ rows, rowsTotal: rows, isTail: true });
+      this.#tools.tell({ rows, rowsTotal: rows, firstEventMs: undefined });
     }
   }
 

@@ -69,6 +69,7 @@ function shown({ spec, differences, ...record }: ReplayRecord): object {
     notes: spec.notes,
     started: spec.startedMs,
     finished: record.finishedMs,
+    firstEvent: record.firstEventMs,
     done: isOver ? 1 : Math.min(1, rows / Math.max(1, rowsTotal)),
     differences: differences.map(({ stepMs, examples, ...rest }) => ({
       ...rest,

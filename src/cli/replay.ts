@@ -36,6 +36,8 @@ interface Replay {
   readonly rowsTotal: number;
   readonly rowsPerSecond: number;
   readonly done: number;
+  readonly from: number;
+  readonly firstEvent: number | null;
   readonly heldMs: number | null;
   readonly problem: string | null;
   readonly differences: readonly Difference[];
@@ -44,7 +46,7 @@ interface Replay {
 const POLL_MS = 500;
 const SHOWN_MS = 10_000;
 const EXAMPLES_SHOWN = 3;
-const FIELDS = `id state stream rollups from to notes rows rowsTotal rowsPerSecond done heldMs problem
+const FIELDS = `id state stream rollups from to notes rows rowsTotal rowsPerSecond firstEvent done heldMs problem
   differences { rollup step rows rowsDiffering bucketsDiffering seriesDiffering eventsAdded eventsLost sumErrorMax
     examples { bucket labels liveCount rebuiltCount liveSum rebuiltSum } }`;
 
@@ -150,6 +152,10 @@ function show(ended: Replay, terminal: Terminal): void {
     return;
   }
   terminal.out(`${grouped(rows)} events read\n`);
+  if (ended.firstEvent !== null && ended.firstEvent > ended.from) {
+    const first = new Date(ended.firstEvent).toISOString();
+    terminal.out(`the archive has no events of the range before ${first}\n`);
+  }
   for (const difference of differences) terminal.out(differenceText(difference));
   if (state === 'APPLIED') {
     terminal.out(`applied; partitions stood still for ${heldMs ?? 0} ms\n`);

@@ -44,7 +44,14 @@ export type ToldToReplay = Answer;
 export type ReplayNews = Partial<
   Pick<
     ReplayRecord,
-    'rows' | 'rowsTotal' | 'workedMs' | 'rowsPerSecond' | 'differences' | 'heldMs' | 'state'
+    | 'rows'
+    | 'rowsTotal'
+    | 'firstEventMs'
+    | 'workedMs'
+    | 'rowsPerSecond'
+    | 'differences'
+    | 'heldMs'
+    | 'state'
   >
 >;
 

@@ -47,6 +47,7 @@ const startedMs = systemClock.now();
 let isClosing = false;
 let sinceYieldMs = 0;
 let firstRows: number | undefined;
+let firstMs = data.record.firstEventMs;
 let interrupt = (): void => {};
 
 main.on('message', (message: ToReplay) => {
@@ -126,8 +127,10 @@ async function pause(workedMs: number): Promise<void> {
   if (isClosing) throw new AppError('actor_stopped', 'the replay was told to end');
 }
 
-function tellProgress({ rows, rowsTotal }: SourceProgress): void {
-  tell({ type: 'news', news: { ...numbers(rows), rowsTotal } });
+function tellProgress({ rows, rowsTotal, firstEventMs }: SourceProgress): void {
+  // An earlier life may have begun sooner.
+  if (firstEventMs !== undefined) firstMs = Math.min(firstMs ?? firstEventMs, firstEventMs);
+  tell({ type: 'news', news: { ...numbers(rows), rowsTotal, firstEventMs: firstMs } });
 }
 
 function numbers(rows: number): ReplayNews {
