@@ -48,19 +48,23 @@ export async function sendExport(
     return refuse(exchange, maskError(error, logger), headers);
   }
   const { stream, format, gzip } = request;
-  logger.info({ tenant, keyId, stream, format }, 'an export begins');
-  await exchange.stream(
-    {
-      ...headers,
-      'content-type': MEDIA_TYPE[format],
-      'content-disposition': `attachment; filename="${fileName(request)}"`,
-      ...(gzip && { 'content-encoding': 'gzip' }),
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      vary: 'accept-encoding, origin',
-    },
-    body,
-  );
+  const what = { tenant, keyId, stream, format };
+  logger.info(what, 'an export begins');
+  const head = {
+    ...headers,
+    'content-type': MEDIA_TYPE[format],
+    'content-disposition': `attachment; filename="${fileName(request)}"`,
+    ...(gzip && { 'content-encoding': 'gzip' }),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    vary: 'accept-encoding, origin',
+  };
+  try {
+    await exchange.stream(head, body);
+  } catch (error) {
+    // Its client has seen a broken connection, and no reason.
+    logger.error({ ...what, err: error }, 'an export was broken off');
+  }
 }
 
 /** Of the URL, or of a body: conditions may be longer than a URL. */

@@ -12,6 +12,7 @@ import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGzip, type Gzip, constants as zlib } from 'node:zlib';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { AppError } from '../../src/model/errors.ts';
 import { literal } from '../../storage/segments/segment-columns.ts';
 import { typesOf } from './bound-values.ts';
 import { EXPORT_ROW_GROUP_BYTES } from './limits.ts';
@@ -103,7 +104,10 @@ interface Pipe {
 async function openPipe(path: string): Promise<Pipe> {
   await rm(path, { force: true });
   // Node can read from such a pipe, and cannot make one.
-  await promisify(execFile)('mkfifo', ['-m', '600', path]);
+  await promisify(execFile)('mkfifo', ['-m', '600', path]).catch((cause: unknown) => {
+    const message = 'an export needs the program mkfifo, which makes a pipe: it cannot be run';
+    throw new AppError('archive_io', message, {}, cause);
+  });
   const readable = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   let writable: number | undefined = openSync(path, constants.O_WRONLY);
   // Polled, unlike a file, which would hold a thread of Node's pool for as long as nothing comes.

@@ -162,6 +162,7 @@ test.serial(
     const answer = await reader.rest();
     t.false(isWhole(answer));
     t.true(linesOf(answer) < ROWS);
+    t.regex(here.server.log(), /an export was broken off/);
     t.is(linesOf(await (await begin()).rest()), ROWS);
   },
 );
