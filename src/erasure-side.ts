@@ -12,7 +12,6 @@ import { MessageChannel } from 'node:worker_threads';
 import type { ErasureKeeper } from '../actors/archiver/erasure-jobs.ts';
 import { addErased } from '../actors/eraser/erased-counts.ts';
 import { durableEnd } from '../storage/log/journal-shared.ts';
-import type { RewritableLog } from '../storage/log/log.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
 import {
   decodeErasure,
@@ -34,16 +33,9 @@ import {
   newErasure,
 } from './model/erasure.ts';
 import { AppError } from './model/errors.ts';
-import { assertNever } from './model/result.ts';
-import { offset } from './model/units.ts';
 import type { ErasurePort, ErasureView, ErasureWanted } from './query/erasure-port.ts';
-import { AskedThread } from './threads/asked-thread.ts';
-import { type Answer, answerOf, type Question } from './threads/asker.ts';
 import type { EdgeWorker } from './threads/edge-worker.ts';
-import type { EraseQuestions, LogQuestions, ToldByEraser } from './threads/erase-protocol.ts';
-import { OnDemand } from './threads/on-demand.ts';
-
-type EraserThread = AskedThread<EraseQuestions, Answer, ToldByEraser>;
+import { EraserWorker } from './threads/eraser-worker.ts';
 
 /** Erasures that wait at once, of all tenants. Each reads all of the log and the tenant's archive. */
 const WAITING_MAX = 100;
@@ -55,10 +47,6 @@ const ARRIVED_BEFORE_MS = 60_000;
 const RETRY_MS = 5_000;
 /** How often it is looked whether removed files are gone, once it is time. */
 const GRACE_LOOK_MS = 1_000;
-/** The eraser's thread ends soon: the next erasure comes in a while. */
-const IDLE_END_MS = 10_000;
-/** The longest that a timer waits: a log of any length is read. */
-const ERASE_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What works at the same time, and on erasures in which state. */
 const LANES: readonly (readonly ErasureState[])[] = [['log', 'deadLetters'], ['archive']];
@@ -75,8 +63,7 @@ export class ErasureSide implements ErasurePort {
   readonly #archive: ArchiveSide | undefined;
   readonly #cold: ColdSide | undefined;
   readonly #values: ErasureValues;
-  readonly #writer: RewritableLog;
-  readonly #thread: OnDemand<EraserThread>;
+  readonly #eraser: EraserWorker;
   /** Not done yet, by id, in the order of their requests. */
   readonly #open = new Map<string, Erasure>();
   readonly #problems = new Map<string, string>();
@@ -89,10 +76,13 @@ export class ErasureSide implements ErasurePort {
   /** Goes on with what an earlier start has not finished. */
   static async open(base: Foundation, options: ErasureSideOptions): Promise<ErasureSide> {
     const side = new ErasureSide(base, options);
+    const open: Erasure[] = [];
     for await (const { value } of scan(base.state, erasureRange())) {
       const erasure = decodeErasure(value);
-      if (!isClosed(erasure)) side.#open.set(erasure.id, erasure);
+      if (!isClosed(erasure)) open.push(erasure);
     }
+    open.sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (const erasure of open) side.#open.set(erasure.id, erasure);
     await side.#values.forgetOthers(new Set(side.#open.keys()));
     side.#timer = setInterval(() => side.#lookAtGrace(), GRACE_LOOK_MS);
     side.#go();
@@ -106,8 +96,17 @@ export class ErasureSide implements ErasurePort {
     this.#values = new ErasureValues(join(base.config.dataDir, 'erasures'));
     const { port1, port2 } = new MessageChannel();
     edge.serveLog(port2);
-    this.#writer = connectLogWriter({ port: port1, shared: base.shared });
-    this.#thread = new OnDemand(() => this.#startThread(), IDLE_END_MS);
+    const { journalDir, shared, progress, state, config } = base;
+    this.#eraser = new EraserWorker(
+      {
+        journalDir,
+        journal: shared.buffer,
+        progress: progress.buffer,
+        state: state.handle,
+        logging: config.logging,
+      },
+      connectLogWriter({ port: port1, shared }),
+    );
   }
 
   request(wanted: ErasureWanted): Promise<ErasureView> {
@@ -135,12 +134,12 @@ export class ErasureSide implements ErasurePort {
     clearInterval(this.#timer);
     this.#closing.abort();
     await this.#requesting;
-    await this.#thread.close();
-    await this.#writer.close();
+    await this.#eraser.close();
   }
 
   async #request({ tenant, stream, field, value }: ErasureWanted): Promise<ErasureView> {
-    if (this.#open.size >= WAITING_MAX) {
+    const waiting = [...this.#open.values()].filter(({ state }) => state !== 'grace');
+    if (waiting.length >= WAITING_MAX) {
       throw new AppError(
         'query_overload',
         `${WAITING_MAX} erasures are under way: ask again when one is done`,
@@ -250,9 +249,7 @@ export class ErasureSide implements ErasurePort {
   async #eraseHere(erasure: Erasure, value: string): Promise<void> {
     const { rollups } = this.#base.declarations.current;
     const stored = (await this.#storedRow(erasure)) ?? erasure;
-    const done = await this.#thread.use(({ asker }) =>
-      asker.ask('erase', { erasure: stored, value, rollups }, ERASE_TIMEOUT_MS),
-    );
+    const done = await this.#eraser.erase({ erasure: stored, value, rollups });
     this.#open.set(done.id, done);
   }
 
@@ -382,37 +379,6 @@ export class ErasureSide implements ErasurePort {
     }
     const work = this.#archive?.numbers()?.work.find(({ kind }) => kind === 'erasure');
     return this.#problems.get(id) ?? this.#archive?.problem() ?? work?.problem;
-  }
-
-  #startThread(): EraserThread {
-    const { journalDir, shared, progress, state, config } = this.#base;
-    const thread: EraserThread = new AskedThread({
-      name: 'eraser',
-      module: new URL('./threads/erase.ts', import.meta.url),
-      data: {
-        journalDir,
-        journal: shared.buffer,
-        progress: progress.buffer,
-        state: state.handle,
-        logging: config.logging,
-      },
-      hear: (question) =>
-        void answerOf(question.id, () => this.#write(question)).then((answer) =>
-          thread.tell(answer),
-        ),
-    });
-    return thread;
-  }
-
-  async #write(question: Question<LogQuestions>): Promise<unknown> {
-    switch (question.name) {
-      case 'endFile':
-        return this.#writer.endFile();
-      case 'replaceFile':
-        return this.#writer.replaceFile(offset(question.ask));
-      default:
-        return assertNever(question);
-    }
   }
 }
 
