@@ -214,6 +214,6 @@ async function writeSegment(
     TO ${literal(join(root, path))} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1)`,
   );
   const { size } = statSync(join(root, path));
-  const times = { tsMinMs: hourMs, tsMaxMs: hourMs + spanMs - 1 };
+  const times = { tsMinMs: hourMs, tsMaxMs: hourMs + spanMs };
   return { path, ...place, rows, bytes: size, schema: 1, ...times };
 }
