@@ -41,6 +41,11 @@ export async function makeCut(tools: CutTools, plan: CutPlan): Promise<CutFile[]
   const stages = await stageCut(tools, plan);
   const files: CutFile[] = [];
   for (const [i, { first, writer }] of stages.entries()) {
+    if (writer.rows === 0) {
+      // All rows of its blocks were erased, and the state is from before that.
+      writer.abort();
+      continue;
+    }
     const stage = writer.finish();
     const schema = schemaOf(plan, first);
     const localPath = join(tools.workDir, `segment-${i}.parquet`);
