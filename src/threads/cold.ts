@@ -156,7 +156,10 @@ async function answerExport({
 const timer = (endMs: number) => () => {
   const leftMs = endMs - systemClock.now();
   if (leftMs > 0) return leftMs;
-  throw new AppError('query_timeout', 'not answered in the time that it may take: ask for less');
+  throw new AppError(
+    'query_timeout',
+    'not answered within the time that it may take: ask for less',
+  );
 };
 
 /** `otherwise` if no events of the stream are known. */

@@ -33,7 +33,7 @@ test('events are printed as they are committed, harmless for a terminal', async 
   t.teardown(() => site.close());
   const url = ['--url', `http://${site.server.host}:${site.server.queryPort}`];
   const where = ['--where', '{"field":"type","ne":"other"}'];
-  const ends = (out: string) => out.includes('last');
+  const ends = (out: string) => out.includes('last') && out.includes('bad');
   const plain = run([...url, '--stream', 's', ...where], ends);
   const json = run([...url, '--stream', 's', '--json', ...where], ends);
   const ts = 1_790_000_000_000;
