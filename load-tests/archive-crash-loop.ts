@@ -108,6 +108,8 @@ export async function archiveLoop(options: ArchiveLoopOptions): Promise<ArchiveL
     }
     await site.start();
     const events = await verify(site, generator, watch);
+    await compacted(site.server);
+    await watch.catchUp();
     await swept(site.server);
     await site.server.stop();
     const whole = await watch.readWhole();
@@ -221,6 +223,18 @@ async function archivedRows(server: Server): Promise<number> {
       await sleep(POLL_MS);
     }
   }
+}
+
+/** Every hour has as few files as it can. */
+async function compacted(server: Server): Promise<void> {
+  const { archiveNow } = await server.query<{
+    archiveNow: { work: readonly { kind: string; problem: string | null }[] };
+  }>('mutation { archiveNow(compact: true) { work { kind problem } } }');
+  const problems = archiveNow.work.filter(({ problem }) => problem !== null);
+  assertNothing(
+    'kinds of work go wrong',
+    problems.map(({ kind, problem }) => `${kind}: ${problem}`),
+  );
 }
 
 /** Resolves when no removed file is left. */
