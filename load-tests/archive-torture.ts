@@ -2,7 +2,7 @@
  * `npm run torture:archive`: every acknowledged event comes into the archive once, whatever the crash.
  *
  *   node load-tests/archive-torture.ts [--kills 100] [--seed S] [--no-mutants] [--save]   the long form
- *   node load-tests/archive-torture.ts --short                                            for CI, at most three minutes
+ *   node load-tests/archive-torture.ts --short                                            for CI, some five minutes
  *   node load-tests/archive-torture.ts --point "before a move"                            dies there again and again
  *   node load-tests/archive-torture.ts --mutant verdicts-ignored                          only this planted fault
  *
