@@ -1,14 +1,16 @@
 /**
  * What archiving keeps up with, and what it takes from ingest, on a machine that the generator shares.
  *
- *   node load-tests/archive-bench.ts [--seconds 30] [--rounds 3] [--partitions 4] [--only beside|half|backlog]... [--save]
+ *   node load-tests/archive-bench.ts [--seconds 30] [--rounds 3] [--partitions 4] [--only beside|half|backlog]...
+ *     [--cut 256] [--speed N] [--save]
  *
  * - beside: ingest at full speed, in turns with and without an archive, each time on a new server; medians of `--rounds`.
  * - half: ingest at half of that speed for `--seconds`; what waits for the archive must not grow.
  * - backlog: ingest at full speed for `--seconds` while the archive is out of reach; then how long it takes to bring that in.
  *
- * The archive is a directory, with the settings that a server has by default. After each run with an archive it must hold as
- * many events as were applied.
+ * The archive is a directory, with the settings that a server has by default, save that `--cut` MiB of log make a cut. After each
+ * run with an archive it must hold as many events as were applied. `--speed` events/s stand in for full speed: to try the
+ * bench itself.
  */
 import { ok as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,12 +27,11 @@ const WARM_UP_MS = 3_000;
 const ROUND_SECONDS_MAX = 60;
 const SAMPLE_MS = 500;
 const POLL_MS = 50;
-const CUT_BYTES = 256 * 2 ** 20;
-/** A cut begins when as much waits, and takes no longer than as much takes to come: else it never ends. */
-const WAITING_BYTES_MAX = 2 * CUT_BYTES;
 const KEPT_SHARE_MIN = 0.85;
 /** Nobody listens there. */
-const OUT_OF_REACH = { webhdfs: { namenodes: ['http://127.0.0.1:1'], dir: '/', user: 'bench' } };
+const OUT_OF_REACH = {
+  webhdfs: { namenodes: ['http://127.0.0.1:1'], dir: '/', defaultFs: 'hdfs://gone', user: 'bench' },
+};
 const PARTS = ['beside', 'half', 'backlog'] as const;
 
 const { values: options } = parseArgs({
@@ -39,12 +40,19 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     partitions: { type: 'string', default: '4' },
     only: { type: 'string', multiple: true, default: [...PARTS] },
+    cut: { type: 'string', default: '256' },
+    speed: { type: 'string' },
     save: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(options.seconds);
 const rounds = Number(options.rounds);
 const partitions = Number(options.partitions);
+const cutBytes = Number(options.cut) * 2 ** 20;
+/** A cut begins when as much waits, and while it is made not more than that may come. */
+const waitingBytesMax = 2 * cutBytes;
+const full = options.speed === undefined ? {} : { eventsPerSecond: Number(options.speed) };
+const ARCHIVE = { cut: { bytesMax: cutBytes } };
 
 interface Round {
   readonly isArchiving: boolean;
@@ -88,7 +96,7 @@ if (backlog !== undefined) results.push(...backlogText(backlog));
 
 const report = [
   ...results,
-  `${seconds} s, ${partitions} partitions, cuts of ${megabytes(CUT_BYTES)}; the generator runs on the same machine.`,
+  `${seconds} s, ${partitions} partitions, cuts of ${megabytes(cutBytes)}; the generator runs on the same machine.`,
 ].join('\n\n');
 process.stdout.write(`${report}\n`);
 if (options.save) {
@@ -99,13 +107,13 @@ assertNone('figures that were wanted and not reached', failures);
 process.exit(0);
 
 async function measureRound(isArchiving: boolean): Promise<Round> {
-  const archive = isArchiving ? {} : { enabled: false };
+  const archive = isArchiving ? ARCHIVE : { enabled: false };
   return withServer({ archive }, async (server, generator) => {
-    await generator.ask({ type: 'prepare', options: loadOptions(MAIN_CASE, server) });
+    await generator.ask({ type: 'prepare', options: loadOptions(MAIN_CASE, server, full) });
     await generator.ask({ type: 'resume' });
     await sleep(WARM_UP_MS);
     // With an archive it begins once a cut's worth waits.
-    if (isArchiving) await waiting(server, (bytes) => bytes >= CUT_BYTES);
+    if (isArchiving) await waiting(server, (bytes) => bytes >= cutBytes);
     await generator.ask({ type: 'measure' });
     const before = await countsOf(server);
     const startedAt = performance.now();
@@ -132,11 +140,13 @@ async function measureRound(isArchiving: boolean): Promise<Round> {
 }
 
 async function measureHalf(eventsPerSecond: number): Promise<Half> {
-  return withServer({}, async (server, generator) => {
+  return withServer({ archive: ARCHIVE }, async (server, generator) => {
     const load = loadOptions(MAIN_CASE, server, { eventsPerSecond });
     await generator.ask({ type: 'prepare', options: load });
     await generator.ask({ type: 'resume' });
     await sleep(WARM_UP_MS);
+    // From the first cut on, so that a short run has one, too.
+    await waiting(server, (bytes) => bytes >= cutBytes);
     await generator.ask({ type: 'measure' });
     const before = await countsOf(server);
     const samples: number[] = [];
@@ -162,19 +172,20 @@ async function measureHalf(eventsPerSecond: number): Promise<Half> {
 async function measureBacklog(): Promise<Backlog> {
   const folder = scratchFolder('archive-bench');
   const generator = new Generator();
-  const filled = await Server.prepare({ folder, partitions, config: { archive: OUT_OF_REACH } });
-  const server = await Server.prepare({ folder, partitions });
+  let server = await Server.prepare({ folder, partitions, config: { archive: OUT_OF_REACH } });
   try {
-    await filled.start();
-    await generator.ask({ type: 'prepare', options: loadOptions(MAIN_CASE, filled) });
+    await server.start();
+    await generator.ask({ type: 'prepare', options: loadOptions(MAIN_CASE, server, full) });
     const startedAt = performance.now();
     await generator.ask({ type: 'resume' });
     await sleep(seconds * 1_000);
     const { events } = await generator.ask({ type: 'drain' });
     const fillSeconds = (performance.now() - startedAt) / 1_000;
-    await filled.caughtUp();
-    await filled.stop();
+    await server.caughtUp();
+    await server.stop();
 
+    // Over the same data: it has the place of its archive from another configuration.
+    server = await Server.prepare({ folder, partitions, config: { archive: ARCHIVE } });
     await server.start();
     const reachedAt = performance.now();
     const waitingBytes = await server.metric('streamgauge_log_durable_offset');
@@ -184,7 +195,6 @@ async function measureBacklog(): Promise<Backlog> {
     return { events, waitingBytes, fillSeconds, drainSeconds };
   } finally {
     generator.close();
-    await filled.kill();
     await server.kill();
     removeScratch(folder);
   }
@@ -279,10 +289,10 @@ function besideText(): string[] {
 
 function halfText({ waitingBytes, ...rest }: Half): string[] {
   const most = Math.max(...waitingBytes);
-  if (most > WAITING_BYTES_MAX) failures.push(`half: ${megabytes(most)} waited`);
+  if (most > waitingBytesMax) failures.push(`half: ${megabytes(most)} waited`);
   return [
     `At half of the speed, ${grouped(rest.eventsPerSecond)} events/s, ${grouped(rest.archivedPerSecond)}/s are archived in ${rest.cuts} cuts; ` +
-      `at most ${megabytes(most)} of the log wait (wanted: ${megabytes(WAITING_BYTES_MAX)}), ` +
+      `at most ${megabytes(most)} of the log wait (wanted: ${megabytes(waitingBytesMax)}), ` +
       `${rest.serverCpuPerMillion.toFixed(2)} CPU s/M. By tenths of the run: ${waitingBytes.map(megabytes).join(', ')}.`,
   ];
 }
