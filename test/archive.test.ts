@@ -217,10 +217,7 @@ test('a compacted hour has one file with all its events, and late ones come besi
   }
   const first = await compacted(here);
   t.like(first, { rows: 300, files: 1, compactions: 1 });
-  t.deepEqual(
-    first.work.map(({ problem }) => problem),
-    [null, null, null],
-  );
+  t.true(first.work.every(({ problem }) => problem === null));
   await send(
     here,
     Array.from({ length: 50 }, (_, n) => purchase(300 + n)),
