@@ -41,6 +41,8 @@ export interface CompareOptions {
 const BUCKET_MS_MAX = 2 ** 48 - 1;
 const RESTATED_AT = 8;
 const RESTATED_END = 12;
+/** While partitions hold still: each look costs, and a row may have 100 KB. */
+const READ_AT_ONCE = 64;
 
 interface Change {
   readonly tier: TierDifferences;
@@ -66,6 +68,7 @@ export class Comparison {
   /** What the live store is to get, by key; an undefined value deletes. */
   readonly #changes = new Map<string, Change>();
   #bytes = 0;
+  readonly #outdated = new Map<string, Uint8Array>();
 
   constructor(live: StateReader, shadow: StateReader, options: CompareOptions) {
     this.#live = live;
@@ -118,18 +121,27 @@ export class Comparison {
     return true;
   }
 
-  /** Again, what has changed since `all`. */
-  async again(keys: readonly Uint8Array[]): Promise<void> {
+  /** Rows of these keys have changed since they were looked at. */
+  readonly outdate = (keys: readonly Uint8Array[]): void => {
+    for (const key of keys) this.#outdated.set(nameOf(key), key);
+  };
+
+  /** Looks again at what is outdated. */
+  async again(): Promise<void> {
     const { tenant, rollups } = this.#options;
-    for (const key of keys) {
-      const at = rowAt(key);
-      const rollup = rollups.find(({ name }) => name === at?.rollup);
-      if (at === undefined || rollup === undefined || at.tenant !== tenant) continue;
-      if (!this.#isCompared(rollup, at)) continue;
-      const [live] = await this.#live.getMany([key]);
-      const [rebuilt] = await this.#shadow.getMany([key]);
-      this.#compare(rollup, at, key, live, rebuilt);
+    const keys = [...this.#outdated.values()];
+    for (let from = 0; from < keys.length; from += READ_AT_ONCE) {
+      const some = keys.slice(from, from + READ_AT_ONCE);
+      const live = await this.#live.getMany(some);
+      const rebuilt = await this.#shadow.getMany(some);
+      for (const [i, key] of some.entries()) {
+        const at = rowAt(key);
+        const rollup = rollups.find(({ name }) => name === at?.rollup);
+        if (at === undefined || rollup === undefined || at.tenant !== tenant) continue;
+        if (this.#isCompared(rollup, at)) this.#compare(rollup, at, key, live[i], rebuilt[i]);
+      }
     }
+    this.#outdated.clear();
   }
 
   /** For one batch. Throws `query_invalid` if it is too large. */
@@ -224,7 +236,7 @@ export class Comparison {
     const difference = isSameRow(live, rebuilt)
       ? undefined
       : differenceOf(tier, at, live, rebuilt, (series) => match?.labels[series] ?? []);
-    const name = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+    const name = nameOf(key);
     const known = this.#changes.get(name);
     if (known !== undefined) this.#bytes -= sizeOf(known.op);
     this.#changes.delete(name);
@@ -297,6 +309,9 @@ async function nextOf(rows: AsyncGenerator<StateRow>): Promise<StateRow | undefi
   const { value, done } = await rows.next();
   return done === true ? undefined : value;
 }
+
+const nameOf = (key: Uint8Array): string =>
+  Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 
 /** Undefined for what is no row of a rollup. */
 function rowAt(key: Uint8Array): RollupRowAt | undefined {

@@ -68,9 +68,8 @@ export class Replay {
     await this.#source.bringTo(head);
     const comparison = await this.#compared(head, 'closed');
     // Late events have changed some rows since the head was read.
-    const newer = await this.#head();
-    const keys = await this.#source.bringTo(newer);
-    await comparison.again(keys);
+    await this.#source.bringTo(await this.#head(), comparison.outdate);
+    await comparison.again();
     return { differences: comparison.differences(), heldMs: undefined };
   }
 
@@ -97,7 +96,7 @@ export class Replay {
   async #swap(comparison: Comparison, allowLoss: boolean): Promise<ReplayOutcome | undefined> {
     const { beginSwap, release, live, now } = this.#tools;
     // What came during the comparison, so that partitions wait only for what comes now.
-    const keys = await this.#source.bringTo(await this.#head());
+    await this.#source.bringTo(await this.#head(), comparison.outdate);
     const held = await this.#hold();
     const heldFromMs = now();
     try {
@@ -106,9 +105,9 @@ export class Replay {
         watermarksMs: held.map(({ watermarkMs }) => watermarkMs),
       };
       await this.#demandSameRollups();
-      keys.push(...(await this.#source.bringTo(head)));
+      await this.#source.bringTo(head, comparison.outdate);
       if (!(await comparison.isStillMatched())) return undefined;
-      await comparison.again(keys);
+      await comparison.again();
       const differences = comparison.differences();
       demandNoLoss(differences, allowLoss);
       const ops = [...comparison.ops(), ...(await this.#rebuiltMarks())];

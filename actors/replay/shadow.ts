@@ -18,14 +18,20 @@ import type { Definitions } from '../partition/definitions.ts';
 import { Rollups } from '../partition/rollups.ts';
 import { loadRollups } from '../partition/snapshot.ts';
 
+/** Of what lies in the log up to `to`, the events before `edgeMs` are folded: those that segments hold. */
+export interface ReplayRound {
+  readonly to: readonly number[];
+  readonly edgeMs: number;
+}
+
 /** What has been folded. Lists are by partition. */
 export interface ShadowProgress {
   /** Of the range, from its start on. */
   readonly rows: number;
   /** Everything in the log before it, in whatever order. */
   readonly done: readonly number[];
-  /** And of what lies from there up to `to`, the events before `edgeMs`: those that segments hold. */
-  readonly round: { readonly to: readonly number[]; readonly edgeMs: number } | undefined;
+  /** And what lies from there on, as far as the round has come. */
+  readonly round: ReplayRound | undefined;
   /** -Infinity is stored as null. */
   readonly watermarksMs: readonly number[];
   /** The newest arrival. */
@@ -43,9 +49,10 @@ const PROGRESS_KEY = new Uint8Array([0xff, 0xff, 0xff, 0x00]);
 
 export class Shadow {
   readonly store: StateStore;
-  readonly #rollups: readonly Rollups[];
-  readonly #watermarksMs: number[];
-  readonly #nowMs: number[];
+  readonly #definitions: Definitions;
+  #rollups: readonly Rollups[];
+  #watermarksMs: number[];
+  #nowMs: number[];
   #progress: ShadowProgress;
   /** Folded since the last commit. */
   #rows = 0;
@@ -60,18 +67,18 @@ export class Shadow {
     const progress = row === undefined ? emptyProgress(partitions) : decodeProgress(row);
     if (row === undefined) await copySeries(store, live, { tenant, rollups, partitions });
     const definitions: Definitions = { type: 'setRollups', version: 1, rollups };
-    const states: Rollups[] = [];
-    for (let partition = 0; partition < partitions; partition++) {
-      const watermarkMs = progress.watermarksMs[partition] ?? Number.NEGATIVE_INFINITY;
-      const state = new Rollups(partition, definitions);
-      state.restore(await loadRollups(store, partition, definitions, watermarkMs), watermarkMs);
-      states.push(state);
-    }
-    return new Shadow(store, states, progress);
+    const states = await loadAll(store, definitions, progress);
+    return new Shadow(store, definitions, states, progress);
   }
 
-  constructor(store: StateStore, rollups: readonly Rollups[], progress: ShadowProgress) {
+  constructor(
+    store: StateStore,
+    definitions: Definitions,
+    rollups: readonly Rollups[],
+    progress: ShadowProgress,
+  ) {
     this.store = store;
+    this.#definitions = definitions;
     this.#rollups = rollups;
     this.#progress = progress;
     this.#watermarksMs = [...progress.watermarksMs];
@@ -118,6 +125,15 @@ export class Shadow {
     this.#of(partition).advance(watermarkMs);
   }
 
+  /** Forgets what was folded since the last commit. */
+  async revert(): Promise<void> {
+    const { store, progress } = this;
+    this.#rollups = await loadAll(store, this.#definitions, progress);
+    this.#watermarksMs = [...progress.watermarksMs];
+    this.#nowMs = [...progress.nowMs];
+    this.#rows = 0;
+  }
+
   /** Answers the keys of the rows that it wrote. */
   async commit(done: Pick<ShadowProgress, 'done' | 'round'>): Promise<Uint8Array[]> {
     const progress = {
@@ -158,6 +174,21 @@ export class Shadow {
     this.#watermarksMs[partition] = after;
     this.#of(partition).fold(columns, keep, before, after, nowMs);
   }
+}
+
+/** By partition. */
+async function loadAll(
+  store: StateStore,
+  definitions: Definitions,
+  { watermarksMs }: ShadowProgress,
+): Promise<Rollups[]> {
+  const all: Rollups[] = [];
+  for (const [partition, watermarkMs] of watermarksMs.entries()) {
+    const rollups = new Rollups(partition, definitions);
+    rollups.restore(await loadRollups(store, partition, definitions, watermarkMs), watermarkMs);
+    all.push(rollups);
+  }
+  return all;
 }
 
 async function copySeries(

@@ -17,7 +17,7 @@ import { type Source, segmentSource } from '../cold/sources.ts';
 import { VerdictCursors } from '../partition/verdict-cursor.ts';
 import { SOURCE_TRIES, TAIL_STEP_BYTES } from './limits.ts';
 import type { ReplayRange } from './range.ts';
-import type { Shadow } from './shadow.ts';
+import type { ReplayRound, Shadow } from './shadow.ts';
 import { SliceReader, type SliceRows } from './slice-reader.ts';
 import { isTouched, planSlices, type Slice } from './slices.ts';
 
@@ -57,6 +57,8 @@ export interface LiveHead {
   readonly watermarksMs: readonly number[];
 }
 
+type HearKeys = (keys: readonly Uint8Array[]) => void;
+
 export class ReplaySource {
   readonly #tools: SourceTools;
   readonly #options: SourceOptions;
@@ -70,51 +72,50 @@ export class ReplaySource {
     this.#shadow = shadow;
   }
 
-  /** Answers the keys of the rows that changed. */
-  async bringTo(head: LiveHead): Promise<Uint8Array[]> {
-    const keys: Uint8Array[] = [];
+  /** `written` hears the keys of all rows that change, as they are committed. */
+  async bringTo(head: LiveHead, written: HearKeys = () => {}): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         // First the start of the log, then the manifest: what lies before that start is in it, or nowhere.
         const start = this.#tools.logStart();
-        keys.push(...(await this.#segments(head)), ...(await this.#tail(head, start)));
+        await this.#segments(head, written);
+        await this.#tail(head, start, written);
         break;
       } catch (error) {
         // The log was cut behind what the archive has got meanwhile; or its files were written anew, and the old ones deleted.
         const isGone = isFault(error, 'log_truncated') || isFault(error, 'archive_missing');
         if (!isGone || attempt === SOURCE_TRIES) throw error;
+        // What was folded since the last commit is read again.
+        await this.#shadow.revert();
       }
     }
     for (const [partition, watermarkMs] of head.watermarksMs.entries()) {
       this.#shadow.advance(partition, watermarkMs);
     }
     const { done, round } = this.#shadow.progress;
-    keys.push(...(await this.#shadow.commit({ done, round })));
-    return keys;
+    written(await this.#shadow.commit({ done, round }));
   }
 
-  async #segments(head: LiveHead): Promise<Uint8Array[]> {
-    const keys: Uint8Array[] = [];
+  async #segments(head: LiveHead, written: HearKeys): Promise<void> {
     for (;;) {
       const manifest = await this.#tools.manifest();
       const { done, round } = this.#shadow.progress;
       const to = round?.to ?? done.map((from, p) => archivedTo(manifest, p, from, head));
-      if (to.every((end, partition) => end <= (done[partition] ?? 0))) return keys;
+      if (to.every((end, partition) => end <= (done[partition] ?? 0))) return;
       const edgeMs = round?.edgeMs ?? this.#options.range.fromMs;
-      keys.push(...(await this.#round(manifest, head, to, edgeMs)));
+      await this.#round(manifest, head, { to, edgeMs }, written);
     }
   }
 
   async #round(
     first: Manifest,
     head: LiveHead,
-    to: readonly number[],
-    edgeMs: number,
-  ): Promise<Uint8Array[]> {
+    { to, edgeMs }: ReplayRound,
+    written: HearKeys,
+  ): Promise<void> {
     const { tenant, stream, rollups, range } = this.#options;
     const { done } = this.#shadow.progress;
     const schema = first.schemas.get(streamKey({ tenant, stream }));
-    const keys: Uint8Array[] = [];
     const rest = { fromMs: edgeMs, toMs: range.toMs };
     const files = filesOf(first, this.#options, rest, done, to);
     if (schema !== undefined && files.length > 0) {
@@ -124,13 +125,12 @@ export class ReplaySource {
       const firstEventMs = slices[0]?.fromMs;
       for await (const { slice, rows } of this.#loaded(reader, slices, done, to)) {
         await this.#foldSlice(rows, head);
-        keys.push(...(await this.#shadow.commit({ done, round: { to, edgeMs: slice.toMs } })));
+        written(await this.#shadow.commit({ done, round: { to, edgeMs: slice.toMs } }));
         this.#tools.tell({ rows: this.#shadow.progress.rows, rowsTotal, firstEventMs });
       }
     }
     const reached = done.map((from, partition) => Math.max(from, to[partition] ?? 0));
-    keys.push(...(await this.#shadow.commit({ done: reached, round: undefined })));
-    return keys;
+    written(await this.#shadow.commit({ done: reached, round: undefined }));
   }
 
   /** One is loaded while the one before is folded. */
@@ -195,16 +195,15 @@ export class ReplaySource {
     }
   }
 
-  async #tail({ positions }: LiveHead, start: number): Promise<Uint8Array[]> {
-    const keys: Uint8Array[] = [];
+  async #tail({ positions }: LiveHead, start: number, written: HearKeys): Promise<void> {
     const to = byPartition(positions);
     for (;;) {
       const { done } = this.#shadow.progress;
-      if (positions.every((end, partition) => (done[partition] ?? 0) >= end)) return keys;
+      if (positions.every((end, partition) => (done[partition] ?? 0) >= end)) return;
       const from = done.map((position) => Math.max(position, start));
       const reached = await this.#tailStep(byPartition(from), to);
       const now = done.map((from, p) => Math.max(from, reached.get(p) ?? 0));
-      keys.push(...(await this.#shadow.commit({ done: now, round: undefined })));
+      written(await this.#shadow.commit({ done: now, round: undefined }));
       const { rows } = this.#shadow.progress;
       this.#tools.tell({ rows, rowsTotal: rows, firstEventMs: undefined });
     }
