@@ -6,6 +6,7 @@ import { type EventWhere, EXPORT_FORMATS, type ExportFormat } from '../src/query
 import type { ExportRequest } from '../src/query/cold/cold-queries.ts';
 import { EXPORT_COLUMNS_MAX } from '../src/query/cold/limits.ts';
 import { parseTimestamp } from '../src/query/time.ts';
+import { isTooDeep, VALUE_DEPTH_MAX } from './limits.ts';
 import { given } from './resolvers/arguments.ts';
 import { type WhereArgs, whereOf } from './resolvers/events.ts';
 import { schema } from './schema.ts';
@@ -33,6 +34,7 @@ export function exportRequest(
   if (unknown !== undefined) {
     throw invalid(`there is no parameter "${unknown}"; there are ${PARAMETERS.join(', ')}`);
   }
+  demandShallow(parameters);
   const { stream, from, to, where, contains, columns, position } = parameters;
   const format = formatOf(parameters.format);
   return {
@@ -75,10 +77,15 @@ function whereIn(value: unknown): EventWhere | undefined {
   const type = schema.getType('EventWhere');
   if (!isInputType(type)) throw new Error('the schema has an input type EventWhere');
   const condition = typeof value === 'string' ? parseJson(value) : value;
+  demandShallow(condition);
   validateInputValue(condition, type, (error, path) => {
     throw invalid(`"${['where', ...path].join('.')}": ${error.message}`);
   });
   return whereOf(coerceInputValue(condition, type) as WhereArgs);
+}
+
+function demandShallow(value: unknown): void {
+  if (isTooDeep(value)) throw invalid(`parameters may nest ${VALUE_DEPTH_MAX} deep`);
 }
 
 function parseJson(text: string): unknown {

@@ -18,13 +18,17 @@ export const TOKENS_MAX = 4_000;
 export const DEPTH_MAX = 10;
 /** Fields after fragments are spread, aliases included. */
 export const FIELDS_MAX = 500;
+/** Of values that a client sends: GraphQL reads them by recursion. Conditions end at 8, two levels each. */
+export const VALUE_DEPTH_MAX = 64;
 /** The sum over root fields of what they cost to answer. */
 export const COST_MAX = 100;
 
-/** A timeseries reads up to a second of rows; eight of them make a dashboard page. The rest ask actors or one page. */
+/** A timeseries reads up to a second of rows; eight of them make a dashboard page. The rest ask actors or one page; `version` is free. */
 const ROOT_COSTS: Readonly<Record<string, number>> = {
   timeseries: 12,
   ledger: 6,
+  // A day of lines from every partition.
+  ledgerLines: 12,
   deadLetters: 6,
   actors: 3,
   partitions: 3,
@@ -34,11 +38,26 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   event: 30,
   sql: 40,
   tail: 12,
+  archive: 3,
+  segments: 12,
+  manifest: 12,
+  archiveNow: 12,
+  erasures: 3,
+  erasure: 3,
+  eraseUser: 12,
+  replays: 1,
+  startReplay: 12,
+  applyReplay: 12,
+  cancelReplay: 3,
+  backup: 1,
+  startBackup: 12,
+  cancelBackup: 3,
   // Reads up to months of rows.
   testRule: 40,
   alarmHistory: 6,
   deliveries: 6,
   alarms: 3,
+  alarmChanged: 3,
   delivery: 3,
   alarmRules: 3,
   alarmBoard: 3,
@@ -60,6 +79,18 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   unacknowledge: 3,
   resendDelivery: 3,
 };
+
+/** Level by level: a recursion would end where theirs does. */
+export function isTooDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > VALUE_DEPTH_MAX) return true;
+    level = level.flatMap((each) =>
+      typeof each === 'object' && each !== null ? Object.values(each) : [],
+    );
+  }
+  return false;
+}
 
 interface Measured {
   readonly fields: number;

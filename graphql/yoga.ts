@@ -1,11 +1,18 @@
 /** GraphQL execution with our limits, masks and access: the same for HTTP, SSE and WebSocket. */
+import { GraphQLError } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from '../src/model/logger.ts';
 import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { Access } from './authorize.ts';
 import type { GraphContext, Services } from './context.ts';
 import { maskError } from './error-mask.ts';
-import { BODY_BYTES_MAX, operationLimits, TOKENS_MAX } from './limits.ts';
+import {
+  BODY_BYTES_MAX,
+  isTooDeep,
+  operationLimits,
+  TOKENS_MAX,
+  VALUE_DEPTH_MAX,
+} from './limits.ts';
 import { asksForSchema } from './projection.ts';
 import { executedSchema, schema } from './schema.ts';
 
@@ -36,12 +43,22 @@ const limits: Plugin = {
 };
 
 const execution: Plugin = {
-  onExecute({ args }) {
-    if (!asksForSchema(args.document)) args.schema = executedSchema;
+  onExecute({ args, setResultAndStopExecution }) {
+    if (isTooDeep(args.variableValues)) setResultAndStopExecution(TOO_DEEP);
+    else if (!asksForSchema(args.document)) args.schema = executedSchema;
   },
-  onSubscribe({ args }) {
+  onSubscribe({ args, setResultAndStopExecution }) {
+    if (isTooDeep(args.variableValues)) setResultAndStopExecution(TOO_DEEP);
     args.schema = executedSchema;
   },
+};
+
+const TOO_DEEP = {
+  errors: [
+    new GraphQLError(`variables may nest ${VALUE_DEPTH_MAX} deep`, {
+      extensions: { code: 'query_invalid', retryable: false },
+    }),
+  ],
 };
 
 export function createGraphServer(options: GraphServerOptions): GraphServer {

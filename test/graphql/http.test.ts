@@ -1,4 +1,7 @@
 import test from 'ava';
+import { parse, validate } from 'graphql';
+import { operationLimits } from '../../graphql/limits.ts';
+import { schema } from '../../graphql/schema.ts';
 import { hashSecret, type Scope } from '../../src/model/access.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { ask, openTestListener } from './listener.ts';
@@ -140,6 +143,43 @@ test('an operation that is too large is refused before it runs', async (t) => {
   }
   t.is((await ask(url, deep)).data?.version, '1.2.3'); // Fragments are no depth of the answer.
   t.is((await ask(url, aliases(8, 'timeseries { from }'))).errors.length, 0);
+});
+
+test('every root field but the version has a cost', (t) => {
+  for (const [kind, type] of [
+    ['query', schema.getQueryType()],
+    ['mutation', schema.getMutationType()],
+    ['subscription', schema.getSubscriptionType()],
+  ] as const) {
+    for (const field of Object.keys(type?.getFields() ?? {})) {
+      if (field === 'version') continue;
+      const aliases = Array.from({ length: 101 }, (_, i) => `a${i}: ${field}`).join(' ');
+      const [error] = validate(schema, parse(`${kind} { ${aliases} }`), [operationLimits]);
+      t.regex(error?.message ?? '', /has cost/, field);
+    }
+  }
+});
+
+test('a condition that nests without end is refused, in a query as in an export', async (t) => {
+  const { url, errors: logged } = await openTestListener(t);
+  const depth = 20_000;
+  const where = `${'{"not":'.repeat(depth)}{"field":"a","eq":1}${'}'.repeat(depth)}`;
+  const query = 'query ($where: EventWhere) { events(where: $where) { nextCursor } }';
+  const post = (path: string, body: string) =>
+    fetch(new URL(path, url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+  const asked = await post('/graphql', `{"query":"${query}","variables":{"where":${where}}}`);
+  const { errors } = (await asked.json()) as { errors: { extensions: { code: string } }[] };
+  t.is(errors[0]?.extensions.code, 'query_invalid');
+  for (const body of [`{"where":${where}}`, `{"stream":${where}}`, JSON.stringify({ where })]) {
+    const refused = await post('/v1/export', body);
+    t.is(refused.status, 400);
+    t.regex(await refused.text(), /query_invalid.*may nest 64 deep/);
+  }
+  t.deepEqual(logged, []);
 });
 
 test('depth is bounded where a type could nest, introspection stays possible', async (t) => {
