@@ -77,22 +77,22 @@ async function eraseFromFile(
   const place: JournalFilePlace = { disk: tools.disk, dir: tools.journalDir, base };
   const erasable = erasableBy(target);
   const found = new FoundInFile();
+  let done = erasure;
   try {
     const damage = await findErasable(place, erasable, async (each) => {
       await waitCommitted(tools, each);
       await found.add(tools.state, each);
     });
     found.unreadable = damage.length;
-    const counted = await count(tools.state, erasure, found, file);
-    if (found.blocks === 0) return counted;
+    done = await count(tools.state, erasure, found, file);
+    if (found.blocks === 0) return done;
     await writeErased(place, erasable);
     await tools.files.replaceFile(base);
-    return counted;
   } catch (error) {
-    // What the log does not need any more it deletes, and with it what was to be erased.
+    // What the log does not need any more it deletes, and with it what was to be erased. What was counted by then stays counted.
     if ((await listJournal(tools.journalDir)).includes(base)) throw error;
-    return erasure;
   }
+  return done;
 }
 
 async function waitCommitted(tools: LogEraserTools, { block, offset: at }: ErasableBlock) {

@@ -220,6 +220,23 @@ test('after a crash at any write it goes on, and comes to the same sums', async 
   }
 });
 
+test('what was counted stays counted when the log deletes the file before it is written anew', async (t) => {
+  const here = await site(t);
+  await here.append([view('ann'), view('bob')]);
+  const request = asked(here.end());
+  const disk = {
+    ...nodeDisk,
+    open: async (path: string, flags: string) => {
+      if (flags === 'w') await here.journal.writer.deleteBefore(offset(Number.MAX_SAFE_INTEGER));
+      return nodeDisk.open(path, flags);
+    },
+  };
+  const done = await eraseFromLogAndState({ ...here.tools, disk }, request, 'ann', []);
+  t.like(done.log, { rows: 1, counted: [[0, here.end()]] });
+  t.deepEqual((await storedOf(here, request)).log, done.log);
+  t.is(await erasedCount(here), 1);
+});
+
 async function storedOf({ state }: Site, request: Erasure): Promise<Erasure> {
   const [row] = await state.getMany([erasureKey(request.tenant, request.id)]);
   return row === undefined ? request : decodeErasure(row);
