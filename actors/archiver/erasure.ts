@@ -5,6 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../src/model/clock.ts';
+import type { ArchiveIntent } from '../../src/model/erasure.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
@@ -46,14 +47,16 @@ export class ErasureWork implements ArchiveWork {
   dueMs(): number {
     const { jobs, putOff } = this.#options;
     const job = jobs.current;
-    return job === undefined ? Number.POSITIVE_INFINITY : putOff.until(keyOf(job));
+    if (job === undefined) return Number.POSITIVE_INFINITY;
+    // A version of which nobody knows is settled at once: others may change the hour before a put-off ends, and hide what became of it.
+    return job.intent === undefined ? putOff.until(keyOf(job)) : 0;
   }
 
   async step(): Promise<void> {
     const { jobs, putOff, clock, log } = this.#options;
     const job = jobs.current;
     if (job === undefined) return;
-    await this.#settle(job);
+    if (job.intent !== undefined) return this.#settle(job, job.intent);
     let isMade = false;
     try {
       if (this.#running?.job === job) isMade = await this.#running.rewrite.prepare();
@@ -76,9 +79,7 @@ export class ErasureWork implements ArchiveWork {
   }
 
   /** A version of which nobody knows: what it adds is there, or what it removes is not there any more, or it was never made. */
-  async #settle(job: ErasureJob): Promise<void> {
-    const { intent } = job;
-    if (intent === undefined) return;
+  async #settle(job: ErasureJob, intent: ArchiveIntent): Promise<void> {
     const { files, removed } = this.#options.tools.hours.manifest;
     const isMade =
       intent.adds === undefined
@@ -156,6 +157,7 @@ export class ErasureWork implements ArchiveWork {
     const { hour } = rewrite;
     try {
       const marks = rewrite.marks();
+      if (marks === undefined) return;
       const { stream, hourMs } = hour;
       job.intent = {
         stream,

@@ -127,11 +127,11 @@ export class HourRewrite {
 
   /**
    * When all files are made: one that the next version will add, if it adds any, and one that it will remove. Whether it was made can be
-   * told from them.
+   * told from them. Undefined if the hour has lost its files before any was taken.
    */
-  marks(): { readonly adds: string | undefined; readonly removes: string } {
+  marks(): { readonly adds: string | undefined; readonly removes: string } | undefined {
     const [removes] = this.#taken;
-    assert(removes !== undefined, 'an hour has files');
+    if (removes === undefined) return undefined;
     const folder = rewrittenFolder(this.hour, this.#tools.hours.committer.next.version);
     const [first] = this.#outputs;
     return { adds: first && rewrittenPath(folder, 0, first.file), removes };

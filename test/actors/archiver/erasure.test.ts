@@ -139,6 +139,33 @@ test('a version of which nobody knows is settled by what the archive holds', asy
   t.is((await counted()).rows, 29);
 });
 
+test('what became of a version is found out at once, though the erasure is put off', async (t) => {
+  const { hours, cut, clock, add, jobs, told, work, putOff } = await scene(t);
+  await cut(0, 10);
+  const [removes = ''] = hours.manifest.files.keys();
+  const intent = { stream: 'shop', hourMs: 0, adds: undefined, removes, files: 1, rows: 10 };
+  void add({ field: 'type', value: 'look' }, { ...intent, uncounted: [] });
+  const erasure = work();
+  putOff.failed('erasure x', clock.ms, new Error('no answer'));
+  await erasure.step();
+  t.deepEqual(told, [['settled', false]]);
+  t.is(jobs.current?.intent, undefined);
+  t.true(erasure.dueMs() > clock.ms);
+});
+
+test('an hour that is taken out of the archive before it is rewritten is left alone', async (t) => {
+  const { hours, cut, add, work, run, told } = await scene(t);
+  await cut(0, 10);
+  const done = add({ field: 'type', value: 'look' });
+  const erasure = work();
+  await erasure.step();
+  const remove = [...hours.manifest.files.keys()];
+  await hours.replace({ change: 'retention', add: [], remove });
+  await run(erasure);
+  await done;
+  t.deepEqual(told, []);
+});
+
 test('compaction in the middle of an erasure takes nothing past it', async (t) => {
   const { cut, counted, add, jobs, work, told, hours, compactionTools } = await scene(t);
   for (let i = 0; i < 3; i++) await cut(0, 10);
