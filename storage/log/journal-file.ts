@@ -3,7 +3,7 @@
  * storage/FORMAT.md. A file holds the blocks from its base offset to the base offset of the next one; block bytes
  * alone count in offsets, so a block lies at `JOURNAL_HEADER_BYTES + offset - base`.
  */
-import { readdir, rename } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { blockLengthAt } from '../../src/model/block-format.ts';
@@ -96,6 +96,8 @@ export async function createJournalFile(
     return { fd, path };
   } catch (error) {
     await disk.close(fd);
+    // The file before is perhaps written on: it must not have a successor that begins before its end.
+    await rm(path, { force: true });
     throw error;
   }
 }

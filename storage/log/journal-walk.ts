@@ -68,18 +68,17 @@ export async function walkJournal(
     if (index < first) continue;
     const isNewest = index === bases.length - 1;
     const walked = await walkFile(dir, base, from, isNewest, visitor);
-    if (walked === undefined) continue;
-    const { begin, end } = walked;
-    if (expected !== undefined && expected !== begin) {
+    if (walked !== undefined && expected !== undefined && expected !== walked.begin) {
       visitor.damage({
         path: journalPath(dir, base),
         byteOffset: 0,
         offset: expected,
-        bytes: Math.max(0, begin - expected),
+        bytes: Math.max(0, walked.begin - expected),
         problem: `expected a file that starts at ${expected}, where the one before ends`,
       });
     }
-    expected = end;
+    // Behind one that was deleted, or was told as damage already, any file may begin.
+    expected = walked?.end;
   }
 }
 

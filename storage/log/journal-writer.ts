@@ -283,7 +283,11 @@ export class JournalWriter implements RewritableLog {
   async #commitRounds(): Promise<void> {
     this.#isCommitting = true;
     for (;;) {
-      if (this.#endAsked !== undefined) await this.#endAsAsked(this.#endAsked);
+      const endAsked = this.#endAsked;
+      if (endAsked !== undefined) {
+        await this.#endAsAsked(endAsked);
+        continue;
+      }
       const round = this.#queue.nextRound(JOURNAL_ROUND_BYTES_MAX);
       if (round === undefined) break;
       try {

@@ -141,6 +141,38 @@ test('a disk that is full leaves the file as it was', async (t) => {
   t.true(await held(dir, 'ann'));
 });
 
+test('a file that cannot be begun leaves none behind, and the one before is written on', async (t) => {
+  const dir = await scratchDir(t);
+  let isBroken = false;
+  const disk: Disk = {
+    ...nodeDisk,
+    open: async (path, flags) => {
+      // Its name is there by then, and perhaps not durable.
+      if (isBroken && path === dir) throw systemError('EMFILE');
+      return nodeDisk.open(path, flags);
+    },
+  };
+  const { journal, shared } = await scratchJournal(t, { dir, fileBytes: FILE_BYTES, disk });
+  await journal.writer.append([blockOf(['ann'], 0)]);
+  isBroken = true;
+  await t.throwsAsync(journal.writer.endFile(), { message: /EMFILE/ });
+  isBroken = false;
+  await journal.writer.append([blockOf(['bob'], 1)]);
+  t.is((await bases(dir)).length, 1);
+  await journal.writer.close();
+  const { journal: again } = await scratchJournal(t, { dir });
+  t.deepEqual(again.recovery.damage, []);
+  t.is(again.recovery.end, durableEnd(shared)!);
+});
+
+test('the file is ended for each who asks while it is being ended', async (t) => {
+  const { dir, journal } = await journalOf(t, [['ann']]);
+  const first = journal.writer.endFile();
+  await Promise.resolve();
+  await t.notThrowsAsync(Promise.all([first, journal.writer.endFile()]));
+  t.is((await bases(dir)).length, 2);
+});
+
 test('a reader at the end of the log lets go of the file that was replaced', async (t) => {
   const { dir, journal, shared } = await journalOf(t, [['ann', 'bob']]);
   const closed: number[] = [];

@@ -119,6 +119,7 @@ test('a missing file is a gap, and a file with a bad header is passed over', asy
   const bad = await summaryOf(dir);
   t.regex(bad.damages[0]?.problem ?? '', /the header of a journal file fails its checksum/);
   t.is(bad.files[0]?.path, third);
+  t.is(bad.damageCount, 1);
 });
 
 test('a block is found by its offset, and by one in it', async (t) => {
