@@ -13,6 +13,7 @@ import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import type { ArchiveIntent } from './model/erasure.ts';
+import { AppError } from './model/errors.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { ArchiveReading } from './model/server-alarms.ts';
 import type {
@@ -40,6 +41,8 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const ERASE_TIMEOUT_MS = 2 ** 31 - 1;
 
 export interface ArchiveSide extends ArchivePort {
+  /** Resolves when it is known what is archived: nobody may have had to look since the start. Rejects with `query_overload`. */
+  opened(): Promise<void>;
   /** The last that is known; starts nothing. */
   numbers(): ArchiverNumbers | undefined;
   /** Undefined without a Hive, and while the thread does not run. */
@@ -132,6 +135,14 @@ class ArchiveThread implements ArchiveSide {
     }
     const numbers = this.numbers();
     return { url: numbers?.url, numbers, problem: this.problem(), hive: this.hive() };
+  }
+
+  async opened(): Promise<void> {
+    const { archivedVersion } = this.#base.progress;
+    if (archivedVersion[0] !== 0) return;
+    const { problem } = await this.view();
+    if (archivedVersion[0] !== 0) return;
+    throw new AppError('query_overload', `the archive is not open: ${problem ?? 'ask again'}`);
   }
 
   segments(query: SegmentQuery): Promise<SegmentPage> {

@@ -4,7 +4,6 @@ import type { ReadNumbers } from '../actors/cold/questions.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { ArchiveSide } from './archive-side.ts';
 import type { Foundation } from './foundation.ts';
-import { AppError } from './model/errors.ts';
 import type { ColdPort } from './query/cold/cold-port.ts';
 import { ColdWorker } from './threads/cold-worker.ts';
 
@@ -37,19 +36,12 @@ export function createColdSide(
     state: state.handle,
     logging,
   });
-  /** Since the server's start nobody may have had to look what is archived. */
-  const opened = async () => {
-    if (progress.archivedVersion[0] !== 0) return;
-    const { problem } = await archive.view();
-    if (progress.archivedVersion[0] !== 0) return;
-    throw new AppError('query_overload', `the archive is not open: ${problem ?? 'ask again'}`);
-  };
   return {
-    events: (question) => opened().then(() => worker.ask('events', question)),
-    event: (question) => opened().then(() => worker.ask('event', question)),
-    sql: (question) => opened().then(() => worker.ask('sql', question)),
-    timeseries: (question) => opened().then(() => worker.ask('timeseries', question)),
-    export: (question) => opened().then(() => worker.export(question, exports.timeoutMs)),
+    events: (question) => archive.opened().then(() => worker.ask('events', question)),
+    event: (question) => archive.opened().then(() => worker.ask('event', question)),
+    sql: (question) => archive.opened().then(() => worker.ask('sql', question)),
+    timeseries: (question) => archive.opened().then(() => worker.ask('timeseries', question)),
+    export: (question) => archive.opened().then(() => worker.export(question, exports.timeoutMs)),
     committed: (partition) => progress.committed[partition] ?? 0,
     rowsMax: cold.rowsMax,
     scanRowsMax: cold.scanRowsMax,

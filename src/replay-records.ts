@@ -47,7 +47,7 @@ export class ReplayRecords {
     this.#records.set(record.spec.id, record);
   }
 
-  /** On the disk too. A shadow that nobody will need again is removed. */
+  /** On the disk too. */
   put(record: ReplayRecord): void {
     const { id } = record.spec;
     this.tell(record);
@@ -59,7 +59,7 @@ export class ReplayRecords {
     this.#forgetOldest();
   }
 
-  /** What it takes beside its record. */
+  /** Removes what it takes beside its record: nobody will need its shadow again, and no thread has it open. */
   clear(id: string): void {
     const folder = this.folderOf(id);
     for (const name of readdirSync(folder)) {

@@ -59,13 +59,14 @@ class Replays implements ReplaySide {
     if (!(request.share > 0 && request.share <= 1)) {
       throw invalid(`expected a "share" above 0, at most 1; received ${request.share}`);
     }
-    this.#demandRoom();
+    const { tenant, stream, share } = request;
+    this.#demandRoom(tenant);
     const rollups = this.#rollupsOf(request);
     const wanted = { fromMs: request.fromMs, toMs: request.toMs };
     const range = await this.#rangeOf(rollups, wanted);
-    await this.#archiveOpened();
-    this.#demandRoom();
-    const { tenant, stream, share } = request;
+    await this.#archive.opened();
+    await this.#ending;
+    this.#demandRoom(tenant);
     const record: ReplayRecord = {
       spec: {
         ...{ id: randomBytes(4).toString('hex'), tenant, stream, rollups, share },
@@ -90,10 +91,10 @@ class Replays implements ReplaySide {
     if (known.state === 'applied' || known.state === 'cancelled') {
       throw invalid(`replay "${id}" is ${known.state}: start another one`);
     }
-    this.#demandRoom();
+    this.#demandRoom(tenant);
+    await this.#archive.opened();
     await this.#ending;
-    await this.#archiveOpened();
-    this.#demandRoom();
+    this.#demandRoom(tenant);
     const record: ReplayRecord = {
       ...known,
       ...{ state: 'applying', allowLoss, problem: undefined, finishedMs: undefined },
@@ -109,8 +110,11 @@ class Replays implements ReplaySide {
     if (this.#running?.id === id) await this.#end();
     await this.#ending;
     // It may have been quicker.
-    if (this.#recordOf(tenant, id).state === 'applied') return this.#recordOf(tenant, id);
-    return this.#finish(id, { state: 'cancelled' });
+    const ended = this.#recordOf(tenant, id);
+    if (ended.state === 'applied') return ended;
+    const cancelled = this.#finish(id, { state: 'cancelled' });
+    this.#records.clear(id);
+    return cancelled;
   }
 
   list(tenant: string): readonly ReplayRecord[] {
@@ -129,8 +133,10 @@ class Replays implements ReplaySide {
   async #resume(record: ReplayRecord): Promise<void> {
     const { logger } = this.#base;
     try {
-      await this.#archiveOpened();
-      if (!this.#isClosed && this.#running === undefined) this.#begin(record);
+      await this.#archive.opened();
+      if (this.#isClosed) return;
+      this.#demandRoom(record.spec.tenant);
+      this.#begin(record);
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       logger.warn({ err: error, replay: record.spec.id }, 'a replay cannot go on');
@@ -164,7 +170,8 @@ class Replays implements ReplaySide {
 
   #hear(id: string, news: ReplayNews): void {
     const known = this.#records.get(id);
-    if (known === undefined || this.#running?.id !== id) return;
+    // While it is being ended too: it may have swapped already.
+    if (known === undefined || !isAtWork(known.state)) return;
     this.#records.tell({ ...known, ...news });
     if (news.state === undefined) return;
     this.#finish(id, news);
@@ -191,12 +198,16 @@ class Replays implements ReplaySide {
     return this.#ending;
   }
 
-  #demandRoom(): void {
+  #demandRoom(tenant: string): void {
     if (this.#isClosed) throw new AppError('query_overload', 'the server is stopping');
     if (this.#running === undefined) return;
+    const { id } = this.#running;
+    const isOwn = this.#records.get(id)?.spec.tenant === tenant;
     throw new AppError(
       'query_overload',
-      `replay "${this.#running.id}" is at work: wait for it, or cancel it`,
+      isOwn
+        ? `replay "${id}" is at work: wait for it, or cancel it`
+        : 'a replay of another tenant is at work: try again later',
     );
   }
 
@@ -230,15 +241,6 @@ class Replays implements ReplaySide {
       }
     }
     return wholeBuckets(rollups, wanted, closedMs, systemClock.now());
-  }
-
-  /** Since the server's start nobody may have had to look what is archived. */
-  async #archiveOpened(): Promise<void> {
-    const { archivedVersion } = this.#base.progress;
-    if (archivedVersion[0] !== 0) return;
-    const { problem } = await this.#archive.view();
-    if (archivedVersion[0] !== 0) return;
-    throw new AppError('query_overload', `the archive is not open: ${problem ?? 'ask again'}`);
   }
 }
 

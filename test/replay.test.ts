@@ -1,5 +1,5 @@
 /** Rollups rebuilt by a server as it is run: exactly what they were, whatever was lost of them meanwhile. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -205,6 +205,15 @@ test.serial('a rebuilt rollup is the live one', async (t) => {
     t.true(rows > 0);
     t.is(rowsDiffering, 0);
   }
+});
+
+test.serial('of a replay that is cancelled nothing stays but its record', async (t) => {
+  const server = await site(t);
+  await send(server, seededRandom(5), 4);
+  const id = await start(server, ', share: 0.01');
+  const cancel = `mutation { cancelReplay(id: "${id}") { id state } }`;
+  t.deepEqual(await server.query(cancel), { cancelReplay: { id, state: 'CANCELLED' } });
+  t.deepEqual(await readdir(join(server.dataDir, 'replay', id)), ['replay.json']);
 });
 
 test.serial('what a rollup has lost comes back, bit by bit, and it goes on', async (t) => {
