@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 
 export interface AskServer {
-  /** Rejects with `backup_invalid` or `query_invalid` and what the server said. */
+  /** Rejects with `query_invalid` and what the server said, or `query_timeout` if it says nothing. */
   ask<T>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<T>;
 }
 

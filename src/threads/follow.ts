@@ -85,10 +85,12 @@ async function follow({ reader, question }: FollowQuestions['follow']['ask']): P
   return undefined;
 }
 
+/** Behind `follow`, which waits for the same: who gave up while the thread was starting must not stay. */
 async function leave(reader: number): Promise<void> {
+  const logEnd = await opened;
   const follower = followers.get(reader);
   followers.delete(reader);
-  if (follower !== undefined) (await opened).remove(follower);
+  if (follower !== undefined) logEnd.remove(follower);
 }
 
 async function close(): Promise<void> {

@@ -44,7 +44,9 @@ setPriority(PRIORITY);
 const log = createLogger({ ...data.logging, thread: 'replay' });
 const asker = new Asker<SwapQuestions>('the main thread', tell);
 const startedMs = systemClock.now();
-let isClosing = false;
+const closing = new AbortController();
+/** Partitions wait: this is no time to rest. */
+let isHolding = false;
 let sinceYieldMs = 0;
 let firstRows: number | undefined;
 let firstMs = data.record.firstEventMs;
@@ -53,14 +55,14 @@ let interrupt = (): void => {};
 main.on('message', (message: ToReplay) => {
   if (message.type === 'answer') asker.hear(message);
   else if (message.type === 'close') {
-    isClosing = true;
+    closing.abort();
     interrupt();
     void done.then(() => tell({ type: 'closed' }));
   }
 });
 
 const done = work().catch((error: unknown) => {
-  if (isClosing) return;
+  if (closing.signal.aborted) return;
   log.error({ err: error, replay: data.record.spec.id }, 'a replay has failed');
   tell({ type: 'failed', fault: plainFault(error) });
 });
@@ -95,9 +97,15 @@ async function work(): Promise<void> {
         openReader: (from) => openJournalReader({ dir: data.journalDir, shared: journal, from }),
         logStart: () => journalStart(journal),
         tell: tellProgress,
-        hold: () => asker.ask('hold', undefined, SWAP_TIMEOUT_MS),
+        hold: () => {
+          isHolding = true;
+          return asker.ask('hold', undefined, SWAP_TIMEOUT_MS);
+        },
         beginSwap: () => asker.ask('beginSwap', undefined, SWAP_TIMEOUT_MS),
-        release: () => asker.ask('release', undefined, SWAP_TIMEOUT_MS),
+        release: () => {
+          isHolding = false;
+          return asker.ask('release', undefined, SWAP_TIMEOUT_MS);
+        },
       },
       record.spec,
     );
@@ -118,13 +126,13 @@ async function work(): Promise<void> {
 /** Rests as long as the share says, and ends what was told to end. */
 async function pause(workedMs: number): Promise<void> {
   const { share } = data.record.spec;
-  const restMs = workedMs * (1 / share - 1);
+  const restMs = isHolding ? 0 : workedMs * (1 / share - 1);
   sinceYieldMs += workedMs;
   if (restMs >= 1 || sinceYieldMs >= YIELD_MS) {
     sinceYieldMs = 0;
-    await sleep(restMs);
+    await sleep(restMs, undefined, { signal: closing.signal }).catch(() => undefined);
   }
-  if (isClosing) throw new AppError('actor_stopped', 'the replay was told to end');
+  if (closing.signal.aborted) throw new AppError('actor_stopped', 'the replay was told to end');
 }
 
 function tellProgress({ rows, rowsTotal, firstEventMs }: SourceProgress): void {
