@@ -2,6 +2,7 @@
 import { isAbsolute, join, relative } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
 import { claimTarget } from '../storage/backup/target.ts';
+import { journalStart } from '../storage/log/journal-shared.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { systemClock } from './model/clock.ts';
@@ -70,8 +71,9 @@ export class BackupSide implements BackupPort {
   }
 
   #started(to: string): BackupView {
-    const { progress, logger } = this.#base;
-    this.#pinnedFrom = neededFrom(progress);
+    const { progress, shared, logger } = this.#base;
+    // Before the archive was opened nobody knows what is needed: all that there is.
+    this.#pinnedFrom = Math.max(neededFrom(progress), journalStart(shared));
     const data = this.#threadData(to);
     const view: BackupView = {
       to,

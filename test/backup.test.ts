@@ -1,8 +1,10 @@
 /** Backups of a server under load, and servers that are started on what was restored of them. */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Server } from '../load-tests/server.ts';
 import type { Terminal } from '../src/cli/terminal.ts';
@@ -232,6 +234,32 @@ test('a backup that is cancelled, and one whose server is killed, is none, and t
   t.is(again.exitCode, 1);
   t.regex(again.err, /there is a backup already; choose another folder/);
   t.is((await restore(to, into)).exitCode, 0);
+});
+
+test('a server that has not opened its archive since it was started backs up the log that it has', async (t) => {
+  const here = await site(t, { dedup: { windowIdsMax: 1_000 } });
+  const { server } = here;
+  await server.start();
+  const events = Array.from({ length: 5_000 }, (_, n) => ({
+    ...purchase(n),
+    note: `${n} `.repeat(150),
+  }));
+  for (let n = 0; n < events.length; n += 1_000) {
+    await sendApplied(server, STREAM, events.slice(n, n + 1_000));
+  }
+  await archived(here, events.length);
+  const firstFile = join(server.dataDir, 'journal', '0000000000000000.journal');
+  // The log is shortened every few seconds.
+  while (existsSync(firstFile)) await sleep(100);
+  await server.stop();
+  await server.start();
+  const to = join(here.folder, 'backup');
+  const made = await backUp(here, to);
+  t.is(made.exitCode, 0, made.err);
+  const restored = await site(t);
+  t.is((await restore(to, restored.server.dataDir)).exitCode, 0);
+  await restored.server.start();
+  t.like((await answers(restored)).ledger, { applied: events.length, balanced: true });
 });
 
 test('an archive elsewhere is not copied, which is said, and a server that is restored does not go on with it', async (t) => {
