@@ -83,7 +83,8 @@ export class ErasureSide implements ErasurePort {
     }
     open.sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const erasure of open) side.#open.set(erasure.id, erasure);
-    await side.#values.forgetOthers(new Set(side.#open.keys()));
+    const looking = open.filter(({ state }) => state !== 'grace');
+    await side.#values.forgetOthers(new Set(looking.map(({ id }) => id)));
     side.#timer = setInterval(() => side.#lookAtGrace(), GRACE_LOOK_MS);
     side.#go();
     return side;
@@ -228,13 +229,11 @@ export class ErasureSide implements ErasurePort {
     }
     await this.#eraseFromArchive(erasure, value);
     const { archive } = this.#open.get(erasure.id) ?? erasure;
+    const finished = { ...erasure, archive, finishedMs: systemClock.now() };
+    // Before the value is forgotten, or a crash in between would call it lost.
+    await this.#keep({ ...finished, state: 'grace' }, [], 'synced');
     await this.#values.forget(erasure.id);
-    const isGone = archive.removedMs === 0;
-    const finishedMs = systemClock.now();
-    await this.#keep({
-      ...{ ...erasure, archive, finishedMs },
-      state: isGone ? 'done' : 'grace',
-    });
+    if (archive.removedMs === 0) await this.#keep({ ...finished, state: 'done' });
     this.#base.logger.info(
       {
         erasure: erasure.id,
@@ -305,7 +304,8 @@ export class ErasureSide implements ErasurePort {
     for (const erasure of this.#open.values()) {
       if (erasure.state !== 'grace' || nowMs < (this.#graceEndMs(erasure) ?? 0)) continue;
       try {
-        const left = await this.#archive?.removedBefore(erasure.archive.removedMs);
+        const { removedMs } = erasure.archive;
+        const left = removedMs === 0 ? 0 : await this.#archive?.removedBefore(removedMs);
         // Without an archive nobody deletes them.
         if (left !== 0) continue;
         if (this.#closing.signal.aborted) return;
