@@ -13,12 +13,15 @@ import { mkdir } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type EventTools, findEvents } from '../actors/cold/events.ts';
+import { type FindTools, findEvents } from '../actors/cold/events.ts';
+import { buildFilters } from '../actors/cold/filter-build.ts';
+import { FILTERS_BYTES_MAX } from '../actors/cold/limits.ts';
 import { localSegments } from '../actors/cold/segment-files.ts';
 import { findSeries } from '../actors/cold/series.ts';
 import type { SeriesQuestion } from '../actors/cold/series-question.ts';
 import type { StreamSnapshot } from '../actors/cold/snapshots.ts';
 import { answerSql } from '../actors/cold/sql.ts';
+import { ValueFilters } from '../actors/cold/value-filters.ts';
 import type { StreamSchema } from '../src/model/stream-schema.ts';
 import { HOUR_MS } from '../src/model/units.ts';
 import { DuckProcess } from '../src/threads/duck-process.ts';
@@ -170,8 +173,9 @@ const runner = new DuckProcess(
   { ...limits, tempDir: join(folder, 'ours'), folders: [root] },
   folder,
 );
-const tools: EventTools = {
+const tools: FindTools = {
   duck: runner,
+  filters: new ValueFilters(FILTERS_BYTES_MAX),
   segments: localSegments(root),
   timeLeftMs: () => TIMEOUT_MS,
 };
@@ -210,6 +214,25 @@ const byTypeAndDay = `SELECT type, date_trunc('day', ts) AS day, quantile_disc(a
   FROM ${FILES} GROUP BY ALL`;
 const event = 'epoch_ms(ts), id, type, "user", url, amount, more, _partition, _position, _row';
 
+const byUser = `SELECT ${event} FROM ${FILES} WHERE "user" = '${USER}' ORDER BY ts DESC LIMIT 200`;
+const userEvents = async (by: FindTools, user = USER): Promise<number> => {
+  const where = { field: 'user', eq: user };
+  return (await findEvents(by, snapshot, { ...page, where })).events.length;
+};
+
+/** As the thread makes them when nobody asks. */
+async function makeFilters() {
+  const { filters } = tools;
+  await userEvents(tools, 'nobody');
+  let statements = 0;
+  const { ms } = await measured(async () => {
+    while (await buildFilters(tools)) statements += 1;
+    return statements;
+  });
+  return { tools, statements, ms, bytes: filters.bytes };
+}
+const filtered = await makeFilters();
+
 const outcomes = [
   await run(
     {
@@ -247,11 +270,16 @@ const outcomes = [
   await run(
     {
       question: "one user's events of all days",
-      ours: async () => {
-        const where = { field: 'user', eq: USER };
-        return (await findEvents(tools, snapshot, { ...page, where })).events.length;
-      },
-      sql: `SELECT ${event} FROM ${FILES} WHERE "user" = '${USER}' ORDER BY ts DESC LIMIT 200`,
+      ours: () => userEvents({ ...tools, filters: new ValueFilters(FILTERS_BYTES_MAX) }),
+      sql: byUser,
+    },
+    duck,
+  ),
+  await run(
+    {
+      question: "the same once others' were asked for",
+      ours: () => userEvents(filtered.tools),
+      sql: byUser,
     },
     duck,
   ),
@@ -269,7 +297,7 @@ duck.close();
 removeScratch(folder);
 
 const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-const about = `${grouped(ROWS)} events of ${options.days} days in ${grouped(files.length)} files of ${megabytes(bytes)} in all; medians of ${TIMES}, ${options.threads} threads each.`;
+const about = `${grouped(ROWS)} events of ${options.days} days in ${grouped(files.length)} files of ${megabytes(bytes)} in all; medians of ${TIMES}, ${options.threads} threads each. Filters of the users of all files: ${megabytes(filtered.bytes)}, made by ${filtered.statements} statements in ${grouped(filtered.ms)} ms.`;
 const text = table<Outcome>(
   [
     { title: 'question', cell: ({ question }) => question },

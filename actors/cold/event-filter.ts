@@ -161,7 +161,9 @@ export class EventFilter {
 
   /** `kinds` are those that values may be of which it is about. */
   #placesOf(field: string, kinds: readonly ColumnKind[]): Place[] {
-    if (field === 'id' || field === 'type') {
+    // One of no values; and a parameter that the statement has no place for is refused.
+    if (kinds.length === 0) return [];
+    if (isRole(field)) {
       return [{ sql: identifier(field), kind: COLUMN_KIND.string }];
     }
     if (field === 'ts') return [{ sql: 'epoch_ms("ts")', kind: COLUMN_KIND.number }];
@@ -198,6 +200,9 @@ function kindsJudged(where: EventWhere, part: Part): readonly ColumnKind[] {
       return KINDS;
   }
 }
+
+/** Of every event a column, whatever the schema. */
+export const isRole = (field: string): boolean => field === 'id' || field === 'type';
 
 /** Undefined if no value of that kind can be equal to it. */
 export function valueAs(value: Value, kind: Place['kind']): Value | undefined {

@@ -7,7 +7,8 @@ import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { EPOCH_MS_MAX } from '../../src/model/units.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
 import { EventFilter } from './event-filter.ts';
-import { FILES_AT_ONCE, FILES_FIRST, FILES_GROWTH } from './limits.ts';
+import { fileSieve, type WantedTexts, wantedTexts } from './file-sieve.ts';
+import { FILES_AT_ONCE, FILES_FIRST, FILES_GROWTH, UNFILTERED_FILES_MAX } from './limits.ts';
 import type {
   DuckRunner,
   EventKey,
@@ -19,6 +20,7 @@ import type {
 import type { SegmentFiles } from './segment-files.ts';
 import type { StreamSnapshot } from './snapshots.ts';
 import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
+import type { ValueFilters } from './value-filters.ts';
 
 export interface EventTools {
   readonly duck: DuckRunner;
@@ -27,22 +29,28 @@ export interface EventTools {
   readonly timeLeftMs: () => number;
 }
 
+export interface FindTools extends EventTools {
+  readonly filters: ValueFilters;
+}
+
 type Where =
   | { readonly type: 'chunk'; readonly source: Source }
   | { readonly type: 'segment'; readonly file: StreamSnapshot['files'][number] };
 type Candidate = Where & { readonly tsMinMs: number; readonly tsMaxMs: number };
 
 export async function findEvents(
-  tools: EventTools,
+  tools: FindTools,
   snapshot: StreamSnapshot,
   question: EventsQuestion,
 ): Promise<EventsAnswer> {
   const { first } = question;
-  const candidates = candidatesOf(snapshot, question);
+  const search = await searchOf(tools, snapshot, question);
+  const { candidates } = search;
   let found: StoredEvent[] = [];
   for (let from = 0, count = FILES_FIRST; from < candidates.length; count *= FILES_GROWTH) {
     const to = from + Math.min(count, FILES_AT_ONCE);
     const look = await lookInto(tools, snapshot.schema, candidates.slice(from, to), question);
+    wishFilters(tools, snapshot, search, to);
     found = [...found, ...look.events].sort(newestFirst);
     const last = look.events.at(-1);
     if (look.isCut && last !== undefined) {
@@ -61,20 +69,65 @@ export async function findEvents(
 
 /** The event with that id; of several (their ids were sent again after a long time) the newest. */
 export async function findEvent(
-  tools: EventTools,
+  tools: FindTools,
   snapshot: StreamSnapshot,
   question: Omit<EventsQuestion, 'first'>,
 ): Promise<StoredEvent | undefined> {
-  const candidates = candidatesOf(snapshot, question);
+  const search = await searchOf(tools, snapshot, question);
+  const { candidates } = search;
   for (let from = 0, count = FILES_FIRST; from < candidates.length; count *= FILES_GROWTH) {
     const to = from + Math.min(count, FILES_AT_ONCE);
     const some = candidates.slice(from, to);
     const { events } = await lookInto(tools, snapshot.schema, some, { ...question, first: 0 });
+    wishFilters(tools, snapshot, search, to);
     if (events[0] !== undefined) return events[0];
     from = to;
   }
   return undefined;
 }
+
+interface Search {
+  readonly wanted: readonly WantedTexts[];
+  /** All files of its time, those with the newest events first. */
+  readonly inTime: readonly Candidate[];
+  /** Those of them that filters have not left out. */
+  readonly candidates: readonly Candidate[];
+}
+
+/** Rejects with `query_invalid` whether or not a file is left to be asked. */
+async function searchOf(
+  { duck, filters, timeLeftMs }: FindTools,
+  snapshot: StreamSnapshot,
+  question: Omit<EventsQuestion, 'first'>,
+): Promise<Search> {
+  conditionsOf(question, new EventFilter(snapshot.schema), true);
+  const wanted = wantedTexts(snapshot.schema, question);
+  const inTime = candidatesOf(snapshot, question);
+  const mayHold = await fileSieve(duck, filters, wanted, segmentsOf(inTime), timeLeftMs());
+  const candidates = inTime.filter((each) => each.type === 'chunk' || mayHold(each.file));
+  return { wanted, inTime, candidates };
+}
+
+/**
+ * Looking for a value that is in many files ends in the first ones; what has gone on is rare, and worth filters. They are wished
+ * for all files that were passed, known ones too: what has room is told from the newest on.
+ */
+function wishFilters(
+  { filters }: FindTools,
+  { schema }: StreamSnapshot,
+  { wanted, inTime, candidates }: Search,
+  looked: number,
+): void {
+  if (wanted.length === 0) return;
+  const some = candidates.slice(0, looked);
+  const last = some.at(-1);
+  if (last === undefined || segmentsOf(some).length <= UNFILTERED_FILES_MAX) return;
+  const files = segmentsOf(inTime.slice(0, inTime.indexOf(last) + 1));
+  filters.wish = { schema, files, fields: [...new Set(wanted.map(({ field }) => field))] };
+}
+
+const segmentsOf = (candidates: readonly Candidate[]): StreamSnapshot['files'] =>
+  candidates.flatMap((each) => (each.type === 'segment' ? [each.file] : []));
 
 /** Files that may hold events of the page, those with the newest first. */
 function candidatesOf(
@@ -110,8 +163,7 @@ async function lookInto(
   candidates: readonly Candidate[],
   question: EventsQuestion,
 ): Promise<Look> {
-  const files = candidates.flatMap((each) => (each.type === 'segment' ? [each.file] : []));
-  const lease = await segments.lease(files);
+  const lease = await segments.lease(segmentsOf(candidates));
   try {
     const sources = candidates.map((each): Source => {
       if (each.type === 'chunk') return each.source;

@@ -39,3 +39,17 @@ export const EXPORT_BATCH_FILES = 256;
 export const EXPORT_BATCH_BYTES = 256 * MIB;
 /** Row groups of a Parquet export: DuckDB holds one in memory, whatever its own limit says. */
 export const EXPORT_ROW_GROUP_BYTES = 48 * MIB;
+
+/** A question for a value that had to look into more files is answered from filters of their values the next time. */
+export const UNFILTERED_FILES_MAX = 32;
+/** Of 16 bits a value not more than one is set: of files that do not hold a value, at most 6 of 100 are read for it. */
+export const FILTER_BITS_A_ROW = 16;
+/** 128 bytes to 2 MiB: a file of more than a million events has none. */
+export const FILTER_BITS_MIN = 2 ** 10;
+export const FILTER_BITS_MAX = 2 ** 24;
+/** Of all filters: those of one field of 20 to 30 million events. */
+export const FILTERS_BYTES_MAX = 64 * MIB;
+/** One statement that makes some: whoever asks meanwhile waits for it, and its answer is text. */
+export const FILTER_BATCH_FILES = 64;
+export const FILTER_BATCH_BYTES = 4 * MIB;
+export const FILTER_TIMEOUT_MS = 10_000;

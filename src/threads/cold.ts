@@ -9,12 +9,15 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { findEvent, findEvents } from '../../actors/cold/events.ts';
 import { exportEvents, noSuchStream } from '../../actors/cold/export.ts';
+import { buildFilters } from '../../actors/cold/filter-build.ts';
+import { FILTERS_BYTES_MAX } from '../../actors/cold/limits.ts';
 import type { ExportAnswer } from '../../actors/cold/questions.ts';
 import { ReadCounts } from '../../actors/cold/read-counts.ts';
 import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
 import { findSeries } from '../../actors/cold/series.ts';
 import { Snapshots, type StreamSnapshot } from '../../actors/cold/snapshots.ts';
 import { answerSql } from '../../actors/cold/sql.ts';
+import { ValueFilters } from '../../actors/cold/value-filters.ts';
 import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
 import { openArchive } from '../../storage/archive/open.ts';
 import { openJournalReader } from '../../storage/log/journal-reader.ts';
@@ -68,6 +71,10 @@ opened.catch(() => undefined);
 const idle: DuckProcess[] = [];
 const busy = new Set<DuckProcess>();
 const exports = new ByteWriters(tell);
+const filters = new ValueFilters(FILTERS_BYTES_MAX);
+/** A statement that makes filters is at work. */
+let building: Promise<void> | undefined;
+let isClosing = false;
 let processes = 0;
 let chunks = 0;
 
@@ -102,7 +109,7 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
   const timeLeftMs = timer(systemClock.now() + data.timeoutMs);
   const { segments, snapshots } = await opened;
   return withDuck<unknown>((duck) => {
-    const tools = { duck, segments, timeLeftMs };
+    const tools = { duck, segments, filters, timeLeftMs };
     switch (question.name) {
       case 'events':
         return withStream(snapshots, question.ask, { events: [], hasMore: false }, (snapshot) =>
@@ -126,7 +133,9 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
 
 async function forget(): Promise<void> {
   const { segments, snapshots } = await opened;
+  await building;
   segments.forget();
+  filters.forget();
   await snapshots.forget();
 }
 
@@ -180,6 +189,30 @@ async function withStream<T>(
 
 /** No more of them than questions that are asked at a time: whoever asks bounds these. */
 async function withDuck<T>(work: (duck: DuckProcess) => Promise<T>): Promise<T> {
+  if (idle.length === 0) await building;
+  try {
+    return await onDuck(work);
+  } finally {
+    if (filters.wish !== undefined) setImmediate(build);
+  }
+}
+
+/** One statement at a time, and none while a question is at work: those that have waited for one go first. */
+function build(): void {
+  if (busy.size > 0 || building !== undefined || isClosing) return;
+  building = opened
+    .then(({ segments }) => onDuck((duck) => buildFilters({ duck, segments, filters })))
+    .catch((error: unknown) => {
+      log.debug({ err: error }, 'filters of values could not be made');
+      return false;
+    })
+    .then((isMade) => {
+      building = undefined;
+      if (isMade) setImmediate(build);
+    });
+}
+
+async function onDuck<T>(work: (duck: DuckProcess) => Promise<T>): Promise<T> {
   const duck =
     idle.pop() ??
     new DuckProcess(
@@ -200,6 +233,7 @@ async function withDuck<T>(work: (duck: DuckProcess) => Promise<T>): Promise<T> 
 }
 
 async function close(): Promise<void> {
+  isClosing = true;
   for (const duck of [...idle.splice(0), ...busy]) duck.close();
   await rm(data.workDir, { recursive: true, force: true });
   tell({ type: 'closed' });
