@@ -61,8 +61,8 @@ export interface ArchiveSide extends ArchivePort {
     intent: ArchiveIntent | undefined,
     keeper: ErasureKeeper,
   ): Promise<void>;
-  /** How many of the files that were removed by then are still there. */
-  removedBefore(removedMs: number): Promise<number>;
+  /** How many of the tenant's files that were removed by then are still there. */
+  removedBefore(tenant: string, removedMs: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -170,9 +170,9 @@ class ArchiveThread implements ArchiveSide {
     );
   }
 
-  removedBefore(removedMs: number): Promise<number> {
+  removedBefore(tenant: string, removedMs: number): Promise<number> {
     return this.#thread.use(({ asker }) =>
-      asker.ask('removedBefore', { removedMs }, ANSWER_TIMEOUT_MS),
+      asker.ask('removedBefore', { tenant, removedMs }, ANSWER_TIMEOUT_MS),
     );
   }
 

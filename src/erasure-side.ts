@@ -27,10 +27,10 @@ import type { Foundation } from './foundation.ts';
 import { systemClock } from './model/clock.ts';
 import {
   type ArchiveIntent,
-  type ErasedFromArchive,
   type Erasure,
   type ErasureState,
   newErasure,
+  withVersion,
 } from './model/erasure.ts';
 import { AppError } from './model/errors.ts';
 import type { ErasurePort, ErasureView, ErasureWanted } from './query/erasure-port.ts';
@@ -228,21 +228,29 @@ export class ErasureSide implements ErasurePort {
       return;
     }
     await this.#eraseFromArchive(erasure, value);
-    const { archive } = this.#open.get(erasure.id) ?? erasure;
-    const finished = { ...erasure, archive, finishedMs: systemClock.now() };
+    const finished = await this.#finished(this.#open.get(erasure.id) ?? erasure);
     // Before the value is forgotten, or a crash in between would call it lost.
     await this.#keep({ ...finished, state: 'grace' }, [], 'synced');
     await this.#values.forget(erasure.id);
-    if (archive.removedMs === 0) await this.#keep({ ...finished, state: 'done' });
+    if (finished.archive.removedMs === 0) await this.#keep({ ...finished, state: 'done' });
     this.#base.logger.info(
       {
         erasure: erasure.id,
         tenant: erasure.tenant,
         log: erasure.log.rows,
-        archive: archive.streams,
+        archive: finished.archive.streams,
       },
       'events were erased on request',
     );
+  }
+
+  /** Files that others have removed before, as retention and erasures of the same value do, may hold it until they are deleted. */
+  async #finished(erasure: Erasure): Promise<Erasure> {
+    const { tenant, archive } = erasure;
+    const finishedMs = systemClock.now();
+    const left = (await this.#archive?.removedBefore(tenant, finishedMs)) ?? 0;
+    const removedMs = left > 0 ? finishedMs : archive.removedMs;
+    return { ...erasure, archive: { ...archive, removedMs }, finishedMs };
   }
 
   async #eraseHere(erasure: Erasure, value: string): Promise<void> {
@@ -304,8 +312,9 @@ export class ErasureSide implements ErasurePort {
     for (const erasure of this.#open.values()) {
       if (erasure.state !== 'grace' || nowMs < (this.#graceEndMs(erasure) ?? 0)) continue;
       try {
-        const { removedMs } = erasure.archive;
-        const left = removedMs === 0 ? 0 : await this.#archive?.removedBefore(removedMs);
+        const { tenant, archive } = erasure;
+        const { removedMs } = archive;
+        const left = removedMs === 0 ? 0 : await this.#archive?.removedBefore(tenant, removedMs);
         // Without an archive nobody deletes them.
         if (left !== 0) continue;
         if (this.#closing.signal.aborted) return;
@@ -383,17 +392,3 @@ export class ErasureSide implements ErasurePort {
 }
 
 const isClosed = ({ state }: Erasure): boolean => state === 'done' || state === 'lost';
-
-function withVersion(
-  { streams }: ErasedFromArchive,
-  { stream, files, rows }: ArchiveIntent,
-  removedMs: number,
-): ErasedFromArchive {
-  const known = streams.find((each) => each.stream === stream) ?? { stream, files: 0, rows: 0 };
-  const sum = {
-    stream,
-    files: known.files + files,
-    rows: known.rows + rows,
-  };
-  return { streams: [...streams.filter((each) => each.stream !== stream), sum], removedMs };
-}

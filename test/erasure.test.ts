@@ -259,6 +259,20 @@ test('an erasure survives kill -9, again and again, and comes to the same sums',
   t.deepEqual(ledger, { applied: 600, erased: 300, balanced: true });
 });
 
+test('an erasure is not done before files are gone that an earlier one has removed', async (t) => {
+  const server = await site(t, { removedKeptMs: 5_000 });
+  await sendApplied(server, STREAM, round(20), ACME);
+  await archived(server);
+  const first = await eraseAnn(server);
+  const stateOfFirst = async () =>
+    (await ask<{ erasure: Receipt }>(server, `{ erasure(id: "${first}") { state } }`)).erasure
+      .state;
+  while ((await stateOfFirst()) !== 'grace') await sleep(20);
+  const receipt = await done(server, await eraseAnn(server));
+  t.like(receipt, { log: { rows: 0 }, archive: [] });
+  t.deepEqual(await filesWith(server.dataDir, ANNS_MAIL), []);
+});
+
 test('what is asked for wrongly is told, and a tenant sees its own erasures alone', async (t) => {
   const server = await site(t);
   await sendApplied(server, STREAM, round(2), ACME);

@@ -54,7 +54,7 @@ export type Stretch = readonly [from: number, to: number];
 
 export interface ErasedFromArchive {
   readonly streams: readonly ErasedFromStream[];
-  /** The last files were removed by then; 0: none were. */
+  /** The last files that may have held the value were removed by then; 0: none were. */
   readonly removedMs: number;
   /** The version that is about to be made: after a crash the archive tells whether it was. */
   readonly intent?: ArchiveIntent;
@@ -88,3 +88,18 @@ export const newErasure = (request: ErasureRequest): Erasure => ({
   archive: { streams: [], removedMs: 0 },
   labels: [],
 });
+
+/** With a version that was made. */
+export function withVersion(
+  { streams }: ErasedFromArchive,
+  { stream, files, rows }: ArchiveIntent,
+  removedMs: number,
+): ErasedFromArchive {
+  const known = streams.find((each) => each.stream === stream) ?? { stream, files: 0, rows: 0 };
+  const sum = {
+    stream,
+    files: known.files + files,
+    rows: known.rows + rows,
+  };
+  return { streams: [...streams.filter((each) => each.stream !== stream), sum], removedMs };
+}

@@ -62,8 +62,11 @@ export type ArchiveQuestions = {
     readonly ask: { readonly target: ErasureTarget; readonly intent: ArchiveIntent | undefined };
     readonly answer: undefined;
   };
-  /** How many of the files that were removed by then are still there. */
-  readonly removedBefore: { readonly ask: { readonly removedMs: number }; readonly answer: number };
+  /** How many of the tenant's files that were removed by then are still there. */
+  readonly removedBefore: {
+    readonly ask: { readonly tenant: string; readonly removedMs: number };
+    readonly answer: number;
+  };
 };
 
 /** What the archive thread asks: first of all, per partition what is committed, once it survives a power cut. */

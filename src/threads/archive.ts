@@ -23,6 +23,7 @@ import { openArchive } from '../../storage/archive/open.ts';
 import { openOwnCommits } from '../../storage/archive/own-commits.ts';
 import { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
 import { listSegments } from '../../storage/archive/segment-list.ts';
+import { tenantFolder } from '../../storage/archive/segment-path.ts';
 import { nodeDisk } from '../../storage/log/disk.ts';
 import { readJournalId } from '../../storage/log/journal-file.ts';
 import { openJournalReader } from '../../storage/log/journal-reader.ts';
@@ -183,12 +184,18 @@ async function answer(question: Question<ArchiveQuestions>): Promise<unknown> {
     }
     case 'removedBefore':
       await opened.promise;
-      return [...manifest.removed.values()].filter((ms) => ms <= question.ask.removedMs).length;
+      return removedBefore(question.ask);
     case 'actors':
       return system.snapshot();
     default:
       return assertNever(question);
   }
+}
+
+function removedBefore({ tenant, removedMs }: ArchiveQuestions['removedBefore']['ask']): number {
+  const folder = `${tenantFolder(tenant)}/`;
+  const isMeant = ([path, ms]: [string, number]) => path.startsWith(folder) && ms <= removedMs;
+  return [...manifest.removed].filter(isMeant).length;
 }
 
 /** Over a connection of its own: it is asked for rarely. */

@@ -21,7 +21,9 @@ export const rewrittenFolder = (hour: HourPlace, version: number): string =>
   `${hourFolder(hour)}-c${version}`;
 
 export const streamFolder = ({ tenant, stream }: Pick<HourPlace, 'tenant' | 'stream'>): string =>
-  `tenant=${escaped(tenant)}/stream=${escaped(stream)}`;
+  `${tenantFolder(tenant)}/stream=${escaped(stream)}`;
+
+export const tenantFolder = (tenant: string): string => `tenant=${escaped(tenant)}`;
 
 /** The epoch is in it because positions begin anew when another log takes the archive over. */
 export const segmentPath = ({ folder, partition, from, to, epoch }: SegmentPlace): string =>
