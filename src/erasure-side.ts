@@ -26,7 +26,6 @@ import { ErasureValues } from './erasure-values.ts';
 import type { Foundation } from './foundation.ts';
 import { systemClock } from './model/clock.ts';
 import {
-  type ArchiveIntent,
   type Erasure,
   type ErasureState,
   newErasure,
