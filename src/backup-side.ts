@@ -1,7 +1,7 @@
 /** Backups as the rest of the server sees them: one at a time, in a thread that is there for it. Until it ends the log is kept. */
-import { isAbsolute, join, relative } from 'node:path';
+import { resolve } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
-import { claimTarget } from '../storage/backup/target.ts';
+import { claimTarget, isWithin } from '../storage/backup/target.ts';
 import { journalStart } from '../storage/log/journal-shared.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
@@ -148,8 +148,7 @@ export class BackupSide implements BackupPort {
     if (settings.type === 'webhdfs') return { url: `HDFS ${settings.dir}`, dir: undefined };
     if (settings.type === 's3') return { url: `S3 ${settings.bucket}`, dir: undefined };
     const { dir } = settings;
-    const way = relative(config.dataDir, dir);
-    const isInside = way !== '' && !way.startsWith('..') && !isAbsolute(way);
-    return { url: `file://${join(dir)}`, dir: isInside ? dir : undefined };
+    const isInside = isWithin(dir, config.dataDir) && !isWithin(config.dataDir, dir);
+    return { url: `file://${resolve(dir)}`, dir: isInside ? dir : undefined };
   }
 }

@@ -25,12 +25,7 @@ import type { ColdSide } from './cold-side.ts';
 import { ErasureValues } from './erasure-values.ts';
 import type { Foundation } from './foundation.ts';
 import { systemClock } from './model/clock.ts';
-import {
-  type Erasure,
-  type ErasureState,
-  newErasure,
-  withVersion,
-} from './model/erasure.ts';
+import { type Erasure, type ErasureState, newErasure, withVersion } from './model/erasure.ts';
 import { AppError } from './model/errors.ts';
 import type { ErasurePort, ErasureView, ErasureWanted } from './query/erasure-port.ts';
 import type { EdgeWorker } from './threads/edge-worker.ts';

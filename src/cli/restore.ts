@@ -1,9 +1,10 @@
 /** `streamgauge restore`: a data folder of a backup. Needs no server. */
-import { isAbsolute, relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { openArchive } from '../../storage/archive/open.ts';
 import type { BackupRecord } from '../../storage/backup/backup-record.ts';
 import { type Restored, restoreBackup } from '../../storage/backup/restore.ts';
 import { planTakeOver, type TakeOver } from '../../storage/backup/take-over.ts';
+import { isWithin } from '../../storage/backup/target.ts';
 import { archiveSettings } from '../archive-settings.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { createLogger } from '../logging.ts';
@@ -61,7 +62,7 @@ export async function restore(options: RestoreCommand, terminal: Terminal): Prom
 
 async function planned(config: Config, record: BackupRecord): Promise<TakeOver> {
   const settings = archiveSettings(config);
-  if (settings.type === 'local' && isInside(settings.dir, config.dataDir)) {
+  if (settings.type === 'local' && isWithin(settings.dir, config.dataDir)) {
     throw new AppError(
       'backup_invalid',
       `--take-over needs the configuration that says where the archive of the lost server is, and this one says ${settings.dir}, inside of the new data folder: name it with --config`,
@@ -74,11 +75,6 @@ async function planned(config: Config, record: BackupRecord): Promise<TakeOver> 
   } finally {
     await archive.close();
   }
-}
-
-function isInside(dir: string, folder: string): boolean {
-  const way = relative(folder, dir);
-  return !(way.startsWith('..') || isAbsolute(way));
 }
 
 function told(dataDir: string, { record, takeOver }: Restored): string {
