@@ -1,6 +1,7 @@
 /** The cold thread's end of a process with DuckDB: starts it, and ends it if it takes more than it may. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type {
   CopyQuestion,
   DuckLimits,
@@ -37,6 +38,7 @@ export class DuckProcess implements DuckRunner {
   readonly #output: DuckOutput;
   #fault: AppError | undefined;
 
+  /** `limits.tempDir` is its own, and removed with it. */
   constructor(limits: DuckLimits, workDir: string) {
     this.#limits = limits;
     const child = fork(THREAD, [new URL('./duck.ts', import.meta.url).href], {
@@ -62,6 +64,8 @@ export class DuckProcess implements DuckRunner {
       this.#fault ??= new AppError('archive_io', `the process with DuckDB ended: ${what}`);
       this.#asker.end(this.#fault);
       this.#listening.reject(this.#fault);
+      // What it has spilled: nobody else knows of it.
+      void rm(limits.tempDir, { recursive: true, force: true }).catch(() => undefined);
     };
     child.on('error', (error) => end(error.message));
     child.on('exit', (code, signal) => end(`code ${code}, signal ${signal}`));
