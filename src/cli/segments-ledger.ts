@@ -32,7 +32,7 @@ const LINES_KEPT_MS = 399 * DAY_MS;
 /** An erasure or a cut that is under way looks like a difference: what is none is gone when it is looked at again. */
 const LOOKS = 3;
 const LOOK_AGAIN_MS = 3_000;
-/** Hours of one stream that are counted with the log. */
+/** Hours of one stream that are counted with the log at once: as many rows as the server answers. */
 const HOURS_COUNTED_MAX = 1_000;
 /** Where the ledger counts streams of which an hour has too many. */
 const OTHER_STREAMS = '__other__';
@@ -89,8 +89,8 @@ async function compare({ server, load, keptMs, nowMs }: LedgerSide): Promise<Led
   const different = withoutMoved(entries).filter(({ events, archived }) => events !== archived);
   const findings: Finding[] = [];
   let waiting = 0;
-  for (const [stream, some] of byStream(different)) {
-    const counted = await countAll(server, stream, some, ledger.position);
+  for (const some of countedTogether(different)) {
+    const counted = await countAll(server, some, ledger.position);
     if (counted instanceof AppError) {
       findings.push(...some.map((entry) => findingOf(tenant, entry, counted.message)));
       continue;
@@ -198,16 +198,18 @@ function withoutMoved(entries: readonly Entry[]): Entry[] {
 /** In the archive and in the log behind it, by hour; all that is applied before `position` is in it. */
 async function countAll(
   server: AskServer,
-  stream: string,
   entries: readonly Entry[],
   position: string,
 ): Promise<ReadonlyMap<number, number> | AppError> {
-  const hours = entries.map(({ hourMs }) => hourMs).sort((a, b) => b - a);
-  const fromMs = hours[Math.min(hours.length, HOURS_COUNTED_MAX) - 1] ?? 0;
-  const from = new Date(fromMs).toISOString().replace('T', ' ').replace('Z', '');
-  const query = `SELECT epoch_ms(date_trunc('hour', _arrival))::DOUBLE, count(*)::DOUBLE
+  const stream = entries[0]?.stream ?? '';
+  const hours = entries.map(({ hourMs }) => hourMs);
+  const from = new Date(Math.min(...hours)).toISOString().replace('T', ' ').replace('Z', '');
+  // By its number from 1970 on: a thousand of them are a short list.
+  const hour = `epoch_ms(_arrival) // ${HOUR_MS}`;
+  const query = `SELECT ${hour} * ${HOUR_MS}.0, count(*)::DOUBLE
     FROM "${stream.replaceAll('"', '""')}" WHERE _arrival >= TIMESTAMP '${from}'
-    GROUP BY 1 ORDER BY 1 DESC`;
+      AND ${hour} IN (${hours.map((hourMs) => hourMs / HOUR_MS).join()})
+    GROUP BY 1`;
   try {
     const { sql } = await server.ask<{
       sql: { readonly rows: readonly (readonly [hour: number, count: number])[] };
@@ -224,14 +226,20 @@ async function countAll(
   }
 }
 
-function byStream(entries: readonly Entry[]): Map<string, Entry[]> {
-  const streams = new Map<string, Entry[]>();
+/** Of one stream each, and as many as one statement counts. */
+function countedTogether(entries: readonly Entry[]): Entry[][] {
+  const groups: Entry[][] = [];
+  const open = new Map<string, Entry[]>();
   for (const entry of entries) {
-    const others = streams.get(entry.stream);
-    if (others === undefined) streams.set(entry.stream, [entry]);
-    else others.push(entry);
+    let group = open.get(entry.stream);
+    if (group === undefined || group.length === HOURS_COUNTED_MAX) {
+      group = [];
+      groups.push(group);
+      open.set(entry.stream, group);
+    }
+    group.push(entry);
   }
-  return streams;
+  return groups;
 }
 
 /** `inLog`: what is there beside, or why that is not known. */
