@@ -1,16 +1,8 @@
 /** What a client learns of an error: what was wrong with its query in full, of everything else an id to look up. */
 import { randomUUID } from 'node:crypto';
 import { GraphQLError } from 'graphql';
-import { AppError, type FaultCode } from '../src/model/errors.ts';
+import { AppError, toldOf } from '../src/model/errors.ts';
 import type { Logger } from '../src/model/logger.ts';
-
-/** Faults whose message is meant for the client; of the others only the code is. */
-const TOLD: ReadonlySet<FaultCode> = new Set<FaultCode>([
-  'query_invalid',
-  'query_timeout',
-  'query_overload',
-  'backup_invalid',
-]);
 
 /**
  * Answers the error to show. GraphQL's own errors (syntax, unknown fields, refused arguments) pass; a fault becomes its
@@ -20,9 +12,10 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
   const cause = rootCause(error);
   if (cause instanceof GraphQLError) return cause;
   const where = placeOf(error);
-  if (cause instanceof AppError && TOLD.has(cause.code)) {
+  const told = cause instanceof AppError ? toldOf(cause) : undefined;
+  if (cause instanceof AppError && told !== undefined) {
     const extensions = { code: cause.code, retryable: cause.retryable };
-    return new GraphQLError(cause.message, { ...where, extensions });
+    return new GraphQLError(told, { ...where, extensions });
   }
   const id = randomUUID();
   logger.error({ id, path: where.path, err: cause }, 'a query failed');

@@ -130,3 +130,15 @@ export class AppError extends Error {
 
 export const isFault = (error: unknown, code: FaultCode): error is AppError =>
   error instanceof AppError && error.code === code;
+
+/** Faults whose message is meant for whoever asked. Others may say where files lie. */
+const TOLD: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'query_invalid',
+  'query_timeout',
+  'query_overload',
+  'backup_invalid',
+]);
+
+/** What a client may read of a fault; undefined: its code alone. */
+export const toldOf = ({ code, message }: AppError): string | undefined =>
+  TOLD.has(code) ? message : undefined;

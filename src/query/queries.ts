@@ -1,7 +1,7 @@
 /** The door to the query side: answers and live answers, within the bounds on how many work at a time. */
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../model/clock.ts';
-import { AppError } from '../model/errors.ts';
+import { AppError, FAULT, toldOf } from '../model/errors.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 import { appliedAfter } from './after.ts';
 import type { TimeseriesAnswer, TimeseriesSource } from './answer.ts';
@@ -119,7 +119,8 @@ export class Queries {
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       const answer = await this.#answerNow(request, after);
-      return { ...answer, note: `${note}, and events of before are not read: ${error.message}` };
+      const reason = toldOf(error) ?? FAULT[error.code].meaning;
+      return { ...answer, note: `${note}, and events of before are not read: ${reason}` };
     }
   }
 

@@ -18,7 +18,7 @@ function setUp({ archivedRows = 1, scanRowsMax = 100 } = {}) {
   const clock = { nowMs: NOW, now: () => clock.nowMs };
   const memory = new MemoryPartitions([BY_TYPE], 2);
   const looks: SegmentQuery[] = [];
-  const faults: { archive?: AppError } = {};
+  const faults: { archive?: AppError; segments?: AppError } = {};
   const head = (atMs: number) => ({
     watermarkMs: NOW,
     beganMs: (rollup: RollupDefinition) => (rollup === BY_TYPE ? atMs : undefined),
@@ -38,6 +38,7 @@ function setUp({ archivedRows = 1, scanRowsMax = 100 } = {}) {
   });
   const tools = {
     ask: async ({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }) => {
+      if (faults.segments !== undefined) throw faults.segments;
       const events = (toMs - fromMs) / HOUR_MS;
       if (events > scanRowsMax) throw new AppError('query_invalid', 'too many events');
       return { series: [], seriesFound: 0, files: 1, events };
@@ -99,6 +100,14 @@ test('where segments may not, the rollup answers with a note', async (t) => {
     note,
     '"by_type" counts since 2026-05-01T02:30:00.000Z, and events of before are not read: too many events',
   );
+});
+
+test('why segments have failed is said, and not where they lie', async (t) => {
+  const { ask, faults } = setUp();
+  faults.segments = new AppError('archive_io', 'reading /var/lib/secret failed');
+  const { source, note } = await ask(24 * HOUR_MS);
+  t.is(source, 'ROLLUP');
+  t.regex(note ?? '', /are not read: the archive refused a read, write or move$/);
 });
 
 test('an archive that is out of reach keeps no rollup from answering', async (t) => {
