@@ -2,7 +2,11 @@
 import { AppError } from '../../src/model/errors.ts';
 import type { Manifest } from '../../storage/archive/manifest.ts';
 import type { ClaimGuard } from '../../storage/archive/manifest-store.ts';
-import { OWN_COMMITS_FILE, type OwnCommits } from '../../storage/archive/own-commits.ts';
+import {
+  type MadeVersion,
+  OWN_COMMITS_FILE,
+  type OwnCommits,
+} from '../../storage/archive/own-commits.ts';
 
 export interface ClaimGuardOptions {
   readonly commits: OwnCommits;
@@ -14,6 +18,8 @@ export interface ClaimGuardOptions {
 
 export const claimGuard = ({ commits, logEnd, url }: ClaimGuardOptions): ClaimGuard => ({
   judge(manifest, newest) {
+    refuseOlderArchive(commits.made, manifest, url);
+    if (newest === undefined) return;
     refuseShorterLog(manifest, logEnd(), url);
     if (commits.isOwn(newest.commit)) return;
     const { host, pid } = newest.owner;
@@ -24,7 +30,29 @@ export const claimGuard = ({ commits, logEnd, url }: ClaimGuardOptions): ClaimGu
     );
   },
   remember: (commit) => commits.remember(commit),
+  made: ({ version, commit }) => commits.confirm({ url, version, commit }),
 });
+
+/** Whether the archive of this place is one that the data folder has written to. Another place is another archive. */
+export const isKnown = ({ made }: OwnCommits, url: string): boolean => made?.url === url;
+
+/**
+ * An archive that lacks what was archived is not there (its folder was moved away, or is not mounted) or was replaced by an older
+ * copy. Whoever went on in it would count what the log holds alone, and take for erased what is elsewhere.
+ */
+function refuseOlderArchive(
+  made: MadeVersion | undefined,
+  { version }: Manifest,
+  url: string,
+): void {
+  if (made === undefined || made.url !== url || version >= made.version) return;
+  const found = version === 0 ? 'it is empty or not there' : `it ends with version ${version}`;
+  throw new AppError(
+    'archive_unavailable',
+    `${url} should hold version ${made.version}, which this data folder has archived, and ${found}: mount it, or bring it back. ` +
+      `If it is lost and a new one is to be begun, remove ${OWN_COMMITS_FILE} from the data folder and restart the server`,
+  );
+}
 
 /**
  * Only what is durable is ever archived. A log that ends before its archive does is an older copy of the one that was

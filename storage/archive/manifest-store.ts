@@ -44,10 +44,15 @@ export interface ManifestStoreOptions {
 
 /** Tells the owner from others that have its log. */
 export interface ClaimGuard {
-  /** Throws if this server must not go on from what it has found. Before a claim writes anything, and with each try. */
-  judge(manifest: Manifest, newest: ManifestVersion): void;
+  /**
+   * Throws if this server must not go on from what it has found; `newest` is undefined if that is nothing. Before a claim writes
+   * anything, and with each try.
+   */
+  judge(manifest: Manifest, newest: ManifestVersion | undefined): void;
   /** Of a version that is about to be created. Resolves when that survives a power cut. */
   remember(commit: string): Promise<void>;
+  /** Of a version that has been created. Resolves as `remember`. */
+  made(version: ManifestVersion): Promise<void>;
 }
 
 export interface Claim {
@@ -108,7 +113,7 @@ export class ManifestStore {
     for (let attempt = 0; attempt < MANIFEST_CLAIMS_MAX; attempt++) {
       if (!takeOver) {
         refuseForeign(reader.manifest.owner, owner, this.#archive.url);
-        if (reader.newest !== undefined) this.#guard?.judge(reader.manifest, reader.newest);
+        this.#guard?.judge(reader.manifest, reader.newest);
       }
       if (!(await this.#settleNewest())) continue;
       const claim = this.#version(owner, reader.manifest.epoch + 1, {
@@ -212,10 +217,24 @@ export class ManifestStore {
       const there = await this.#reader.readVersion(version.version);
       if (there?.commit !== version.commit) return there;
     }
-    if (await this.#reader.isKept(this.#reader.newest)) return 'created';
+    if (await this.#reader.isKept(this.#reader.newest)) {
+      await this.#guard?.made(version);
+      return 'created';
+    }
     // The chain has gone on so far that its old versions were removed: this one is in the place of one of them.
     await this.#archive.remove(path);
+    await this.#refuseLost(version);
     return undefined;
+  }
+
+  /** Nobody has gone on where nothing newer is: then the archive is not the one that was claimed. */
+  async #refuseLost({ version }: ManifestVersion): Promise<void> {
+    const entries = await this.#archive.list(MANIFEST_FOLDER);
+    if (entries.some(({ name }) => (parseManifestName(name)?.version ?? 0) >= version)) return;
+    throw new AppError(
+      'archive_unavailable',
+      `${this.#archive.url} has lost version ${version - 1}, which was there before: bring it back as it was`,
+    );
   }
 
   /** Everything behind the newest checkpoint that is old enough, but never behind the second newest of all. */

@@ -2,7 +2,8 @@
  * Which versions of the archive's manifest were made from this data folder: a small file in it. A copy of the folder has the same
  * journal, and by that the same name as an owner; what the other one has archived since is not in its file.
  *
- * A version is remembered before it is made. So whatever moment a crash takes, a server knows its own again.
+ * A version is remembered before it is made. So whatever moment a crash takes, a server knows its own again. Once it is made, it is
+ * remembered as the newest that is surely there: an archive without it is not the one that it was.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -13,39 +14,60 @@ import { isMissing, sync } from './disk-files.ts';
 /** In the data folder. */
 export const OWN_COMMITS_FILE = 'archive-commits.json';
 
+/** A version that is in an archive. */
+export interface MadeVersion {
+  readonly url: string;
+  readonly version: number;
+  readonly commit: string;
+}
+
 export interface OwnCommits {
+  /** The newest that was surely made, and where; undefined while nothing is known. */
+  readonly made: MadeVersion | undefined;
   /** Also true while nothing is known: the folder is new, or of a release that did not keep this. */
   isOwn(commit: string): boolean;
-  /** Resolves when it survives a power cut. Only one call at a time. */
+  /** Resolves when it survives a power cut. Only one call of these two at a time. */
   remember(commit: string): Promise<void>;
+  /** As `remember`, of one that has been made since. */
+  confirm(made: MadeVersion): Promise<void>;
 }
 
 const FORMAT = 1;
 
 /** Rejects with `state_corrupt` if there is a file that says something else. */
 export async function openOwnCommits(path: string): Promise<OwnCommits> {
-  let commits = await read(path);
+  let known = await read(path);
+  async function keep(next: Known): Promise<void> {
+    await write(path, JSON.stringify({ format: FORMAT, ...next }));
+    known = next;
+  }
   return {
-    isOwn: (commit) => commits.length === 0 || commits.includes(commit),
-    async remember(commit) {
-      // Several, because one that was asked for before a crash may be made by the archive after it.
-      const next = [...commits, commit].slice(-OWN_COMMITS_MAX);
-      await write(path, JSON.stringify({ format: FORMAT, commits: next }));
-      commits = next;
+    get made() {
+      return known.made;
     },
+    isOwn: (commit) => known.commits.length === 0 || known.commits.includes(commit),
+    // Several, because one that was asked for before a crash may be made by the archive after it.
+    remember: (commit) =>
+      keep({ ...known, commits: [...known.commits, commit].slice(-OWN_COMMITS_MAX) }),
+    confirm: (made) => keep({ ...known, made }),
   };
 }
 
-async function read(path: string): Promise<readonly string[]> {
+interface Known {
+  readonly commits: readonly string[];
+  readonly made: MadeVersion | undefined;
+}
+
+async function read(path: string): Promise<Known> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (isMissing(error)) return { commits: [], made: undefined };
     throw error;
   }
-  const commits = commitsIn(text);
-  if (commits !== undefined) return commits;
+  const known = knownIn(text);
+  if (known !== undefined) return known;
   throw new AppError(
     'state_corrupt',
     `${path} does not name the versions of the archive that this data folder has made. If no other folder was copied from this one, remove it: it is made anew`,
@@ -53,15 +75,27 @@ async function read(path: string): Promise<readonly string[]> {
   );
 }
 
-function commitsIn(text: string): readonly string[] | undefined {
+function knownIn(text: string): Known | undefined {
   try {
-    const { format, commits }: { format?: unknown; commits?: unknown } = JSON.parse(text);
+    const { format, commits, made }: Partial<Record<string, unknown>> = JSON.parse(text);
     const isList = Array.isArray(commits) && commits.every((commit) => typeof commit === 'string');
-    return format === FORMAT && isList ? commits : undefined;
+    // A release that kept the commits alone wrote no `made`.
+    if (format !== FORMAT || !isList || !(made === undefined || isMade(made))) return undefined;
+    return { commits, made };
   } catch {
     return undefined;
   }
 }
+
+const isMade = (value: unknown): value is MadeVersion =>
+  typeof value === 'object' &&
+  value !== null &&
+  'url' in value &&
+  typeof value.url === 'string' &&
+  'version' in value &&
+  Number.isSafeInteger(value.version) &&
+  'commit' in value &&
+  typeof value.commit === 'string';
 
 async function write(path: string, text: string): Promise<void> {
   const next = `${path}.tmp`;

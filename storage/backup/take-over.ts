@@ -49,7 +49,7 @@ export async function planTakeOver(
 
 /** In a data folder that is being restored, when its journal is there up to `position`. */
 export async function goOnBehind(
-  { commit, goesOnAt }: TakeOver,
+  { url, version, commit, goesOnAt }: TakeOver,
   { journal, position }: BackupRecord,
   paths: { readonly journalDir: string; readonly ownCommitsFile: string },
   nowMs: number,
@@ -60,5 +60,7 @@ export async function goOnBehind(
     const { fd } = await createJournalFile(nodeDisk, paths.journalDir, header);
     await nodeDisk.close(fd);
   }
-  await (await openOwnCommits(paths.ownCommitsFile)).remember(commit);
+  const commits = await openOwnCommits(paths.ownCommitsFile);
+  await commits.remember(commit);
+  await commits.confirm({ url, version, commit });
 }

@@ -279,6 +279,7 @@ test('a claim that the guard refuses writes nothing, and every version is rememb
   await steps(await claimed(), 2);
   const before = await archive.list(MANIFEST_FOLDER);
   const remembered: string[] = [];
+  const made: string[] = [];
   const guarded = (judge: () => void) =>
     new ManifestStore({
       archive,
@@ -292,6 +293,12 @@ test('a claim that the guard refuses writes nothing, and every version is rememb
           await reader.load();
           t.not(reader.newest?.commit, commit);
           remembered.push(commit);
+        },
+        async made({ commit }) {
+          const reader = new ManifestReader(archive, silent);
+          await reader.load();
+          t.is(reader.newest?.commit, commit);
+          made.push(commit);
         },
       },
     });
@@ -308,4 +315,15 @@ test('a claim that the guard refuses writes nothing, and every version is rememb
   await reader.load();
   t.is(remembered.length, 2);
   t.is(remembered.at(-1), reader.newest?.commit);
+  t.deepEqual(made, remembered);
+});
+
+test('an archive that loses its newest version under its owner is no archive that another has claimed', async (t) => {
+  const { archive, claimed } = scene();
+  const store = await claimed();
+  await steps(store, 2);
+  archive.files.clear();
+  const message = await rejects(t, 'archive_unavailable', store.commit(step(store)));
+  t.regex(message, /has lost version 3/);
+  t.is(archive.files.size, 0);
 });

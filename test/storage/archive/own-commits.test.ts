@@ -28,6 +28,25 @@ test('what was remembered is known after a restart, and nothing else is', async 
   );
 });
 
+test('the newest that was made is known with its place, whatever is remembered after it', async (t) => {
+  const path = await file(t);
+  const commits = await openOwnCommits(path);
+  t.is(commits.made, undefined);
+  await commits.remember('a');
+  t.is((await openOwnCommits(path)).made, undefined);
+  const made = { url: 'file:///a', version: 1, commit: 'a' };
+  await commits.confirm(made);
+  await commits.remember('b');
+  t.deepEqual((await openOwnCommits(path)).made, made);
+});
+
+test('a file of a release that kept the names alone is read', async (t) => {
+  const path = await file(t);
+  await writeFile(path, '{"format":1,"commits":["a"]}');
+  const commits = await openOwnCommits(path);
+  t.deepEqual([commits.isOwn('a'), commits.isOwn('b'), commits.made], [true, false, undefined]);
+});
+
 test('only the newest are kept', async (t) => {
   const path = await file(t);
   const commits = await openOwnCommits(path);
