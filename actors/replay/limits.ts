@@ -11,6 +11,11 @@ export const SLICE_ROWS = 1_000_000;
 export const SLICE_ROWS_MAX = 4 * SLICE_ROWS;
 /** Rows that are folded together: as a large block of the log. */
 export const BATCH_ROWS = 65_536;
+/**
+ * A field with more texts than this in the files of a slice has a dictionary of that slice alone: with each batch all entries
+ * are looked at.
+ */
+export const DICTIONARY_ENTRIES_MAX = 4 * BATCH_ROWS;
 /** Entries of a dictionary that are fetched as one text. */
 export const DICTIONARY_PAGE = 32_768;
 

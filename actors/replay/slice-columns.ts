@@ -17,10 +17,14 @@ export interface SliceField {
 export const timeSql = (toleranceMs: number): string =>
   `CASE WHEN epoch_ms(ts) > epoch_ms(_arrival) + ${toleranceMs} THEN epoch_ms(_arrival) ELSE epoch_ms(ts) END`;
 
-export function sliceFields(
-  rollups: readonly RollupDefinition[],
-  schema: StreamSchema,
-): SliceField[] {
+/** Fields that rollups read. */
+export interface FieldUse {
+  readonly field: string;
+  readonly isText: boolean;
+  readonly isNumber: boolean;
+}
+
+export function fieldsOf(rollups: readonly RollupDefinition[]): FieldUse[] {
   const texts = new Set<string>();
   const numbers = new Set<string>();
   for (const { dimensions, filter, measures } of rollups) {
@@ -30,16 +34,16 @@ export function sliceFields(
       (measure.op === 'distinct' ? texts : numbers).add(measure.field);
     }
   }
-  return [...new Set([...texts, ...numbers])].map((field) =>
-    sliceField(schema, field, texts.has(field), numbers.has(field)),
-  );
+  return [...new Set([...texts, ...numbers])].map((field) => {
+    return { field, isText: texts.has(field), isNumber: numbers.has(field) };
+  });
 }
 
-function sliceField(
+/** `isInRest`: some row may have the field in `more`. What is not looked up there is read at half the cost. */
+export function sliceField(
   schema: StreamSchema,
-  field: string,
-  isText: boolean,
-  isNumber: boolean,
+  { field, isText, isNumber }: FieldUse,
+  isInRest: boolean,
 ): SliceField {
   if (field === 'ts') return { field, text: undefined, number: 'epoch_ms(ts)', boolean: undefined };
   if (field === 'id') return { field, text: 'id', number: undefined, boolean: undefined };
@@ -48,9 +52,10 @@ function sliceField(
     return found && identifier(found.name);
   };
   const string = field === 'type' ? 'type' : column(COLUMN_KIND.string);
-  const rest = `more[${literal(field)}]`;
+  const rest = isInRest ? `more[${literal(field)}]` : undefined;
   const number = column(COLUMN_KIND.number);
-  const text = string === undefined ? rest : `coalesce(${string}, ${rest})`;
+  const text =
+    string === undefined || rest === undefined ? (string ?? rest) : `coalesce(${string}, ${rest})`;
   return {
     field,
     text: isText ? text : undefined,
@@ -65,7 +70,8 @@ function sliceField(
  */
 const NUMBER = '-?(0|[1-9][0-9]*)([.][0-9]*[1-9])?(e[+-][0-9]+)?';
 
-function numberSql(column: string | undefined, rest: string): string {
+function numberSql(column: string | undefined, rest: string | undefined): string | undefined {
+  if (rest === undefined) return column;
   const parsed = `CASE WHEN regexp_full_match(${rest}, '${NUMBER}') THEN TRY_CAST(${rest} AS DOUBLE) END`;
   return column === undefined ? parsed : `coalesce(${column}, ${parsed})`;
 }

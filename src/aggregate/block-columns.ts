@@ -144,6 +144,16 @@ export class BlockColumns {
       if (labels === undefined) return undefined;
       const { codes, low, high } = labels;
       const count = labels.entries.count;
+      const { rows } = this;
+      if (count > rows) {
+        // Of a dictionary of many blocks: few of its entries are in this one.
+        const out = this.#words.take(rows);
+        for (let row = 0; row < rows; row++) {
+          const i = (codes[row] as number) - 1;
+          out[row] = i < 0 ? 0 : packRegister(low[i] as number, high[i] as number);
+        }
+        return out;
+      }
       const ofCode = this.#words.take(count + 1);
       ofCode[0] = 0;
       for (let i = 0; i < count; i++) {

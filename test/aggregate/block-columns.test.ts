@@ -76,3 +76,21 @@ test('what a block gave is gone with the next block', (t) => {
   t.is(columns.labels('a'), undefined);
   t.is(columns.rows, 1);
 });
+
+test('a dictionary with more texts than rows gives the same registers', (t) => {
+  const columns = new BlockColumns();
+  const block = eventBlock([{ v: 'b' }, { other: 1 }, { v: 'd' }], { arrivalMs: NOW });
+  const expected = [...(columns.load(block).registers('v')?.subarray(0, 3) ?? [])];
+  const entries = {
+    count: 5,
+    offsets: Uint32Array.from([0, 1, 2, 3, 4, 5]),
+    bytes: Buffer.from('abcde'),
+  };
+  columns.read({
+    ...{ tenant: 'default', stream: 'events', rows: 3, tsMinMs: NOW, tsMaxMs: NOW },
+    strings: () => ({ codes: Uint32Array.from([2, 0, 4]), entries }),
+    numbers: () => undefined,
+    booleans: () => undefined,
+  });
+  t.deepEqual([...(columns.registers('v')?.subarray(0, 3) ?? [])], expected);
+});
