@@ -94,6 +94,7 @@ const text = table<Outcome>(
     { title: 'events/s then', cell: ({ hours }) => grouped(ROWS / hours / 3_600) },
     { title: 'segments', cell: ({ bytes }) => megabytes(bytes) },
     { title: 'events/s', cell: ({ fillMs }) => grouped((ROWS / fillMs) * 1_000) },
+    { title: 'CPU, µs an event', cell: ({ cpuMs }) => ((cpuMs / ROWS) * 1_000).toFixed(2) },
     { title: 'cores', cell: ({ cpuMs, fillMs }) => (cpuMs / fillMs).toFixed(2) },
     { title: 'rows rebuilt', cell: ({ rowsStored }) => grouped(rowsStored) },
     { title: 'comparing, ms', cell: ({ compareMs }) => grouped(compareMs) },
