@@ -1,14 +1,13 @@
 /** What an export is asked for, as text in a URL or as JSON. */
 import { coerceInputValue, isInputType, validateInputValue } from 'graphql';
 import { AppError } from '../src/model/errors.ts';
-import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../src/model/units.ts';
 import { type EventWhere, EXPORT_FORMATS, type ExportFormat } from '../src/query/cold/cold-port.ts';
 import type { ExportRequest } from '../src/query/cold/cold-queries.ts';
 import { EXPORT_COLUMNS_MAX } from '../src/query/cold/limits.ts';
 import { parseTimestamp } from '../src/query/time.ts';
 import { isTooDeep, VALUE_DEPTH_MAX } from './limits.ts';
 import { given } from './resolvers/arguments.ts';
-import { type WhereArgs, whereOf } from './resolvers/events.ts';
+import { eventTimes, type WhereArgs, whereOf } from './resolvers/events.ts';
 import { schema } from './schema.ts';
 
 const PARAMETERS = [
@@ -40,8 +39,7 @@ export function exportRequest(
   return {
     tenant,
     stream: textOf('stream', stream) ?? 'events',
-    fromMs: timeOf('from', from) ?? EPOCH_MS_MIN,
-    toMs: timeOf('to', to) ?? EPOCH_MS_MAX + 1,
+    ...eventTimes(timeOf('from', from), timeOf('to', to)),
     format,
     ...given('where', whereIn(where)),
     ...given('contains', textOf('contains', contains)),

@@ -4,11 +4,14 @@ import type { ArchiveSettings } from '../storage/archive/open.ts';
 import type { WebHdfsAuth } from '../storage/archive/webhdfs-client.ts';
 import type { Config } from './config.ts';
 
+/** In the data folder, for an archive that names no place. */
+export const DEFAULT_ARCHIVE_FOLDER = 'archive';
+
 export function archiveSettings({ archive, dataDir }: Config): ArchiveSettings {
   const { local, webhdfs, s3 } = archive;
   if (webhdfs !== undefined) return webHdfsSettings(webhdfs);
   if (s3 !== undefined) return s3Settings(s3);
-  return { type: 'local', dir: local?.dir ?? join(dataDir, 'archive') };
+  return { type: 'local', dir: local?.dir ?? join(dataDir, DEFAULT_ARCHIVE_FOLDER) };
 }
 
 type WebHdfs = NonNullable<Config['archive']['webhdfs']>;

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import type { ErasureKeeper } from '../actors/archiver/erasure-jobs.ts';
 import { addErased } from '../actors/eraser/erased-counts.ts';
+import { rollupsSketching } from '../actors/eraser/labels.ts';
 import { durableEnd } from '../storage/log/journal-shared.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
 import {
@@ -24,6 +25,7 @@ import type { ArchiveSide } from './archive-side.ts';
 import type { ColdSide } from './cold-side.ts';
 import { ErasureValues } from './erasure-values.ts';
 import type { Foundation } from './foundation.ts';
+import { hasHadArchive } from './had-archive.ts';
 import { systemClock } from './model/clock.ts';
 import { type Erasure, type ErasureState, newErasure, withVersion } from './model/erasure.ts';
 import { AppError } from './model/errors.ts';
@@ -42,6 +44,9 @@ const RETRY_MS = 5_000;
 /** How often it is looked whether removed files are gone, once it is time. */
 const GRACE_LOOK_MS = 1_000;
 
+const ARCHIVE_OFF =
+  'the archive is switched off: it may hold the events; set "archive.enabled", and this goes on';
+
 /** What works at the same time, and on erasures in which state. */
 const LANES: readonly (readonly ErasureState[])[] = [['log', 'deadLetters'], ['archive']];
 
@@ -55,6 +60,8 @@ export interface ErasureSideOptions {
 export class ErasureSide implements ErasurePort {
   readonly #base: Foundation;
   readonly #archive: ArchiveSide | undefined;
+  /** It is switched off, and may hold what is to be erased: nobody is told that it is gone. */
+  readonly #isArchiveOff: boolean;
   readonly #cold: ColdSide | undefined;
   readonly #values: ErasureValues;
   readonly #eraser: EraserWorker;
@@ -69,7 +76,8 @@ export class ErasureSide implements ErasurePort {
 
   /** Goes on with what an earlier start has not finished. */
   static async open(base: Foundation, options: ErasureSideOptions): Promise<ErasureSide> {
-    const side = new ErasureSide(base, options);
+    const isOff = options.archive === undefined && (await hasHadArchive(base.config.dataDir));
+    const side = new ErasureSide(base, options, isOff);
     const open: Erasure[] = [];
     for await (const { value } of scan(base.state, erasureRange())) {
       const erasure = decodeErasure(value);
@@ -84,9 +92,14 @@ export class ErasureSide implements ErasurePort {
     return side;
   }
 
-  private constructor(base: Foundation, { archive, cold, edge }: ErasureSideOptions) {
+  private constructor(
+    base: Foundation,
+    { archive, cold, edge }: ErasureSideOptions,
+    isArchiveOff: boolean,
+  ) {
     this.#base = base;
     this.#archive = archive;
+    this.#isArchiveOff = isArchiveOff;
     this.#cold = cold;
     this.#values = new ErasureValues(join(base.config.dataDir, 'erasures'));
     const { port1, port2 } = new MessageChannel();
@@ -137,7 +150,7 @@ export class ErasureSide implements ErasurePort {
     if (waiting.length >= WAITING_MAX) {
       throw new AppError(
         'query_overload',
-        `${WAITING_MAX} erasures are under way: ask again when one is done`,
+        `${WAITING_MAX} erasures are under way: ask again when one is done${this.#isArchiveOff ? `; ${ARCHIVE_OFF}` : ''}`,
       );
     }
     const requestedMs = systemClock.now();
@@ -177,8 +190,14 @@ export class ErasureSide implements ErasurePort {
   }
 
   #nextOf(lane: readonly ErasureState[]): Erasure | undefined {
-    for (const erasure of this.#open.values()) if (lane.includes(erasure.state)) return erasure;
+    for (const erasure of this.#open.values()) {
+      if (lane.includes(erasure.state) && !this.#waitsForArchive(erasure)) return erasure;
+    }
     return undefined;
+  }
+
+  #waitsForArchive({ state }: Erasure): boolean {
+    return state === 'archive' && this.#isArchiveOff;
   }
 
   async #work(lane: readonly ErasureState[]): Promise<void> {
@@ -257,7 +276,7 @@ export class ErasureSide implements ErasurePort {
   async #eraseFromArchive(erasure: Erasure, value: string): Promise<void> {
     const { id, tenant, stream, field, before, requestedMs, archive } = erasure;
     if (this.#archive === undefined) {
-      // What an archive that was turned off has left here.
+      // What one that could never be written has left here.
       for (const folder of ['archive-work', 'cold-work']) {
         await rm(join(this.#base.config.dataDir, folder), { recursive: true, force: true });
       }
@@ -358,18 +377,14 @@ export class ErasureSide implements ErasurePort {
       ...erasure,
       problem: this.#problemOf(erasure),
       goneByMs: this.#graceEndMs(erasure),
-      hasArchive: this.#archive !== undefined,
-      sketches: rollups
-        .filter(({ tenant, stream }) => {
-          const isInStream = erasure.stream === undefined || erasure.stream === stream;
-          return isInStream && (tenant === undefined || tenant === erasure.tenant);
-        })
-        .filter(({ measures }) => measures.some(({ op }) => op === 'distinct' || op === 'quantile'))
-        .map(({ name }) => name),
+      hasArchive: this.#archive !== undefined || this.#isArchiveOff,
+      sketches: rollupsSketching(rollups, erasure),
     };
   }
 
-  #problemOf({ id, state }: Erasure): string | undefined {
+  #problemOf(erasure: Erasure): string | undefined {
+    const { id, state } = erasure;
+    if (this.#waitsForArchive(erasure)) return ARCHIVE_OFF;
     if (state === 'lost') {
       return 'the value is not known any more, as in a data folder from a backup: ask for the erasure again';
     }

@@ -120,6 +120,7 @@ async function countsOf(
 interface Receipt {
   readonly id: string;
   readonly state: string;
+  readonly problem: string | null;
   readonly log: { readonly rows: number; readonly files: number; readonly unreadable: number };
   readonly deadLetters: number;
   readonly archive: readonly { readonly stream: string; readonly rows: number }[];
@@ -281,6 +282,7 @@ test('what is asked for wrongly is told, and a tenant sees its own erasures alon
     ['field: "ts", value: "1"', /must not be/],
     ['field: "", value: "1"', /must have 1 to 1024/],
     ['stream: "", value: "1"', /must be the name/],
+    ['stream: "../..", value: "1"', /a stream's name is 1 to 64 letters.*received "..\/.."/],
   ] as const) {
     await t.throwsAsync(ask(server, `mutation { eraseUser(${args}) { id } }`), { message: what });
   }
@@ -296,7 +298,30 @@ test('what is asked for wrongly is told, and a tenant sees its own erasures alon
   t.is((await countsOf(server, ANN, later)).events, 1, 'what came later stays');
 });
 
-test('without an archive the log alone is erased from', async (t) => {
+test('an erasure is not done while an archive that may hold the events is switched off', async (t) => {
+  const server = await site(t);
+  await sendApplied(server, STREAM, round(20), ACME);
+  await archived(server);
+  await server.stop();
+  await server.start({ STREAMGAUGE_ARCHIVE_ENABLED: 'false' });
+  const id = await eraseAnn(server);
+  const receiptOf = async () =>
+    (await ask<{ erasure: Receipt }>(server, `{ erasure(id: "${id}") ${RECEIPT} }`)).erasure;
+  while ((await receiptOf()).state !== 'archive') await sleep(20);
+  await server.stop();
+  await server.start({ STREAMGAUGE_ARCHIVE_ENABLED: 'false' });
+  const waiting = await receiptOf();
+  t.like(waiting, { state: 'archive', log: { rows: 20 }, archive: [] });
+  t.regex(waiting.problem ?? '', /^the archive is switched off: /);
+  t.false(waiting.notErased.some(({ what }) => what === 'an archive'));
+
+  await server.stop();
+  await server.start();
+  t.like(await done(server, id), { problem: null, archive: [{ stream: STREAM, rows: 20 }] });
+  t.deepEqual(await filesWith(server.dataDir, ANNS_MAIL), []);
+});
+
+test('where there never was an archive the log alone is erased from', async (t) => {
   const server = await site(t, { enabled: false });
   await sendApplied(server, STREAM, round(50), ACME);
   const receipt = await done(server, await eraseAnn(server));

@@ -1,4 +1,4 @@
-/** What rollups remember of a value: the label of a series, which cannot be taken out of sums that are kept by it. */
+/** What rollups remember of a value: the label of a series, which cannot be taken out of sums that are kept by it; and sketches. */
 import type { RollupDefinition } from '../../src/model/rollup.ts';
 import { seriesRange } from '../../storage/state/keys.ts';
 import { decodeSeriesLabels } from '../../storage/state/rows.ts';
@@ -27,6 +27,17 @@ export async function rollupsLabelled(
   }
   return found;
 }
+
+/** Names of the rollups whose sketches events of the request went into. */
+export const rollupsSketching = (
+  rollups: readonly RollupDefinition[],
+  request: Pick<Target, 'tenant' | 'stream'>,
+): string[] =>
+  rollups
+    .filter(({ tenant }) => tenant === undefined || tenant === request.tenant)
+    .filter(({ stream }) => isInStream(request, stream))
+    .filter(({ measures }) => measures.some(({ op }) => op === 'distinct' || op === 'quantile'))
+    .map(({ name }) => name);
 
 async function isLabelled(
   state: StateReader,

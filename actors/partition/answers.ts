@@ -105,7 +105,8 @@ export class Answers {
       const line = lines.get(place);
       if (line !== undefined) lines.set(place, { ...line, erased: decodeCount(value) });
     }
-    return { entries: [...lines.values()], appliedOffset: this.#machine.position };
+    const { position, appliedEnd } = this.#machine;
+    return { entries: [...lines.values()], appliedOffset: position, appliedEnd };
   }
 
   async #droppedRows({ offset, rowFrom, rowTo }: VerdictRequest): Promise<number> {

@@ -58,6 +58,7 @@ export class PartitionMachine {
   readonly #rollups: Rollups;
   readonly #verdicts: Verdicts;
   #position: number;
+  #appliedEnd: number;
   #watermarkMs: number;
   #committedWatermarkMs: number;
   #nowMs: number;
@@ -81,6 +82,7 @@ export class PartitionMachine {
     this.#deadLetters = new DeadLetters(partition, deadLettersMax, snapshot.deadLetterCounts);
     this.#rollups = new Rollups(partition, snapshot.definitions);
     this.#position = snapshot.position;
+    this.#appliedEnd = snapshot.position;
     this.#watermarkMs = snapshot.watermarkMs;
     this.#committedWatermarkMs = snapshot.watermarkMs;
     this.#nowMs = snapshot.nowMs;
@@ -91,6 +93,13 @@ export class PartitionMachine {
   /** Every block before it is applied. */
   get position(): number {
     return this.#position;
+  }
+  /**
+   * Behind the last block of this partition that is applied: the next commit reaches it. Of an idle partition the position moves on with
+   * the log, and may stay uncommitted as long as it is idle.
+   */
+  get appliedEnd(): number {
+    return this.#appliedEnd;
   }
   /** The log is needed from here on: older blocks are no use even after a crash. */
   get neededFrom(): number {
@@ -170,6 +179,7 @@ export class PartitionMachine {
         assertNever(block.kind);
     }
     this.#position = logged.nextOffset;
+    this.#appliedEnd = logged.nextOffset;
     return effects;
   }
 
@@ -186,6 +196,7 @@ export class PartitionMachine {
     this.#verdicts.drop(logged.offset, rows);
     this.#accounts.add(head, this.#nowMs, { ...NO_EVENTS, received, poison: received });
     this.#position = logged.nextOffset;
+    this.#appliedEnd = logged.nextOffset;
   }
 
   /** Every block of this partition before `offset` has been handed over. */

@@ -160,6 +160,8 @@ export interface LedgerRequest {
 export interface LedgerReply {
   readonly entries: readonly LedgerEntry[];
   readonly appliedOffset: number;
+  /** Behind the last block that is in the entries: it is committed soon, where that of an idle partition may not be. */
+  readonly appliedEnd: number;
 }
 
 /** Called once with the answer; a partition that is restarting answers with the error. */

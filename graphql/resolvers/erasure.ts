@@ -1,5 +1,6 @@
 /** Events erased on request: asked for, followed, and told what came of it. */
 import { AppError } from '../../src/model/errors.ts';
+import { isStreamName, STREAM_NAME_RULE } from '../../src/model/stream-name.ts';
 import type { ErasurePort, ErasureView } from '../../src/query/erasure-port.ts';
 import { demandScope } from '../authorize.ts';
 import type { GraphContext } from '../context.ts';
@@ -9,6 +10,7 @@ const ERASURES_PAGE_MAX = 200;
 /** Longer than any name or value that is taken in by default; what is longer is not looked for by hand. */
 const FIELD_CHARS_MAX = 1_024;
 const VALUE_CHARS_MAX = 65_536;
+const STREAM_CHARS_SHOWN = 80;
 
 export async function eraseUser(
   _: unknown,
@@ -17,7 +19,7 @@ export async function eraseUser(
 ): Promise<object> {
   demandScope(access, 'admin');
   const { field, value, stream } = args;
-  if (stream === '') throw invalid('"stream" must be the name of a stream, or be left out');
+  checkStream(stream);
   if (field === 'ts') throw invalid('"field" must not be "ts": no person has a time for a name');
   checkLength('field', field, FIELD_CHARS_MAX);
   checkLength('value', value, VALUE_CHARS_MAX);
@@ -51,6 +53,15 @@ export async function erasures(
 }
 
 const erasuresOf = ({ erasures: port }: GraphContext['services']): ErasurePort => port;
+
+/** An event of another name was never taken in: a slip of the pen would be told that all is erased. */
+function checkStream(stream: Maybe<string>): void {
+  if (stream === undefined || stream === null || isStreamName(stream)) return;
+  const received = JSON.stringify(stream.slice(0, STREAM_CHARS_SHOWN));
+  throw invalid(
+    `"stream" must be the name of a stream, or be left out: ${STREAM_NAME_RULE}, received ${received}`,
+  );
+}
 
 function checkLength(name: string, text: string, max: number): void {
   if (text.length >= 1 && text.length <= max) return;
@@ -103,7 +114,7 @@ function notErased({ labels, sketches, log, hasArchive }: ErasureView): NotErase
     },
     !hasArchive && {
       what: 'an archive',
-      why: 'this server keeps none: files from before it was turned off are not looked through',
+      why: 'this server has never kept one: files that another has archived are not looked through',
       rollups: [],
     },
     log.unreadable > 0 && {

@@ -114,10 +114,20 @@ export function coldOf({ cold }: Pick<Services, 'cold'>): ColdQueries {
 const rangeOf = ({ stream, from, to, position }: RangeArgs, tenant: string) => ({
   tenant,
   stream,
-  fromMs: from ?? EPOCH_MS_MIN,
-  toMs: to ?? EPOCH_MS_MAX + 1,
+  ...eventTimes(from, to),
   ...given('position', position),
 });
+
+/** Open ends reach as far as time does. Throws `query_invalid` for a range that is none: its empty answer would be taken for a fact. */
+export function eventTimes(
+  from: Maybe<number>,
+  to: Maybe<number>,
+): { readonly fromMs: number; readonly toMs: number } {
+  const fromMs = from ?? EPOCH_MS_MIN;
+  const toMs = to ?? EPOCH_MS_MAX + 1;
+  if (fromMs < toMs) return { fromMs, toMs };
+  throw new AppError('query_invalid', `"from" (${fromMs}) must lie before "to" (${toMs})`);
+}
 
 export const whereOf = (args: WhereArgs): EventWhere => ({
   ...given('field', args.field),

@@ -5,6 +5,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../model/clock.ts';
 import { err, ok, type Result } from '../model/result.ts';
+import { isStreamName, STREAM_NAME_RULE } from '../model/stream-name.ts';
 import type { AppendLog } from './append-log.ts';
 import type { BodyMemory } from './body-memory.ts';
 import type { Destination } from './coalescer.ts';
@@ -40,7 +41,6 @@ export interface AdmissionRules {
 }
 
 const DEFAULT_STREAM = 'events';
-const STREAM = /^\w[\w.-]{0,63}$/;
 
 /**
  * Refusals of a request that is wrong in itself come before those that pass with time. `origin` is the header, which
@@ -89,7 +89,7 @@ export function admitSender(
   const authorization = keys.isEmpty ? '' : req.getHeader('authorization');
   const identity = keys.identify(authorization, key, 'write');
   if (!identity.ok) return identity;
-  if (!STREAM.test(stream)) return err(invalidStream(stream));
+  if (!isStreamName(stream)) return err(invalidStream(stream));
   return ok({ identity: identity.value, stream });
 }
 
@@ -118,7 +118,7 @@ const SHUTTING_DOWN: Refusal = {
 
 const invalidStream = (stream: string): Refusal => ({
   code: 'invalid_stream',
-  message: `a stream's name is 1 to 64 letters, digits, "_", "." or "-" and starts with none of the last two, received ${quoted(stream)}`,
+  message: `${STREAM_NAME_RULE}, received ${quoted(stream)}`,
 });
 
 function ackOf(text: string | undefined): Result<Ack, Refusal> {

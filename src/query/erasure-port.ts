@@ -8,7 +8,7 @@ export interface ErasureView extends Erasure {
   readonly problem: string | undefined;
   /** When files that were removed from the archive are gone, as far as is known; undefined: none were, or Hive has to be told first. */
   readonly goneByMs: number | undefined;
-  /** False: no archive was looked through, because the server keeps none. */
+  /** False: no archive was looked through, because this data folder has never had one. */
   readonly hasArchive: boolean;
   /** Rollups, as they are declared, that keep the field's values as sketches: nothing can be taken out of these. */
   readonly sketches: readonly string[];

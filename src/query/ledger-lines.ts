@@ -43,8 +43,8 @@ export async function ledgerLines(
       partitions.ledger(p, { tenant, fromMs: from, toMs: to }, COLLECT_TIMEOUT_MS),
     ),
   );
-  for (const [partition, { entries, appliedOffset }] of replies.entries()) {
-    positions.set(partition, offset(appliedOffset));
+  for (const [partition, { entries, appliedEnd }] of replies.entries()) {
+    positions.set(partition, offset(appliedEnd));
     for (const { tenant: _, ...entry } of entries) {
       if (stream !== undefined && entry.stream !== stream) continue;
       const key = `${entry.arrivalHourMs} ${entry.stream}`;

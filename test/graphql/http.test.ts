@@ -277,8 +277,12 @@ test('the ledger adds up partitions and what is pending', async (t) => {
   const line = { tenant: 'default', stream: 'events', arrivalHourMs: NOON, clamped: 1, expired: 2 };
   const counts = { received: 10, applied: 7, duplicate: 2, rejected: 1, erased: 3 };
   const entry = { ...line, ...counts };
-  memory.ledgers[0] = { entries: [entry, { ...entry, stream: 'other' }], appliedOffset: 5 };
-  memory.ledgers[1] = { entries: [entry], appliedOffset: 6 };
+  memory.ledgers[0] = {
+    entries: [entry, { ...entry, stream: 'other' }],
+    appliedOffset: 5,
+    appliedEnd: 5,
+  };
+  memory.ledgers[1] = { entries: [entry], appliedOffset: 6, appliedEnd: 6 };
   const query =
     '{ ledger { received applied duplicate rejected pending clamped expired erased balanced } }';
   const expected = {

@@ -22,11 +22,15 @@ const line = (stream: string, arrivalHourMs: number, applied: number) => ({
   erased: 1,
 });
 
-test('lines of all partitions are added up by hour and stream, and end with a position that has them', async (t) => {
+test('lines of all partitions are added up by hour and stream, and end with a position that is soon committed', async (t) => {
   const memory = new MemoryPartitions([BY_TYPE]);
   const today = 100 * DAY_MS;
-  memory.ledgers[0] = { entries: [line('b', today, 5), line('a', today, 1)], appliedOffset: 70 };
-  memory.ledgers[1] = { entries: [line('b', today, 6)], appliedOffset: 90 };
+  memory.ledgers[0] = {
+    entries: [line('b', today, 5), line('a', today, 1)],
+    appliedOffset: 85,
+    appliedEnd: 70,
+  };
+  memory.ledgers[1] = { entries: [line('b', today, 6)], appliedOffset: 90, appliedEnd: 90 };
   const page = await ledgerLines({ tenant: TENANT, fromMs: NOW }, memory, NOW);
   t.deepEqual(
     page.lines.map(({ stream, applied, received, erased }) => [stream, applied, received, erased]),

@@ -19,7 +19,7 @@ const LINE = {
 function setUp(lines: readonly (typeof LINE)[], pending = { events: 3, isComplete: true }) {
   const memory = new MemoryPartitions([BY_TYPE]);
   lines.forEach((line, partition) => {
-    memory.ledgers[partition] = { entries: [line], appliedOffset: 0 };
+    memory.ledgers[partition] = { entries: [line], appliedOffset: 0, appliedEnd: 0 };
   });
   const system = {
     actors: async () => [],
@@ -51,6 +51,6 @@ test('a ledger does not balance while not all that is pending could be counted',
 test('lines that do not add up are counted, each for itself', async (t) => {
   const memory = new MemoryPartitions([BY_TYPE]);
   const entries = [LINE, { ...LINE, applied: 6 }, { ...LINE, stream: 'other', rejected: 2 }];
-  memory.ledgers[0] = { entries, appliedOffset: 0 };
+  memory.ledgers[0] = { entries, appliedOffset: 0, appliedEnd: 0 };
   t.is(await unbalancedLines(TENANT, 5, memory), 2);
 });

@@ -51,7 +51,11 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
     this.partitions = partitions;
     this.#definitions = definitions;
     this.ends = new Array(partitions).fill(0);
-    this.ledgers = Array.from({ length: partitions }, () => ({ entries: [], appliedOffset: 0 }));
+    this.ledgers = Array.from({ length: partitions }, () => ({
+      entries: [],
+      appliedOffset: 0,
+      appliedEnd: 0,
+    }));
     this.#all = Array.from({ length: partitions }, () => ({
       rollups: new Map(definitions.map((def) => [def.name, new RollupState(def)])),
       rows: new Map<string, Uint8Array>(),

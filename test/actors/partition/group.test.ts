@@ -1,5 +1,6 @@
 import test from 'ava';
 import { POISON_CODE } from '../../../actors/partition/left-out.ts';
+import type { LedgerReply } from '../../../actors/partition/protocol.ts';
 import { AT, sealBlock } from '../../../src/model/block-format.ts';
 import { AppError, isFault } from '../../../src/model/errors.ts';
 import { offset } from '../../../src/model/units.ts';
@@ -43,6 +44,23 @@ test('what is logged is applied, answered, committed, and still there after a re
   t.deepEqual(await second.openCounts(0), { '#1': 10 });
   t.like(await second.ledger(0), { received: 10, applied: 10, duplicate: 0, stream: 'events' });
   await second.close();
+});
+
+test('the ledger of a partition that is idle says up to where its events go: that is committed', async (t) => {
+  const scene = await GroupScene.open({ dir: await scratchDir(t) });
+  await scene.declare([BY_TYPE]);
+  await scene.send(0, events(10));
+  await scene.commit(0);
+  const end = scene.committed.get(0) as number;
+  await scene.send(1, events(5));
+  await scene.until(() => (scene.shared.applied[0] as number) > end);
+  const request = { tenant: TENANT, fromMs: 0, toMs: NOW_MS * 2 };
+  const { appliedEnd, appliedOffset } = await scene.ask<LedgerReply>(0, (replyTo) => {
+    return { type: 'ledger', request, replyTo };
+  });
+  t.is(appliedEnd, end);
+  t.true(appliedOffset > appliedEnd, 'the log has grown by what others have sent');
+  await scene.close();
 });
 
 test('an event that comes again counts once, before and after a restart, and the ledger says so', async (t) => {

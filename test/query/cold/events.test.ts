@@ -147,4 +147,5 @@ test('a cursor, a page or a condition that says nothing is refused with what to 
   await refused({ where: { field: 'a' } }, /needs one of eq/);
   await refused({ where: {} }, /must name a field/);
   await refused({ position: 'x' }, /position/);
+  await refused({ from: 2, to: 1 }, /"from" \(2\) must lie before "to" \(1\)/);
 });

@@ -240,6 +240,7 @@ test.serial('what says nothing is refused as JSON, with a code and what to do', 
   await refused({ stream: 'unheard' }, /no events of a stream "unheard".*archived are/);
   await refused({ format: 'xml' }, /"format" must be one of ndjson, csv, parquet, received "xml"/);
   await refused({ from: 'soon' }, /"from" must be epoch milliseconds or an RFC 3339/);
+  await refused({ from: '2', to: '1' }, /"from" \(2\) must lie before "to" \(1\)/);
   await refused({ limit: '5' }, /no parameter "limit"; there are stream, from/);
   await refused({ where: '{' }, /"where" must be a condition as JSON/);
   await refused({ where: '{"fild":"a","eq":1}' }, /fild/);
