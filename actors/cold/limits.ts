@@ -47,7 +47,7 @@ export const FILTER_BITS_A_ROW = 16;
 /** 128 bytes to 2 MiB: a file of more than a million events has none. */
 export const FILTER_BITS_MIN = 2 ** 10;
 export const FILTER_BITS_MAX = 2 ** 24;
-/** Of all filters: those of one field of 20 to 30 million events. */
+/** Of all filters: those of one field of 16 to 32 million events. */
 export const FILTERS_BYTES_MAX = 64 * MIB;
 /** One statement that makes some: whoever asks meanwhile waits for it, and its answer is text. */
 export const FILTER_BATCH_FILES = 64;
