@@ -330,6 +330,9 @@ test('when the original is lost, what is restored goes on with its archive, and 
   const { ledger } = await answers(here);
   t.like(ledger, { applied: 2_100, balanced: true });
   t.is(await archived(here, 4_100), 4_100);
+  const beside = await cli('segments', 'verify', '--config', configOf(here));
+  t.is(beside.exitCode, 0, beside.err);
+  t.regex(beside.out, /2000 more in the archive are from beyond the backup/);
   const again = join(here.folder, 'again');
   t.is((await backUp(here, again)).exitCode, 0);
   await here.server.stop();

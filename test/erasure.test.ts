@@ -282,7 +282,7 @@ test('what is asked for wrongly is told, and a tenant sees its own erasures alon
     ['field: "ts", value: "1"', /must not be/],
     ['field: "", value: "1"', /must have 1 to 1024/],
     ['stream: "", value: "1"', /must be the name/],
-    ['stream: "../..", value: "1"', /a stream's name is 1 to 64 letters.*received "..\/.."/],
+    ['stream: "../..", value: "1"', /a stream's name is 1 to 64 letters.*received .*\.\.\/\.\./],
   ] as const) {
     await t.throwsAsync(ask(server, `mutation { eraseUser(${args}) { id } }`), { message: what });
   }

@@ -3,6 +3,7 @@
  * archive's files, or waits in the log. Erased events and hours that are kept no longer are not missing.
  */
 import type { Manifest } from '../../storage/archive/manifest.ts';
+import type { Stretch } from '../model/erasure.ts';
 import { AppError } from '../model/errors.ts';
 import { DAY_MS, HOUR_MS } from '../model/units.ts';
 import type { AskServer } from './ask-server.ts';
@@ -15,6 +16,8 @@ export interface LedgerComparison {
   readonly events: number;
   /** Of them, in the log and not in the archive. */
   readonly waiting: number;
+  /** In the archive, and not the ledger's: events of the log that a restore has left out. */
+  readonly beyond: number;
   readonly findings: readonly Finding[];
 }
 
@@ -23,6 +26,8 @@ export interface LedgerSide {
   readonly load: () => Promise<Manifest>;
   /** How long the archive keeps hours of a stream, from their end. */
   readonly keptMs: (of: { readonly tenant: string; readonly stream: string }) => number;
+  /** Positions of which the ledger has no line: `OwnCommits.leftOut`. */
+  readonly leftOut: readonly Stretch[];
   readonly nowMs: number;
   readonly sleep: (ms: number) => Promise<unknown>;
 }
@@ -76,29 +81,44 @@ interface Entry {
   readonly events: number;
   /** In the archive's files, as the manifest has it. */
   readonly archived: number;
+  /** Of these files some may hold events that the ledger does not count. */
+  readonly mayHoldBeyond: boolean;
 }
 
-async function compare({ server, load, keptMs, nowMs }: LedgerSide): Promise<LedgerComparison> {
+async function compare({
+  server,
+  load,
+  keptMs,
+  leftOut,
+  nowMs,
+}: LedgerSide): Promise<LedgerComparison> {
   const manifest = await load();
   const fromMs = Math.max(firstHour(manifest) ?? nowMs - DAY_MS, nowMs - LINES_KEPT_MS);
   const ledger = await readLedger(server, fromMs);
   const { tenant } = ledger;
-  const entries = entriesOf(ledger, manifest).filter(
+  const entries = entriesOf(ledger, manifest, leftOut).filter(
     ({ stream, hourMs }) => hourMs + HOUR_MS + keptMs({ tenant, stream }) > nowMs,
   );
-  const different = withoutMoved(entries).filter(({ events, archived }) => events !== archived);
+  const plain = withoutMoved(entries.filter(({ mayHoldBeyond }) => !mayHoldBeyond));
+  const different = [
+    ...plain.filter(({ events, archived }) => events !== archived),
+    ...entries.filter(({ mayHoldBeyond }) => mayHoldBeyond),
+  ];
   const findings: Finding[] = [];
   let waiting = 0;
+  let beyond = 0;
   for (const some of countedTogether(different)) {
-    const counted = await countAll(server, some, ledger.position);
+    const counted = await countAll(server, some, leftOut, ledger.position);
     if (counted instanceof AppError) {
       findings.push(...some.map((entry) => findingOf(tenant, entry, counted.message)));
       continue;
     }
     // While it was counted more came, or was erased.
     const later = await readLedger(server, Math.min(...some.map(({ hourMs }) => hourMs)));
-    for (const entry of some) {
-      const total = counted.get(entry.hourMs) ?? 0;
+    for (const each of some) {
+      const [total, apart] = counted.get(each.hourMs) ?? [0, 0];
+      const entry = { ...each, archived: each.archived - apart };
+      beyond += apart;
       const after = later.events.get(keyOf(entry)) ?? 0;
       const isBetween =
         total >= Math.min(entry.events, after) && total <= Math.max(entry.events, after);
@@ -107,7 +127,7 @@ async function compare({ server, load, keptMs, nowMs }: LedgerSide): Promise<Led
     }
   }
   const events = entries.reduce((sum, entry) => sum + entry.events, 0);
-  return { tenant, events, waiting, findings };
+  return { tenant, events, waiting, beyond, findings };
 }
 
 function firstHour({ files }: Manifest): number | undefined {
@@ -157,22 +177,29 @@ async function readLedger(server: AskServer, fromMs: number): Promise<Ledger> {
 }
 
 /** Hours of which the ledger has not every stream's line are left out: their sum says nothing of a stream. */
-function entriesOf({ tenant, events, lines }: Ledger, { files }: Manifest): Entry[] {
+function entriesOf(
+  { tenant, events, lines }: Ledger,
+  { files }: Manifest,
+  leftOut: readonly Stretch[],
+): Entry[] {
   const incomplete = new Set(
     lines.filter(({ stream }) => stream === OTHER_STREAMS).map(({ hourMs }) => hourMs),
   );
   const archived = new Map<string, number>();
+  const beyond = new Set<string>();
   const places = new Map(lines.map((line) => [keyOf(line), line]));
-  for (const { tenant: owner, stream, hourMs, rows } of files.values()) {
+  for (const { tenant: owner, stream, hourMs, rows, from, to } of files.values()) {
     if (owner !== tenant) continue;
     const key = keyOf({ stream, hourMs });
     archived.set(key, (archived.get(key) ?? 0) + rows);
     places.set(key, { stream, hourMs });
+    if (leftOut.some((stretch) => from < stretch[1] && to > stretch[0])) beyond.add(key);
   }
   return Array.from(places, ([key, place]) => ({
     ...place,
     events: events.get(key) ?? 0,
     archived: archived.get(key) ?? 0,
+    mayHoldBeyond: beyond.has(key),
   })).filter(({ hourMs }) => !incomplete.has(hourMs));
 }
 
@@ -195,31 +222,35 @@ function withoutMoved(entries: readonly Entry[]): Entry[] {
   return sorted.filter((entry) => !moved.has(entry));
 }
 
-/** In the archive and in the log behind it, by hour; all that is applied before `position` is in it. */
+/** In the archive and in the log behind it, by hour, and apart from these in `leftOut`; all that is applied before `position` is in it. */
 async function countAll(
   server: AskServer,
   entries: readonly Entry[],
+  leftOut: readonly Stretch[],
   position: string,
-): Promise<ReadonlyMap<number, number> | AppError> {
+): Promise<ReadonlyMap<number, readonly [counted: number, beyond: number]> | AppError> {
   const stream = entries[0]?.stream ?? '';
   const hours = entries.map(({ hourMs }) => hourMs);
   const from = new Date(Math.min(...hours)).toISOString().replace('T', ' ').replace('Z', '');
   // By its number from 1970 on: a thousand of them are a short list.
   const hour = `epoch_ms(_arrival) // ${HOUR_MS}`;
-  const query = `SELECT ${hour} * ${HOUR_MS}.0, count(*)::DOUBLE
+  const stretches = leftOut.map(([from, to]) => `_position >= ${from} AND _position < ${to}`);
+  const isBeyond = stretches.length === 0 ? 'false' : stretches.join(' OR ');
+  const query = `SELECT ${hour} * ${HOUR_MS}.0, count(*) FILTER (NOT (${isBeyond}))::DOUBLE,
+      count(*) FILTER (${isBeyond})::DOUBLE
     FROM "${stream.replaceAll('"', '""')}" WHERE _arrival >= TIMESTAMP '${from}'
       AND ${hour} IN (${hours.map((hourMs) => hourMs / HOUR_MS).join()})
     GROUP BY 1`;
   try {
     const { sql } = await server.ask<{
-      sql: { readonly rows: readonly (readonly [hour: number, count: number])[] };
+      sql: { readonly rows: readonly (readonly [hour: number, counted: number, beyond: number])[] };
     }>(
       `query ($query: String!, $limit: Int!, $position: String) {
         sql(query: $query, limit: $limit, position: $position) { rows }
       }`,
       { query, limit: HOURS_COUNTED_MAX, position },
     );
-    return new Map(sql.rows);
+    return new Map(sql.rows.map(([hourMs, counted, beyond]) => [hourMs, [counted, beyond]]));
   } catch (error) {
     if (error instanceof AppError) return error;
     throw error;

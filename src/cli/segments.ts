@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { keptMs } from '../../actors/archiver/retention.ts';
 import type { Archive } from '../../storage/archive/archive.ts';
 import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
+import { OWN_COMMITS_FILE, openOwnCommits } from '../../storage/archive/own-commits.ts';
 import { totalOf } from '../../storage/archive/segment-list.ts';
 import { openDuck } from '../../storage/segments/duckdb.ts';
 import { literal } from '../../storage/segments/segment-columns.ts';
@@ -97,6 +98,7 @@ async function besideLedger(
       server: askServer(config, options),
       load,
       keptMs: (of) => keptMs(of, config.archive.retention),
+      leftOut: (await openOwnCommits(join(config.dataDir, OWN_COMMITS_FILE))).leftOut,
       nowMs: systemClock.now(),
       sleep,
     });
@@ -109,7 +111,12 @@ async function besideLedger(
 const ledgerText = (ledger: BesideLedger): string =>
   'notCompared' in ledger
     ? `not compared with the ledger: ${ledger.notCompared}`
-    : `ledger of tenant "${ledger.tenant}": ${ledger.events} events of these hours, ${ledger.waiting} of them wait in the log`;
+    : `ledger of tenant "${ledger.tenant}": ${ledger.events} events of these hours, ${ledger.waiting} of them wait in the log${beyondText(ledger)}`;
+
+const beyondText = ({ beyond }: LedgerComparison): string =>
+  beyond === 0
+    ? ''
+    : `; ${beyond} more in the archive are from beyond the backup from which it was taken over`;
 
 interface ColumnBytes {
   readonly name: string;

@@ -7,6 +7,7 @@
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Stretch } from '../../src/model/erasure.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { OWN_COMMITS_MAX } from '../limits.ts';
 import { isMissing, sync } from './disk-files.ts';
@@ -30,6 +31,13 @@ export interface OwnCommits {
   remember(commit: string): Promise<void>;
   /** As `remember`, of one that has been made since. */
   confirm(made: MadeVersion): Promise<void>;
+  /**
+   * Positions that this folder's log does not have, because its archive was taken over: what the archive holds of them was applied by the
+   * server before, and is in no ledger of this one.
+   */
+  readonly leftOut: readonly Stretch[];
+  /** As `remember`. */
+  leaveOut(stretch: Stretch): Promise<void>;
 }
 
 const FORMAT = 1;
@@ -45,17 +53,23 @@ export async function openOwnCommits(path: string): Promise<OwnCommits> {
     get made() {
       return known.made;
     },
+    get leftOut() {
+      return known.leftOut ?? [];
+    },
     isOwn: (commit) => known.commits.length === 0 || known.commits.includes(commit),
     // Several, because one that was asked for before a crash may be made by the archive after it.
     remember: (commit) =>
       keep({ ...known, commits: [...known.commits, commit].slice(-OWN_COMMITS_MAX) }),
     confirm: (made) => keep({ ...known, made }),
+    leaveOut: (stretch) => keep({ ...known, leftOut: [...(known.leftOut ?? []), stretch] }),
   };
 }
 
 interface Known {
   readonly commits: readonly string[];
   readonly made: MadeVersion | undefined;
+  /** Written only where there is one. */
+  readonly leftOut: readonly Stretch[] | undefined;
 }
 
 async function read(path: string): Promise<Known> {
@@ -63,7 +77,7 @@ async function read(path: string): Promise<Known> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (isMissing(error)) return { commits: [], made: undefined };
+    if (isMissing(error)) return { commits: [], made: undefined, leftOut: undefined };
     throw error;
   }
   const known = knownIn(text);
@@ -77,15 +91,22 @@ async function read(path: string): Promise<Known> {
 
 function knownIn(text: string): Known | undefined {
   try {
-    const { format, commits, made }: Partial<Record<string, unknown>> = JSON.parse(text);
+    const { format, commits, made, leftOut }: Partial<Record<string, unknown>> = JSON.parse(text);
     const isList = Array.isArray(commits) && commits.every((commit) => typeof commit === 'string');
     // A release that kept the commits alone wrote no `made`.
     if (format !== FORMAT || !isList || !(made === undefined || isMade(made))) return undefined;
-    return { commits, made };
+    if (!(leftOut === undefined || isStretches(leftOut))) return undefined;
+    return { commits, made, leftOut };
   } catch {
     return undefined;
   }
 }
+
+const isStretches = (value: unknown): value is readonly Stretch[] =>
+  Array.isArray(value) && value.every(isStretch);
+
+const isStretch = (value: unknown): value is Stretch =>
+  Array.isArray(value) && value.length === 2 && value.every((at) => Number.isSafeInteger(at));
 
 const isMade = (value: unknown): value is MadeVersion =>
   typeof value === 'object' &&

@@ -63,4 +63,5 @@ export async function goOnBehind(
   const commits = await openOwnCommits(paths.ownCommitsFile);
   await commits.remember(commit);
   await commits.confirm({ url, version, commit });
+  if (goesOnAt > position) await commits.leaveOut([position, goesOnAt]);
 }

@@ -21,13 +21,15 @@ interface Scene {
   readonly archived: Readonly<Record<number, number>>;
   /** What archive and log hold of an hour; default: what the ledger has. */
   readonly counted?: Readonly<Record<number, number>> | AppError;
+  /** Of `archived` and of what is counted, by hour: what a restore has left out. */
+  readonly beyond?: Readonly<Record<number, number>>;
   readonly keptMs?: number;
   /** Of erasures; undefined: the key may not see them. */
   readonly erasing?: readonly string[];
 }
 
 /** The ledger of one stream beside the archive, two hours later. */
-async function compared({ ledger, archived, counted, keptMs = Infinity, erasing }: Scene) {
+async function compared({ ledger, archived, counted, beyond, keptMs = Infinity, erasing }: Scene) {
   const lines = ledger.map(({ stream = 'events', hour = 0, applied, erased = 0 }) => {
     return { stream, hour: HOUR + hour * HOUR_MS, applied, erased };
   });
@@ -55,7 +57,12 @@ async function compared({ ledger, archived, counted, keptMs = Infinity, erasing 
     const [, asked = ''] = /IN \(([\d,]+)\)/.exec(`${variables['query']}`) ?? [];
     const hours = new Set(asked.split(',').map((number) => Number(number) * HOUR_MS));
     const found = rows.filter(([hour]) => hours.has(Number(hour)));
-    return { sql: { rows: found.slice(0, Number(variables['limit'])) } };
+    const limited = found.slice(0, Number(variables['limit']));
+    return {
+      sql: {
+        rows: limited.map((row) => [...row, beyond?.[(Number(row[0]) - HOUR) / HOUR_MS] ?? 0]),
+      },
+    };
   };
   const server: AskServer = {
     ask: async <T>(query: string, variables = {}): Promise<T> =>
@@ -65,6 +72,7 @@ async function compared({ ledger, archived, counted, keptMs = Infinity, erasing 
     server,
     load: async () => manifest,
     keptMs: () => keptMs,
+    leftOut: beyond === undefined ? [] : [[50, 100]],
     nowMs: HOUR + 2 * HOUR_MS,
     sleep: async () => {},
   });
@@ -76,8 +84,28 @@ test('an archive that has what the ledger has, the erased events left out', asyn
     tenant: 'acme',
     events: 25,
     waiting: 0,
+    beyond: 0,
     findings: [],
   });
+});
+
+test('what the archive had beyond the backup when it was taken over is counted apart, and hides nothing', async (t) => {
+  const ledger = [{ applied: 10 }, { hour: 1, applied: 20 }];
+  const beyond = { 0: 30 };
+  const whole = await compared({ ledger, beyond, archived: { 0: 40, 1: 20 } });
+  t.like(whole, { events: 30, waiting: 0, beyond: 30, findings: [] });
+  const { findings } = await compared({
+    ...{ ledger, beyond, counted: { 0: 7 } },
+    archived: { 0: 37, 1: 20 },
+  });
+  t.deepEqual(
+    findings.map(({ problem }) => problem),
+    ['the ledger has 10 events, the archive 7; in the log: 0 more'],
+  );
+  const even = await compared({
+    ...{ ledger: [{ applied: 10 }], beyond: { 0: 5 }, archived: { 0: 10 }, counted: { 0: 5 } },
+  });
+  t.is(even.findings.length, 1, 'also where the sums are the same by chance');
 });
 
 test('what is not archived yet is in the log', async (t) => {

@@ -12,6 +12,8 @@ function guardOf(url: string) {
     isOwn: () => true,
     remember: async () => undefined,
     confirm: async () => undefined,
+    leftOut: [],
+    leaveOut: async () => undefined,
   };
   return claimGuard({ commits, logEnd: () => 0, url });
 }

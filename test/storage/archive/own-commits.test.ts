@@ -47,6 +47,19 @@ test('a file of a release that kept the names alone is read', async (t) => {
   t.deepEqual([commits.isOwn('a'), commits.isOwn('b'), commits.made], [true, false, undefined]);
 });
 
+test('positions that a restore has left out are known, whatever is remembered after them', async (t) => {
+  const path = await file(t);
+  const commits = await openOwnCommits(path);
+  t.deepEqual(commits.leftOut, []);
+  await commits.leaveOut([10, 20]);
+  await commits.leaveOut([40, 60]);
+  await commits.remember('b');
+  t.deepEqual((await openOwnCommits(path)).leftOut, [
+    [10, 20],
+    [40, 60],
+  ]);
+});
+
 test('only the newest are kept', async (t) => {
   const path = await file(t);
   const commits = await openOwnCommits(path);
