@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { archiverActor } from '../../actors/archiver/actor.ts';
-import { claimGuard } from '../../actors/archiver/claim-guard.ts';
+import { claimGuard, isKnown } from '../../actors/archiver/claim-guard.ts';
 import { ErasureJobs, type ErasureKeeper } from '../../actors/archiver/erasure-jobs.ts';
 import { LOOK_INTERVAL_MS } from '../../actors/archiver/limits.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
@@ -19,7 +19,7 @@ import {
   manifestHistory,
 } from '../../storage/archive/manifest-history.ts';
 import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
-import { openArchive } from '../../storage/archive/open.ts';
+import { beginArchive, openArchive } from '../../storage/archive/open.ts';
 import { openOwnCommits } from '../../storage/archive/own-commits.ts';
 import { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
 import { listSegments } from '../../storage/archive/segment-list.ts';
@@ -93,6 +93,7 @@ const archiver = system.spawn('archive', {
     openCommitter: async () => {
       const archive = await openArchive(data.archive);
       const commits = await openOwnCommits(data.ownCommitsFile);
+      if (!isKnown(commits, archive.url)) await beginArchive(data.archive);
       return SegmentCommitter.open({
         archive,
         guard: claimGuard({ commits, logEnd: () => durableEnd(journal) ?? 0, url: archive.url }),

@@ -3,20 +3,77 @@
  *
  * It rests on link(2), which makes a name only if there is none, in one step that all processes agree on. That holds on
  * every file system with hard links, NFS included.
+ *
+ * A directory that is not there any more, or is the empty mount point of one, is out of reach: nothing is made in its place. What
+ * tells an archive from such a folder is its manifest's folder, which is made when the archive is begun.
  */
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { AppError } from '../../src/model/errors.ts';
+import { AppError, isFault } from '../../src/model/errors.ts';
 import { ARCHIVE_STATS_AT_ONCE } from '../limits.ts';
 import type { Archive, ArchiveEntry } from './archive.ts';
 import { copyBytes, diskFault, isMissing, sync, systemCodeOf, writeWhole } from './disk-files.ts';
+import { MANIFEST_FOLDER } from './manifest-paths.ts';
 import { byName, checkedFolder, checkedPath, temporaryPath } from './paths.ts';
 
-/** Makes the directory if it is not there. */
-export async function openLocalArchive(dir: string): Promise<Archive> {
+/** Makes what is not there of the directory, for an archive that nobody has written to yet. */
+export async function beginLocalArchive(dir: string): Promise<void> {
+  const path = join(resolve(dir), MANIFEST_FOLDER);
+  try {
+    const topmost = await mkdir(path, { recursive: true });
+    if (topmost === undefined) return;
+    for (let folder = path; folder !== dirname(topmost); folder = dirname(folder)) {
+      await sync(dirname(folder));
+    }
+  } catch (error) {
+    throw diskFault('begin the archive in', resolve(dir), error);
+  }
+}
+
+/** Rejects with `archive_unavailable` if there is no archive in the directory just now. */
+export async function requireLocalArchive(dir: string): Promise<void> {
+  const root = resolve(dir);
+  const found = await unlessMissing(() => stat(join(root, MANIFEST_FOLDER)), undefined);
+  if (found !== undefined) return;
+  throw new AppError(
+    'archive_unavailable',
+    `there is no archive in ${root}: the folder was moved away, or is not mounted; bring it back`,
+    { path: root },
+  );
+}
+
+/** Looks at nothing yet: the directory may be out of reach now, and come back. */
+export function openLocalArchive(dir: string): Archive {
   const root = resolve(dir);
   const at = (path: string): string => join(root, checkedPath(path));
-  await guarded('open the archive', root, () => ensureFolder(root));
+  const requireRoot = () => requireLocalArchive(root);
+
+  async function guarded<T>(doing: string, path: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (isMissing(error) || isFault(error, 'archive_missing')) await requireRoot();
+      throw diskFault(doing, path, error);
+    }
+  }
+
+  /** `otherwise` if there is nothing at a path of an archive that is there. */
+  async function ifThere<T, U>(call: () => Promise<T>, otherwise: U): Promise<T | U> {
+    const found = await unlessMissing(call, MISSING);
+    if (found !== MISSING) return found;
+    await requireRoot();
+    return otherwise;
+  }
+
+  /** Folders are durable, too, or a file in them would not be. */
+  async function ensureFolder(path: string): Promise<void> {
+    if (path === root) return requireRoot();
+    if ((await statOf(path))?.isDirectory() === true) return;
+    const parent = dirname(path);
+    await ensureFolder(parent);
+    await unlessThere(() => mkdir(path));
+    await sync(parent);
+  }
 
   /** Puts a file that `fill` has made, and that is durable, to its place by `place`. */
   async function place(
@@ -72,7 +129,7 @@ export async function openLocalArchive(dir: string): Promise<Archive> {
 
     async read(path) {
       const file = at(path);
-      return guarded('read', file, () => unlessMissing(() => readFile(file), undefined));
+      return guarded('read', file, () => ifThere(() => readFile(file), undefined));
     },
 
     async fetch(path, localPath) {
@@ -86,7 +143,7 @@ export async function openLocalArchive(dir: string): Promise<Archive> {
     async list(folder) {
       const path = join(root, checkedFolder(folder));
       return guarded('list', path, async () => {
-        const names = await unlessMissing(() => readdir(path), []);
+        const names = await ifThere(() => readdir(path), []);
         const entries: ArchiveEntry[] = [];
         for (let from = 0; from < names.length; from += ARCHIVE_STATS_AT_ONCE) {
           const some = names.slice(from, from + ARCHIVE_STATS_AT_ONCE);
@@ -99,7 +156,7 @@ export async function openLocalArchive(dir: string): Promise<Archive> {
 
     async remove(path) {
       const file = at(path);
-      await guarded('remove', file, () => unlessMissing(() => unlink(file), undefined));
+      await guarded('remove', file, () => ifThere(() => unlink(file), undefined));
     },
 
     close: async () => undefined,
@@ -131,15 +188,6 @@ async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Folders are durable, too, or a file in them would not be. */
-async function ensureFolder(path: string): Promise<void> {
-  const topmost = await mkdir(path, { recursive: true });
-  if (topmost === undefined) return;
-  for (let folder = path; folder !== dirname(topmost); folder = dirname(folder)) {
-    await sync(dirname(folder));
-  }
-}
-
 async function entryOf(folder: string, name: string): Promise<ArchiveEntry | undefined> {
   const found = await statOf(join(folder, name));
   // It was removed meanwhile.
@@ -164,10 +212,13 @@ async function unlessMissing<T, U>(call: () => Promise<T>, otherwise: U): Promis
   }
 }
 
-async function guarded<T>(doing: string, path: string, call: () => Promise<T>): Promise<T> {
+/** Another call may have made it at the same time. */
+async function unlessThere(call: () => Promise<void>): Promise<void> {
   try {
-    return await call();
+    await call();
   } catch (error) {
-    throw diskFault(doing, path, error);
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
   }
 }
+
+const MISSING = Symbol('missing');

@@ -34,7 +34,7 @@ export interface ArchiveCopy {
 export async function copyArchive(copy: ArchiveCopy): Promise<Manifest> {
   const copied = new Map<string, Digest>();
   for (let attempt = 1; ; attempt++) {
-    const reader = new ManifestReader(await openLocalArchive(copy.archiveDir), copy.log);
+    const reader = new ManifestReader(openLocalArchive(copy.archiveDir), copy.log);
     const manifest = await reader.load();
     refuseForeign(copy, manifest);
     for (const path of copied.keys()) {
@@ -119,7 +119,7 @@ async function copyManifest(
 
 /** Reads the copy as a server would that is started on it. */
 async function checkCopy({ to, log }: ArchiveCopy, { version, files }: Manifest): Promise<void> {
-  const reader = new ManifestReader(await openLocalArchive(join(to, ARCHIVE_FOLDER)), log);
+  const reader = new ManifestReader(openLocalArchive(join(to, ARCHIVE_FOLDER)), log);
   const copy = await reader.load();
   const lacking = [...files.values()].find(({ path }: SegmentFile) => !copy.files.has(path));
   if (copy.version === version && lacking === undefined) return;

@@ -10,7 +10,8 @@ import { AppError } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { Offset } from '../../src/model/units.ts';
 import { isMissing, sync } from '../archive/disk-files.ts';
-import { OWN_COMMITS_FILE } from '../archive/own-commits.ts';
+import { beginLocalArchive } from '../archive/local.ts';
+import { OWN_COMMITS_FILE, openOwnCommits } from '../archive/own-commits.ts';
 import type { StateRow } from '../state/state.ts';
 import { copyArchive } from './archive-copy.ts';
 import {
@@ -109,6 +110,9 @@ async function backUpArchive(
     return undefined;
   }
   const { dir: archiveDir } = archive;
+  const { made } = await openOwnCommits(join(dataDir, OWN_COMMITS_FILE));
+  // Nobody has begun it yet: there is nothing in it that could be out of reach.
+  if (made === undefined) await beginLocalArchive(archiveDir);
   const manifest = await copyArchive({ archiveDir, to, journalId, pace, log, done });
   const place = { version: manifest.version, folder: relative(dataDir, archiveDir) };
   return { place, archivedTo: Math.max(0, ...manifest.positions.values()) };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { runCli } from '../../src/cli.ts';
-import { openLocalArchive } from '../../storage/archive/local.ts';
+import { beginLocalArchive, openLocalArchive } from '../../storage/archive/local.ts';
 import { ManifestStore } from '../../storage/archive/manifest-store.ts';
 import { fileOf, schemaOf } from '../hive/archive-fixture.ts';
 import { silent } from '../storage/archive/silent.ts';
@@ -56,7 +56,8 @@ test('a stream that is not there is an error', async (t) => {
 async function configFile(t: ExecutionContext, hive = '', place?: string): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'streamgauge-hive-cli-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
-  const archive = await openLocalArchive(join(dir, 'archive'));
+  await beginLocalArchive(join(dir, 'archive'));
+  const archive = openLocalArchive(join(dir, 'archive'));
   const store = new ManifestStore({
     archive,
     clock: { now: () => 0 },

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { type FaultCode, isFault } from '../../src/model/errors.ts';
 import type { Archive } from '../../storage/archive/archive.ts';
-import { type ArchiveSettings, openArchive } from '../../storage/archive/open.ts';
+import { type ArchiveSettings, beginArchive, openArchive } from '../../storage/archive/open.ts';
 
 interface ArchiveUnderTest {
   readonly archive: Archive;
@@ -39,6 +39,7 @@ export function archiveContract(
   ) =>
     test(`${name}: ${title}`, async (t) => {
       const settings = await create(t);
+      await beginArchive(settings);
       const archive = await openArchive(settings);
       t.teardown(() => archive.close());
       await check(t, { archive, settings, dir: await scratchDir(t) });

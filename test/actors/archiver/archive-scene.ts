@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { Hours } from '../../../actors/archiver/hours.ts';
 import { HOUR_MS } from '../../../src/model/units.ts';
-import { openLocalArchive } from '../../../storage/archive/local.ts';
+import { beginLocalArchive, openLocalArchive } from '../../../storage/archive/local.ts';
 import { SegmentCommitter } from '../../../storage/archive/segment-commit.ts';
 import { segmentPath } from '../../../storage/archive/segment-path.ts';
 import { openDuck } from '../../../storage/segments/duckdb.ts';
@@ -18,7 +18,8 @@ export const SHOP = { tenant: 'default', stream: 'shop' };
 export async function archiveScene(t: ExecutionContext) {
   const dir = await mkdtemp(join(tmpdir(), 'streamgauge-archiver-'));
   t.teardown(() => rm(dir, { recursive: true, force: true }));
-  const archive = await openLocalArchive(join(dir, 'archive'));
+  await beginLocalArchive(join(dir, 'archive'));
+  const archive = openLocalArchive(join(dir, 'archive'));
   const clock = { ms: START_MS, now: () => clock.ms };
   const owner = { journal: 'j', host: 'h', pid: 1 };
   const committer = await SegmentCommitter.open({

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { fetchedSegments } from '../../../actors/cold/segment-files.ts';
-import { openLocalArchive } from '../../../storage/archive/local.ts';
+import { beginLocalArchive, openLocalArchive } from '../../../storage/archive/local.ts';
 import type { SegmentFile } from '../../../storage/archive/manifest.ts';
 
 async function scene(t: ExecutionContext) {
   const dir = await mkdtemp(join(tmpdir(), 'streamgauge-'));
   t.teardown(() => rm(dir, { recursive: true, force: true }));
-  const archive = await openLocalArchive(join(dir, 'archive'));
+  await beginLocalArchive(join(dir, 'archive'));
+  const archive = openLocalArchive(join(dir, 'archive'));
   await writeFile(join(dir, 'new'), 'rows');
   const files = ['a', 'b'].map((name): SegmentFile => {
     const where = { tenant: 't', stream: 's', hourMs: 0, partition: 0, from: 0, to: 8 };

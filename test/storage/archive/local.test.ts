@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, link, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readdir, rename, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { openLocalArchive } from '../../../storage/archive/local.ts';
+import { beginLocalArchive, openLocalArchive } from '../../../storage/archive/local.ts';
 import { archiveContract, localFile, rejects, scratchDir, textAt } from '../../contract/archive.ts';
 
 archiveContract('local', async (t) => ({ type: 'local', dir: await scratchDir(t) }), {
@@ -12,14 +12,43 @@ archiveContract('local', async (t) => ({ type: 'local', dir: await scratchDir(t)
 
 test('the directory is made, and its URL names it as other programs do', async (t) => {
   const dir = join(await scratchDir(t), 'not there', 'yet');
-  const archive = await openLocalArchive(dir);
+  await beginLocalArchive(dir);
+  const archive = openLocalArchive(dir);
   t.is(archive.url, `file://${dir}`);
+  t.deepEqual(await readdir(dir), ['_manifest']);
+});
+
+test('a directory that was moved away or unmounted is out of reach, nothing is made in its place, and it may come back', async (t) => {
+  const scratch = await scratchDir(t);
+  const [dir, away] = [join(scratch, 'archive'), join(scratch, 'away')];
+  await beginLocalArchive(dir);
+  const archive = openLocalArchive(dir);
+  await archive.create('f/x', Buffer.from('x'));
+  await writeFile(join(scratch, 'local'), 'new');
+  await rename(dir, away);
+  const refuseAll = async () => {
+    await rejects(t, 'archive_unavailable', archive.put('f/y', join(scratch, 'local')));
+    await rejects(t, 'archive_unavailable', archive.create('g/y', Buffer.from('y')));
+    await rejects(t, 'archive_unavailable', archive.move('f/x', 'f/y'));
+    await rejects(t, 'archive_unavailable', archive.read('f/x'));
+    await rejects(t, 'archive_unavailable', archive.fetch('f/x', join(scratch, 'back')));
+    await rejects(t, 'archive_unavailable', archive.list('f'));
+    await rejects(t, 'archive_unavailable', archive.remove('f/x'));
+  };
+  await refuseAll();
+  t.deepEqual((await readdir(scratch)).sort(), ['away', 'local']);
+  await mkdir(dir);
+  await refuseAll();
   t.deepEqual(await readdir(dir), []);
+  await rmdir(dir);
+  await rename(away, dir);
+  t.is(await textAt(archive, 'f/x'), 'x');
 });
 
 test('a move that was cut off between its two names is finished when it is repeated', async (t) => {
   const dir = await scratchDir(t);
-  const archive = await openLocalArchive(dir);
+  await beginLocalArchive(dir);
+  const archive = openLocalArchive(dir);
   await archive.create('_tmp/x', Buffer.from('moved'));
   await mkdir(join(dir, 'a'));
   await link(join(dir, '_tmp/x'), join(dir, 'a/x'));
@@ -28,15 +57,16 @@ test('a move that was cut off between its two names is finished when it is repea
   t.is(await textAt(archive, 'a/x'), 'moved');
 });
 
-test('a file in place of the directory is said when the archive is opened', async (t) => {
+test('a file in place of the directory is said when the archive is begun', async (t) => {
   const path = await localFile(await scratchDir(t), 'x');
-  await rejects(t, 'archive_io', openLocalArchive(path));
-  await rejects(t, 'archive_io', openLocalArchive(join(path, 'below')));
+  await rejects(t, 'archive_io', beginLocalArchive(path));
+  await rejects(t, 'archive_io', beginLocalArchive(join(path, 'below')));
 });
 
 test('links and other things in a folder do not keep it from being listed', async (t) => {
   const dir = await scratchDir(t);
-  const archive = await openLocalArchive(dir);
+  await beginLocalArchive(dir);
+  const archive = openLocalArchive(dir);
   await archive.create('f/x', Buffer.from('xyz'));
   await symlink(join(dir, 'f/x'), join(dir, 'f/y'));
   await symlink(join(dir, 'nowhere'), join(dir, 'f/z'));
@@ -52,7 +82,8 @@ test('links and other things in a folder do not keep it from being listed', asyn
 
 test('a directory that this user may not write to denies writes, and is read', async (t) => {
   const dir = await scratchDir(t);
-  const archive = await openLocalArchive(dir);
+  await beginLocalArchive(dir);
+  const archive = openLocalArchive(dir);
   await archive.create('f/x', Buffer.from('x'));
   await writeFile(join(dir, 'local'), 'new');
   for (const path of [dir, join(dir, 'f'), join(dir, '_tmp')]) await chmod(path, 0o555);
@@ -74,7 +105,7 @@ function codesHeard(dir: string): Record<string, string> {
   const program = `
     import { openLocalArchive } from ${JSON.stringify(fileURLToPath(new URL('../../../storage/archive/local.ts', import.meta.url)))};
     const [dir] = process.argv.slice(1);
-    const archive = await openLocalArchive(dir);
+    const archive = openLocalArchive(dir);
     const calls = {
       put: () => archive.put('f/y', dir + '/local'),
       create: () => archive.create('f/y', Buffer.from('y')),

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { AppError } from '../../../src/model/errors.ts';
 import { DAY_MS, HOUR_MS } from '../../../src/model/units.ts';
 import type { Archive } from '../../../storage/archive/archive.ts';
-import { openLocalArchive } from '../../../storage/archive/local.ts';
+import { beginLocalArchive, openLocalArchive } from '../../../storage/archive/local.ts';
 import { stagedPath } from '../../../storage/archive/manifest-paths.ts';
 import {
   type NewSegment,
@@ -18,7 +18,8 @@ import { fileOf, ownerOf } from './versions.ts';
 async function scene(t: ExecutionContext) {
   const dir = await mkdtemp(join(tmpdir(), 'streamgauge-commit-'));
   t.teardown(() => rm(dir, { recursive: true, force: true }));
-  const archive = await openLocalArchive(join(dir, 'archive'));
+  await beginLocalArchive(join(dir, 'archive'));
+  const archive = openLocalArchive(join(dir, 'archive'));
   const clock = { ms: Date.now(), now: () => clock.ms };
   const open = (options: Partial<SegmentCommitterOptions> = {}) =>
     SegmentCommitter.open({
