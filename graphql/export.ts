@@ -22,6 +22,7 @@ const MEDIA_TYPE: Readonly<Record<ExportFormat, string>> = {
 const STATUS: Readonly<Record<string, number>> = {
   query_invalid: 400,
   query_overload: 503,
+  archive_unavailable: 503,
   query_timeout: 504,
 };
 /** An export that runs has minutes to go, mostly. */

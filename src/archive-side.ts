@@ -13,7 +13,7 @@ import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import type { ArchiveIntent } from './model/erasure.ts';
-import { AppError } from './model/errors.ts';
+import { AppError, isFault } from './model/errors.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
 import type { ArchiveReading } from './model/server-alarms.ts';
 import type {
@@ -41,7 +41,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const ERASE_TIMEOUT_MS = 2 ** 31 - 1;
 
 export interface ArchiveSide extends ArchivePort {
-  /** Resolves when it is known what is archived: nobody may have had to look since the start. Rejects with `query_overload`. */
+  /** Resolves when it is known what is archived: nobody may have had to look since the start. Rejects with `archive_unavailable`. */
   opened(): Promise<void>;
   /** The last that is known; starts nothing. */
   numbers(): ArchiverNumbers | undefined;
@@ -72,6 +72,9 @@ export function startArchive(base: Foundation): ArchiveSide | undefined {
   base.progress.archived.fill(0);
   return new ArchiveThread(base, systemClock);
 }
+
+const notOpen = (problem: string | undefined): AppError =>
+  new AppError('archive_unavailable', `the archive is not open: ${problem ?? 'ask again'}`);
 
 class ArchiveThread implements ArchiveSide {
   readonly #base: Foundation;
@@ -117,11 +120,13 @@ class ArchiveThread implements ArchiveSide {
 
   reading(): ArchiveReading {
     const numbers = this.numbers();
+    const isFenced = numbers?.isFenced ?? false;
     return {
       waitsFrom: this.#waitsFrom(),
       dueAfterMs: this.#base.config.archive.cut.ageMaxMs,
-      hasProblem: this.problem() !== undefined,
-      isFenced: numbers?.isFenced ?? false,
+      // Which is an alarm of its own.
+      hasProblem: this.problem() !== undefined && !isFenced,
+      isFenced,
       missedBytes: numbers?.missedBytes ?? 0,
       hiveBehindMs: this.hive()?.behindMs,
     };
@@ -142,7 +147,7 @@ class ArchiveThread implements ArchiveSide {
     if (archivedVersion[0] !== 0) return;
     const { problem } = await this.view();
     if (archivedVersion[0] !== 0) return;
-    throw new AppError('query_overload', `the archive is not open: ${problem ?? 'ask again'}`);
+    throw notOpen(problem);
   }
 
   segments(query: SegmentQuery): Promise<SegmentPage> {
@@ -154,9 +159,17 @@ class ArchiveThread implements ArchiveSide {
   }
 
   archiveNow(compact = false): Promise<ArchiverNumbers> {
-    return this.#thread.use(({ asker }) =>
-      asker.ask('archiveNow', { compact }, ARCHIVE_NOW_TIMEOUT_MS),
-    );
+    return this.#thread.use(async (worker) => {
+      await worker.opened;
+      const refuseStopped = (error: unknown): never => {
+        throw isFault(error, 'actor_stopped') ? notOpen(worker.problem) : error;
+      };
+      // While it waits for an archive that is out of reach it takes no orders.
+      if (worker.problem !== undefined && !this.reading().isFenced) throw notOpen(worker.problem);
+      return worker.asker
+        .ask('archiveNow', { compact }, ARCHIVE_NOW_TIMEOUT_MS)
+        .catch(refuseStopped);
+    });
   }
 
   erase(

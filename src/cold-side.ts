@@ -4,6 +4,7 @@ import type { ReadNumbers } from '../actors/cold/questions.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { ArchiveSide } from './archive-side.ts';
 import type { Foundation } from './foundation.ts';
+import { AppError, isFault } from './model/errors.ts';
 import type { ColdPort } from './query/cold/cold-port.ts';
 import { ColdWorker } from './threads/cold-worker.ts';
 
@@ -17,7 +18,7 @@ export interface ColdSide extends ColdPort {
 
 /** Undefined without an archive. Costs nothing until it is asked. */
 export function createColdSide(
-  { config, state, journalDir, shared, progress }: Foundation,
+  { config, logger, state, journalDir, shared, progress }: Foundation,
   archive: ArchiveSide | undefined,
 ): ColdSide | undefined {
   if (archive === undefined) return undefined;
@@ -36,12 +37,26 @@ export function createColdSide(
     state: state.handle,
     logging,
   });
+  /** Who asks is not told where the archive lies. */
+  async function reached<T>(ask: () => Promise<T> | T): Promise<T> {
+    await archive?.opened();
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isFault(error, 'archive_unavailable')) throw error;
+      logger.warn({ err: error }, 'a question needs the archive, which is out of reach');
+      throw new AppError(
+        'archive_unavailable',
+        'the archive, which holds what is asked for, is out of reach: ask again later; the log of the server has the reason',
+      );
+    }
+  }
   return {
-    events: (question) => archive.opened().then(() => worker.ask('events', question)),
-    event: (question) => archive.opened().then(() => worker.ask('event', question)),
-    sql: (question) => archive.opened().then(() => worker.ask('sql', question)),
-    timeseries: (question) => archive.opened().then(() => worker.ask('timeseries', question)),
-    export: (question) => archive.opened().then(() => worker.export(question, exports.timeoutMs)),
+    events: (question) => reached(() => worker.ask('events', question)),
+    event: (question) => reached(() => worker.ask('event', question)),
+    sql: (question) => reached(() => worker.ask('sql', question)),
+    timeseries: (question) => reached(() => worker.ask('timeseries', question)),
+    export: (question) => reached(() => worker.export(question, exports.timeoutMs)),
     committed: (partition) => progress.committed[partition] ?? 0,
     rowsMax: cold.rowsMax,
     scanRowsMax: cold.scanRowsMax,

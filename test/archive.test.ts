@@ -1,5 +1,5 @@
 /** The way from an event into a Parquet file, through a server as it is run, read by DuckDB as others would. */
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
@@ -139,6 +139,55 @@ test('a data folder from before the last cut is not taken for the one that was a
     '{ archive { problem } }',
   );
   t.regex(now.problem, /this data folder is a copy from before that/);
+});
+
+interface Problem {
+  readonly archive: { readonly problem: string | null; readonly fenced: boolean };
+}
+
+const problemOf = async ({ server }: Site): Promise<Problem['archive']> =>
+  (await server.query<Problem>('{ archive { problem fenced } }')).archive;
+
+const COUNT = `{ sql(query: "SELECT count(*) AS n FROM shop") { rows } }`;
+
+test('an archive that is away at the start is waited for: nothing is begun in its place, and no question is answered without it', async (t) => {
+  const here = await site(t);
+  const [dir, away] = ['data/archive', 'away'].map((name) => join(here.folder, name));
+  await send(here, [purchase(1)]);
+  await archived(here, 1);
+  await here.server.stop();
+  await rename(dir ?? '', away ?? '');
+  await mkdir(dir ?? '');
+  await here.server.start();
+  await t.throwsAsync(here.server.query(COUNT), { message: /the archive is not open/ });
+  await t.throwsAsync(here.server.query('mutation { archiveNow { rows } }'), {
+    message: /there is no archive in .*not mounted/,
+  });
+  t.regex((await problemOf(here)).problem ?? '', /there is no archive in/);
+  t.deepEqual(await readdir(dir ?? ''), []);
+  await rm(dir ?? '', { recursive: true });
+  await rename(away ?? '', dir ?? '');
+  while ((await problemOf(here)).problem !== null);
+  await send(here, [purchase(2)]);
+  t.is((await archived(here, 2)).rows, 2);
+});
+
+test('an archive that is moved away under its server is waited for, and nobody is said to have claimed it', async (t) => {
+  const here = await site(t);
+  const [dir, away] = ['data/archive', 'away'].map((name) => join(here.folder, name));
+  await send(here, [purchase(1)]);
+  await archived(here, 1);
+  await rename(dir ?? '', away ?? '');
+  await t.throwsAsync(here.server.query(COUNT), { message: /is out of reach/ });
+  await send(here, [purchase(2)]);
+  const waiting = archived(here, 2);
+  let told = await problemOf(here);
+  while (told.problem === null) told = await problemOf(here);
+  t.regex(told.problem, /there is no archive in/);
+  t.false(told.fenced);
+  await rename(away ?? '', dir ?? '');
+  t.is((await waiting).rows, 2);
+  t.like(await problemOf(here), { problem: null, fenced: false });
 });
 
 test('a copy of the data folder that has gone on by itself is told from its original, and does not claim', async (t) => {

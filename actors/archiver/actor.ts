@@ -69,6 +69,8 @@ export interface ArchiverOptions {
     /** All files of this manifest are in their places, and the log before its positions is in them. */
     archived(manifest: Manifest): void;
     numbers(numbers: ArchiverNumbers): void;
+    /** Nothing more is archived until the server is restarted. */
+    fenced(reason: string): void;
   };
 }
 
@@ -245,6 +247,7 @@ export class Archiver {
     } catch (error) {
       if (!isFault(error, 'archive_fenced')) throw error;
       this.#isFenced = true;
+      this.#options.publish.fenced(error.message);
       this.#options.log.error(
         { err: error },
         'another server has claimed the archive: this one archives no more until it is restarted',

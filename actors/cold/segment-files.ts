@@ -6,6 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../src/model/errors.ts';
 import type { Archive } from '../../storage/archive/archive.ts';
+import { requireLocalArchive } from '../../storage/archive/local.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 
 export interface SegmentLease {
@@ -24,10 +25,14 @@ export interface SegmentFiles {
 }
 
 export const localSegments = (root: string): SegmentFiles => ({
-  lease: async (files) => ({
-    paths: new Map(files.map(({ path }) => [path, join(root, path)])),
-    release: () => {},
-  }),
+  async lease(files) {
+    // DuckDB would say of some file that it cannot be read.
+    if (files.length > 0) await requireLocalArchive(root);
+    return {
+      paths: new Map(files.map(({ path }) => [path, join(root, path)])),
+      release: () => {},
+    };
+  },
   held: () => ({ fetchedBytes: 0, cachedBytes: 0 }),
   forget: () => {},
 });

@@ -137,6 +137,7 @@ const TOLD: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'query_timeout',
   'query_overload',
   'backup_invalid',
+  'archive_unavailable',
 ]);
 
 /** What a client may read of a fault; undefined: its code alone. */

@@ -27,6 +27,8 @@ export interface ArchiveWorkerOptions {
   readonly onFailed: (fault: AppError) => void;
 }
 
+const OPENING = 'the archive is being opened';
+
 export class ArchiveWorker implements Ending {
   /** Resolves when the archive has been opened, or cannot be. */
   readonly opened: Promise<void>;
@@ -34,7 +36,7 @@ export class ArchiveWorker implements Ending {
   numbers: ArchiverNumbers | undefined;
   hive: HiveNumbers | undefined;
   /** Why nothing is archived just now. */
-  problem: string | undefined = 'the archive is being opened';
+  problem: string | undefined = OPENING;
   readonly #thread: AskedThread<ArchiveQuestions, ToldToArchive, ToldByArchive>;
   readonly #barrier: () => Promise<readonly number[]>;
   readonly #keeper: ErasureKeeper;
@@ -81,6 +83,7 @@ export class ArchiveWorker implements Ending {
         break;
       case 'numbers':
         this.numbers = message.numbers;
+        if (this.problem === OPENING) this.problem = undefined;
         this.hive = message.hive;
         this.#opened.resolve();
         break;

@@ -102,6 +102,7 @@ const archiver = system.spawn('archive', {
         sleep,
         log,
         signal: closing.signal,
+        waits: tellProblem,
       });
     },
     openDuck: () =>
@@ -139,10 +140,11 @@ const archiver = system.spawn('archive', {
       },
       numbers: (numbers) =>
         tell({ type: 'numbers', numbers, ...(hive && { hive: hive.numbers() }) }),
+      fenced: tellProblem,
     },
   }),
-  started: () => tell({ type: 'problem', problem: undefined }),
-  crashed: (error) => tell({ type: 'problem', problem: messageOf(error) }),
+  started: () => tellProblem(undefined),
+  crashed: (error) => tellProblem(messageOf(error)),
 });
 
 const timer = setInterval(() => {
@@ -216,6 +218,10 @@ async function close(): Promise<void> {
   closing.abort();
   await Promise.all([archiver.stop(), hive?.close()]);
   tell({ type: 'closed' });
+}
+
+function tellProblem(problem: string | undefined): void {
+  tell({ type: 'problem', problem });
 }
 
 function tell(message: FromArchive): void {

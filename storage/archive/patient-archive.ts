@@ -7,6 +7,8 @@ import type { Archive } from './archive.ts';
 export interface Patience {
   readonly sleep: (ms: number) => Promise<unknown>;
   readonly log: Logger;
+  /** Told why a call waits, and `undefined` when one that has waited is through. */
+  readonly waits?: ((problem: string | undefined) => void) | undefined;
   /** Ends the patience: a call that fails after that rejects. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -15,13 +17,16 @@ export interface Patience {
  * Repeats what `archive_unavailable` refuses, with waits that double. A call may have been done although its answer was
  * lost: repeating is harmless to all but `create`, where false may then mean that it was this caller's own.
  */
-export function patientArchive(archive: Archive, { sleep, log, signal }: Patience): Archive {
+export function patientArchive(archive: Archive, { sleep, log, signal, waits }: Patience): Archive {
   async function patiently<T>(doing: string, call: () => Promise<T>): Promise<T> {
     for (let waitMs = ARCHIVE_RETRY_MS_MIN; ; waitMs = Math.min(2 * waitMs, ARCHIVE_RETRY_MS_MAX)) {
       try {
-        return await call();
+        const answer = await call();
+        if (waitMs > ARCHIVE_RETRY_MS_MIN) waits?.(undefined);
+        return answer;
       } catch (error) {
         if (!isFault(error, 'archive_unavailable') || signal?.aborted === true) throw error;
+        waits?.(error.message);
         log.warn(
           { err: error, waitMs },
           `the archive is unavailable: it will be asked again to ${doing}`,
