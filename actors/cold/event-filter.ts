@@ -1,9 +1,11 @@
 /** Conditions on events as SQL over the columns of a stream's schema. Values are handed over apart from the text. */
 
+import { numberOf } from '../../src/model/block-eraser.ts';
 import { COLUMN_KIND, type ColumnKind } from '../../src/model/columns.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
+import { rareNumber } from './field-sql.ts';
 import { WHERE_DEPTH_MAX, WHERE_TERMS_MAX } from './limits.ts';
 import type { EventWhere, Value } from './questions.ts';
 
@@ -124,7 +126,7 @@ export class EventFilter {
     }
   }
 
-  /** A number is equal to a text that is written like it: a field may have come as either. */
+  /** A number is equal to the text that `String` makes of it, and no other: a field may have come as either. */
   #isOneOf(places: readonly Place[], values: readonly Value[]): string {
     return any(
       places.map(({ sql, kind }) => {
@@ -148,7 +150,7 @@ export class EventFilter {
         if (kind === COLUMN_KIND.string && !isNumber)
           return `${sql} ${operator} ${this.value(value)}`;
         if (kind !== 'text') return NEVER;
-        const text = isNumber ? `TRY_CAST(${sql} AS DOUBLE)` : sql;
+        const text = isNumber ? rareNumber(sql) : sql;
         return `${text} ${operator} ${this.value(value)}`;
       }),
     );
@@ -211,9 +213,8 @@ export function valueAs(value: Value, kind: Place['kind']): Value | undefined {
     case COLUMN_KIND.string:
       return String(value);
     case COLUMN_KIND.number: {
-      const isNumeric = typeof value === 'string' && value.trim() !== '';
-      const number = isNumeric ? Number(value) : value;
-      return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+      if (typeof value === 'number') return value;
+      return typeof value === 'string' ? numberOf(value) : undefined;
     }
     case COLUMN_KIND.boolean: {
       if (typeof value === 'boolean') return value;

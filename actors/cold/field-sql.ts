@@ -21,6 +21,10 @@ const ROLES: ReadonlySet<string> = new Set(['id', 'type']);
 /** As JavaScript writes it, which is how a number is kept in the map of rare fields. */
 const NUMBER_TEXT = '-?(0|[1-9][0-9]*)([.][0-9]+)?(e[+-][0-9]+)?';
 
+/** Null where the text of a rare field is not how a number is written. */
+export const rareNumber = (text: string): string =>
+  `CASE WHEN regexp_full_match(${text}, '${NUMBER_TEXT}') THEN TRY_CAST(${text} AS DOUBLE) END`;
+
 export class FieldSql {
   /** Of `$1`, `$2`. */
   readonly parameters: Value[] = [];
@@ -50,8 +54,7 @@ export class FieldSql {
     if (field === 'ts') return 'epoch_ms("ts")::DOUBLE';
     const [column] = this.#columns(field, COLUMN_KIND.number);
     if (column !== undefined && isCurrent) return identifier(column.name);
-    const text = this.#rare(field);
-    const rare = `CASE WHEN regexp_full_match(${text}, '${NUMBER_TEXT}') THEN TRY_CAST(${text} AS DOUBLE) END`;
+    const rare = rareNumber(this.#rare(field));
     return column === undefined ? rare : `coalesce(${identifier(column.name)}, ${rare})`;
   }
 

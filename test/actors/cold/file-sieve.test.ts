@@ -38,7 +38,7 @@ const schemaOf = (version: number): StreamSchema => ({
 
 const USERS = [
   ...Array.from({ length: 40 }, (_, i) => `u${i}`),
-  ...['', "o'x", 'ünï ☃', 'longer than what is kept in place', '7', '7.0', 'true'],
+  ...['', "o'x", 'ünï ☃', 'longer than what is kept in place', '7', '7.0', ' 7', '07', 'true'],
 ];
 
 /** The same field may lie in a column, in the map, and in both: an event may have had it twice. */

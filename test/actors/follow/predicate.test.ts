@@ -1,9 +1,10 @@
-/** Conditions judged on blocks hold for the same events as their SQL does, whatever the events and the conditions. */
+/** Conditions judged on blocks hold for the same events as their SQL does, and as that of a timeseries, whatever the events and the conditions. */
 import { join } from 'node:path';
 import * as api from '@duckdb/node-api';
 import test from 'ava';
 import { typesOf } from '../../../actors/cold/bound-values.ts';
 import { EventFilter } from '../../../actors/cold/event-filter.ts';
+import { FieldSql, type LabelWhere } from '../../../actors/cold/field-sql.ts';
 import type { EventWhere, Value } from '../../../actors/cold/questions.ts';
 import { predicateOf } from '../../../actors/follow/predicate.ts';
 import type { Block } from '../../../src/model/block.ts';
@@ -30,11 +31,18 @@ const TEXTS = [
   'true',
   'a\u0000b',
   ' 7 ',
+  ' 7',
+  '7.0',
   '-0',
   '1e3',
+  '1000',
+  '1e+300',
+  '1e300',
   "o'k",
 ];
 const NUMBERS = [7, 0, -0, -1.5, 1e300, 1_000, 0.1, 9_007_199_254_740_991, ARRIVAL_MS];
+/** As a rollup has them: each of one text. */
+const LABELS = [...TEXTS, ...NUMBERS.map(String), '0x7', '.1', '7e0'];
 const FIELDS = ['a', 'b', 'A', 'c.d', 'none', 'id', 'type', 'ts'];
 
 test('events and conditions at random', async (t) => {
@@ -88,18 +96,37 @@ test('events and conditions at random', async (t) => {
     const writer = new StageWriter({ path, schema });
     for (const [i, block] of blocks.entries()) writer.add(block, i, undefined);
     writer.finish();
+    const read = async (list: string, where: string, parameters: readonly Value[]) => {
+      const connection = await duck.connect();
+      const result = await connection.runAndReadAll(
+        `SELECT _position::INTEGER || '.' || _row, ${list} FROM read_parquet('${path}')
+          WHERE ${where} ORDER BY _position, _row`,
+        [...parameters],
+        typesOf(api, parameters),
+      );
+      connection.disconnectSync();
+      return result.getRows();
+    };
     for (let i = 0; i < CONDITIONS; i++) {
       const condition = where(2);
       const filter = new EventFilter(schema);
-      const sql = filter.where(condition, true);
-      const connection = await duck.connect();
-      const found = await connection.runAndReadAll(
-        `SELECT _position::INTEGER, _row FROM read_parquet('${path}') WHERE ${sql} ORDER BY ALL`,
-        [...filter.parameters],
-        typesOf(api, filter.parameters),
+      const rows = await read('true', filter.where(condition, true), filter.parameters);
+      t.deepEqual(
+        judged(blocks, condition),
+        rows.map(([at]) => at),
+        `SEED=${seed}: ${JSON.stringify(condition)}`,
       );
-      connection.disconnectSync();
-      const expected = found.getRows().map(([position, row]) => `${position}.${row}`);
+    }
+    const ofLabels = LABELS.flatMap((label): LabelWhere[] => [
+      { field: 'a', eq: label },
+      { field: 'a', ne: label },
+      { field: 'a', in: [label, pick(LABELS)] },
+    ]);
+    const fields = new FieldSql(schema);
+    const list = ofLabels.map((each) => fields.where(each, true));
+    const rows = await read(list.join(', '), 'true', fields.parameters);
+    for (const [i, condition] of ofLabels.entries()) {
+      const expected = rows.filter((row) => row[i + 1] === true).map(([at]) => at);
       t.deepEqual(
         judged(blocks, condition),
         expected,
