@@ -51,6 +51,11 @@ export const FORBIDDEN: readonly Hostile[] = [
     'PIVOT mine ON type USING count(*)',
     "SET VARIABLE x = (SELECT content FROM read_text('/etc/passwd'))",
   ]),
+  ...refusedAs(/a constant that no number holds/, [
+    'SELECT 1e400',
+    'SELECT * FROM mine WHERE amount > 1e400',
+    'SELECT -1e999',
+  ]),
   ...refusedAs(NO_TABLE_FUNCTION, [
     "SELECT * FROM read_csv('/etc/passwd')",
     "SELECT * FROM read_csv_auto('/etc/passwd', sep = ':')",
