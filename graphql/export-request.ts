@@ -75,12 +75,16 @@ function whereIn(value: unknown): EventWhere | undefined {
   const type = schema.getType('EventWhere');
   if (!isInputType(type)) throw new Error('the schema has an input type EventWhere');
   const condition = typeof value === 'string' ? parseJson(value) : value;
+  // To the schema it is a condition that was left out.
+  if (condition === null) throw expected('where', CONDITION, condition);
   demandShallow(condition);
   validateInputValue(condition, type, (error, path) => {
     throw invalid(`"${['where', ...path].join('.')}": ${error.message}`);
   });
   return whereOf(coerceInputValue(condition, type) as WhereArgs);
 }
+
+const CONDITION = 'a condition as JSON, such as {"field":"user","eq":"u1"}';
 
 function demandShallow(value: unknown): void {
   if (isTooDeep(value)) throw invalid(`parameters may nest ${VALUE_DEPTH_MAX} deep`);
@@ -90,7 +94,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw expected('where', 'a condition as JSON, such as {"field":"user","eq":"u1"}', text);
+    throw expected('where', CONDITION, text);
   }
 }
 

@@ -71,7 +71,7 @@ export async function sendExport(
 /** Of the URL, or of a body: conditions may be longer than a URL. */
 async function parametersOf(exchange: Exchange): Promise<Readonly<Record<string, unknown>>> {
   const { method, query, headers } = exchange.head;
-  const inUrl = Object.fromEntries(new URLSearchParams(query));
+  const inUrl = parametersIn(query);
   if (method === 'get') return inUrl;
   const isJson = /^application\/json\s*(?:;|$)/i.test(headers.get('content-type') ?? '');
   const body = isJson ? await exchange.body(BODY_BYTES_MAX) : undefined;
@@ -84,6 +84,15 @@ async function parametersOf(exchange: Exchange): Promise<Readonly<Record<string,
     'query_invalid',
     `a POST has its parameters as a JSON object of at most ${BODY_BYTES_MAX} bytes, with Content-Type: application/json`,
   );
+}
+
+/** Of one that is there twice nobody can say which is meant. */
+function parametersIn(query: string): Record<string, string> {
+  const all = [...new URLSearchParams(query)];
+  const names = all.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice === undefined) return Object.fromEntries(all);
+  throw new AppError('query_invalid', `the parameter "${twice.slice(0, 64)}" may be given once`);
 }
 
 function parsed(text: string): unknown {

@@ -243,6 +243,8 @@ test.serial('what says nothing is refused as JSON, with a code and what to do', 
   await refused({ from: '2', to: '1' }, /"from" \(2\) must lie before "to" \(1\)/);
   await refused({ limit: '5' }, /no parameter "limit"; there are stream, from/);
   await refused({ where: '{' }, /"where" must be a condition as JSON/);
+  await refused({ where: 'null' }, /"where" must be a condition as JSON.*received null/);
+  await refused({ where: '7' }, /where/);
   await refused({ where: '{"fild":"a","eq":1}' }, /fild/);
   await refused({ where: '{"field":"a","eq":[1]}' }, /where.eq/);
   await refused({ where: '{"field":"a"}' }, /needs one of eq/);
@@ -252,6 +254,12 @@ test.serial('what says nothing is refused as JSON, with a code and what to do', 
     /no column "nothere".*there are id, ts, type/,
   );
   await refused({ position: 'x' }, /position/);
+  const twice = await fetch(`${urlOf({ stream: 'part' })}&stream=other`, {
+    headers: { authorization: `Bearer ${ALICE}` },
+  });
+  const { error } = JSON.parse(await twice.text());
+  t.is(twice.status, 400);
+  t.is(error.message, 'the parameter "stream" may be given once');
 });
 
 test.serial(
