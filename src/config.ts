@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { withDefaultRoutes } from './config/alarms.ts';
+import { placeConflicts } from './config/archive.ts';
 import { type Conflict, conflictsIn } from './config/checks.ts';
 import { effectiveValues, effectiveYaml } from './config/effective.ts';
 import { type ConfigProblem, problemAt, problemsOf } from './config/problems.ts';
@@ -67,7 +68,11 @@ export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, Config
   const written = writtenIn(sources);
   const parsed = schema.safeParse(mergeSources(sources));
   if (!parsed.success) {
-    return err([...fromEnv.problems, ...problemsOf(parsed.error.issues, schema, written)]);
+    const ofPlaces = placeConflicts((path) => written.valueAt(['archive', ...path])).map(
+      ({ path, message }) => problemAt(['archive', ...path], message, written),
+    );
+    const ofValues = problemsOf(parsed.error.issues, schema, written);
+    return err([...fromEnv.problems, ...ofPlaces, ...ofValues]);
   }
   const settings = withDefaults(withAbsolutePaths(parsed.data, sources, cwd));
   const conflicts = [...conflictsIn(settings), ...receiverConflicts(settings)].map(

@@ -13,7 +13,7 @@ import {
 import { boundText, measureText } from '../model/alarm-text.ts';
 import { DAY_MS, durationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/units.ts';
 import { alarmMeasure, bound, number, texts } from './alarm-scalars.ts';
-import { duration, formatDuration, integer, name, oneOf, scalar } from './scalars.ts';
+import { duration, formatDuration, integer, name, oneOf, scalar, streamName } from './scalars.ts';
 import { field, filter, group, list } from './shapes.ts';
 
 /** Everybody without a key is this tenant. */
@@ -39,7 +39,7 @@ const isLabel = (text: string) => /^[a-zA-Z_]\w{0,63}$/.test(text) && !OWN_LABEL
 const written = group({
   name: name('a name'),
   tenant: name('a tenant').default(DEFAULT_TENANT),
-  stream: name('a stream').default('events'),
+  stream: streamName.default('events'),
   measure: alarmMeasure.default({ op: 'count' }),
   filter: list(filter, 16).default([]),
   /** With it the value is `measure` divided by this. */

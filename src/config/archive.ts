@@ -2,9 +2,10 @@
 import type { z } from 'zod';
 import { bytes, DAY_MS, durationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/units.ts';
 import { hive } from './hive.ts';
-import { milliseconds, name, scalar, size, text, yes } from './scalars.ts';
+import { milliseconds, name, scalar, size, streamName, text, yes } from './scalars.ts';
 import type { Path } from './settings.ts';
 import { group, list } from './shapes.ts';
+import { valueAt } from './sources.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
@@ -76,7 +77,7 @@ const retention = group({
     group({
       /** Without it: any. */
       tenant: name('a tenant').optional(),
-      stream: name('a stream').optional(),
+      stream: streamName.optional(),
       keepMs,
     }),
     1_000,
@@ -101,23 +102,28 @@ export const archive = group({
 });
 type Archive = z.output<typeof archive>;
 
-/** Rules between its settings. Paths begin at the group. */
-export function archiveConflicts({
-  local,
-  webhdfs,
-  s3,
-  hive,
-}: Archive): { path: Path; message: string }[] {
-  const conflicts: { path: Path; message: string }[] = [];
-  const places = Object.entries({ local, webhdfs, s3 }).filter(([, place]) => place !== undefined);
-  for (const [kind] of places.slice(1)) {
-    const message = `expected one of "local", "webhdfs" and "s3", there is "${places[0]?.[0]}" already`;
-    conflicts.push({ path: [kind], message });
-  }
-  if ((s3?.accessKeyId === undefined) !== (s3?.secretAccessKey === undefined)) {
-    const message = 'expected both of "accessKeyId" and "secretAccessKey", or neither';
-    conflicts.push({ path: ['s3'], message });
-  }
+interface ArchiveConflict {
+  readonly path: Path;
+  readonly message: string;
+}
+
+/** Rules about what is there, whatever it says: they are told beside values that are wrong. Paths begin at the group. */
+export function placeConflicts(valueAt: (path: Path) => unknown): ArchiveConflict[] {
+  const isThere = (...path: string[]) => valueAt(path) !== undefined;
+  const [first, ...others] = ['local', 'webhdfs', 's3'].filter((kind) => isThere(kind));
+  const conflicts = others.map((kind) => ({
+    path: [kind],
+    message: `expected one of "local", "webhdfs" and "s3", there is "${first}" already`,
+  }));
+  if (isThere('s3', 'accessKeyId') === isThere('s3', 'secretAccessKey')) return conflicts;
+  const message = 'expected both of "accessKeyId" and "secretAccessKey", or neither';
+  return [...conflicts, { path: ['s3'], message }];
+}
+
+/** Rules between its settings. */
+export function archiveConflicts(archive: Archive): ArchiveConflict[] {
+  const { webhdfs, hive } = archive;
+  const conflicts = placeConflicts((path) => valueAt(archive, path));
   if (webhdfs !== undefined) {
     const { user, delegationFile, authorizationFile } = webhdfs;
     const given = [user, delegationFile, authorizationFile].filter((way) => way !== undefined);

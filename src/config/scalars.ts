@@ -4,6 +4,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { isStreamName, STREAM_NAME_RULE } from '../model/stream-name.ts';
 import { type Bytes, bytes, type DurationMs, durationMs } from '../model/units.ts';
 
 /** `read` returns undefined for a value that is not allowed. */
@@ -41,11 +42,16 @@ export const text = (what: string, lengthMax = 4096) =>
       : undefined,
   );
 
-/** Tenants, streams, rollups and keys: they become parts of storage keys, paths and metric labels. */
+/** Tenants, rollups and keys: they become parts of storage keys, paths and metric labels. */
 export const name = (what: string) =>
   scalar(`${what}: 1 to 64 letters, digits, "_" or "-"`, (raw) =>
     typeof raw === 'string' && /^[\w-]{1,64}$/.test(raw) ? raw : undefined,
   );
+
+/** As senders may write it. */
+export const streamName = scalar(`a stream: ${STREAM_NAME_RULE}`, (raw) =>
+  typeof raw === 'string' && isStreamName(raw) ? raw : undefined,
+);
 
 const BYTE_UNITS = new Map([
   ['', 1],

@@ -26,6 +26,7 @@ import {
   origin,
   scalar,
   size,
+  streamName,
   text,
 } from './scalars.ts';
 import { FIELD_NAME_LENGTH_MAX, field, filter, group, list } from './shapes.ts';
@@ -162,7 +163,7 @@ const resolution = group({
 
 const rollup = group({
   name: name('a name'),
-  stream: name('a stream').default('events'),
+  stream: streamName.default('events'),
   filter: list(filter, 16).default([]),
   /** The labels of a series. Each further one multiplies the number of series. */
   dimensions: list(field, 8).default([]),
