@@ -3,6 +3,7 @@
  * streams by their names and what the statement itself defines, and calls functions of a list.
  */
 import { AppError } from '../../src/model/errors.ts';
+import { isStreamName, STREAM_NAME_RULE } from '../../src/model/stream-name.ts';
 import { SQL_DEPTH_MAX, SQL_STREAMS_MAX } from './limits.ts';
 import { FUNCTIONS, TABLE_FUNCTIONS } from './sql-functions.ts';
 
@@ -40,8 +41,6 @@ const PARTS = new Set([
 
 /** What DuckDB tells about itself has such names; nothing else may be taken for it. */
 const OF_DUCKDB = /^(duckdb|pg|pragma|sqlite)_/;
-
-const STREAM_NAME = /^[\w.-]{1,64}$/;
 
 /** Names that a query defines, in lower case: DuckDB takes them so. */
 type Scope = ReadonlySet<string>;
@@ -134,8 +133,7 @@ class Judge {
       throw refused(`there is no ${path}: write a stream whose name has a dot in quotes`, at0);
     }
     if (scope.has(name.toLowerCase())) return;
-    if (!STREAM_NAME.test(name))
-      throw refused('a stream has a name of A-Z, a-z, 0-9, ".", "_", "-"', at0);
+    if (!isStreamName(name)) throw refused(STREAM_NAME_RULE, at0);
     this.streams.add(name);
     if (this.streams.size > SQL_STREAMS_MAX) {
       throw refused(`a statement may read ${SQL_STREAMS_MAX} streams`, at0);

@@ -8,7 +8,7 @@ export interface Hostile {
 const NO_SELECT = /expected a SELECT/;
 const NO_TABLE_FUNCTION = /only unnest, range, generate_series are/;
 const NO_FUNCTION = /the function \w+ is not answered here/;
-const NO_STREAM = /no events of a stream|a stream has a name of|there is no /;
+const NO_STREAM = /no events of a stream|a stream's name is|there is no /;
 const SYNTAX = /refused: .*(syntax error|unterminated|parser)/i;
 
 const refusedAs = (says: RegExp, statements: readonly string[]): Hostile[] =>
