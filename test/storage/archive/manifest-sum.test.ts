@@ -20,7 +20,7 @@ const filled = apply(claimed, {
   add: [fileOf(0, 0, 100), fileOf(1, 0, 50)],
   schemas: [schema],
 });
-const shrunk = apply(filled, { change: 'compaction', remove: [fileOf(1, 0, 50).path] });
+const shrunk = apply(filled, { change: 'erasure', remove: [fileOf(1, 0, 50).path] });
 
 function apply(manifest: Manifest, change: Partial<ManifestVersion>): Manifest {
   return applyVersion(manifest, versionAfter(manifest, change));
@@ -72,7 +72,7 @@ const WRONG: readonly (readonly [string, Manifest, Partial<ManifestVersion>, Reg
   [
     'adds what was there',
     filled,
-    { change: 'compaction', add: [fileOf(0, 0, 100)] },
+    { change: 'erasure', add: [fileOf(0, 0, 100)] },
     /expected a new path/,
   ],
   [
@@ -84,7 +84,7 @@ const WRONG: readonly (readonly [string, Manifest, Partial<ManifestVersion>, Reg
   [
     'adds the path of a file that is still to be deleted',
     shrunk,
-    { change: 'compaction', add: [fileOf(1, 0, 50)] },
+    { change: 'erasure', add: [fileOf(1, 0, 50)] },
     /expected a path other than the removed/,
   ],
   [
@@ -98,6 +98,12 @@ const WRONG: readonly (readonly [string, Manifest, Partial<ManifestVersion>, Reg
     filled,
     { positions: { 0: 200 }, add: [fileOf(0, 100, 210)] },
     /between 100 and 200, received 100 to 210/,
+  ],
+  [
+    'compacts rows away',
+    filled,
+    { change: 'compaction', remove: [fileOf(1, 0, 50).path] },
+    /expected 1 compacted rows, received 0/,
   ],
   ['removes what is not there', filled, { remove: ['tenant=x/y'] }, /received tenant=x\/y/],
   [
