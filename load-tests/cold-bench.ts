@@ -25,6 +25,7 @@ import { ValueFilters } from '../actors/cold/value-filters.ts';
 import type { StreamSchema } from '../src/model/stream-schema.ts';
 import { HOUR_MS } from '../src/model/units.ts';
 import { DuckProcess } from '../src/threads/duck-process.ts';
+import { beginLocalArchive } from '../storage/archive/local.ts';
 import type { SegmentFile } from '../storage/archive/manifest.ts';
 import {
   hourFolder,
@@ -173,6 +174,7 @@ const runner = new DuckProcess(
   { ...limits, tempDir: join(folder, 'ours'), folders: [root] },
   folder,
 );
+await beginLocalArchive(root);
 const tools: FindTools = {
   duck: runner,
   filters: new ValueFilters(FILTERS_BYTES_MAX),

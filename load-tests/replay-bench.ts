@@ -20,6 +20,7 @@ import {
 } from '../src/model/rollup.ts';
 import type { StreamSchema } from '../src/model/stream-schema.ts';
 import { HOUR_MS } from '../src/model/units.ts';
+import { beginLocalArchive } from '../storage/archive/local.ts';
 import type { Manifest, SegmentFile } from '../storage/archive/manifest.ts';
 import { EMPTY_MANIFEST } from '../storage/archive/manifest.ts';
 import { hourFolder, segmentPath } from '../storage/archive/segment-path.ts';
@@ -144,6 +145,7 @@ async function run(hours: number): Promise<Outcome> {
   const started = performance.now();
   const none = () => Promise.reject(new Error('nothing is swapped here'));
   const connection = await duck.connect();
+  await beginLocalArchive(root);
   const replay = await Replay.open(
     {
       ...{ live, shadow, state: live, partitions: PARTITIONS, duck: connection },
