@@ -12,12 +12,7 @@ import { Block } from '../src/model/block.ts';
 import { AT, BLOCK_KIND } from '../src/model/block-format.ts';
 import { packBlock } from '../src/model/block-writer.ts';
 import { COLUMN_KIND, type Column, ROLE, type Role } from '../src/model/columns.ts';
-import {
-  DEFAULT_LATENESS_MS,
-  DEFAULT_RESOLUTIONS,
-  DEFAULT_SERIES_MAX,
-  type RollupDefinition,
-} from '../src/model/rollup.ts';
+import { BENCHMARK_ROLLUPS } from './benchmark-rollups.ts';
 import { type Random, seededRandom } from './random.ts';
 import { grouped, saveResult, table } from './results.ts';
 
@@ -41,28 +36,6 @@ const CASES: readonly Case[] = [
   { name: '1 partition, 8,000 rows, 2 % late', partitions: 1, rows: 8_000, late: 0.02 },
 ];
 
-const common = {
-  stream: 'events',
-  filter: [],
-  resolutions: DEFAULT_RESOLUTIONS,
-  latenessMs: DEFAULT_LATENESS_MS,
-  seriesMax: DEFAULT_SERIES_MAX,
-};
-const rollups: readonly RollupDefinition[] = [
-  {
-    ...common,
-    name: 'by-type-and-country',
-    dimensions: ['type', 'country'],
-    measures: [
-      { op: 'count' },
-      { op: 'sum', field: 'duration_ms' },
-      { op: 'quantile', field: 'duration_ms' },
-      { op: 'distinct', field: 'user' },
-    ],
-  },
-  { ...common, name: 'by-url', dimensions: ['url'], measures: [{ op: 'count' }] },
-];
-
 interface Outcome extends Case {
   readonly eventsPerSecond: number;
   /** Of the CPU time; the rest encodes rows for commits. */
@@ -74,7 +47,7 @@ function run(scenario: Case, seconds: number): Outcome {
   const { partitions, rows, late } = scenario;
   const random = seededRandom(1);
   const states = Array.from({ length: partitions }, () =>
-    rollups.map((def) => new RollupState(def)),
+    BENCHMARK_ROLLUPS.map((def) => new RollupState(def)),
   );
   const blocks = Array.from({ length: BLOCKS }, () => makeBlock(rows, late, random));
   const columns = new BlockColumns();

@@ -12,12 +12,6 @@ import { parseArgs } from 'node:util';
 import { localSegments } from '../actors/cold/segment-files.ts';
 import { encodePartitionState } from '../actors/partition/snapshot.ts';
 import { Replay } from '../actors/replay/replay.ts';
-import {
-  DEFAULT_LATENESS_MS,
-  DEFAULT_RESOLUTIONS,
-  DEFAULT_SERIES_MAX,
-  type RollupDefinition,
-} from '../src/model/rollup.ts';
 import type { StreamSchema } from '../src/model/stream-schema.ts';
 import { HOUR_MS } from '../src/model/units.ts';
 import { beginLocalArchive } from '../storage/archive/local.ts';
@@ -28,6 +22,7 @@ import { type Duck, openDuck } from '../storage/segments/duckdb.ts';
 import { literal } from '../storage/segments/segment-columns.ts';
 import { definitionsKey, partitionStateKey } from '../storage/state/keys.ts';
 import { openState } from '../storage/state/rocksdb.ts';
+import { BENCHMARK_ROLLUPS } from './benchmark-rollups.ts';
 import { grouped, megabytes, saveResult, table } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 
@@ -53,28 +48,6 @@ const SCHEMA: StreamSchema = {
     { name: 'duration_ms', field: 'duration_ms', kind: 2 },
   ],
 };
-const COMMON = {
-  stream: WHERE.stream,
-  filter: [],
-  resolutions: DEFAULT_RESOLUTIONS,
-  latenessMs: DEFAULT_LATENESS_MS,
-  seriesMax: DEFAULT_SERIES_MAX,
-};
-const ROLLUPS: readonly RollupDefinition[] = [
-  {
-    ...COMMON,
-    name: 'by_type_country',
-    dimensions: ['type', 'country'],
-    measures: [
-      { op: 'count' },
-      { op: 'sum', field: 'duration_ms' },
-      { op: 'quantile', field: 'duration_ms' },
-      { op: 'distinct', field: 'user' },
-    ],
-  },
-  { ...COMMON, name: 'by_url', dimensions: ['url'], measures: [{ op: 'count' }] },
-];
-
 interface Outcome {
   readonly hours: number;
   readonly bytes: number;
@@ -133,7 +106,7 @@ async function run(hours: number): Promise<Outcome> {
   for (const [partition, position] of positions.entries()) {
     const watermarkMs = startMs + hours * HOUR_MS;
     const state = { position, watermarkMs, nowMs: watermarkMs, producers: [], generations: [] };
-    const definitions = { type: 'setRollups', version: 1, rollups: ROLLUPS };
+    const definitions = { type: 'setRollups', version: 1, rollups: BENCHMARK_ROLLUPS };
     await live.commit([
       { key: partitionStateKey(partition), value: encodePartitionState(state) },
       { key: definitionsKey(partition), value: Buffer.from(JSON.stringify(definitions)) },
@@ -165,7 +138,7 @@ async function run(hours: number): Promise<Outcome> {
       ...{ hold: none, beginSwap: none, release: none },
     },
     {
-      ...{ ...WHERE, id: 'bench', rollups: ROLLUPS, fromMs: startMs, toMs: undefined },
+      ...{ ...WHERE, id: 'bench', rollups: BENCHMARK_ROLLUPS, fromMs: startMs, toMs: undefined },
       ...{ notes: [], startedMs: startMs, share: 1 },
     },
   );

@@ -7,9 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Server } from '../load-tests/server.ts';
-import type { Terminal } from '../src/cli/terminal.ts';
-import { runCli } from '../src/cli.ts';
 import { markTarget } from '../storage/backup/target.ts';
+import { runHeard } from './cli/heard-terminal.ts';
 import { sendApplied } from './send-applied.ts';
 
 const STREAM = 'shop';
@@ -40,28 +39,10 @@ async function site(t: ExecutionContext, config: object = {}): Promise<Site> {
   return { server, folder };
 }
 
-async function cli(...args: string[]): Promise<{ exitCode: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const terminal: Terminal = {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isInteractive: false,
-    readLine: async () => '',
-    onStopSignal: () => () => undefined,
-    abort: () => undefined,
-  };
-  const exitCode = await runCli(args, terminal);
-  return { exitCode, out, err };
-}
-
 const configOf = ({ folder }: Site): string => join(folder, 'streamgauge.yaml');
 
 const backUp = (here: Site, to: string) =>
-  cli('backup', '--config', configOf(here), '--to', to, '--json');
+  runHeard('backup', '--config', configOf(here), '--to', to, '--json');
 
 const purchase = (n: number) => ({
   id: `p${n}`,
@@ -144,7 +125,7 @@ async function archived({ server }: Site, rows: number): Promise<number> {
 }
 
 const restore = (from: string, dataDir: string) =>
-  cli('restore', '--from', from, '--data-dir', dataDir);
+  runHeard('restore', '--from', from, '--data-dir', dataDir);
 
 /** A backup takes longer than this answer: what comes next comes in the middle of it. */
 async function begin({ server }: Site, to: string): Promise<void> {
@@ -195,7 +176,7 @@ test('what is restored of a backup under load is what the log says up to its pos
   t.deepEqual((await answers(restored)).timeseries, whole.timeseries);
   t.is(await archived(restored, events), events);
   await restored.server.stop();
-  const verified = await cli('segments', 'verify', '--config', configOf(restored));
+  const verified = await runHeard('segments', 'verify', '--config', configOf(restored));
   t.is(verified.exitCode, 0, verified.err);
 });
 
@@ -314,7 +295,7 @@ test('when the original is lost, what is restored goes on with its archive, and 
   await rm(here.server.dataDir, { recursive: true });
 
   const takeOver = () =>
-    cli(
+    runHeard(
       ...['restore', '--from', to, '--data-dir', here.server.dataDir],
       ...['--take-over', '--config', configOf(here)],
     );
@@ -330,16 +311,16 @@ test('when the original is lost, what is restored goes on with its archive, and 
   const { ledger } = await answers(here);
   t.like(ledger, { applied: 2_100, balanced: true });
   t.is(await archived(here, 4_100), 4_100);
-  const beside = await cli('segments', 'verify', '--config', configOf(here));
+  const beside = await runHeard('segments', 'verify', '--config', configOf(here));
   t.is(beside.exitCode, 0, beside.err);
   t.regex(beside.out, /2000 more in the archive are from beyond the backup/);
   const again = join(here.folder, 'again');
   t.is((await backUp(here, again)).exitCode, 0);
   await here.server.stop();
-  const verified = await cli('segments', 'verify', '--config', configOf(here));
+  const verified = await runHeard('segments', 'verify', '--config', configOf(here));
   t.is(verified.exitCode, 0, verified.err);
   for (const folder of [here.server.dataDir, again]) {
-    const inspected = await cli('log', 'inspect', '--data-dir', folder);
+    const inspected = await runHeard('log', 'inspect', '--data-dir', folder);
     t.is(inspected.exitCode, 0, inspected.err);
   }
 });

@@ -4,10 +4,9 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { markTarget } from '../../storage/backup/target.ts';
-import { loadConfig } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 import { type AskServer, askServer } from './ask-server.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { progressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,12 +29,9 @@ export async function backUp(
   options: Readonly<Record<string, unknown>>,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
-  const server = askServer(loaded.value.config, options);
+  const config = usableConfig(options, terminal);
+  if (config === undefined) return EXIT.config;
+  const server = askServer(config, options);
   const to = resolve(`${options['to']}`);
   const mark = randomUUID();
   await makeTarget(to);

@@ -1,6 +1,14 @@
 /** The options that change the configuration, the same for every command that reads it. */
 import { type Command, Option } from 'commander';
-import { CONFIG_FILE_DEFAULT, type ConfigProblem, type Flag, formatProblem } from '../config.ts';
+import {
+  CONFIG_FILE_DEFAULT,
+  type Config,
+  type ConfigProblem,
+  type Flag,
+  formatProblem,
+  loadConfig,
+} from '../config.ts';
+import type { Terminal } from './terminal.ts';
 
 const CONFIG_FLAGS = [
   ['--host <address>', 'address of both listeners', ['listen', 'host']],
@@ -32,6 +40,17 @@ export function readConfigOptions(options: Readonly<Record<string, unknown>>): {
     return typeof value === 'string' ? [{ name: option.long ?? definition, path, value }] : [];
   });
   return { file: typeof file === 'string' ? file : undefined, flags };
+}
+
+/** Undefined if it is not usable, which the terminal is told: the command ends with `EXIT.config`. */
+export function usableConfig(
+  options: Readonly<Record<string, unknown>>,
+  terminal: Terminal,
+): Config | undefined {
+  const loaded = loadConfig(readConfigOptions(options));
+  if (loaded.ok) return loaded.value.config;
+  terminal.err(configErrorText(loaded.error));
+  return undefined;
 }
 
 export function configErrorText(problems: readonly ConfigProblem[]): string {

@@ -5,11 +5,10 @@ import type { IncomingMessage } from 'node:http';
 import { extname } from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { loadConfig } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 import { EXPORT_FORMATS } from '../query/cold/cold-port.ts';
 import { serverAddress } from './ask-server.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { postJson } from './post-json.ts';
 import { type ProgressLine, progressLine } from './progress-line.ts';
@@ -22,13 +21,10 @@ const PARAMETERS = ['stream', 'from', 'to', 'format', 'where', 'columns', 'formu
 const ERROR_BYTES_MAX = 64 * 1024;
 
 export async function exportToFile(options: Options, terminal: Terminal): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
+  const config = usableConfig(options, terminal);
+  if (config === undefined) return EXIT.config;
   const out = `${options['out']}`;
-  const { url, headers } = serverAddress(loaded.value.config, options, '/v1/export');
+  const { url, headers } = serverAddress(config, options, '/v1/export');
   const stop = new AbortController();
   const stopListening = terminal.onStopSignal(() => stop.abort());
   // Nobody reads it any more.

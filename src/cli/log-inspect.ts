@@ -2,10 +2,9 @@
 import { join } from 'node:path';
 import { JournalSummary } from '../../storage/log/journal-summary.ts';
 import { findBlock, type JournalDamage, walkJournal } from '../../storage/log/journal-walk.ts';
-import { loadConfig } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 import { offset } from '../model/units.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type ShownBlock, shownBlock, timeOf } from './log-block.ts';
 import { progressLine } from './progress-line.ts';
@@ -24,12 +23,9 @@ export interface InspectOptions extends Readonly<Record<string, unknown>> {
 
 /** Ends with 1 if something is damaged; an unfinished end is none. */
 export async function inspectLog(options: InspectOptions, terminal: Terminal): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
-  const dir = join(loaded.value.config.dataDir, 'journal');
+  const config = usableConfig(options, terminal);
+  if (config === undefined) return EXIT.config;
+  const dir = join(config.dataDir, 'journal');
   const print = (value: object) => terminal.out(`${JSON.stringify(value, undefined, 2)}\n`);
   if (options.block !== undefined) {
     const block = await blockAt(dir, options.block);

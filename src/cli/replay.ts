@@ -1,10 +1,9 @@
 /** `streamgauge replay`: has the running server rebuild rollups from single events, and shows what differs. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 import { formatDuration } from '../query/time.ts';
 import { type AskServer, askServer } from './ask-server.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -54,12 +53,9 @@ export async function replay(
   options: Readonly<Record<string, unknown>>,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
-  const server = askServer(loaded.value.config, options);
+  const config = usableConfig(options, terminal);
+  if (config === undefined) return EXIT.config;
+  const server = askServer(config, options);
   const id = await begin(server, options);
   const stopListening = terminal.onStopSignal(() => {
     // On the server it would go on alone.

@@ -6,11 +6,11 @@ import { type Restored, restoreBackup } from '../../storage/backup/restore.ts';
 import { planTakeOver, type TakeOver } from '../../storage/backup/take-over.ts';
 import { isWithin } from '../../storage/backup/target.ts';
 import { archiveSettings } from '../archive-settings.ts';
-import { type Config, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { progressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
@@ -26,12 +26,9 @@ export async function restore(options: RestoreCommand, terminal: Terminal): Prom
   const dataDir = resolve(options.dataDir);
   let takeOver: ((record: BackupRecord) => Promise<TakeOver>) | undefined;
   if (options.takeOver === true) {
-    const loaded = loadConfig(readConfigOptions(options));
-    if (!loaded.ok) {
-      terminal.err(configErrorText(loaded.error));
-      return EXIT.config;
-    }
-    takeOver = (record) => planned(loaded.value.config, record);
+    const config = usableConfig(options, terminal);
+    if (config === undefined) return EXIT.config;
+    takeOver = (record) => planned(config, record);
   }
   const line = progressLine(terminal);
   const done = { phase: '', files: 0, bytes: 0 };

@@ -1,7 +1,7 @@
 /** `streamgauge start`: the server from its configuration to its last commit. */
-import { type Config, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { AppError } from '../model/errors.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,11 +25,8 @@ export async function start(
   terminal: Terminal,
   startServer: StartServer,
 ): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
+  const config = usableConfig(options, terminal);
+  if (config === undefined) return EXIT.config;
   const stop = Promise.withResolvers<undefined>();
   let isStopping = false;
   const stopListening = terminal.onStopSignal(() => {
@@ -38,7 +35,7 @@ export async function start(
     stop.resolve(undefined);
   });
   try {
-    const server = await startServer(loaded.value.config);
+    const server = await startServer(config);
     if (terminal.isInteractive) terminal.out(welcome(server));
     const fault = await Promise.race([stop.promise, server.failed]);
     if (fault !== undefined) terminal.err(`streamgauge: ${fault.message}\n`);

@@ -1,10 +1,9 @@
 /** `streamgauge tail`: prints events of a running server as they are committed. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { loadConfig } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 import { serverAddress } from './ask-server.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { postJson } from './post-json.ts';
 import type { Terminal } from './terminal.ts';
@@ -33,12 +32,9 @@ interface Payload {
 
 /** Ends with 0 at a signal, or when nobody reads what it prints. */
 export async function tail(options: Options, terminal: Terminal): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
-  const { url, headers } = serverAddress(loaded.value.config, options, '/graphql');
+  const config = usableConfig(options, terminal);
+  if (config === undefined) return EXIT.config;
+  const { url, headers } = serverAddress(config, options, '/graphql');
   const stop = new AbortController();
   const stopListening = terminal.onStopSignal(() => stop.abort());
   const noReader = () => stop.abort();

@@ -4,9 +4,9 @@ import type { Manifest } from '../../storage/archive/manifest.ts';
 import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
 import { openArchive } from '../../storage/archive/open.ts';
 import { archiveSettings } from '../archive-settings.ts';
-import { type Config, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { createLogger } from '../logging.ts';
-import { configErrorText, readConfigOptions } from './config-options.ts';
+import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,12 +25,8 @@ export async function withArchive(
   terminal: Terminal,
   work: (opened: OpenedArchive) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const loaded = loadConfig(readConfigOptions(options));
-  if (!loaded.ok) {
-    terminal.err(configErrorText(loaded.error));
-    return EXIT.config;
-  }
-  const { config } = loaded.value;
+  const config = usableConfig(options, terminal);
+  if (config === undefined) return EXIT.config;
   const archive = await openArchive(archiveSettings(config));
   try {
     const reader = new ManifestReader(

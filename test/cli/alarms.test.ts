@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { readSeries } from '../../src/alarm/series-notation.ts';
 import { testAlarms } from '../../src/cli/alarms.ts';
-import type { Terminal } from '../../src/cli/terminal.ts';
+import { heardTerminal } from './heard-terminal.ts';
 
 const DOCUMENT = new URL('../../docs/alarms.md', import.meta.url);
 const WEEK_MINUTES = 7 * 24 * 60;
@@ -153,19 +153,7 @@ function run(
   for (const [name, content] of Object.entries({ ...files, 'rules.yaml': text })) {
     writeFileSync(join(cwd, name), content);
   }
-  let [out, err] = ['', ''];
-  const terminal: Terminal = {
-    out: (more) => {
-      out += more;
-    },
-    err: (more) => {
-      err += more;
-    },
-    isInteractive: false,
-    readLine: async () => '',
-    onStopSignal: () => () => undefined,
-    abort: () => undefined,
-  };
+  const { terminal, heard } = heardTerminal();
   const exitCode = testAlarms(['rules.yaml'], { json }, terminal, cwd);
-  return { exitCode, out, err };
+  return { exitCode, ...heard };
 }

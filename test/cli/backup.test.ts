@@ -3,9 +3,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { Terminal } from '../../src/cli/terminal.ts';
-import { runCli } from '../../src/cli.ts';
 import { freePort } from '../free-port.ts';
+import { runHeard } from './heard-terminal.ts';
 
 async function scratch(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'streamgauge-'));
@@ -13,20 +12,7 @@ async function scratch(t: ExecutionContext): Promise<string> {
   return folder;
 }
 
-async function backUp(...args: string[]): Promise<{ exitCode: number; err: string }> {
-  let err = '';
-  const terminal: Terminal = {
-    out: () => undefined,
-    err: (text) => {
-      err += text;
-    },
-    isInteractive: false,
-    readLine: async () => '',
-    onStopSignal: () => () => undefined,
-    abort: () => undefined,
-  };
-  return { exitCode: await runCli(['backup', ...args], terminal), err };
-}
+const backUp = (...args: string[]) => runHeard('backup', ...args);
 
 test('without a server nothing is copied, and it is said where one was looked for', async (t) => {
   const to = join(await scratch(t), 'backup');

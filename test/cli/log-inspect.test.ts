@@ -2,14 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { Terminal } from '../../src/cli/terminal.ts';
-import { runCli } from '../../src/cli.ts';
 import { packControl } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
 import { packBlock } from '../../src/model/block-writer.ts';
 import { BOOLEAN, COLUMN_KIND, ROLE } from '../../src/model/columns.ts';
 import { openJournal } from '../../storage/log/journal.ts';
 import { createJournalShared } from '../../storage/log/journal-shared.ts';
+import { runHeard } from './heard-terminal.ts';
 
 const TYPES = new TextEncoder().encode('buylook');
 const HEADER = {
@@ -59,23 +58,7 @@ async function dataDir(t: ExecutionContext): Promise<{ dir: string; control: num
   return { dir, control: at };
 }
 
-async function inspect(...args: string[]) {
-  let [out, err] = ['', ''];
-  const terminal: Terminal = {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isInteractive: false,
-    readLine: async () => '',
-    onStopSignal: () => () => undefined,
-    abort: () => undefined,
-  };
-  const exitCode = await runCli(['log', 'inspect', ...args], terminal);
-  return { exitCode, out, err };
-}
+const inspect = (...args: string[]) => runHeard('log', 'inspect', ...args);
 
 test('the log of a data folder is summed up for people and for programs', async (t) => {
   const { dir } = await dataDir(t);
