@@ -19,7 +19,8 @@ const present = new Set(readdirSync(FOLDER));
 const wanted = new Set();
 for (const folder of SOURCES) {
   for (const name of readdirSync(join(ROOT, folder), { recursive: true })) {
-    if (name.endsWith('.ts')) strip(join(ROOT, folder, name));
+    // The page runs in browsers: Vite reads it.
+    if (name.endsWith('.ts') && !name.startsWith('dashboard/')) strip(join(ROOT, folder, name));
   }
 }
 for (const name of present) if (!wanted.has(name)) rmSync(join(FOLDER, name), { force: true });

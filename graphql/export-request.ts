@@ -29,10 +29,7 @@ export function exportRequest(
   tenant: string,
   takesGzip: boolean,
 ): ExportRequest {
-  const unknown = Object.keys(parameters).find((name) => !PARAMETERS.some((each) => each === name));
-  if (unknown !== undefined) {
-    throw invalid(`there is no parameter "${unknown}"; there are ${PARAMETERS.join(', ')}`);
-  }
+  demandKnown(parameters, PARAMETERS);
   demandShallow(parameters);
   const { stream, from, to, where, contains, columns, position } = parameters;
   const format = formatOf(parameters.format);
@@ -51,18 +48,25 @@ export function exportRequest(
   };
 }
 
+/** Throws `query_invalid`. */
+export function demandKnown(parameters: object, names: readonly string[]): void {
+  const unknown = Object.keys(parameters).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw invalid(`there is no parameter "${unknown}"; there are ${names.join(', ')}`);
+}
+
 function formatOf(value: unknown): ExportFormat {
   const found = EXPORT_FORMATS.find((format) => format === (value ?? 'ndjson'));
   if (found !== undefined) return found;
   throw expected('format', `one of ${EXPORT_FORMATS.join(', ')}`, value);
 }
 
-function textOf(name: string, value: unknown): string | undefined {
+export function textOf(name: string, value: unknown): string | undefined {
   if (value === undefined || (typeof value === 'string' && value !== '')) return value;
   throw expected(name, 'a text', value);
 }
 
-function timeOf(name: string, value: unknown): number | undefined {
+export function timeOf(name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
   const timeMs = parseTimestamp(value);
   if (timeMs !== undefined) return timeMs;

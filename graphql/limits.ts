@@ -26,13 +26,21 @@ export const COST_MAX = 100;
 /** A timeseries reads up to a second of rows; eight of them make a dashboard page. The rest ask actors or one page; `version` is free. */
 const ROOT_COSTS: Readonly<Record<string, number>> = {
   timeseries: 12,
+  // Reads no rows, but has the log staged as the question would.
+  explain: 12,
   ledger: 6,
   // A day of lines from every partition.
   ledgerLines: 12,
   deadLetters: 6,
+  // Reads all letters that are kept.
+  deadLetterCounts: 12,
+  resendDeadLetters: 30,
   actors: 3,
   partitions: 3,
-  rollups: 1,
+  health: 6,
+  // Looks into the ledger as far back as it goes.
+  rollups: 6,
+  fields: 3,
   // Each has DuckDB read files for up to `cold.timeoutMs`.
   events: 30,
   event: 30,
@@ -52,6 +60,11 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   backup: 1,
   startBackup: 12,
   cancelBackup: 3,
+  checkpoints: 1,
+  cluster: 1,
+  takeCheckpoint: 12,
+  spool: 1,
+  sources: 3,
   // Reads up to months of rows.
   testRule: 40,
   alarmHistory: 6,
@@ -66,6 +79,8 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   routes: 1,
   // Definitions go through the log to every partition.
   putRule: 12,
+  defineRollup: 12,
+  dropRollup: 12,
   removeRule: 12,
   testReceiver: 12,
   putReceiver: 6,
@@ -102,7 +117,7 @@ export const operationLimits: ValidationRule = (context: ValidationContext) => (
     const measure = measurer(context);
     const { fields, depth } = measure(operation.selectionSet);
     const cost = rootFields(context, operation.selectionSet, new Set()).reduce(
-      (sum, { name }) => sum + (ROOT_COSTS[name.value] ?? 0),
+      (sum, field) => sum + costOf(field),
       0,
     );
     refuseAbove('depth', depth, DEPTH_MAX);
@@ -116,6 +131,14 @@ export const operationLimits: ValidationRule = (context: ValidationContext) => (
     }
   },
 });
+
+/** A comparison asks everything twice. */
+function costOf({ name, arguments: given = [] }: FieldNode): number {
+  const compares = given.some(
+    (each) => each.name.value === 'compare' && each.value.kind !== Kind.NULL,
+  );
+  return (ROOT_COSTS[name.value] ?? 0) * (compares ? 2 : 1);
+}
 
 /** Fragments are measured once each, so that nested spreads cannot make measuring itself expensive. */
 function measurer(context: ValidationContext): (selection: SelectionSetNode) => Measured {

@@ -22,7 +22,12 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   series: 'Series',
   labels: 'Label',
   points: 'Point',
+  compared: 'ComparedPoint',
+  columns: 'PointColumns',
+  comparedColumns: 'ComparedColumns',
   values: 'MeasuredValue',
+  buckets: 'HistogramBucket',
+  entries: 'TopEntry',
 };
 
 const LEAF = 'CutSeries';
@@ -75,10 +80,16 @@ function cutOfFields(parents: readonly FieldNode[], info: GraphQLResolveInfo): C
     const kept: Record<string, unknown> = {};
     for (const { key, name, cut } of fields) {
       if (name === '__typename') kept[key] = typeName;
-      else kept[key] = cut === undefined ? all[name] : (all[name] as object[]).map(cut);
+      else kept[key] = cutValue(all[name], cut);
     }
     return kept;
   };
+}
+
+/** What a value does not have is null. */
+function cutValue(value: unknown, cut: Cut | undefined): unknown {
+  if (cut === undefined || value === undefined || value === null) return value ?? null;
+  return Array.isArray(value) ? value.map(cut) : cut(value);
 }
 
 /** By response key; the document has been validated, so equal keys mean the same field. */

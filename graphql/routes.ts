@@ -1,16 +1,24 @@
 /** What each path of the query listener answers. */
 import type { Logger } from '../src/model/logger.ts';
+import { isNodeKey, NODE_KEY_HEADER } from '../src/model/node-key.ts';
 import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
+import type { LettersPort } from '../src/query/letters.ts';
 import { type Access, type Authorizer, allows, bearerSecret, unauthorized } from './authorize.ts';
-import { errorJson, sendExport } from './export.ts';
+import { sendExport } from './export.ts';
+import { sendLetters } from './export-letters.ts';
 import type { Exchange } from './http.ts';
 import { BODY_BYTES_MAX } from './limits.ts';
-import type { GraphServer } from './yoga.ts';
+import type { PageFiles } from './page-files.ts';
+import { errorJson, JSON_TYPE } from './send-file.ts';
+import { type ServerFacts, session } from './session-route.ts';
+import { authorizationOf, type Sessions } from './sessions.ts';
+import { GRAPHQL_PATH, type GraphServer } from './yoga.ts';
 
 export interface RouteOptions {
   readonly graph: GraphServer;
   /** Undefined without an archive. */
   readonly cold: ColdQueries | undefined;
+  readonly letters: LettersPort;
   readonly authorize: Authorizer;
   readonly logger: Logger;
   /** Origins whose pages may read answers; `*` for all. */
@@ -22,44 +30,78 @@ export interface RouteOptions {
   readonly metrics: () => Promise<string>;
   /** What is not ready yet, in words; empty when requests can be answered. */
   readonly readiness: () => readonly string[];
-  /** Handled by `/`. */
+  readonly sessions: Sessions;
+  /** What the dashboard is told before anybody has signed in. */
+  readonly facts: ServerFacts;
+  /** Undefined: the dashboard has not been built. */
+  readonly pages: PageFiles | undefined;
+  /** Handled by `/` then. */
   readonly page: () => string;
 }
 
 type Route = (exchange: Exchange, options: RouteOptions) => Promise<void> | void;
 
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
-const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
 
 export const ROUTES: Readonly<Record<string, Route>> = {
   '/graphql': graphql,
-  '/v1/export': exported,
+  '/v1/export': (exchange, options) => exported(exchange, options, sendExport),
+  '/v1/dead-letters': (exchange, options) => exported(exchange, options, sendLetters),
   '/metrics': metrics,
   '/healthz': (exchange) => exchange.reply(200, TEXT, 'ok\n'),
   '/readyz': readyz,
-  '/': (exchange, { page }) =>
-    exchange.reply(200, { 'content-type': 'text/html; charset=utf-8' }, page()),
+  '/session': session,
+  '/': async (exchange, { pages, page }) => {
+    if ((await pages?.(exchange)) === true) return;
+    exchange.reply(200, { 'content-type': 'text/html; charset=utf-8' }, page());
+  },
 };
 
-export const notFound: Route = (exchange) =>
+/** A file of the dashboard, or nothing. */
+export const otherPath: Route = async (exchange, { pages }) => {
+  if ((await pages?.(exchange)) === true) return;
   exchange.reply(404, TEXT, `nothing is here; there are ${Object.keys(ROUTES).join(', ')}\n`);
+};
 
-async function graphql(exchange: Exchange, options: RouteOptions): Promise<void> {
+function graphql(exchange: Exchange, options: RouteOptions): Promise<void> {
   const isPage = options.graphiql && asksForPage(exchange);
-  const admitted = admit(exchange, options, graphqlError, isPage ? NOBODY : undefined);
+  return answer(exchange, options, isPage ? NOBODY : undefined, false);
+}
+
+/** What another node of the cluster sends of what it was asked: as `/graphql`, but never sent on. */
+export const forwarded =
+  (key: string): Route =>
+  async (exchange, options) => {
+    const sent = exchange.head.headers.get(NODE_KEY_HEADER);
+    if (isNodeKey(sent, key)) return answer(exchange, options, undefined, true);
+    const [status, problem] =
+      sent === null ? [401, `send it as ${NODE_KEY_HEADER}`] : [403, 'this is another one'];
+    replyError(exchange, status, 'forbidden', `this needs the key of the cluster: ${problem}`);
+  };
+
+async function answer(
+  exchange: Exchange,
+  options: RouteOptions,
+  withoutKey: Access | undefined,
+  isForwarded: boolean,
+): Promise<void> {
+  const admitted = admit(exchange, options, graphqlError, withoutKey);
   if (admitted === undefined) return;
   const request = await requestOf(exchange);
   if (request === undefined) return;
-  const response = await options.graph.fetch(request, { access: admitted.access });
+  const caller = { authorization: admitted.authorization, isForwarded };
+  const response = await options.graph.fetch(request, { access: admitted.access, caller });
   for (const [name, value] of Object.entries(admitted.cors)) response.headers.set(name, value);
   await exchange.respond(response);
 }
 
-async function exported(exchange: Exchange, options: RouteOptions): Promise<void> {
+async function exported(
+  exchange: Exchange,
+  options: RouteOptions,
+  send: typeof sendExport | typeof sendLetters,
+): Promise<void> {
   const admitted = admit(exchange, options, errorJson, undefined);
-  if (admitted !== undefined) {
-    await sendExport(exchange, options, admitted.access, admitted.cors);
-  }
+  if (admitted !== undefined) await send(exchange, options, admitted.access, admitted.cors);
 }
 
 /** An error as the path's clients expect it. */
@@ -68,13 +110,20 @@ type ErrorText = (code: string, message: string) => string;
 const graphqlError: ErrorText = (code, message) =>
   JSON.stringify({ errors: [{ message, extensions: { code } }] });
 
+interface Admitted {
+  readonly access: Access;
+  /** As a header has it, also where a session stands for the key. */
+  readonly authorization: string | undefined;
+  readonly cors: Record<string, string>;
+}
+
 /** Who asks by GET or POST, with a key that reads; undefined if it has been answered already. */
 function admit(
   exchange: Exchange,
   options: RouteOptions,
   errorText: ErrorText,
   withoutKey: Access | undefined,
-): { readonly access: Access; readonly cors: Record<string, string> } | undefined {
+): Admitted | undefined {
   const { method, headers } = exchange.head;
   const origin = headers.get('origin') ?? '';
   const refuse = (status: number, code: string, message: string, more = {}): undefined =>
@@ -86,7 +135,8 @@ function admit(
   if (method !== 'get' && method !== 'post') {
     return refuse(405, 'method_not_allowed', 'use GET or POST');
   }
-  const access = options.authorize(bearerSecret(headers.get('authorization'))) ?? withoutKey;
+  const authorization = authorizationOf(exchange.head, options.sessions);
+  const access = options.authorize(bearerSecret(authorization)) ?? withoutKey;
   if (access === undefined) {
     const { message, extensions } = unauthorized();
     const more = { ...cors, 'www-authenticate': 'Bearer' };
@@ -95,7 +145,7 @@ function admit(
   if (access !== withoutKey && !allows(access, 'read')) {
     return refuse(403, 'forbidden', 'this needs a key with scope "read"');
   }
-  return { access, cors };
+  return { access, authorization, cors };
 }
 
 /** Gets the GraphiQL page and, having no scope, nothing else. */
@@ -110,8 +160,8 @@ const asksForPage = ({ head }: Exchange): boolean =>
 const JSON_BODY = /^application\/(?:json|graphql\+json)\s*(?:;|$)/i;
 
 async function requestOf(exchange: Exchange): Promise<Request | undefined> {
-  const { method, path, query, headers } = exchange.head;
-  const url = `http://query.invalid${path}${query === '' ? '' : `?${query}`}`;
+  const { method, query, headers } = exchange.head;
+  const url = `http://query.invalid${GRAPHQL_PATH}${query === '' ? '' : `?${query}`}`;
   if (method === 'get') return new Request(url, { headers, signal: exchange.signal });
   if (!JSON_BODY.test(headers.get('content-type') ?? '')) {
     replyError(exchange, 415, 'unsupported_media_type', 'send Content-Type: application/json');
@@ -142,7 +192,7 @@ const replyError = (exchange: Exchange, status: number, code: string, message: s
 
 /** The machinery is for operators; a scraper needs a key of theirs once there are keys. */
 async function metrics(exchange: Exchange, options: RouteOptions): Promise<void> {
-  const access = options.authorize(bearerSecret(exchange.head.headers.get('authorization')));
+  const access = options.authorize(bearerSecret(authorizationOf(exchange.head, options.sessions)));
   if (access === undefined || !allows(access, 'admin')) {
     exchange.reply(
       401,

@@ -1,6 +1,6 @@
 /** The scalars of the schema, which judge input and write output. */
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
-import { parseDuration, parseTimestamp } from '../src/query/time.ts';
+import { parseDuration, parseLocalTime, parseTimestamp } from '../src/query/time.ts';
 
 interface ScalarRule {
   readonly name: string;
@@ -42,8 +42,13 @@ export const scalars = {
   }),
   Duration: numberScalar({
     name: 'Duration',
-    expected: 'a time such as "1s", "15m", "2h", "7d", or milliseconds',
+    expected: 'a time such as "1s", "15m", "2h", "7d", "1mo", or milliseconds',
     parse: parseDuration,
+  }),
+  LocalTime: numberScalar({
+    name: 'LocalTime',
+    expected: 'a day such as "2026-03-29" or a time such as "2026-03-29T06:30", without a zone',
+    parse: parseLocalTime,
   }),
   Long: numberScalar({ name: 'Long', expected: 'a whole number up to 2^53', parse: parseLong }),
 };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createSchema } from 'graphql-yoga';
 import { alarmScalars } from './alarm-scalars.ts';
+import { asWritten } from './as-written.ts';
 import type { GraphContext } from './context.ts';
 import { eventScalars } from './event-scalars.ts';
 import { cutSeriesScalar, withSeriesAsLeaf } from './projection.ts';
@@ -9,11 +10,25 @@ import * as commands from './resolvers/alarm-commands.ts';
 import * as alarms from './resolvers/alarms.ts';
 import { archive, archiveNow, manifest, segments } from './resolvers/archive.ts';
 import { backup, cancelBackup, startBackup } from './resolvers/backup.ts';
+import { checkpoints, takeCheckpoint } from './resolvers/checkpoints.ts';
+import { cluster } from './resolvers/cluster.ts';
+import { deadLetterCounts, deadLetters, resendDeadLetters } from './resolvers/dead-letters.ts';
 import { eraseUser, erasure, erasures } from './resolvers/erasure.ts';
 import { event, events, sql, tail } from './resolvers/events.ts';
+import { explain } from './resolvers/explain.ts';
+import { fields } from './resolvers/fields.ts';
+import { health } from './resolvers/health.ts';
 import { applyReplay, cancelReplay, replays, startReplay } from './resolvers/replay.ts';
+import { defineRollup, dropRollup, rollups } from './resolvers/rollups.ts';
+import { sources } from './resolvers/sources.ts';
+import { spool } from './resolvers/spool.ts';
 import * as system from './resolvers/system.ts';
-import { cutSeries, timeseries, timeseriesUpdates } from './resolvers/timeseries.ts';
+import {
+  cutSeries,
+  seriesWithColumns,
+  timeseries,
+  timeseriesUpdates,
+} from './resolvers/timeseries.ts';
 import { scalars } from './scalars.ts';
 
 const { alarmChanged, ...alarmQueries } = alarms;
@@ -23,9 +38,18 @@ const typeDefs = [
   'alarms.graphql',
   'archive.graphql',
   'backup.graphql',
+  'checkpoints.graphql',
+  'cluster.graphql',
+  'dead-letters.graphql',
   'erasure.graphql',
   'events.graphql',
+  'explain.graphql',
+  'fields.graphql',
+  'health.graphql',
   'replay.graphql',
+  'rollups.graphql',
+  'spool.graphql',
+  'sources.graphql',
 ]
   .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
   .join('\n');
@@ -34,6 +58,9 @@ const resolvers = {
   ...scalars,
   ...alarmScalars,
   ...eventScalars,
+  DeclaredMeasure: asWritten('DeclaredMeasure'),
+  Timeseries: { series: seriesWithColumns },
+  TimeseriesUpdate: { series: seriesWithColumns },
   Query: {
     timeseries,
     ...system,
@@ -42,24 +69,37 @@ const resolvers = {
     manifest,
     segments,
     backup,
+    checkpoints,
+    cluster,
+    deadLetters,
+    deadLetterCounts,
     erasure,
     erasures,
     events,
     event,
+    explain,
+    fields,
     sql,
+    spool,
     replays,
+    rollups,
+    sources,
   },
   Mutation: {
     ...commands,
     archiveNow,
     startBackup,
     cancelBackup,
+    takeCheckpoint,
+    resendDeadLetters,
     eraseUser,
     startReplay,
     applyReplay,
     cancelReplay,
+    defineRollup,
+    dropRollup,
   },
-  Subscription: { timeseries: timeseriesUpdates, alarmChanged, tail },
+  Subscription: { timeseries: timeseriesUpdates, alarmChanged, tail, health },
 };
 
 export const schema = createSchema<GraphContext>({ typeDefs, resolvers });

@@ -1,13 +1,20 @@
-/** The query listener: GraphQL, health, metrics and a first page, on one port. */
+/** The query listener: GraphQL, the dashboard, health and metrics, on one port. */
 import type { TemplatedApp } from 'uWebSockets.js';
 import type { Logger } from '../src/model/logger.ts';
 import { AlarmUpdates } from '../src/query/alarm-updates.ts';
+import { HealthUpdates } from '../src/query/health-updates.ts';
+import type { LeaderPort } from '../src/query/leader-port.ts';
+import { type Scheduler, systemScheduler } from '../src/query/live-query.ts';
 import type { Authorizer } from './authorize.ts';
 import type { Services } from './context.ts';
-import { openExchange } from './http.ts';
+import { createForwarding } from './forward.ts';
+import { type Exchange, openExchange } from './http.ts';
+import { FORWARDED_PATH } from './leader-client.ts';
 import { isLoopbackAddress, isLoopbackHost, originIsAllowed } from './origin.ts';
 import { renderPage } from './page.ts';
-import { notFound, ROUTES, type RouteOptions } from './routes.ts';
+import { DASHBOARD_DIR, openPageFiles } from './page-files.ts';
+import { forwarded, otherPath, ROUTES, type RouteOptions } from './routes.ts';
+import { Sessions } from './sessions.ts';
 import { ListeningSocket, type SocketAddress } from './socket.ts';
 import { createSocketServer } from './websocket.ts';
 import { createGraphServer, GRAPHQL_PATH } from './yoga.ts';
@@ -16,7 +23,7 @@ export interface QueryListenerOptions extends SocketAddress {
   /** Origins whose pages may read answers. Default: none. */
   readonly corsOrigins?: readonly string[];
   readonly authorize: Authorizer;
-  /** Whether there are keys at all: the first page shows how to send one. */
+  /** Whether there are keys at all: else nobody has to sign in. */
   readonly needsKey: boolean;
   readonly services: Services;
   readonly logger: Logger;
@@ -26,7 +33,18 @@ export interface QueryListenerOptions extends SocketAddress {
   readonly readiness: () => readonly string[];
   /** Where events are sent to, for the first page. */
   readonly ingestUrl: string;
+  /** Paths that others of this server's kind use: authenticated and answered by whoever mounts them. */
+  readonly mounted?: Mounted | undefined;
+  /** Where the dashboard was built. Default: where `npm ci` does. */
+  readonly dashboardDir?: string;
+  /** Ends sessions, and paces `health`. */
+  readonly scheduler?: Scheduler;
+  /** Who answers what one node of a cluster alone can. Undefined: the server is no node of one. */
+  readonly leader?: LeaderPort | undefined;
 }
+
+/** By path. */
+export type Mounted = Readonly<Record<string, (exchange: Exchange) => Promise<void>>>;
 
 export interface QueryListener {
   readonly url: string;
@@ -42,11 +60,21 @@ const REQUESTS_MAX = 2_000;
 
 /** Rejects with `listen_failed`, or `config_invalid` if certificate and key do not fit. */
 export async function openQueryListener(options: QueryListenerOptions): Promise<QueryListener> {
-  const { host, tls, services, logger, authorize } = options;
+  const { host, tls, services, logger, authorize, scheduler = systemScheduler } = options;
   const isLoopback = isLoopbackAddress(host);
   const corsOrigins = options.corsOrigins ?? [];
   const alarmUpdates = new AlarmUpdates(services.alarms);
-  const graph = createGraphServer({ services, alarmUpdates, logger, graphiql: isLoopback });
+  const healthUpdates = new HealthUpdates(services.health, scheduler);
+  const { leader } = options;
+  const forwarding = leader && createForwarding(leader, logger);
+  const graph = createGraphServer({
+    services,
+    alarmUpdates,
+    healthUpdates,
+    logger,
+    graphiql: isLoopback,
+    forwarding,
+  });
   const scheme = tls === undefined ? 'http' : 'https';
   const urlAt = (port: number) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   let url = '';
@@ -60,9 +88,20 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     }
     return undefined;
   };
+  const sessions = new Sessions({ scheduler, onEnd: (id) => sockets.closeSession(id) });
+  const sockets = createSocketServer({ graph, authorize, sessions, logger, refuseOrigin });
   const routeOptions: RouteOptions = {
     graph,
+    sessions,
+    facts: {
+      version: services.version,
+      ingestUrl: options.ingestUrl,
+      needsKey: options.needsKey,
+      isSecure: tls !== undefined,
+    },
+    pages: openPageFiles(options.dashboardDir ?? DASHBOARD_DIR),
     cold: services.cold,
+    letters: services.letters,
     authorize,
     logger,
     corsOrigins,
@@ -79,10 +118,14 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
         version: services.version,
       }),
   };
-  const sockets = createSocketServer({ graph, authorize, logger, refuseOrigin });
   const socket = await ListeningSocket.open(options, (app) => {
     app.ws(GRAPHQL_PATH, sockets.behavior);
-    route(app, routeOptions);
+    route(app, routeOptions, {
+      ...options.mounted,
+      ...(leader && {
+        [FORWARDED_PATH]: async (exchange) => forwarded(leader.key)(exchange, routeOptions),
+      }),
+    });
   });
   url = urlAt(socket.port);
   return {
@@ -92,14 +135,19 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     close() {
       services.queries.close();
       alarmUpdates.close();
+      healthUpdates.close();
+      sessions.close();
       services.followers.close();
       sockets.closeAll();
       socket.close();
+      forwarding?.close().catch((error: unknown) => {
+        logger.warn({ err: error }, 'connections to the leader could not be closed');
+      });
     },
   };
 }
 
-function route(app: TemplatedApp, options: RouteOptions): void {
+function route(app: TemplatedApp, options: RouteOptions, mounted: Mounted): void {
   const { logger } = options;
   let inFlight = 0;
   app.any('/*', (res, req) => {
@@ -108,7 +156,8 @@ function route(app: TemplatedApp, options: RouteOptions): void {
       exchange.reply(503, { 'retry-after': '1' }, 'too many requests at a time\n');
       return;
     }
-    const handle = ROUTES[exchange.head.path] ?? notFound;
+    const { path } = exchange.head;
+    const handle = mounted[path] ?? ROUTES[path] ?? otherPath;
     inFlight++;
     Promise.resolve(handle(exchange, options))
       .catch((error: unknown) => {

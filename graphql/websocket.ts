@@ -10,11 +10,13 @@ import type { Logger } from '../src/model/logger.ts';
 import { type Access, type Authorizer, allows, bearerSecret } from './authorize.ts';
 import { maskError } from './error-mask.ts';
 import { BODY_BYTES_MAX } from './limits.ts';
+import { type FoundSession, isOwnOrigin, type Sessions } from './sessions.ts';
 import type { GraphServer } from './yoga.ts';
 
 export interface SocketOptions {
   readonly graph: GraphServer;
   readonly authorize: Authorizer;
+  readonly sessions: Sessions;
   readonly logger: Logger;
   /** Undefined if a page of that origin may connect, else why not. */
   readonly refuseOrigin: (origin: string, host: string) => string | undefined;
@@ -22,6 +24,8 @@ export interface SocketOptions {
 
 export interface SocketServer {
   readonly behavior: WebSocketBehavior<Connection>;
+  /** Closes what was opened in the name of that session. */
+  closeSession(id: string): void;
   /** Tells every client that the server goes away. */
   closeAll(): void;
 }
@@ -32,13 +36,15 @@ const OPERATIONS_MAX = 64;
 /** A client that answers no ping for so long, be it only because it reads nothing, is given up. */
 const IDLE_TIMEOUT_SECONDS = 120;
 /** The protocol's close codes that are ours to use. */
-const CLOSE = { goingAway: 1001, internalError: 4500 } as const;
+const CLOSE = { goingAway: 1001, forbidden: 4403, internalError: 4500 } as const;
 
 /** State of one socket, kept by uWebSockets. */
 interface Connection {
   readonly protocol: string;
-  /** From the upgrade request; a browser cannot set one and sends it with `connection_init`. */
-  readonly secret: string | undefined;
+  /** From the upgrade request, or of its session; a page of elsewhere can set none and sends it with `connection_init`. */
+  authorization: string | undefined;
+  /** Which session that is of. */
+  readonly sessionId: string | undefined;
   access: Access | undefined;
   isOpen: boolean;
   drained: PromiseWithResolvers<void>;
@@ -55,7 +61,7 @@ type OperationArgs = ExecutionArgs & {
 };
 
 export function createSocketServer(options: SocketOptions): SocketServer {
-  const { graph, logger, refuseOrigin } = options;
+  const { graph, sessions, logger, refuseOrigin } = options;
   const sockets = new Set<Socket>();
   const server = makeServer<Record<string, unknown> | undefined, Connection>({
     onConnect: (context) => admit(context, options.authorize),
@@ -70,7 +76,9 @@ export function createSocketServer(options: SocketOptions): SocketServer {
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     sendPingsAutomatically: true,
     upgrade(res, req, context) {
-      const refusal = refuseOrigin(req.getHeader('origin'), req.getHeader('host'));
+      const origin = req.getHeader('origin');
+      const host = req.getHeader('host');
+      const refusal = refuseOrigin(origin, host);
       if (refusal !== undefined) {
         res.writeStatus('403 Forbidden').end(refusal);
         return;
@@ -80,9 +88,13 @@ export function createSocketServer(options: SocketOptions): SocketServer {
         res.end(`${CONNECTIONS_MAX} connections are open already`);
         return;
       }
+      // A cookie comes with sockets of any page: it counts for our own alone.
+      const session = isOwnOrigin(origin, host)
+        ? sessions.find(req.getHeader('cookie'), host)
+        : undefined;
       const protocol = handleProtocols(req.getHeader('sec-websocket-protocol')) || '';
       res.upgrade<Connection>(
-        newConnection(protocol, bearerSecret(req.getHeader('authorization'))),
+        newConnection(protocol, req.getHeader('authorization'), session),
         req.getHeader('sec-websocket-key'),
         protocol,
         req.getHeader('sec-websocket-extensions'),
@@ -129,15 +141,25 @@ export function createSocketServer(options: SocketOptions): SocketServer {
   };
   return {
     behavior,
+    closeSession(id) {
+      for (const socket of [...sockets]) {
+        if (socket.getUserData().sessionId === id) socket.end(CLOSE.forbidden, 'signed out');
+      }
+    },
     closeAll() {
       for (const socket of [...sockets]) socket.end(CLOSE.goingAway, 'the server is shutting down');
     },
   };
 }
 
-const newConnection = (protocol: string, secret: string | undefined): Connection => ({
+const newConnection = (
+  protocol: string,
+  authorization: string,
+  session: FoundSession | undefined,
+): Connection => ({
   protocol,
-  secret,
+  authorization: authorization === '' ? session?.authorization : authorization,
+  sessionId: session?.id,
   access: undefined,
   isOpen: true,
   drained: Promise.withResolvers(),
@@ -162,10 +184,11 @@ async function sendWhenDrained(
 /** The key comes with the upgrade or with `connection_init`; false closes with 4403. */
 function admit({ connectionParams, extra }: ConnectionContext, authorize: Authorizer): boolean {
   const sent = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
-  const secret = typeof sent === 'string' ? bearerSecret(sent) : extra.secret;
-  const access = authorize(secret);
+  const authorization = typeof sent === 'string' ? sent : extra.authorization;
+  const access = authorize(bearerSecret(authorization));
   if (access === undefined || !allows(access, 'read')) return false;
   extra.access = access;
+  extra.authorization = authorization;
   return true;
 }
 
@@ -183,7 +206,9 @@ async function prepare(
     return [new GraphQLError(`a connection may run ${OPERATIONS_MAX} operations`, { extensions })];
   }
   try {
-    const enveloped = graph.getEnveloped({ access: extra.access, params: payload });
+    const { access, authorization } = extra;
+    const caller = { authorization, isForwarded: false };
+    const enveloped = graph.getEnveloped({ access, caller, params: payload });
     const { schema, parse, validate, contextFactory, execute, subscribe } = enveloped;
     const document = parse(payload.query);
     const errors = validate(schema, document);

@@ -3,9 +3,11 @@ import { GraphQLError } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from '../src/model/logger.ts';
 import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
+import type { HealthUpdates } from '../src/query/health-updates.ts';
 import type { Access } from './authorize.ts';
-import type { GraphContext, Services } from './context.ts';
+import type { Caller, GraphContext, Services } from './context.ts';
 import { maskError } from './error-mask.ts';
+import type { Forwarding } from './forward.ts';
 import { isTooDeep, operationLimits, TOKENS_MAX, VALUE_DEPTH_MAX } from './limits.ts';
 import { asksForSchema } from './projection.ts';
 import { executedSchema, schema } from './schema.ts';
@@ -13,6 +15,7 @@ import { executedSchema, schema } from './schema.ts';
 /** What a transport says about a request. */
 export interface RequestContext {
   readonly access: Access;
+  readonly caller: Caller;
 }
 
 export type GraphServer = YogaServerInstance<RequestContext, GraphContext>;
@@ -20,9 +23,12 @@ export type GraphServer = YogaServerInstance<RequestContext, GraphContext>;
 export interface GraphServerOptions {
   readonly services: Services;
   readonly alarmUpdates: AlarmUpdates;
+  readonly healthUpdates: HealthUpdates;
   readonly logger: Logger;
   /** Serves the GraphiQL page to browsers. */
   readonly graphiql: boolean;
+  /** Undefined: the server is no node of a cluster. */
+  readonly forwarding: Forwarding | undefined;
 }
 
 export const GRAPHQL_PATH = '/graphql';
@@ -56,12 +62,12 @@ const TOO_DEEP = {
 };
 
 export function createGraphServer(options: GraphServerOptions): GraphServer {
-  const { services, alarmUpdates, logger, graphiql } = options;
+  const { services, alarmUpdates, healthUpdates, logger, graphiql, forwarding } = options;
   return createYoga<RequestContext, GraphContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ access }) => ({ access, services, alarmUpdates }),
-    plugins: [limits, execution],
+    context: ({ access, caller }) => ({ access, caller, services, alarmUpdates, healthUpdates }),
+    plugins: [limits, execution, ...(forwarding === undefined ? [] : [forwarding.plugin])],
     maskedErrors: { maskError: (error) => maskError(error, logger) },
     // The mask logs what is worth it, with the id that the client gets.
     logging: false,

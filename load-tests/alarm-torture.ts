@@ -8,6 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 import { type AlarmLoopReport, alarmLoop } from './alarm-crash-loop.ts';
+import { findPlanted } from './fault/find-planted.ts';
 import { ALARM_MUTANTS, type PlantedFault } from './fault/mutants.ts';
 import { seededRandom } from './random.ts';
 import { saveResult } from './results.ts';
@@ -60,17 +61,18 @@ try {
 }
 process.exit();
 
-async function findMutant(mutant: PlantedFault): Promise<string> {
-  try {
-    await alarmLoop({ kills: MUTANT_KILLS, seed, random: seededRandom(seed), mutant });
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    if (!FINDING.test(text)) throw error;
-    return `planted fault "${mutant.name}" was found: ${text.split('\n', 2).join(' ')}`;
-  }
-  throw new Error(
-    `the planted fault "${mutant.name}" was not found: nothing checks that ${mutant.breaks}`,
-  );
+function findMutant(mutant: PlantedFault): Promise<string> {
+  return findPlanted(mutant, async (attempt) => {
+    const drawn = seed + attempt;
+    try {
+      await alarmLoop({ kills: MUTANT_KILLS, seed: drawn, random: seededRandom(drawn), mutant });
+      return undefined;
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      if (!FINDING.test(text)) throw error;
+      return text;
+    }
+  });
 }
 
 function inWords(report: AlarmLoopReport): string {

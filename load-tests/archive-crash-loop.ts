@@ -4,7 +4,7 @@
  * every drain it has to hold what was acknowledged: each event once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { epochOfStaged } from '../storage/archive/manifest-paths.ts';
+import { parseStagedName } from '../storage/archive/manifest-paths.ts';
 import { ArchiveSite, REMOVED_KEPT_MS } from './archive-site.ts';
 import { ArchiveWatch, Finding } from './archive-watch.ts';
 import type { ArchiveMutant } from './fault/archive-mutants.ts';
@@ -102,6 +102,8 @@ export async function archiveLoop(options: ArchiveLoopOptions): Promise<ArchiveL
       if (isVerified) {
         await site.start();
         verifiedEvents = await verify(site, generator, watch);
+        // So that what comes next comes to hours that are compacted, however slow the machine is.
+        await compacted(site.server);
         await site.server.kill();
       }
       onDeath?.({ number: i + 1, at, kind, verifiedEvents });
@@ -174,7 +176,7 @@ async function verify(
   // Who has claimed the archive since the last death has taken away what was not committed.
   assertNothing(
     'files that are not committed are left',
-    site.temporaryFiles.filter((name) => epochOfStaged(name) !== undefined),
+    site.temporaryFiles.filter((name) => parseStagedName(name) !== undefined),
   );
   return truth.events;
 }

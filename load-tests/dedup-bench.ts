@@ -20,7 +20,7 @@ const { values } = parseArgs({
 });
 const idsMax = Number(values.ids);
 const dedup = new Dedup(
-  { idsMax, bytesMax: BYTES_MAX, logBytesMax: Number.MAX_SAFE_INTEGER },
+  { idsMax, bytesMax: BYTES_MAX, offsetsMax: Number.MAX_SAFE_INTEGER },
   [1, 2],
 );
 const keep = new Uint8Array(ROWS);

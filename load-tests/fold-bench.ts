@@ -1,17 +1,23 @@
 /**
  * How many events a second one core folds into the two benchmark rollups, commits included, duplicate removal excluded:
- * `node load-tests/fold-bench.ts [--seconds 3] [--save]`. Blocks are packed beforehand; reading their columns is part of
+ * `node load-tests/fold-bench.ts [--seconds 3] [--fields] [--sessions] [--save]`; with `--fields` partitions also look at which fields events have, with `--sessions` they
+ * also make sessions of them, of 100,000 users with a gap of 2 s, so that they end as they begin, and count these in a rollup. Blocks are packed beforehand; reading their columns is part of
  * what is measured. Time is the process's CPU time, garbage collection included, so that other work on
  * the machine takes nothing but cache from it.
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { zeroCounters } from '../actors/partition/accounts.ts';
+import { Fields, NO_FIELDS } from '../actors/partition/fields.ts';
+import { Sessions } from '../actors/partition/sessions.ts';
 import { BlockColumns } from '../src/aggregate/block-columns.ts';
 import { RollupState } from '../src/aggregate/rollup.ts';
 import { Block } from '../src/model/block.ts';
 import { AT, BLOCK_KIND } from '../src/model/block-format.ts';
 import { packBlock } from '../src/model/block-writer.ts';
 import { COLUMN_KIND, type Column, ROLE, type Role } from '../src/model/columns.ts';
+import type { RollupDefinition } from '../src/model/rollup.ts';
+import { countedWithinMs, type SessionDefinition, sessionStream } from '../src/model/session.ts';
 import { BENCHMARK_ROLLUPS } from './benchmark-rollups.ts';
 import { type Random, seededRandom } from './random.ts';
 import { grouped, saveResult, table } from './results.ts';
@@ -36,6 +42,29 @@ const CASES: readonly Case[] = [
   { name: '1 partition, 8,000 rows, 2 % late', partitions: 1, rows: 8_000, late: 0.02 },
 ];
 
+const VISITS: SessionDefinition = {
+  ...{
+    name: 'visits',
+    stream: 'events',
+    user: 'user',
+    filter: [],
+    gapMs: 2_000,
+    latenessMs: 1_000,
+  },
+  ...{ entry: 'url', exit: 'url', dimensions: ['country'], openMax: 100_000 },
+};
+const OF_VISITS: RollupDefinition = {
+  ...{ name: 'visits', stream: sessionStream('visits'), filter: [], dimensions: ['country'] },
+  measures: [{ op: 'count' }, { op: 'quantile', field: 'duration_ms' }],
+  resolutions: [{ stepMs: 60_000, retentionMs: 86_400_000 }],
+  ...{ latenessMs: countedWithinMs(VISITS), seriesMax: 10_000 },
+};
+
+interface Extras {
+  readonly fields: boolean;
+  readonly sessions: boolean;
+}
+
 interface Outcome extends Case {
   readonly eventsPerSecond: number;
   /** Of the CPU time; the rest encodes rows for commits. */
@@ -43,12 +72,17 @@ interface Outcome extends Case {
   readonly commitBytesPerEvent: number;
 }
 
-function run(scenario: Case, seconds: number): Outcome {
+function run(scenario: Case, seconds: number, extras: Extras): Outcome {
   const { partitions, rows, late } = scenario;
   const random = seededRandom(1);
   const states = Array.from({ length: partitions }, () =>
     BENCHMARK_ROLLUPS.map((def) => new RollupState(def)),
   );
+  const visits = Array.from({ length: partitions }, (_, p) => ({
+    sessions: new Sessions(p, zeroCounters(), [VISITS]),
+    counted: new RollupState(OF_VISITS),
+  }));
+  const fields = Array.from({ length: partitions }, (_, p) => new Fields(p, NO_FIELDS));
   const blocks = Array.from({ length: BLOCKS }, () => makeBlock(rows, late, random));
   const columns = new BlockColumns();
   let nowMs = START_MS;
@@ -64,16 +98,35 @@ function run(scenario: Case, seconds: number): Outcome {
       startedAt = cpuMs();
       events = committing = commitBytes = 0;
     }
-    columns.load(moved(blocks[turn % BLOCKS] as Block, Math.floor(nowMs)));
+    const block = moved(blocks[turn % BLOCKS] as Block, Math.floor(nowMs));
+    columns.load(block);
+    if (extras.fields) {
+      (fields[turn % partitions] as Fields).look(block, columns, undefined, rows, nowMs);
+    }
     for (const state of states[turn % partitions] as RollupState[]) {
       state.fold(columns, undefined, nowMs, nowMs);
+    }
+    if (extras.sessions) {
+      const { sessions, counted } = visits[turn % partitions] as (typeof visits)[number];
+      sessions.fold(columns, undefined, nowMs, nowMs);
+      for (const ended of sessions.endedBy(nowMs)) {
+        counted.fold(columns.read(ended), undefined, nowMs, nowMs);
+      }
     }
     events += rows;
     nowMs += (rows / EVENTS_PER_SECOND) * 1000;
     if (nowMs - committedMs < COMMIT_INTERVAL_MS) continue;
     committedMs = nowMs;
     const before = cpuMs();
-    for (const state of states.flat()) {
+    for (const each of fields) {
+      for (const { value } of each.changes()) commitBytes += value?.length ?? 0;
+      each.committed();
+    }
+    for (const { sessions } of visits) {
+      for (const { value } of sessions.changes()) commitBytes += value?.length ?? 0;
+      sessions.committed();
+    }
+    for (const state of [...states.flat(), ...visits.map(({ counted }) => counted)]) {
       for (const row of state.changes().rows) commitBytes += row.bytes.length;
       state.committed();
     }
@@ -178,9 +231,14 @@ function cpuMs(): number {
 }
 
 const { values: options } = parseArgs({
-  options: { seconds: { type: 'string', default: '3' }, save: { type: 'boolean', default: false } },
+  options: {
+    seconds: { type: 'string', default: '3' },
+    fields: { type: 'boolean', default: false },
+    sessions: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+  },
 });
-const outcomes = CASES.map((scenario) => run(scenario, Number(options.seconds)));
+const outcomes = CASES.map((scenario) => run(scenario, Number(options.seconds), options));
 const text = table(
   [
     { title: 'case', cell: ({ name }) => name },

@@ -17,7 +17,7 @@ import {
 } from '../src/model/block-format.ts';
 import { offset } from '../src/model/units.ts';
 import { openJournal } from '../storage/log/journal.ts';
-import { createJournalShared } from '../storage/log/journal-shared.ts';
+import { createLogShared } from '../storage/log/log-shared.ts';
 import { RocksDatabase } from '../storage/state/rocksdb-binding.ts';
 import { grouped, saveResult, table } from './results.ts';
 
@@ -60,7 +60,7 @@ const candidates: Record<string, (dir: string) => Promise<Candidate>> = {
 };
 
 async function openJournalCandidate(dir: string): Promise<Candidate> {
-  const journal = await openJournal({ dir, shared: createJournalShared(1) });
+  const journal = await openJournal({ dir, shared: createLogShared(1) });
   return {
     append: (block) => journal.writer.append([block]),
     reader: () => {

@@ -1,9 +1,9 @@
 /**
  * How fast rollups are rebuilt: `node load-tests/replay-bench.ts [--rows 10000000] [--hours 24] [--partitions 4] [--save]`.
  *
- * Events of some hours lie in segments by the hour and partition, sorted as the archiver does it. They go through DuckDB and
+ * Events of some hours lie in segments by the hour and partition, sorted as the archiver does it. They go through
  * the rollups of the main benchmark into a shadow, with all its commits, and are compared with a live store that has nothing.
- * DuckDB has one thread, JavaScript another, RocksDB and libuv what they start.
+ * One thread decodes and folds, beside what libuv and RocksDB start.
  */
 import { ok as assert } from 'node:assert';
 import { mkdirSync, statSync } from 'node:fs';
@@ -102,7 +102,9 @@ async function run(hours: number): Promise<Outcome> {
     schemas: new Map([[`${WHERE.tenant}/${WHERE.stream}`, SCHEMA]]),
   };
   const live = await openState({ dir: join(folder, `live-${hours}`), partitions: PARTITIONS });
-  const shadow = await openState({ dir: join(folder, `shadow-${hours}`), partitions: PARTITIONS });
+  const shadow = await openState({
+    ...{ dir: join(folder, `shadow-${hours}`), partitions: PARTITIONS, isLogCompressed: false },
+  });
   for (const [partition, position] of positions.entries()) {
     const watermarkMs = startMs + hours * HOUR_MS;
     const state = { position, watermarkMs, nowMs: watermarkMs, producers: [], generations: [] };
@@ -117,11 +119,11 @@ async function run(hours: number): Promise<Outcome> {
   const startedCpu = process.cpuUsage();
   const started = performance.now();
   const none = () => Promise.reject(new Error('nothing is swapped here'));
-  const connection = await duck.connect();
   await beginLocalArchive(root);
   const replay = await Replay.open(
     {
-      ...{ live, shadow, state: live, partitions: PARTITIONS, duck: connection },
+      ...{ live, shadow, state: live, partitions: PARTITIONS },
+      memoryBytesMax: MEMORY_BYTES,
       segments: localSegments(root),
       manifest: async () => manifest,
       openReader: () => {
@@ -145,7 +147,6 @@ async function run(hours: number): Promise<Outcome> {
   const { differences } = await replay.compare();
   const compareMs = performance.now() - started - filledMs;
   assert(replay.rows === ROWS, `expected ${ROWS} rows, folded ${replay.rows}`);
-  connection.disconnectSync();
   duck.close();
   await live.close();
   await shadow.close();

@@ -3,28 +3,30 @@ import { ok as assert } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type ProcessUsage, processUsage } from './process-usage.ts';
+import { reservePort } from './reserve-port.ts';
 import { STREAM } from './workload.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../bin/streamgauge.js', import.meta.url));
 const HOST = '127.0.0.1';
-const START_MS_MAX = 60_000;
+const START_MS_MAX = 90_000;
 const STOP_MS_MAX = 60_000;
 const CATCH_UP_MS_MAX = 120_000;
 const POLL_MS = 20;
 const LOG_TAIL_CHARS = 4_000;
+
+type ConfigKeys = Readonly<Record<string, unknown>>;
 
 export interface ServerOptions {
   /** Config, data and log are put here. */
   readonly folder: string;
   readonly partitions: number;
   /** Keys of the configuration that differ from the bench's. */
-  readonly config?: Readonly<Record<string, unknown>>;
+  readonly config?: ConfigKeys | ((queryPort: number) => ConfigKeys);
   /** For the Node that runs the server, such as `--cpu-prof`. Worker threads inherit most of them. */
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -43,7 +45,7 @@ export class Server {
   /** Takes two free ports and writes the configuration; `start` runs it. */
   static async prepare(options: ServerOptions): Promise<Server> {
     mkdirSync(options.folder, { recursive: true });
-    return new Server(options, await freePort(), await freePort());
+    return new Server(options, await reservePort(), await reservePort());
   }
 
   private constructor(options: ServerOptions, ingestPort: number, queryPort: number) {
@@ -59,7 +61,7 @@ export class Server {
       partitions: options.partitions,
       rollups: BENCH_ROLLUPS,
       logging: { level: 'info', format: 'json' },
-      ...options.config,
+      ...(typeof options.config === 'function' ? options.config(queryPort) : options.config),
     };
     writeFileSync(this.#configFile, stringify(config));
   }
@@ -70,8 +72,17 @@ export class Server {
     return pid;
   }
 
-  /** Resolves when the query listener says that it is ready. `more` joins the environment for this life. */
-  async start(more: Readonly<Record<string, string>> = {}): Promise<void> {
+  /** Resolves when the query listener, or the one for events, says that it is ready. `more` joins the environment for this life. */
+  async start(
+    more: Readonly<Record<string, string>> = {},
+    listener: 'query' | 'ingest' = 'query',
+  ): Promise<void> {
+    this.launch(more);
+    await this.ready(listener);
+  }
+
+  /** Starts it and waits for nothing. */
+  launch(more: Readonly<Record<string, string>> = {}): void {
     assert(this.#child === undefined, 'expected a server that is not running');
     const log = openSync(this.#logFile, 'a');
     const { nodeArgs = [], env = {} } = this.#options;
@@ -84,11 +95,18 @@ export class Server {
     this.#child = child;
     running.add(child);
     child.once('exit', () => running.delete(child));
-    const deadline = performance.now() + START_MS_MAX;
-    while (!(await this.#isReady())) {
+  }
+
+  /** Resolves when the listener says that it is ready. Rejects if the process ends before, or after `msMax`. */
+  async ready(listener: 'query' | 'ingest' = 'query', msMax = START_MS_MAX): Promise<void> {
+    const child = this.#child;
+    assert(child !== undefined, 'expected a server that was started');
+    const port = listener === 'query' ? this.queryPort : this.ingestPort;
+    const deadline = performance.now() + msMax;
+    while (!(await this.#isReady(port))) {
       if (hasExited(child)) throw new Error(`the server ended at its start\n${this.logTail()}`);
       if (performance.now() > deadline) {
-        throw new Error(`the server is not ready after ${START_MS_MAX} ms\n${this.logTail()}`);
+        throw new Error(`the server is not ready after ${msMax} ms\n${this.logTail()}`);
       }
       await sleep(POLL_MS);
     }
@@ -113,6 +131,15 @@ export class Server {
       await once(child, 'exit', { signal: AbortSignal.timeout(timeoutMs) });
     }
     return child.signalCode;
+  }
+
+  /** SIGSTOP: it answers nothing until `resume`, and believes then that no time has passed. */
+  pause(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT');
   }
 
   get hasEnded(): boolean {
@@ -151,6 +178,11 @@ export class Server {
 
   /** The sum of a metric over its labels. */
   async metric(name: string): Promise<number> {
+    return (await this.samples(name)).reduce((sum, value) => sum + value, 0);
+  }
+
+  /** A metric, by its labels. */
+  async samples(name: string): Promise<number[]> {
     const response = await fetch(`http://${HOST}:${this.queryPort}/metrics`, {
       signal: AbortSignal.timeout(START_MS_MAX),
     });
@@ -158,19 +190,19 @@ export class Server {
       .split('\n')
       .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
     if (samples.length === 0) throw new Error(`expected a metric "${name}"`);
-    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return samples.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
   }
 
-  async ledger(): Promise<Ledger> {
-    const { ledger } = await this.query<{ ledger: Ledger }>(LEDGER_QUERY, { stream: STREAM });
+  async ledger(stream: string = STREAM): Promise<Ledger> {
+    const { ledger } = await this.query<{ ledger: Ledger }>(LEDGER_QUERY, { stream });
     return ledger;
   }
 
-  /** Resolves when everything that is logged has been applied, with the ledger of that moment. */
-  async caughtUp(): Promise<Ledger> {
+  /** Resolves when everything that is logged of the stream has been applied, with the ledger of that moment. */
+  async caughtUp(stream: string = STREAM): Promise<Ledger> {
     const deadline = performance.now() + CATCH_UP_MS_MAX;
     for (;;) {
-      const ledger = await this.ledger();
+      const ledger = await this.ledger(stream);
       if (ledger.pending === 0) return ledger;
       if (performance.now() > deadline) {
         throw new Error(`${ledger.pending} events are still pending after ${CATCH_UP_MS_MAX} ms`);
@@ -179,9 +211,9 @@ export class Server {
     }
   }
 
-  async #isReady(): Promise<boolean> {
+  async #isReady(port: number): Promise<boolean> {
     try {
-      const response = await fetch(`http://${HOST}:${this.queryPort}/readyz`, {
+      const response = await fetch(`http://${HOST}:${port}/readyz`, {
         signal: AbortSignal.timeout(1_000),
       });
       await response.arrayBuffer();
@@ -244,14 +276,4 @@ function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !name.startsWith('STREAMGAUGE_')),
   );
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, HOST);
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  assert(typeof address === 'object' && address !== null);
-  return address.port;
 }

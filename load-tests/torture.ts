@@ -11,6 +11,7 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CrashSite, crashLoop, FIRST_ACCEPT_MS_MAX, type Kill } from './crash-loop.ts';
+import { findPlanted } from './fault/find-planted.ts';
 import { MUTANTS, type Mutant } from './fault/mutants.ts';
 import { seededRandom } from './random.ts';
 import { repeatAcrossCrash } from './repeat.ts';
@@ -78,24 +79,24 @@ async function endure(): Promise<Kill[]> {
 
 async function findMutants(): Promise<void> {
   for (const mutant of MUTANTS) {
-    const foundBy = await at((site) => findMutant(site, mutant));
-    say(`planted fault "${mutant.name}" was found: ${foundBy.split('\n', 2).join(' ')}`);
+    say(await findPlanted(mutant, (attempt) => at((site) => lookFor(mutant, site, attempt))));
   }
 }
 
-/** Answers how the fault showed itself. Rejects if it did not, or if it is not in the server at all. */
-async function findMutant(site: CrashSite, mutant: Mutant): Promise<string> {
-  const random = seededRandom(seed);
+/** Answers how the fault showed itself; undefined: it did not. Rejects if it is not in the server at all. */
+async function lookFor(
+  mutant: Mutant,
+  site: CrashSite,
+  attempt: number,
+): Promise<string | undefined> {
+  const random = seededRandom(seed + attempt);
   try {
     await crashLoop(site, { kills: MUTANT_KILLS, partitions, random, mutant });
+    return undefined;
   } catch (error) {
-    if (site.hasStarted && existsSync(site.plantedMark))
-      return error instanceof Error ? error.message : String(error);
-    throw error;
+    if (!(site.hasStarted && existsSync(site.plantedMark))) throw error;
+    return error instanceof Error ? error.message : String(error);
   }
-  throw new Error(
-    `the planted fault "${mutant.name}" was not found: nothing checks that ${mutant.breaks}`,
-  );
 }
 
 async function at<T>(work: (site: CrashSite) => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import type { ActorRef } from '../actors/runtime.ts';
 import type { ListingStore } from '../storage/state/state.ts';
 import { readReceiver, readRoute, readRule } from './config/alarms.ts';
 import { type ConfigProblem, masked } from './config/problems.ts';
+import { problemsInWords } from './config/reader.ts';
 import { keyOf } from './config/settings.ts';
 import type { AlarmProblem, Checked, HistoryEntry } from './model/alarm-board.ts';
 import type { Clock } from './model/clock.ts';
@@ -27,8 +28,9 @@ const DECLARE_TIMEOUT_MS = 30_000;
 export interface AlarmPortSources {
   readonly board: () => ActorRef<BoardCommand>;
   readonly store: ListingStore;
-  readonly deliveries: Deliveries;
-  readonly dispatcher: Dispatcher;
+  /** Of the board that runs; throw while none does. */
+  readonly deliveries: () => Deliveries;
+  readonly dispatcher: () => Dispatcher;
   readonly partials: () => Partials;
   /** What ordinary rollups keep of what these would. Throws `query_invalid` if none does. */
   readonly rowsOf: (rollups: readonly RollupDefinition[]) => Promise<RuleRows>;
@@ -77,13 +79,13 @@ export function createAlarmPort(
     routes: (tenant) => ask((replyTo) => ({ type: 'routes', tenant, replyTo })),
     board: (tenant) => ask((replyTo) => ({ type: 'board', tenant, replyTo })),
     history: (query) => historyPage(store, query),
-    deliveries: (query) => deliveries.list(query),
+    deliveries: async (query) => deliveries().list(query),
     async receivers(tenant) {
       const found = await receivers(tenant);
       return found.map((view) => ({ ...view, receiver: withoutSecrets(view.receiver) }));
     },
     async delivery(tenant, id) {
-      const delivery = await deliveries.load(id);
+      const delivery = await deliveries().load(id);
       return delivery?.notification.tenant === tenant ? delivery : undefined;
     },
     onChanges: (tenant, listener) => listeners.add(tenant, listener),
@@ -144,15 +146,15 @@ export function createAlarmPort(
     unacknowledge: (tenant, alarm) =>
       ask((replyTo) => ({ type: 'acknowledge', tenant, alarm, acknowledgement: null, replyTo })),
     async resend(tenant, id) {
-      const delivery = await deliveries.load(id);
-      return delivery?.notification.tenant === tenant ? dispatcher.resend(id) : 'unknown';
+      const delivery = await deliveries().load(id);
+      return delivery?.notification.tenant === tenant ? dispatcher().resend(id) : 'unknown';
     },
     async testReceiver(ref) {
       const found = await receivers(ref.tenant);
       const receiver = found.find((view) => view.receiver.name === ref.name)?.receiver;
       if (receiver === undefined) return undefined;
       const example = exampleFor(ref, clock.now(), sources.externalUrl());
-      return (await dispatcher.test(receiver, example)).attempt;
+      return (await dispatcher().test(receiver, example)).attempt;
     },
     async testRule(tenant, raw, fromMs, toMs) {
       const rule = checked(readRule(raw, tenant));
@@ -174,15 +176,7 @@ export function createAlarmPort(
 }
 
 function checked<T>(read: Result<T, readonly ConfigProblem[]>): Checked<T> {
-  if (read.ok) return read;
-  return err(
-    read.error.map(
-      ({ key, message, received }): AlarmProblem => ({
-        path: key,
-        message: received === undefined ? message : `${message}, received ${received}`,
-      }),
-    ),
-  );
+  return read.ok ? read : err(problemsInWords(read.error));
 }
 
 /** A tenant's receivers reach the public network only; what leads further is for who runs the server. */

@@ -8,7 +8,7 @@ import type { ErasureKeeper, ErasureTarget } from '../actors/archiver/erasure-jo
 import type { ArchiverNumbers } from '../actors/archiver/protocol.ts';
 import type { ActorSnapshot } from '../actors/runtime.ts';
 import { OWN_COMMITS_FILE } from '../storage/archive/own-commits.ts';
-import { durableEnd, journalStart } from '../storage/log/journal-shared.ts';
+import { logBytes, logEnd, logStart } from '../storage/log/log-shared.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { type Clock, systemClock } from './model/clock.ts';
@@ -24,10 +24,11 @@ import type {
   SegmentPage,
   SegmentQuery,
 } from './query/archive-port.ts';
-import type { ArchiveThreadData } from './threads/archive-protocol.ts';
+import type { ArchiveThreadData, Guidance } from './threads/archive-protocol.ts';
 import { ARCHIVE_NOW_TIMEOUT_MS } from './threads/archive-protocol.ts';
 import { ArchiveWorker } from './threads/archive-worker.ts';
 import { OnDemand } from './threads/on-demand.ts';
+import { isOwned } from './threads/progress.ts';
 
 /** How often it is looked whether the thread is wanted. */
 const TEND_INTERVAL_MS = 1_000;
@@ -52,6 +53,8 @@ export interface ArchiveSide extends ArchivePort {
   /** Starts nothing. */
   reading(): ArchiveReading;
   actors(): Promise<readonly ActorSnapshot[]>;
+  /** Of a node of a cluster: what it has to do for all of them from now on. Until it is told it does nothing for the others. */
+  guide(guidance: Guidance): void;
   /**
    * Resolves when no file holds the events any more; archiving goes on beside it. `intent`: what the keeper has kept last, and nobody
    * has settled. One keeper for all. Rejects with `thread_failed` or `actor_stopped`: to be asked for again.
@@ -66,11 +69,15 @@ export interface ArchiveSide extends ArchivePort {
   close(): Promise<void>;
 }
 
-/** Undefined if there is none. The journal must be open: its name is the archive's owner. */
-export function startArchive(base: Foundation): ArchiveSide | undefined {
+/**
+ * Undefined if there is none. The journal must be open: its name is the archive's owner.
+ *
+ * @param life of this node of a cluster, which writes to the archive beside the others; undefined: this server has it alone
+ */
+export function startArchive(base: Foundation, life?: number): ArchiveSide | undefined {
   if (!base.config.archive.enabled) return undefined;
   base.progress.archived.fill(0);
-  return new ArchiveThread(base, systemClock);
+  return new ArchiveThread(base, systemClock, life);
 }
 
 const notOpen = (problem: string | undefined): AppError =>
@@ -79,9 +86,10 @@ const notOpen = (problem: string | undefined): AppError =>
 class ArchiveThread implements ArchiveSide {
   readonly #base: Foundation;
   readonly #clock: Clock;
+  readonly #life: number | undefined;
   readonly #timer: NodeJS.Timeout;
-  /** The log's end when it was opened: what lies before it may hold events that nobody has archived. */
-  readonly #openedEnd: number;
+  /** Per partition the log's end when it was opened: what lies before it may hold events that nobody has archived. */
+  readonly #openedEnds: readonly number[];
   readonly #thread: OnDemand<ArchiveWorker>;
   /** Of the threads the last, whether it runs or not. */
   #last: ArchiveWorker | undefined;
@@ -90,10 +98,13 @@ class ArchiveThread implements ArchiveSide {
   #startsFromMs = 0;
   #keeper: ErasureKeeper | undefined;
 
-  constructor(base: Foundation, clock: Clock) {
+  #guidance: Guidance = { isLeader: false, lives: [] };
+
+  constructor(base: Foundation, clock: Clock, life: number | undefined) {
     this.#base = base;
     this.#clock = clock;
-    this.#openedEnd = durableEnd(base.shared) ?? 0;
+    this.#life = life;
+    this.#openedEnds = Array.from(base.shared.eventEnds, (_, p) => logEnd(base.shared, p) ?? 0);
     this.#thread = new OnDemand(() => this.#start(), IDLE_END_MS);
     this.#timer = setInterval(() => this.#tend(), TEND_INTERVAL_MS);
   }
@@ -121,8 +132,9 @@ class ArchiveThread implements ArchiveSide {
   reading(): ArchiveReading {
     const numbers = this.numbers();
     const isFenced = numbers?.isFenced ?? false;
+    const waiting = this.#waiting().map(({ partition, from }) => ({ partition, offset: from }));
     return {
-      waitsFrom: this.#waitsFrom(),
+      waitsFrom: waiting.length > 0 ? waiting : (numbers?.waitsFrom ?? []),
       dueAfterMs: this.#base.config.archive.cut.ageMaxMs,
       // Which is an alarm of its own.
       hasProblem: this.problem() !== undefined && !isFenced,
@@ -166,10 +178,20 @@ class ArchiveThread implements ArchiveSide {
       };
       // While it waits for an archive that is out of reach it takes no orders.
       if (worker.problem !== undefined && !this.reading().isFenced) throw notOpen(worker.problem);
-      return worker.asker
+      const numbers = await worker.asker
         .ask('archiveNow', { compact }, ARCHIVE_NOW_TIMEOUT_MS)
         .catch(refuseStopped);
+      return { ...numbers, waitingBytes: this.#waitingBytes(numbers) };
     });
+  }
+
+  guide({ isLeader, lives }: Guidance): void {
+    const known = this.#guidance;
+    const areSame =
+      lives.length === known.lives.length && lives.every((life, i) => life === known.lives[i]);
+    if (areSame && isLeader === known.isLeader) return;
+    this.#guidance = { isLeader, lives: [...lives] };
+    this.#thread.running?.guide(this.#guidance);
   }
 
   erase(
@@ -207,41 +229,38 @@ class ArchiveThread implements ArchiveSide {
     else if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
     const isTelling = (this.hive()?.versionsBehind ?? 0) > 0;
     const hasWork = nowMs >= (this.#last?.numbers?.workDueMs ?? Number.POSITIVE_INFINITY);
-    if (waiting > 0 || isTelling || hasWork) this.#thread.keep();
+    // A node of a cluster has to see what the others archive, too.
+    const isNode = this.#life !== undefined;
+    if (waiting > 0 || isTelling || hasWork || isNode) this.#thread.keep();
     const isDue =
-      waiting >= cut.bytesMax || (waiting > 0 && nowMs - this.#waitingSinceMs >= cut.ageMaxMs);
+      isNode ||
+      waiting >= cut.bytesMax ||
+      (waiting > 0 && nowMs - this.#waitingSinceMs >= cut.ageMaxMs);
     if ((isDue || hasWork) && this.#thread.running === undefined && nowMs >= this.#startsFromMs) {
       this.#thread.wake();
     }
   }
 
-  /** Log bytes up to the newest event that is not archived. */
-  #waitingBytes(): number {
-    const { shared, progress } = this.#base;
-    let waiting = 0;
-    for (const [partition, end] of shared.eventEnds.entries()) {
-      waiting = Math.max(waiting, end - this.#archivedTo(partition));
-    }
-    if (progress.archivedVersion[0] === 0) {
-      waiting = Math.max(waiting, this.#openedEnd - journalStart(shared));
-    }
-    return waiting;
+  /** Log bytes up to the newest event that is not archived, committed or not. Of events from before the start only the thread knows. */
+  #waitingBytes(known = this.#last?.numbers): number {
+    const waiting = this.#waiting().map(({ from, end }) => end - from);
+    return Math.max(logBytes(this.#base.shared, waiting), known?.waitingBytes ?? 0);
   }
 
-  /** Undefined: every event is archived. */
-  #waitsFrom(): number | undefined {
+  /** The stretches of the log, one of each partition, behind which no event waits to be archived; empty ones left out. */
+  #waiting(): { readonly partition: number; readonly from: number; readonly end: number }[] {
     const { shared, progress } = this.#base;
-    const isUnknown = progress.archivedVersion[0] === 0 && this.#openedEnd > journalStart(shared);
-    if (isUnknown) return journalStart(shared);
-    const waiting = [...shared.eventEnds.entries()]
-      .map(([partition, end]) => ({ end, from: this.#archivedTo(partition) }))
-      .filter(({ end, from }) => end > from);
-    return waiting.length === 0 ? undefined : Math.min(...waiting.map(({ from }) => from));
+    const isUnknown = progress.archivedVersion[0] === 0;
+    return Array.from(shared.eventEnds, (eventEnd, partition) => ({
+      partition,
+      from: this.#archivedTo(partition),
+      end: Math.max(eventEnd, isUnknown ? (this.#openedEnds[partition] ?? 0) : 0),
+    })).filter(({ partition, from, end }) => end > from && isOwned(progress, partition));
   }
 
   #archivedTo(partition: number): number {
     const { shared, progress } = this.#base;
-    return Math.max(progress.archived[partition] ?? 0, journalStart(shared));
+    return Math.max(progress.archived[partition] ?? 0, logStart(shared, partition));
   }
 
   #start(): ArchiveWorker {
@@ -270,7 +289,7 @@ class ArchiveThread implements ArchiveSide {
   }
 
   #threadData(): ArchiveThreadData {
-    const { config, state, journalDir, shared, progress } = this.#base;
+    const { config, state, source, shared, progress } = this.#base;
     const { archive, dataDir, journal, logging } = config;
     return {
       archive: archiveSettings(config),
@@ -287,10 +306,11 @@ class ArchiveThread implements ArchiveSide {
       memoryBytesMax: archive.memoryBytesMax,
       workDir: join(dataDir, 'archive-work'),
       ownCommitsFile: join(dataDir, OWN_COMMITS_FILE),
-      journalDir,
-      journal: shared.buffer,
+      source,
+      shared: shared.buffer,
       progress: progress.buffer,
       state: state.handle,
+      node: this.#life === undefined ? undefined : { life: this.#life, ...this.#guidance },
       logging,
     };
   }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
 import { claimTarget, isWithin } from '../storage/backup/target.ts';
-import { journalStart } from '../storage/log/journal-shared.ts';
+import { logStart } from '../storage/log/log-shared.ts';
 import { archiveSettings } from './archive-settings.ts';
 import type { Foundation } from './foundation.ts';
 import { systemClock } from './model/clock.ts';
@@ -31,7 +31,7 @@ export class BackupSide implements BackupPort {
     this.#base = base;
   }
 
-  /** The log must not be deleted behind this offset. */
+  /** A journal must not be deleted behind this offset. */
   get pinnedFrom(): number {
     return this.#pinnedFrom;
   }
@@ -73,7 +73,7 @@ export class BackupSide implements BackupPort {
   #started(to: string): BackupView {
     const { progress, shared, logger } = this.#base;
     // Before the archive was opened nobody knows what is needed: all that there is.
-    this.#pinnedFrom = Math.max(neededFrom(progress), journalStart(shared));
+    this.#pinnedFrom = Math.max(neededFrom(progress), logStart(shared, 0));
     const data = this.#threadData(to);
     const view: BackupView = {
       to,
@@ -126,16 +126,17 @@ export class BackupSide implements BackupPort {
   }
 
   #threadData(to: string): BackupThreadData {
-    const { config, state, journalDir, shared } = this.#base;
+    const { config, state, source, shared, progress } = this.#base;
     return {
       to,
       dataDir: config.dataDir,
-      journalDir,
+      source,
       partitions: config.partitions,
       serverVersion: manifest.version,
       archive: this.#archive(),
       logStart: this.#pinnedFrom,
-      journal: shared.buffer,
+      shared: shared.buffer,
+      progress: progress.buffer,
       state: state.handle,
       logging: config.logging,
     };

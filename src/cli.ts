@@ -143,6 +143,42 @@ function createProgram(
       finish(await tail(options, terminal));
     });
 
+  const letters = program
+    .command('dead-letters')
+    .description('what the running server has refused: look at it, fix it, send it again');
+  addLetterOptions(letters.command('list'), 'read')
+    .description('print the newest')
+    .option('--count <count>', 'how many, at most (default: 20)', countArgument)
+    .option('--json', 'a line of JSON for each')
+    .addHelpText('after', example('streamgauge dead-letters list --stream shop --code invalid_ts'))
+    .action(async (options) => {
+      const { listLetters } = await import('./cli/dead-letters.ts');
+      finish(await listLetters(options, terminal));
+    });
+  addLetterOptions(letters.command('export'), 'read')
+    .description('keep them as a file of NDJSON, whose lines can be fixed and sent again')
+    .requiredOption(
+      '--out <file>',
+      'written as FILE.part, and renamed when it is whole; - for standard output',
+    )
+    .addHelpText('after', example('streamgauge dead-letters export --stream shop --out bad.ndjson'))
+    .action(async (options) => {
+      const { exportLetters } = await import('./cli/dead-letters.ts');
+      finish(await exportLetters(options, terminal));
+    });
+  addLetterOptions(letters.command('resend'), 'read and write')
+    .description('send them again, as they were received or fixed; fails if some are refused again')
+    .option('--file <file>', 'lines of an export with the fixed event in "text"; without filters')
+    .option('--all', 'all that match the filters, as they were received')
+    .addHelpText('after', example('streamgauge dead-letters resend --file fixed.ndjson'))
+    .action(async (options, command: Command) => {
+      if ((options.file === undefined) === (options.all === undefined)) {
+        command.error('error: expected either --file, or --all with or without filters');
+      }
+      const { resendLetters } = await import('./cli/dead-letters.ts');
+      finish(await resendLetters(options, terminal));
+    });
+
   const hive = program.command('hive').description('the archive as tables of Hive');
   addConfigOptions(hive.command('ddl'))
     .description('print the statements that make tables of the archive')
@@ -218,6 +254,16 @@ function createProgram(
       finish(await restore(options, terminal));
     });
 
+  const cluster = program.command('cluster').description('look at the nodes over one topic');
+  addServerOptions(addConfigOptions(cluster.command('status')))
+    .description('print what a running node knows of all of them; fails unless all is well')
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge cluster status --url http://node1:8081'))
+    .action(async (options) => {
+      const { clusterStatus } = await import('./cli/cluster-status.ts');
+      finish(await clusterStatus(options, terminal));
+    });
+
   const log = program.command('log').description('look into the log');
   addConfigOptions(log.command('inspect'))
     .description('print what the log of a data folder holds, and what is damaged in it')
@@ -231,6 +277,17 @@ function createProgram(
       finish(await inspectLog(options, terminal));
     });
 
+  addConfigOptions(log.command('move'))
+    .description(
+      'move a data folder from its journal to the topic of the configuration; the server is stopped',
+    )
+    .option('--json', 'for programs')
+    .addHelpText('after', example('streamgauge log move --config streamgauge.yaml'))
+    .action(async (options) => {
+      const { moveLogCommand } = await import('./cli/log-move.ts');
+      finish(await moveLogCommand(options, terminal));
+    });
+
   const keys = program.command('keys').description('make access keys');
   keys
     .command('create')
@@ -238,7 +295,9 @@ function createProgram(
     .requiredOption('--tenant <name>', 'whose events it writes or reads', nameArgument)
     .addOption(scopeOption())
     .option('--id <name>', 'its name in logs and metrics', nameArgument)
-    .option('--public', 'a write key that web pages may show')
+    .addOption(
+      new Option('--public', 'a write key that web pages may show').implies({ scope: ['write'] }),
+    )
     .option('--json', 'for programs')
     .addHelpText('after', example('streamgauge keys create --tenant acme --scope write'))
     .action((wanted: NewKey, command: Command) => {
@@ -254,6 +313,14 @@ function createProgram(
     .action(async () => finish(await hashKey(terminal)));
   return program;
 }
+
+const addLetterOptions = (command: Command, scope: string): Command =>
+  addServerOptions(addConfigOptions(command), scope)
+    .option('--stream <name>', 'only of this stream')
+    .option('--code <code>', 'only what was refused for this')
+    .option('--from <time>', 'when the first of them came: epoch milliseconds or RFC 3339')
+    .option('--to <time>', 'before which the last of them came')
+    .option('--contains <text>', 'only with this in what was received, or in the message');
 
 const example = (command: string): string => `\nExample:\n  ${command}`;
 

@@ -6,6 +6,7 @@ import type { ArchiveSide } from './archive-side.ts';
 import type { Foundation } from './foundation.ts';
 import { AppError, isFault } from './model/errors.ts';
 import type { ColdPort } from './query/cold/cold-port.ts';
+import type { Whereabouts } from './threads/asked-state.ts';
 import { ColdWorker } from './threads/cold-worker.ts';
 
 export interface ColdSide extends ColdPort {
@@ -16,30 +17,39 @@ export interface ColdSide extends ColdPort {
   close(): Promise<void>;
 }
 
-/** Undefined without an archive. Costs nothing until it is asked. */
+/** Where the rows of each partition are, and whether it is known of all how far they are. */
+export interface ColdPlaces extends Whereabouts {
+  /** Resolves when it is; rejects with `partition_elsewhere` if it stays unknown. */
+  known(): Promise<void>;
+}
+
+/** Undefined without an archive. Costs nothing until it is asked. `elsewhere`: on a node of a cluster. */
 export function createColdSide(
-  { config, logger, state, journalDir, shared, progress }: Foundation,
+  { config, logger, state, source, shared, progress }: Foundation,
   archive: ArchiveSide | undefined,
+  elsewhere: ColdPlaces | undefined,
 ): ColdSide | undefined {
   if (archive === undefined) return undefined;
   const { cold, dataDir, logging } = config;
   const { memoryBytesMax, threads, timeoutMs, tailBytesMax, cacheBytesMax, exports } = cold;
-  const worker = new ColdWorker({
+  const data = {
     archive: archiveSettings(config),
     duck: { threads, memoryBytesMax },
     timeoutMs,
     tailBytesMax,
     cacheBytesMax,
     workDir: join(dataDir, 'cold-work'),
-    journalDir,
-    journal: shared.buffer,
+    source,
+    shared: shared.buffer,
     progress: progress.buffer,
     state: state.handle,
     logging,
-  });
+  };
+  const worker = new ColdWorker(data, elsewhere);
   /** Who asks is not told where the archive lies. */
   async function reached<T>(ask: () => Promise<T> | T): Promise<T> {
     await archive?.opened();
+    await elsewhere?.known();
     try {
       return await ask();
     } catch (error) {
@@ -56,6 +66,7 @@ export function createColdSide(
     event: (question) => reached(() => worker.ask('event', question)),
     sql: (question) => reached(() => worker.ask('sql', question)),
     timeseries: (question) => reached(() => worker.ask('timeseries', question)),
+    scan: (question) => reached(() => worker.ask('scan', question)),
     export: (question) => reached(() => worker.export(question, exports.timeoutMs)),
     committed: (partition) => progress.committed[partition] ?? 0,
     rowsMax: cold.rowsMax,

@@ -10,8 +10,11 @@ import { withDefaultRoutes } from './config/alarms.ts';
 import { placeConflicts } from './config/archive.ts';
 import { type Conflict, conflictsIn } from './config/checks.ts';
 import { effectiveValues, effectiveYaml } from './config/effective.ts';
+import { withAbsoluteFiles } from './config/kafka.ts';
 import { type ConfigProblem, problemAt, problemsOf } from './config/problems.ts';
-import { DEFAULT_ROLLUP, type Settings, schema } from './config/schema.ts';
+import { DEFAULT_ROLLUP } from './config/rollups.ts';
+import { type Settings, schema } from './config/schema.ts';
+import { withSessions } from './config/sessions.ts';
 import { type Path, settingsOf } from './config/settings.ts';
 import {
   CONFIG_FILE_ENV,
@@ -25,6 +28,7 @@ import {
   valueAt,
   writtenIn,
 } from './config/sources.ts';
+import { type Clock, systemClock } from './model/clock.ts';
 import { err, ok, type Result } from './model/result.ts';
 import { checkReceiver, receiverProblemText } from './notify/check.ts';
 
@@ -52,13 +56,17 @@ export interface ConfigInput {
   readonly flags?: readonly Flag[];
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Also files that are missing without keeping the server from starting are problems. */
+  readonly areAllFilesNeeded?: boolean;
+  readonly clock?: Clock;
 }
 
 export const CONFIG_FILE_DEFAULT = 'streamgauge.yaml';
 
 /** All problems at once, or the configuration. Reads files, starts nothing. */
 export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, ConfigProblem[]> {
-  const { env = process.env, cwd = process.cwd(), flags = [] } = input;
+  const { env = process.env, cwd = process.cwd(), flags = [], clock = systemClock } = input;
+  const { areAllFilesNeeded = false } = input;
   const file = input.file ?? env[CONFIG_FILE_ENV] ?? defaultFile(cwd);
   const fromFile = file === undefined ? undefined : fileSource(file, cwd);
   if (fromFile?.ok === false) return fromFile;
@@ -75,9 +83,10 @@ export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, Config
     return err([...fromEnv.problems, ...ofPlaces, ...ofValues]);
   }
   const settings = withDefaults(withAbsolutePaths(parsed.data, sources, cwd));
-  const conflicts = [...conflictsIn(settings), ...receiverConflicts(settings)].map(
-    ({ path, message }) => problemAt(path, message, written, valueAt(settings, path)),
-  );
+  const conflicts = [
+    ...conflictsIn(settings, { nowMs: clock.now(), areAllFilesNeeded }),
+    ...receiverConflicts(settings),
+  ].map(({ path, message }) => problemAt(path, message, written, valueAt(settings, path)));
   const problems = [...fromEnv.problems, ...conflicts];
   if (problems.length > 0) return err(problems);
 
@@ -108,11 +117,26 @@ function defaultFile(cwd: string): string | undefined {
 function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: string): Settings {
   const absolute = (path: Path, value: string) =>
     resolve(sourceOf(sources, path)?.folder ?? cwd, value);
-  const { tls, dataDir, alarms, archive } = settings;
+  const { tls, dataDir, alarms, archive, cluster, log, sources: topicSources } = settings;
   return {
     ...settings,
     dataDir: absolute(['dataDir'], dataDir),
     archive: withAbsoluteArchive(archive, (path, value) => absolute(['archive', ...path], value)),
+    cluster:
+      cluster.enabled && cluster.secretFile !== undefined
+        ? { ...cluster, secretFile: absolute(['cluster', 'secretFile'], cluster.secretFile) }
+        : cluster,
+    sources: topicSources.map((source, i) =>
+      withAbsoluteFiles(source, (path, value) => absolute(['sources', i, ...path], value)),
+    ),
+    log: {
+      ...log,
+      ...(log.kafka && {
+        kafka: withAbsoluteFiles(log.kafka, (path, value) =>
+          absolute(['log', 'kafka', ...path], value),
+        ),
+      }),
+    },
     alarms: {
       ...alarms,
       receivers: alarms.receivers.map((receiver, i) =>
@@ -169,11 +193,11 @@ function withAbsoluteArchive(
 
 /** The stream that events go to unless they name another answers "how many of which type" from the start. */
 function withDefaults(settings: Settings): Settings {
-  const { rollups } = settings;
+  const { rollups, sessions } = settings;
   const isDeclared = rollups.some(({ stream }) => stream === DEFAULT_ROLLUP.stream);
   return {
     ...settings,
-    rollups: isDeclared ? rollups : [...rollups, DEFAULT_ROLLUP],
+    rollups: withSessions(isDeclared ? rollups : [...rollups, DEFAULT_ROLLUP], sessions),
     alarms: withDefaultRoutes(settings.alarms),
   };
 }

@@ -12,7 +12,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { ErasureKeeper } from '../actors/archiver/erasure-jobs.ts';
 import { addErased } from '../actors/eraser/erased-counts.ts';
 import { rollupsSketching } from '../actors/eraser/labels.ts';
-import { durableEnd } from '../storage/log/journal-shared.ts';
+import { logEnd } from '../storage/log/log-shared.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
 import {
   decodeErasure,
@@ -23,6 +23,8 @@ import {
 import { type StateOp, scan } from '../storage/state/state.ts';
 import type { ArchiveSide } from './archive-side.ts';
 import type { ColdSide } from './cold-side.ts';
+import { asOfEvents, eraseSessions } from './erasure-sessions.ts';
+import { TopicErasures } from './erasure-topic.ts';
 import { ErasureValues } from './erasure-values.ts';
 import type { Foundation } from './foundation.ts';
 import { hasHadArchive } from './had-archive.ts';
@@ -32,9 +34,12 @@ import { AppError } from './model/errors.ts';
 import type { ErasurePort, ErasureView, ErasureWanted } from './query/erasure-port.ts';
 import type { EdgeWorker } from './threads/edge-worker.ts';
 import { EraserWorker } from './threads/eraser-worker.ts';
+import type { PartitionHold } from './threads/partition-hold.ts';
 
 /** Erasures that wait at once, of all tenants. Each reads all of the log and the tenant's archive. */
 const WAITING_MAX = 100;
+/** With those that only wait for files or a topic to be deleted: the retention of a topic may be long. */
+const OPEN_MAX = 10_000;
 /** Receipts that are kept for a tenant: the oldest go first. */
 const RECEIPTS_MAX = 1_000;
 /** Who sends an event and asks for its erasure may have another machine's clock; and a block is durable soon after it was sealed. */
@@ -55,6 +60,7 @@ export interface ErasureSideOptions {
   readonly cold: ColdSide | undefined;
   /** That writes the log. */
   readonly edge: EdgeWorker;
+  readonly hold: PartitionHold;
 }
 
 export class ErasureSide implements ErasurePort {
@@ -63,8 +69,11 @@ export class ErasureSide implements ErasurePort {
   /** It is switched off, and may hold what is to be erased: nobody is told that it is gone. */
   readonly #isArchiveOff: boolean;
   readonly #cold: ColdSide | undefined;
+  readonly #hold: PartitionHold;
   readonly #values: ErasureValues;
   readonly #eraser: EraserWorker;
+  /** Undefined: the log is a journal. */
+  readonly #topic: TopicErasures | undefined;
   /** Not done yet, by id, in the order of their requests. */
   readonly #open = new Map<string, Erasure>();
   readonly #problems = new Map<string, string>();
@@ -94,21 +103,23 @@ export class ErasureSide implements ErasurePort {
 
   private constructor(
     base: Foundation,
-    { archive, cold, edge }: ErasureSideOptions,
+    { archive, cold, edge, hold }: ErasureSideOptions,
     isArchiveOff: boolean,
   ) {
     this.#base = base;
     this.#archive = archive;
     this.#isArchiveOff = isArchiveOff;
+    this.#topic = base.source.type === 'kafka' ? new TopicErasures(base) : undefined;
     this.#cold = cold;
+    this.#hold = hold;
     this.#values = new ErasureValues(join(base.config.dataDir, 'erasures'));
     const { port1, port2 } = new MessageChannel();
     edge.serveLog(port2);
-    const { journalDir, shared, progress, state, config } = base;
+    const { source, shared, progress, state, config } = base;
     this.#eraser = new EraserWorker(
       {
-        journalDir,
-        journal: shared.buffer,
+        source,
+        shared: shared.buffer,
         progress: progress.buffer,
         state: state.handle,
         logging: config.logging,
@@ -147,15 +158,15 @@ export class ErasureSide implements ErasurePort {
 
   async #request({ tenant, stream, field, value }: ErasureWanted): Promise<ErasureView> {
     const waiting = [...this.#open.values()].filter(({ state }) => state !== 'grace');
-    if (waiting.length >= WAITING_MAX) {
+    if (waiting.length >= WAITING_MAX || this.#open.size >= OPEN_MAX) {
       throw new AppError(
         'query_overload',
-        `${WAITING_MAX} erasures are under way: ask again when one is done${this.#isArchiveOff ? `; ${ARCHIVE_OFF}` : ''}`,
+        `${this.#open.size} erasures are under way: ask again when one is done${this.#isArchiveOff ? `; ${ARCHIVE_OFF}` : ''}`,
       );
     }
     const requestedMs = systemClock.now();
     const id = `${String(requestedMs).padStart(13, '0')}-${randomBytes(4).toString('hex')}`;
-    const before = durableEnd(this.#base.shared) ?? 0;
+    const before = this.#topic?.before() ?? logEnd(this.#base.shared, 0) ?? 0;
     const erasure = newErasure({
       ...{ id, tenant, field, requestedMs, before },
       ...(stream !== undefined && { stream }),
@@ -240,12 +251,13 @@ export class ErasureSide implements ErasurePort {
       this.#go();
       return;
     }
+    await this.#eraseSessions(erasure, value);
     await this.#eraseFromArchive(erasure, value);
     const finished = await this.#finished(this.#open.get(erasure.id) ?? erasure);
     // Before the value is forgotten, or a crash in between would call it lost.
     await this.#keep({ ...finished, state: 'grace' }, [], 'synced');
     await this.#values.forget(erasure.id);
-    if (finished.archive.removedMs === 0) await this.#keep({ ...finished, state: 'done' });
+    if (this.#isAllGone(finished)) await this.#keep({ ...finished, state: 'done' });
     this.#base.logger.info(
       {
         erasure: erasure.id,
@@ -267,10 +279,20 @@ export class ErasureSide implements ErasurePort {
   }
 
   async #eraseHere(erasure: Erasure, value: string): Promise<void> {
-    const { rollups } = this.#base.declarations.current;
+    const rollups = asOfEvents(this.#base.declarations.current);
     const stored = (await this.#storedRow(erasure)) ?? erasure;
     const done = await this.#eraser.erase({ erasure: stored, value, rollups });
+    this.#base.checkpoints?.touch();
     this.#open.set(done.id, done);
+  }
+
+  /** Partitions have applied all that is before the erasure since they have committed it, for the log to be erased. */
+  async #eraseSessions(erasure: Erasure, value: string): Promise<void> {
+    const { state, config, declarations, checkpoints } = this.#base;
+    const { sessions: definitions = [] } = declarations.current;
+    const tools = { state, partitions: config.partitions, hold: this.#hold, definitions };
+    await eraseSessions(tools, erasure, value);
+    checkpoints?.touch();
   }
 
   async #eraseFromArchive(erasure: Erasure, value: string): Promise<void> {
@@ -288,6 +310,7 @@ export class ErasureSide implements ErasurePort {
       counted: erasure.log.counted,
       arrivedBeforeMs: requestedMs - ARRIVED_BEFORE_MS,
     };
+    await this.#topic?.archiveAll(this.#archive, erasure);
     await this.#archive.erase(target, archive.intent, this.#keeper);
     await this.#cold?.forget();
   }
@@ -311,7 +334,11 @@ export class ErasureSide implements ErasurePort {
     },
   };
 
-  /** Removed files stay for their readers: then all is done. */
+  #isAllGone(erasure: Erasure): boolean {
+    return erasure.archive.removedMs === 0 && this.#topic?.isGone(erasure) !== false;
+  }
+
+  /** Removed files stay for their readers: then all is done. Of a topic, what brokers have not deleted. */
   #lookAtGrace(): void {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -330,6 +357,7 @@ export class ErasureSide implements ErasurePort {
         const left = removedMs === 0 ? 0 : await this.#archive?.removedBefore(tenant, removedMs);
         // Without an archive nobody deletes them.
         if (left !== 0) continue;
+        if (this.#topic?.isGone(erasure) === false) continue;
         if (this.#closing.signal.aborted) return;
         await this.#keep({ ...erasure, state: 'done' });
       } catch (error) {
@@ -372,11 +400,13 @@ export class ErasureSide implements ErasurePort {
   }
 
   #view(erasure: Erasure): ErasureView {
-    const { rollups } = this.#base.declarations.current;
+    const rollups = asOfEvents(this.#base.declarations.current);
     return {
       ...erasure,
       problem: this.#problemOf(erasure),
       goneByMs: this.#graceEndMs(erasure),
+      logGoneByMs: this.#topic?.goneByMs(erasure),
+      isInTopic: this.#topic?.isGone(erasure) === false,
       hasArchive: this.#archive !== undefined || this.#isArchiveOff,
       sketches: rollupsSketching(rollups, erasure),
     };

@@ -9,31 +9,44 @@ import { rulesInEffect } from '../actors/alarm-board/declarations.ts';
 import { loadDeclared } from '../actors/alarm-board/rows.ts';
 import { loadHead } from '../actors/partition/snapshot.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { createJournalShared } from '../storage/log/journal-shared.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
 import { openState } from '../storage/state/rocksdb.ts';
+import { loadDeclaredRollups } from '../storage/state/rollup-rows.ts';
 import type { StateReader } from '../storage/state/state.ts';
 import { rollupsOf } from './alarm/compile.ts';
 import { startArchive } from './archive-side.ts';
 import { BackupSide } from './backup-side.ts';
 import type { RunningServer } from './cli/start.ts';
+import { builtClientScript } from './client-script.ts';
+import { noBackups } from './cluster/unsupported.ts';
+import type { ClusterSide } from './cluster-side.ts';
 import type { Config } from './config.ts';
 import { prepareDataDir } from './data-dir.ts';
-import { Declarations } from './declarations.ts';
+import { Declarations, type RollupSet } from './declarations.ts';
+import { declaredInEffect } from './declared-rollups.ts';
 import type { Foundation } from './foundation.ts';
 import type { EdgeOptions } from './ingest/options.ts';
+import { findLog } from './log-side.ts';
 import { createLogger } from './logging.ts';
 import type { AppError } from './model/errors.ts';
-import type { RollupDefinition } from './model/rollup.ts';
+import type { Logger } from './model/logger.ts';
+import type { RollupsControl } from './model/rollup.ts';
 import { startRetention } from './retention.ts';
-import type { JournalHere } from './threads/edge-protocol.ts';
+import type { ServerState, StateStart } from './server-state.ts';
+import { startSources } from './source-side.ts';
+import type { JournalHere, KafkaHere } from './threads/edge-protocol.ts';
 import { EdgeWorker } from './threads/edge-worker.ts';
 import type { PartitionThread } from './threads/partition-links.ts';
 import { PartitionWorker } from './threads/partition-worker.ts';
 import { createProgress, neededFrom } from './threads/progress.ts';
 
-/** The part of the log that the window of duplicates may pin; the rest is for what is not applied yet. */
+/** The part of a journal that the window of duplicates may pin; the rest is for what is not applied yet. */
 const DEDUP_LOG_PART = 0.5;
+/**
+ * Records of a topic's partition that the window of duplicates may span. A restart reads them again, some 100,000 a second of
+ * all partitions where each holds one event.
+ */
+const DEDUP_RECORDS_MAX = 1_000_000;
 
 /**
  * V8 lets a heap grow up to fourfold before it collects all of it. Wide live answers are short-lived objects: with this
@@ -53,53 +66,75 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const failed = Promise.withResolvers<AppError>();
   try {
     await prepareDataDir(config.dataDir);
-    const state = await openState({
-      dir: join(config.dataDir, 'state'),
-      partitions: config.partitions,
-    });
+    const start = await stateStart(config, logger);
+    closers.push(() => start?.close());
+    const log = await findLog(config, logger, async (id, topic) => start?.adopt(id, topic));
+    closers.push(() => log.topic?.close());
+    const progress = createProgress(config.partitions);
+    const isNode = config.cluster.enabled;
+    if (isNode) progress.owned.fill(0);
+    const { state, checkpoints } =
+      (await start?.open(log, progress, isNode ? 'node' : 'alone')) ?? (await stateOf(config));
     closers.push(() => state.close());
+    closers.push(() => checkpoints?.close());
+    await start?.close();
     const base: Foundation = {
       config,
       logger,
       state,
-      journalDir: join(config.dataDir, 'journal'),
-      shared: createJournalShared(config.partitions),
-      progress: createProgress(config.partitions),
+      checkpoints,
+      ...log,
+      progress,
       declarations: new Declarations(state.server.starts, await rollupsWanted(config, state)),
       onFailed: (fault) => failed.resolve(fault),
     };
 
+    // While edges start, too: until it is there other nodes take events, and nobody has this one's partitions.
+    const querySide = isNode ? import('./query-side.ts') : undefined;
     const edges: EdgeWorker[] = [];
+    const cluster = await clusterOf(base, () => tellEdges());
     let isStarting = true;
     const problems = () =>
       isStarting
         ? ['the partitions are loading their state']
-        : partitionWorkers.flatMap((worker) => worker.problems);
+        : [
+            ...partitionWorkers.flatMap((worker) => worker.problems),
+            ...(cluster?.problems() ?? []),
+          ];
     const tellEdges = () => {
       for (const edge of edges) edge.setReadiness(inWords(problems()));
     };
     const partitionWorkers = startPartitions(base, tellEdges);
     closers.push(() => Promise.all(partitionWorkers.map((worker) => worker.close())).then());
     closers.push(() => closeEdges(edges));
-    const ingestPort = await startEdges(base, partitionWorkers, edges);
+    const ingestPort = await startEdges(base, partitionWorkers, edges, cluster);
     const backup = new BackupSide(base);
-    closers.push(shortenLog(base, edges[0] as EdgeWorker, backup));
+    if (log.source.type === 'journal')
+      closers.push(shortenLog(base, edges[0] as EdgeWorker, backup));
     closers.push(() => backup.close());
-    const archive = startArchive(base);
+    const archive = startArchive(base, cluster && state.server.starts);
     closers.push(() => archive?.close());
+    const sources = await startSources(base, edges[0] as EdgeWorker);
+    closers.push(() => sources?.close());
 
     const scheme = config.tls === undefined ? 'http' : 'https';
     const ingestUrl = `${scheme}://${hostInUrl(config.listen.host)}:${ingestPort}`;
     const ready = Promise.all(partitionWorkers.map((worker) => worker.ready));
-    // Loaded only now: events are accepted already.
-    const { startQuerySide } = await import('./query-side.ts');
-    const asker = partitionThreads(partitionWorkers, 0);
-    const query = await startQuerySide(base, asker, edges, ingestUrl, problems, archive, backup);
+    // Of a server that is alone loaded only now: events are accepted already.
+    const { startQuerySide } = await (querySide ?? import('./query-side.ts'));
+    const threads = partitionThreads(partitionWorkers, 0);
+    const query = await startQuerySide(base, {
+      ...{ threads, edges, ingestUrl, readiness: problems, archive, sources, cluster },
+      backup: cluster ? noBackups : backup,
+    });
     closers.push(() => query.close());
 
     await ready;
     isStarting = false;
     tellEdges();
+    const { alarms, rollups } = query;
+    cluster?.begin({ workers: partitionWorkers, archive, alarms, rollups });
+    closers.push(() => cluster?.close());
     logger.info({ ingestUrl, queryUrl: query.url, version: manifest.version }, 'ready');
     return { ingestUrl, queryUrl: query.url, failed: failed.promise, close };
   } catch (error) {
@@ -108,13 +143,38 @@ export async function startServer(config: Config): Promise<RunningServer> {
   }
 }
 
-/** Those of the configuration, and those that alarm rules are evaluated on, wherever the rules were declared. */
-async function rollupsWanted(config: Config, state: StateReader): Promise<RollupDefinition[]> {
-  const declared = await loadDeclared(state);
-  return [...config.rollups, ...rollupsOf(rulesInEffect(config.alarms.rules, declared.rules))];
+/** Undefined: the server is alone. */
+async function clusterOf(base: Foundation, changed: () => void): Promise<ClusterSide | undefined> {
+  const settings = base.config.cluster;
+  if (!settings.enabled) return undefined;
+  const { ClusterSide } = await import('./cluster-side.ts');
+  return ClusterSide.open({ base, settings, changed });
 }
 
-/** The edges that append through edge 0 first: it closes the journal. */
+/** Over a topic there is more to it, and to load. */
+async function stateStart(config: Config, logger: Logger): Promise<StateStart | undefined> {
+  if (config.log.type === 'journal') return undefined;
+  const { StateStart } = await import('./server-state.ts');
+  return StateStart.begin(config, logger);
+}
+
+async function stateOf({ dataDir, partitions }: Config): Promise<ServerState> {
+  const state = await openState({ dir: join(dataDir, 'state'), partitions });
+  return { state, checkpoints: undefined };
+}
+
+/** Those of the configuration, those that tenants have declared, and what alarm rules are evaluated on, wherever they were declared. */
+async function rollupsWanted(config: Config, state: StateReader): Promise<RollupSet> {
+  const { rules } = await loadDeclared(state);
+  return {
+    configured: config.rollups,
+    declared: declaredInEffect(config.rollups, await loadDeclaredRollups(state)),
+    rules: rollupsOf(rulesInEffect(config.alarms.rules, rules)),
+    sessions: config.sessions,
+  };
+}
+
+/** The edges that append through edge 0 first: it closes the log. */
 async function closeEdges([first, ...others]: readonly EdgeWorker[]): Promise<void> {
   await Promise.all(others.map((edge) => edge.close()));
   await first?.close();
@@ -134,22 +194,23 @@ function inWords(problems: readonly string[]): string | undefined {
 
 /** Partition p belongs to thread p modulo the number of threads. */
 function startPartitions(base: Foundation, onProblems: () => void): PartitionWorker[] {
-  const { config, state, journalDir, shared, progress, onFailed } = base;
+  const { config, state, source, shared, progress, onFailed } = base;
   const { partitions, dedup, journal } = config;
   const threads = Math.min(config.partitionThreads, partitions);
   const askers = 1 + config.edgeThreads;
   const bounds = {
     dedupIdsMax: Math.ceil(dedup.windowIdsMax / partitions),
     dedupBytesMax: Math.floor(dedup.memoryBytesMax / partitions),
-    dedupLogBytesMax: Math.floor(journal.bytesMax * DEDUP_LOG_PART),
+    dedupOffsetsMax:
+      source.type === 'journal' ? Math.floor(journal.bytesMax * DEDUP_LOG_PART) : DEDUP_RECORDS_MAX,
     deadLettersMax: Math.ceil(config.deadLetters.countMax / partitions),
   };
   return Array.from({ length: threads }, (_, thread) => {
     const options = {
       thread,
       partitions: allBelow(partitions).filter((partition) => partition % threads === thread),
-      journalDir,
-      journal: shared.buffer,
+      source,
+      shared: shared.buffer,
       progress: progress.buffer,
       state: state.handle,
       commitIntervalMs: config.commit.intervalMs,
@@ -160,11 +221,12 @@ function startPartitions(base: Foundation, onProblems: () => void): PartitionWor
   });
 }
 
-/** Edge 0 opens the journal before the others start. Fills `edges`; answers the port that all of them listen on. */
+/** Edge 0 opens the log before the others start. Fills `edges`; answers the port that all of them listen on. */
 async function startEdges(
   base: Foundation,
   partitionWorkers: readonly PartitionWorker[],
   edges: EdgeWorker[],
+  cluster: ClusterSide | undefined,
 ): Promise<number> {
   const { config, logger, shared, progress, onFailed } = base;
   const dataOf = (edgeId: number, port: number) => ({
@@ -172,12 +234,15 @@ async function startEdges(
     options: { ...edgeOptions(config), port },
     logging: { ...config.logging, thread: `edge/${edgeId}` },
     producerEpoch: base.state.server.starts,
-    journal: shared.buffer,
+    shared: shared.buffer,
     progress: progress.buffer,
+    topic: config.log.kafka?.topic,
+    spool: base.spool?.numbers,
     partitionThreads: partitionThreads(partitionWorkers, edgeId + 1),
+    remotePartitions: cluster?.port(),
   });
   const first = new EdgeWorker(
-    { ...dataOf(0, config.listen.ingestPort), log: await journalToOpen(base) },
+    { ...dataOf(0, config.listen.ingestPort), log: await logToOpen(base) },
     onFailed,
   );
   edges.push(first);
@@ -188,7 +253,7 @@ async function startEdges(
   for (let edgeId = 1; edgeId < config.edgeThreads; edgeId++) {
     const { port1, port2 } = new MessageChannel();
     first.serveLog(port1);
-    const { pendingBytesMax } = config.journal;
+    const { pendingBytesMax } = config.log.kafka ?? config.journal;
     const log = { type: 'remote', port: port2, pendingBytesMax } as const;
     edges.push(new EdgeWorker({ ...dataOf(edgeId, port), log }, onFailed));
   }
@@ -200,32 +265,41 @@ async function startEdges(
  * With the definitions of rollups, to be logged before the first event if some partition has others; or if the log goes on behind
  * what is committed, where others may still wait to be applied.
  */
-async function journalToOpen({
+async function logToOpen({
   config,
   state,
-  journalDir,
+  source,
+  topic,
+  spool,
   declarations,
-}: Foundation): Promise<JournalHere> {
+}: Foundation): Promise<JournalHere | KafkaHere> {
   const definitions = declarations.current;
-  const wanted = JSON.stringify(definitions.rollups);
+  const wanted = definedText(definitions);
   let durableBefore = 0;
-  let definedTo = Number.POSITIVE_INFINITY;
+  const definedTo: number[] = [];
   for (const partition of allBelow(config.partitions)) {
     const head = await loadHead(state, partition);
     const position = head?.state.position ?? 0;
-    const isCurrent = JSON.stringify(head?.definitions?.rollups) === wanted;
-    definedTo = Math.min(definedTo, isCurrent ? position : -1);
+    const known = head?.definitions;
+    const isCurrent = known !== undefined && definedText(known) === wanted;
+    definedTo.push(isCurrent ? position : -1);
     durableBefore = Math.max(durableBefore, position);
   }
-  return {
-    type: 'journal',
-    dir: journalDir,
-    ...config.journal,
-    durableBefore,
-    definitions,
-    definedTo,
+  const first = { definitions, definedTo };
+  if (source.type === 'journal') {
+    return { type: 'journal', dir: source.dir, ...config.journal, durableBefore, ...first };
+  }
+  const { pendingBytesMax } = config.log.kafka ?? config.journal;
+  const inSyncMin = topic?.found?.minInSyncReplicas;
+  // In a cluster the leader declares.
+  const all = config.cluster.enabled && {
+    definedTo: definedTo.map(() => Number.POSITIVE_INFINITY),
   };
+  return { type: 'kafka', source, pendingBytesMax, inSyncMin, spool, ...first, ...all };
 }
+
+const definedText = ({ rollups, sessions }: RollupsControl): string =>
+  JSON.stringify([rollups, sessions]);
 
 function shortenLog(
   { state, shared, progress, logger }: Foundation,
@@ -255,6 +329,7 @@ const edgeOptions = (config: Config): Omit<EdgeOptions, 'port'> => ({
   limits: config.limits,
   edges: config.edgeThreads,
   partitions: config.partitions,
+  clientScript: builtClientScript(),
 });
 
 const allBelow = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

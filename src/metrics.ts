@@ -3,16 +3,28 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ArchiverNumbers } from '../actors/archiver/protocol.ts';
 import type { ReadNumbers } from '../actors/cold/questions.ts';
 import type { AlarmNumbers } from './alarm-side.ts';
+import { checkpointMetrics } from './checkpoint-metrics.ts';
+import { clusterMetrics } from './cluster-metrics.ts';
 import { coldMetrics, coldTimes, readMetrics } from './cold-metrics.ts';
 import { APPEND_MS_BOUNDS, type EdgeCounts } from './ingest/counters.ts';
+import { systemClock } from './model/clock.ts';
 import type { HiveNumbers } from './model/hive-numbers.ts';
+import type { SourceView } from './model/source-view.ts';
+import type { SpoolView } from './model/spool-view.ts';
 import { type HistogramText, histogramText, plainNumbers } from './plain-metrics.ts';
+import type { CheckpointNumbers } from './query/checkpoint-port.ts';
+import type { ClusterStatus } from './query/cluster-port.ts';
 import type { ColdNumbers } from './query/cold/cold-gate.ts';
+import { sourceMetrics } from './source-metrics.ts';
+import { spoolMetrics } from './spool-metrics.ts';
 import type { PartitionMetrics } from './threads/protocol.ts';
 
 export interface JournalNumbers {
   readonly startOffset: number;
   readonly durableOffset: number;
+  readonly usedBytes: number;
+  /** That somebody still has to read. */
+  readonly neededBytes: number;
   /** Why appends are refused now; undefined while they are taken. */
   readonly refusal: string | undefined;
 }
@@ -21,6 +33,8 @@ export interface MetricsSources {
   edges(): Promise<readonly EdgeCounts[]>;
   partitions(): Promise<readonly PartitionMetrics[]>;
   journal(): JournalNumbers;
+  /** Undefined without one. */
+  spool?(): SpoolView | undefined;
   subscribers(): number;
   /** Undefined while the alarm board does not answer. */
   alarms(): Promise<AlarmNumbers | undefined>;
@@ -29,10 +43,16 @@ export interface MetricsSources {
   hive(): HiveNumbers | undefined;
   /** Why nothing is archived just now. */
   archiveProblem(): string | undefined;
+  /** Undefined: none are taken. */
+  checkpoints(): CheckpointNumbers | undefined;
   /** Questions about single events; undefined without an archive. */
   cold(): ColdNumbers | undefined;
   /** What they read; undefined until there was one. */
   read(): Promise<ReadNumbers | undefined>;
+  /** Undefined: the server is alone. */
+  cluster?(): ClusterStatus;
+  /** Topics of other programs. */
+  sources?(): Promise<readonly SourceView[]>;
 }
 
 /** Counters restart from zero with the process, as Prometheus expects. Answers the page's text. */
@@ -41,40 +61,61 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   collectDefaultMetrics({ register: registry });
   const edges = edgeMetrics(registry);
   const partitions = partitionMetrics(registry);
+  const spool = sources.spool && spoolMetrics(registry);
   const alarms = alarmMetrics(registry);
   const archive = archiveMetrics(registry);
   const hive = hiveMetrics(registry);
   const cold = coldMetrics(registry);
+  const checkpoints = checkpointMetrics(registry);
   const read = readMetrics(registry);
+  const topics = sources.sources && sourceMetrics(registry);
+  const cluster = sources.cluster && clusterMetrics(registry);
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `streamgauge_${name}`, help, registers: [registry] });
-  const start = gauge('log_start_offset', 'Oldest offset the log keeps.');
-  const end = gauge('log_durable_offset', 'Offset before which every block is durable.');
+  const start = gauge(
+    'log_start_offset',
+    'Oldest offset the log keeps; of a topic the sum over its partitions.',
+  );
+  const end = gauge(
+    'log_durable_offset',
+    'Offset before which every block is durable; of a topic the sum over its partitions.',
+  );
+  const used = gauge('log_bytes', 'What the log keeps; of a topic about that.');
+  const needed = gauge('log_needed_bytes', 'What of it is not committed or not archived yet.');
   const refusing = gauge('log_refusing', '1 while the log takes no appends.');
   const subscribers = gauge('subscribers', 'Open live queries.');
   const archiveProblem = gauge('archive_problem', '1 while nothing can be archived.');
 
   return async () => {
-    const [edgeCounts, partitionNumbers, alarmNumbers, readNumbers] = await Promise.all([
+    const [edgeCounts, partitionNumbers, alarmNumbers, readNumbers, views] = await Promise.all([
       sources.edges(),
       sources.partitions(),
       sources.alarms(),
       sources.read(),
+      sources.sources?.(),
     ]);
     const journal = sources.journal();
     edges(edgeCounts);
     partitions(partitionNumbers);
+    const spoolView = sources.spool?.();
+    if (spoolView !== undefined) spool?.(spoolView);
     if (alarmNumbers !== undefined) alarms(alarmNumbers);
     const archiveNumbers = sources.archive();
     if (archiveNumbers !== undefined) archive(archiveNumbers);
     const hiveNumbers = sources.hive();
     if (hiveNumbers !== undefined) hive(hiveNumbers);
     archiveProblem.set(sources.archiveProblem() === undefined ? 0 : 1);
+    const checkpointNumbers = sources.checkpoints();
+    if (checkpointNumbers !== undefined) checkpoints(checkpointNumbers, systemClock.now());
     const coldNumbers = sources.cold();
     if (coldNumbers !== undefined) cold(coldNumbers);
     if (readNumbers !== undefined) read(readNumbers);
+    if (views !== undefined) topics?.(views, Date.now());
+    if (sources.cluster !== undefined) cluster?.(sources.cluster());
     start.set(journal.startOffset);
     end.set(journal.durableOffset);
+    used.set(journal.usedBytes);
+    needed.set(journal.neededBytes);
     refusing.set(journal.refusal === undefined ? 0 : 1);
     subscribers.set(sources.subscribers());
     const histograms = [appendTimes(edgeCounts), ...(coldNumbers ? coldTimes(coldNumbers) : [])];
@@ -102,6 +143,16 @@ function edgeMetrics(registry: Registry): (all: readonly EdgeCounts[]) => void {
   const rejected = labelled('events_rejected_total', 'Events refused one by one.', 'code');
   const sums = plainNumbers<EdgeCounts>(registry, {
     eventsAccepted: ['counter', 'events_accepted_total', 'Events acknowledged as durable.'],
+    eventsTimeCorrected: [
+      'counter',
+      'events_time_corrected_total',
+      "Events whose time was corrected by what their sender's clock showed.",
+    ],
+    eventsTimeClamped: [
+      'counter',
+      'events_time_clamped_total',
+      'Events that got the time of their arrival, because their own lay too far from it.',
+    ],
     bodyBytes: ['counter', 'body_bytes_total', 'Bytes of bodies and frames as they came in.'],
     inflatedBytes: ['counter', 'inflated_bytes_total', 'What compressed bodies became.'],
     frames: ['counter', 'websocket_frames_total', 'WebSocket frames of events.'],
@@ -224,6 +275,11 @@ function partitionMetrics(registry: Registry): (all: readonly PartitionMetrics[]
       commits: ['counter', 'commits_total', 'Commits to the state store.'],
       commitMsTotal: ['counter', 'commit_milliseconds_total', 'Time spent in commits.'],
       commitBytesTotal: ['counter', 'commit_bytes_total', 'Bytes committed.'],
+      commitBytesMax: [
+        'gauge',
+        'commit_bytes_max',
+        'Bytes of the greatest commit since the start.',
+      ],
       restarts: ['counter', 'partition_restarts_total', 'Restarts of the partition actor.'],
       dedupIds: ['gauge', 'dedup_window_ids', 'Event ids that the window of duplicates holds.'],
       dedupBytes: ['gauge', 'dedup_window_bytes', 'Memory of that window.'],
@@ -233,6 +289,23 @@ function partitionMetrics(registry: Registry): (all: readonly PartitionMetrics[]
         'counter',
         'series_overflow_events_total',
         'Events counted as one series, because their rollup has too many.',
+      ],
+      sessionsOpen: ['gauge', 'sessions_open', 'Sessions that have not ended yet.'],
+      sessions: ['counter', 'sessions_total', 'Sessions that have ended.'],
+      sessionsEarly: [
+        'counter',
+        'sessions_closed_early_total',
+        'Of these, sessions that were closed early, because too many were open.',
+      ],
+      sessionsLate: [
+        'counter',
+        'sessions_late_events_total',
+        'Events in no session, because they came too late.',
+      ],
+      sessionsUnassigned: [
+        'counter',
+        'sessions_unassigned_events_total',
+        'Events in no session, because they name no user, or a too long one.',
       ],
     },
     'partition',

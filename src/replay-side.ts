@@ -10,11 +10,11 @@ import type { ArchiveSide } from './archive-side.ts';
 import type { Foundation } from './foundation.ts';
 import { systemClock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
-import type { RollupDefinition } from './model/rollup.ts';
+import { askedBy, type RollupDefinition, shownName } from './model/rollup.ts';
+import { isSessionStream } from './model/session.ts';
 import type { ReplayPort, ReplayRecord, ReplayRequest } from './query/replay-port.ts';
 import { ReplayRecords } from './replay-records.ts';
-import { PartitionHold } from './threads/partition-hold.ts';
-import type { PartitionLinks } from './threads/partition-links.ts';
+import type { PartitionHold } from './threads/partition-hold.ts';
 import type { ReplayNews } from './threads/replay-protocol.ts';
 import { ReplayWorker } from './threads/replay-worker.ts';
 
@@ -25,10 +25,10 @@ export interface ReplaySide extends ReplayPort {
 /** Undefined without an archive: the log alone is too short. Goes on with what an earlier life of the server left. */
 export function createReplaySide(
   base: Foundation,
-  links: PartitionLinks,
+  hold: PartitionHold,
   archive: ArchiveSide | undefined,
 ): ReplaySide | undefined {
-  return archive && new Replays(base, links, archive);
+  return archive && new Replays(base, hold, archive);
 }
 
 interface Running {
@@ -46,10 +46,10 @@ class Replays implements ReplaySide {
   #ending: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  constructor(base: Foundation, links: PartitionLinks, archive: ArchiveSide) {
+  constructor(base: Foundation, hold: PartitionHold, archive: ArchiveSide) {
     this.#base = base;
     this.#archive = archive;
-    this.#hold = new PartitionHold(links, base.config.partitions);
+    this.#hold = hold;
     this.#records = new ReplayRecords(join(base.config.dataDir, 'replay'), base.logger);
     const left = this.#records.all().findLast(({ state }) => isAtWork(state));
     if (left !== undefined) void this.#resume(left);
@@ -145,7 +145,7 @@ class Replays implements ReplaySide {
   }
 
   #begin(record: ReplayRecord): void {
-    const { config, state, journalDir, shared, progress, logger } = this.#base;
+    const { config, state, source, shared, progress, logger } = this.#base;
     const { id } = record.spec;
     logger.info({ replay: id, state: record.state }, 'a replay is at work');
     const worker = new ReplayWorker({
@@ -154,7 +154,7 @@ class Replays implements ReplaySide {
         archive: archiveSettings(config),
         memoryBytesMax: config.archive.memoryBytesMax,
         cacheBytesMax: config.cold.cacheBytesMax,
-        ...{ journalDir, journal: shared.buffer, progress: progress.buffer },
+        ...{ source, shared: shared.buffer, progress: progress.buffer },
         ...{ state: state.handle, logging: config.logging },
       },
       hold: this.#hold,
@@ -183,6 +183,8 @@ class Replays implements ReplaySide {
     const record = { ...known, ...news, finishedMs: systemClock.now() };
     this.#records.put(record);
     this.#base.logger.info({ replay: id, state: record.state }, 'a replay has ended');
+    // It has changed rows of partitions whose positions stay.
+    if (record.state === 'applied') this.#base.checkpoints?.renew();
     return record;
   }
 
@@ -217,15 +219,21 @@ class Replays implements ReplaySide {
     throw invalid(`there is no replay "${id}"`);
   }
 
-  #rollupsOf({ stream, rollup }: ReplayRequest): RollupDefinition[] {
-    // Those of alarm rules are not in the configuration: what has been judged is not judged again.
-    const ofStream = this.#base.config.rollups.filter((each) => each.stream === stream);
-    const found = ofStream.filter(({ name }) => rollup === undefined || name === rollup);
+  #rollupsOf({ tenant, stream, rollup }: ReplayRequest): RollupDefinition[] {
+    if (isSessionStream(stream)) {
+      throw invalid(
+        `sessions are counted as their events come, and not from segments: expected a stream of events, received "${stream}"`,
+      );
+    }
+    // Those of alarm rules are not among them: what has been judged is not judged again.
+    const asked = this.#base.declarations.asked.filter(askedBy(tenant));
+    const ofStream = asked.filter((each) => each.stream === stream);
+    const found = ofStream.filter(({ name }) => rollup === undefined || shownName(name) === rollup);
     if (found.length > 0) return found;
-    const names = ofStream.map(({ name }) => `"${name}"`).join(', ');
+    const names = ofStream.map(({ name }) => `"${shownName(name)}"`).join(', ');
     throw invalid(
       rollup === undefined || names === ''
-        ? `expected a stream with rollups in the configuration, received "${stream}"`
+        ? `expected a stream with rollups, received "${stream}"`
         : `expected a rollup of stream "${stream}" (${names}), received "${rollup}"`,
     );
   }

@@ -1,90 +1,105 @@
 /** What operators ask about: actors, partitions, dead letters, events that wait. Put together from all threads. */
 import type { ActorSnapshot } from '../actors/runtime.ts';
-import { countBacklog } from '../storage/log/backlog.ts';
-import type { JournalShared } from '../storage/log/journal-shared.ts';
-import { deadLetterKey, deadLetterRange, parseDeadLetterKey } from '../storage/state/keys.ts';
+import { type Backlog, countBacklog, countTopicBacklog } from '../storage/log/backlog.ts';
+import { createLogShared, type LogShared, publishEnd } from '../storage/log/log-shared.ts';
+import { type LogSource, logReaders } from '../storage/log/source.ts';
 import type { OpenState } from '../storage/state/rocksdb.ts';
-import { decodeDeadLetter } from '../storage/state/rows.ts';
 import { AppError } from './model/errors.ts';
-import { offset } from './model/units.ts';
-import type { DeadLetterQuery, DeadLetterView, SystemPort } from './query/system.ts';
+import type { SpoolView } from './model/spool-view.ts';
+import { type Offset, offset } from './model/units.ts';
+import { placeOf } from './query/dead-letter-order.ts';
+import { newestLetters } from './query/letter-pages.ts';
+import type { NodeSystem } from './query/system.ts';
 import type { PartitionMetrics } from './threads/protocol.ts';
 
 export interface SystemSources {
   readonly state: OpenState;
-  readonly journalDir: string;
-  readonly shared: JournalShared;
+  readonly source: LogSource;
+  readonly shared: LogShared;
+  /** What is in front of the log, if anything is. */
+  readonly spool?: SpoolSource | undefined;
   actors(): Promise<readonly ActorSnapshot[]>;
   partitions(): Promise<readonly PartitionMetrics[]>;
+  /** Partitions whose rows are here, each with the number of its coming; undefined: all. */
+  readonly here?: (() => ReadonlyMap<number, number>) | undefined;
 }
 
-export function createSystem(sources: SystemSources): SystemPort {
-  const { state, journalDir, shared } = sources;
+export interface SpoolSource {
+  readonly dir: string;
+  readonly view: () => SpoolView | undefined;
+}
+
+/** Of this server, or of one node with what is here. */
+export function createSystem(sources: SystemSources): NodeSystem {
+  const { state, source, shared, spool } = sources;
+  const all = Array.from({ length: shared.partitions }, (_, p) => p);
+  const isOneOrder = shared.ends.length === 1;
+  const here = sources.here ?? (() => new Map(all.map((partition) => [partition, 0])));
+  const spooledEvents: NodeSystem['spooledEvents'] = async (tenant, stream) => {
+    const { entries, complete } = await spooledBacklog(spool, shared.partitions);
+    return { events: receivedOf(entries, tenant, stream), isComplete: complete };
+  };
   return {
     actors: sources.actors,
     partitions: sources.partitions,
-    deadLetters: (query) => newestDeadLetters(state, shared.partitions, query),
+    deadLetters: (query) => newestLetters(state, all, isOneOrder, query),
+    async deadLettersHere(query) {
+      const before = here();
+      const { letters } = await newestLetters(state, [...before.keys()], isOneOrder, query);
+      // Of one that has gone meanwhile, rows of two times may have been read.
+      const after = here();
+      const stayed = (partition: number) => after.get(partition) === before.get(partition);
+      const partitions = [...before.keys()].filter(stayed);
+      return { letters: letters.filter(({ id }) => stayed(placeOf(id).partition)), partitions };
+    },
+    spooledEvents,
     async pendingEvents(tenant, stream, from) {
       const applied = new Map([...from].map(([partition, at]) => [partition, offset(at)]));
-      const { entries, complete } = await countBacklog(journalDir, shared, applied);
-      const events = entries
-        .filter((entry) => entry.tenant === tenant && entry.stream === stream)
-        .reduce((sum, { received }) => sum + received, 0);
-      return { events, isComplete: complete };
+      const [logged, spooled] = await Promise.all([
+        backlogOf(source, shared, applied),
+        spooledEvents(tenant, stream),
+      ]);
+      return {
+        events: receivedOf(logged.entries, tenant, stream) + spooled.events,
+        isComplete: logged.complete && spooled.isComplete,
+      };
     },
   };
 }
 
-interface Place {
-  readonly partition: number;
-  readonly offset: number;
-  readonly row: number;
+const receivedOf = (entries: Backlog['entries'], tenant: string, stream: string): number =>
+  entries
+    .filter((entry) => entry.tenant === tenant && entry.stream === stream)
+    .reduce((sum, { received }) => sum + received, 0);
+
+async function backlogOf(
+  source: LogSource,
+  shared: LogShared,
+  applied: ReadonlyMap<number, Offset>,
+): Promise<Backlog> {
+  if (source.type === 'journal') return countBacklog(source.dir, shared, applied);
+  return countTopicBacklog(await logReaders(source, shared), shared, applied);
 }
 
-/** Later in the journal is newer: its offsets are one sequence over all partitions. */
-const newerFirst = (a: Place, b: Place): number => b.offset - a.offset || b.row - a.row;
-
-/** Merges the newest letters of each partition. `after` is the place of the last one of the page before. */
-async function newestDeadLetters(
-  state: OpenState,
+/** What is on its way from the spool into the log may be counted in both, or in none: it is not complete then. */
+async function spooledBacklog(
+  spool: SpoolSource | undefined,
   partitions: number,
-  { tenant, stream, first, after }: DeadLetterQuery,
-): Promise<DeadLetterView[]> {
-  const below = after === undefined ? undefined : placeOf(after);
-  const found: { place: Place; letter: DeadLetterView }[] = [];
-  for (let partition = 0; partition < partitions; partition++) {
-    const { from, to: end } = deadLetterRange(partition, tenant);
-    let to = below === undefined ? end : deadLetterKey({ ...below, partition, tenant });
-    for (let kept = 0; kept < first; ) {
-      const rows = await state.pageDown({ from, to }, first);
-      for (const { key, value } of rows) {
-        to = key;
-        const stored = decodeDeadLetter(value);
-        if (stream !== undefined && stored.stream !== stream) continue;
-        const place = parseDeadLetterKey(key);
-        found.push({ place, letter: { id: idOf(place), ...stored } });
-        kept++;
-      }
-      if (rows.length === 0) break;
-    }
+): Promise<Pick<Backlog, 'entries' | 'complete'>> {
+  const view = spool?.view();
+  if (spool === undefined || view === undefined || view.end === view.from) {
+    return { entries: [], complete: true };
   }
-  found.sort((a, b) => newerFirst(a.place, b.place));
-  return found.slice(0, first).map(({ letter }) => letter);
-}
-
-const idOf = ({ partition, offset, row }: Place): string =>
-  [offset, row, partition].map((part) => part.toString(36)).join('.');
-
-function placeOf(id: string): Place {
-  const match = /^([0-9a-z]{1,11})\.([0-9a-z]{1,7})\.([0-9a-z]{1,4})$/.exec(id);
-  const [offset = -1, row = -1, partition = -1] = (match ?? [])
-    .slice(1)
-    .map((part) => Number.parseInt(part, 36));
-  if (match === null || !Number.isSafeInteger(offset)) {
-    throw new AppError(
-      'query_invalid',
-      `"after" must be the id of a dead letter, received "${id}"`,
-    );
+  const shared = createLogShared(partitions);
+  publishEnd(shared, 0, offset(view.end));
+  const from = Array.from({ length: partitions }, (_, p) => [p, offset(view.from)] as const);
+  const isStill = () => spool.view()?.from === view.from;
+  try {
+    const { entries, complete } = await countBacklog(spool.dir, shared, new Map(from));
+    return { entries, complete: complete && isStill() };
+  } catch (error) {
+    // Drained meanwhile, or damaged: whoever drains it tells of that.
+    if (error instanceof AppError) return { entries: [], complete: false };
+    throw error;
   }
-  return { partition, offset, row };
 }

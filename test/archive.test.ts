@@ -2,6 +2,7 @@
 import { cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import test, { type ExecutionContext } from 'ava';
 import { Server } from '../load-tests/server.ts';
@@ -216,6 +217,27 @@ test('a copy of the data folder that has gone on by itself is told from its orig
   t.regex(now.problem, /was made from another copy of this data folder, by process \d+ on /);
   await send(here, [purchase(3)]);
   t.is((await archived(here, 3)).version, version + 1);
+});
+
+test('what waited before a restart waits after it', async (t) => {
+  const here = await site(t, { archive: { cut: { ageMaxMs: 3_600_000 } } });
+  await send(here, [purchase(0)]);
+  await archived(here, 1);
+  await send(here, [purchase(1)]);
+  await here.server.kill();
+  await here.server.start();
+  const waiting = async () => {
+    const { archive } = await here.server.query<{
+      archive: { version: number; waitingBytes: number };
+    }>('{ archive { version waitingBytes } }');
+    // Before anything of the archive is known, all of the log waits.
+    return archive.version === 0 ? 0 : archive.waitingBytes;
+  };
+  // As soon as it is read from the log and committed again.
+  while ((await waiting()) === 0) await sleep(50);
+  await archived(here, 2);
+  while ((await waiting()) > 0) await sleep(50);
+  t.pass();
 });
 
 test('a field that comes later, one that changes its kind and one that is rare are all there', async (t) => {

@@ -54,12 +54,16 @@ test('a created key fits the configuration lines that are printed with it', asyn
   });
 });
 
-test('a public key may only write', async (t) => {
-  const create = ['keys', 'create', '--tenant', 'acme', '--public', '--scope'];
-  const { out } = await run([...create, 'write']);
-  const loaded = loadConfig({ file: configFile(t, out.slice(out.indexOf('keys:'))), env: {} });
-  t.true(loaded.ok && isSecret(loaded.value.config.keys[0]?.publicSecret ?? ''));
-  t.is((await run([...create, 'write', 'read'])).exitCode, 2);
+test('a public key may only write, said or not', async (t) => {
+  const create = ['keys', 'create', '--tenant', 'acme', '--public'];
+  for (const scope of [[], ['--scope', 'write']]) {
+    const { out } = await run([...create, ...scope]);
+    const loaded = loadConfig({ file: configFile(t, out.slice(out.indexOf('keys:'))), env: {} });
+    const [key] = loaded.ok ? loaded.value.config.keys : [];
+    t.deepEqual(key?.scopes, ['write']);
+    t.true(isSecret(key?.publicSecret ?? ''));
+  }
+  t.is((await run([...create, '--scope', 'write', 'read'])).exitCode, 2);
 });
 
 test('keys hash reads the key from standard input and refuses what is none', async (t) => {

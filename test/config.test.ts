@@ -201,6 +201,30 @@ test('a rollup becomes its definition in milliseconds', (t) => {
   ]);
 });
 
+test('a rollup keeps the first and the last value of a field', (t) => {
+  const file = `rollups:
+  - name: meters
+    measures: [first(celsius), {op: last, field: celsius}]`;
+  const measures: unknown = usable(t, { file }).config.rollups[0]?.measures;
+  t.deepEqual(measures, [
+    { op: 'first', field: 'celsius' },
+    { op: 'last', field: 'celsius' },
+  ]);
+});
+
+test('the heaviest values have a short and a long form, which print as what they are', (t) => {
+  const file = `rollups:
+  - name: paths
+    measures: [top(path), "top(path, bytes)", {op: top, field: "a,b", by: n, capacity: 500}]`;
+  const { config } = usable(t, { file });
+  const measures: unknown = config.rollups[0]?.measures;
+  t.deepEqual(measures, [
+    { op: 'top', field: 'path', capacity: 100 },
+    { op: 'top', field: 'path', by: 'bytes', capacity: 100 },
+    { op: 'top', field: 'a,b', by: 'n', capacity: 500 },
+  ]);
+});
+
 test('a rollup of another stream leaves the default one of "events" in place', (t) => {
   const { config } = usable(t, { file: 'rollups: [{name: a, stream: web, measures: [count]}]' });
   t.deepEqual(
@@ -213,6 +237,12 @@ const BAD_ROLLUPS = {
   'no measure': 'measures: []',
   'an unknown measure': 'measures: [median(a)]',
   'a count of a field': 'measures: [count(a)]',
+  'a top of nothing': 'measures: [top]',
+  'a top of too many': 'measures: [{op: top, field: a, capacity: 501}]',
+  'a top by nothing': 'measures: ["top(a, )"]',
+  'two tops of one field': 'measures: [top(a), {op: top, field: a, capacity: 50}]',
+  'a sum by another field': 'measures: [{op: sum, field: a, by: b}]',
+  'a last of nothing': 'measures: [last]',
   'a sum of nothing': 'measures: [sum]',
   'the same measure twice': 'measures: [sum(a), {op: sum, field: a}]',
   'the same dimension twice': 'measures: [count], dimensions: [a, a]',

@@ -197,7 +197,12 @@ test('a user is gone from the log, from dead letters and from the archive; other
   );
   const rollups = Object.fromEntries(receipt.notErased.map((each) => [each.what, each.rollups]));
   t.deepEqual(rollups['labels of series'], ['shop-by-user']);
-  t.deepEqual(rollups['sketches of distinct values and quantiles'], ['shop-by-type']);
+  t.deepEqual(
+    rollups[
+      'sketches of distinct values and quantiles, and the heaviest, first and last values of fields'
+    ],
+    ['shop-by-type'],
+  );
 
   t.deepEqual(await filesWith(server.dataDir, ANNS_MAIL), []);
   t.deepEqual(await readdir(join(server.dataDir, 'erasures')), []);

@@ -200,7 +200,7 @@ test.serial('a rebuilt rollup is the live one', async (t) => {
   const replay = await ended(server, await start(server));
   t.is(replay.problem, null);
   t.is(replay.state, 'COMPARED');
-  t.true(replay.rows > 2_000);
+  t.true(replay.rows > 1_500, 'all that is archived, and of the log what is committed by then');
   for (const { rows, rowsDiffering } of replay.differences) {
     t.true(rows > 0);
     t.is(rowsDiffering, 0);

@@ -7,7 +7,7 @@ import { ServerReader, type ServerSources } from '../src/server-alarms.ts';
 const NOTHING: ServerSources = {
   partitions: async () => [],
   edges: async () => [],
-  log: () => ({ durableOffset: 0, usedBytes: 0, bytesMax: 1, isRefusing: false }),
+  log: () => ({ ends: [0], usedShare: 0, isRefusing: false }),
   diskFreeBytes: async () => undefined,
   actors: async () => [],
   unbalancedLines: async () => 0,
@@ -41,13 +41,21 @@ const receiver = (name: string, reason?: 'gone' | 'operator'): ReceiverView => (
 
 test('events of all edges are added up, whatever they were refused for', async (t) => {
   const edges = async () => [edge(10, { invalid_json: 1, too_deep: 2 }), edge(5, { other: 4 })];
-  const reader = new ServerReader({ sources: { ...NOTHING, edges }, tenants: ['acme'] });
+  const reader = new ServerReader({
+    sources: { ...NOTHING, edges },
+    tenants: ['acme'],
+    sourceNames: [],
+  });
   t.deepEqual((await reader.read(0)).events, { accepted: 15, rejected: 7 });
 });
 
 test('an edge that does not answer leaves the events out, not at less', async (t) => {
   const edges = async () => undefined;
-  const reader = new ServerReader({ sources: { ...NOTHING, edges }, tenants: ['acme'] });
+  const reader = new ServerReader({
+    sources: { ...NOTHING, edges },
+    tenants: ['acme'],
+    sourceNames: [],
+  });
   t.is((await reader.read(0)).events, undefined);
 });
 
@@ -61,7 +69,7 @@ test('one tenant is looked at each time, and what was found of the others stays'
     },
     receivers: async (tenant) => (tenant === 'acme' ? [receiver('a', 'gone')] : [receiver('b')]),
   };
-  const reader = new ServerReader({ sources, tenants: ['acme', 'umbrella'] });
+  const reader = new ServerReader({ sources, tenants: ['acme', 'umbrella'], sourceNames: [] });
   await reader.read(0);
   const reading = await reader.read(10_000);
   t.deepEqual(asked, ['acme', 'umbrella']);
@@ -74,8 +82,36 @@ test('one tenant is looked at each time, and what was found of the others stays'
 
 test('a receiver that an operator has disabled is not gone', async (t) => {
   const receivers = async () => [receiver('a', 'operator')];
-  const reader = new ServerReader({ sources: { ...NOTHING, receivers }, tenants: ['acme'] });
+  const reader = new ServerReader({
+    sources: { ...NOTHING, receivers },
+    tenants: ['acme'],
+    sourceNames: [],
+  });
   t.deepEqual((await reader.read(0)).receivers, [{ receiver: 'acme/a', isGone: false }]);
+});
+
+test('a source that is gone from the configuration is well, until no alarm is of it', async (t) => {
+  const alarms: ((readonly string[])[] | undefined)[] = [
+    undefined,
+    [['old'], ['orders', 'old']],
+    [],
+  ];
+  const asked: string[] = [];
+  const alarmed = async (rule: string) => {
+    asked.push(rule);
+    const each = alarms[Math.floor((asked.length - 1) / 2)];
+    return each && (each[Number(rule === 'server-source-problem')] ?? []);
+  };
+  const reader = new ServerReader({
+    sources: { ...NOTHING, alarmed },
+    tenants: ['acme'],
+    sourceNames: ['orders'],
+  });
+  const well = [{ source: 'old', lagMs: 0, hasProblem: false }];
+  for (const expected of [[], well, [], []]) {
+    t.deepEqual((await reader.read(0)).sources, expected);
+  }
+  t.is(asked.length, 6, 'the fourth time nobody is asked');
 });
 
 test('a board that does not answer costs only what it would have said; a bug shows', async (t) => {
@@ -89,6 +125,7 @@ test('a board that does not answer costs only what it would have said; a bug sho
         },
       },
       tenants: ['acme'],
+      sourceNames: [],
     });
   const reading = await fails(new AppError('actor_stopped', 'it restarts')).read(0);
   t.like(reading, { unbalancedLines: 1, receivers: [], board: undefined });

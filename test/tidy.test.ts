@@ -7,7 +7,7 @@ import { FAULT, REJECTION } from '../src/model/errors.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PRODUCT = ['src', 'actors', 'storage', 'graphql'];
-const SOURCES = filesIn([...PRODUCT, 'bin', 'deploy', 'load-tests', 'test'], /\.(ts|js)$/);
+const SOURCES = filesIn([...PRODUCT, 'bin', 'deploy', 'load-tests', 'test'], /\.(tsx?|js)$/);
 const DOCUMENTS = [
   ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
   ...filesIn(['docs', 'storage', 'deploy', 'load-tests'], /\.md$/),
@@ -23,7 +23,7 @@ test('every folder with sources is on the map in ARCHITECTURE.md', (t) => {
 
 test('every source of the product is imported by the product, or is where a process or thread begins', (t) => {
   const users = SOURCES.filter((path) => !/^(test|deploy|load-tests)\//.test(path));
-  const used = new Set(users.flatMap(pathsNamedIn));
+  const used = new Set([...users, 'src/dashboard/index.html'].flatMap(pathsNamedIn));
   const product = users.filter((path) => !path.startsWith('bin/'));
   t.deepEqual(
     product.filter((path) => !used.has(path)),
@@ -122,7 +122,7 @@ interface Locked {
 /** Files that this one names by a relative path: static, dynamic and `new URL` for a thread alike. */
 function pathsNamedIn(path: string): string[] {
   const folder = dirname(resolve(ROOT, path));
-  return [...read(path).matchAll(/['"](\.{1,2}\/[^'"\n]+\.ts)['"]/g)].map((match) =>
+  return [...read(path).matchAll(/['"](\.{1,2}\/[^'"\n]+\.tsx?)['"]/g)].map((match) =>
     relative(ROOT, resolve(folder, match[1] ?? '')),
   );
 }

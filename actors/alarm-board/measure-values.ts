@@ -1,6 +1,7 @@
 /** The measure of a rule, read from the merged rows of a window: by series, as a number or NaN where there is none. */
 import type { BucketFold } from '../../src/aggregate/bucket-fold.ts';
 import { DistinctTable } from '../../src/aggregate/distinct-sketch.ts';
+import { EndTable } from '../../src/aggregate/end-value.ts';
 import { QuantileTable } from '../../src/aggregate/quantile-sketch.ts';
 import type { AlarmMeasure } from '../../src/model/alarm.ts';
 
@@ -28,6 +29,12 @@ export function reader(measure: AlarmMeasure, windowMs: number): SlotReader {
     case 'distinct':
       return ({ sketches }, slot) =>
         sketches[0] instanceof DistinctTable ? Math.round(sketches[0].estimate(slot)) : 0;
+    case 'first':
+    case 'last':
+      return ({ sketches }, slot) =>
+        finite(
+          (sketches[0] instanceof EndTable ? sketches[0].value(slot) : undefined) ?? Number.NaN,
+        );
     case 'quantile': {
       const q = 'q' in measure ? measure.q : 0.5;
       return ({ sketches }, slot) =>

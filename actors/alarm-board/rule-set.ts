@@ -107,8 +107,7 @@ export class RuleSet {
     for (const [key, { rule, run }] of this.#trackers) {
       if (tenant !== undefined && rule.tenant !== tenant) continue;
       const { everyMs, latenessMs } = rule;
-      // Its first tick ends the first whole step that is counted.
-      const judgedToMs = run.progressMs ?? (this.#addedMs.get(key) ?? nowMs) + everyMs;
+      const judgedToMs = run.progressMs ?? this.#addedMs.get(key) ?? nowMs;
       lagMs = Math.max(lagMs, nowMs - judgedToMs - everyMs - latenessMs);
     }
     return lagMs;

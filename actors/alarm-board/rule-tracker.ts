@@ -76,8 +76,7 @@ export class RuleTracker {
   /** The next tick, if all partitions have closed what it looks at. */
   get nextMs(): number | undefined {
     const { progressMs } = this.run;
-    const next =
-      progressMs === undefined ? this.sinceMs + this.rule.everyMs : progressMs + this.rule.everyMs;
+    const next = progressMs === undefined ? this.sinceMs : progressMs + this.rule.everyMs;
     return next <= this.closedToMs ? next : undefined;
   }
 

@@ -1,4 +1,6 @@
 /** The windows of a rule as columns over its groups: merges the rows of its rollup, or of both sides of a ratio. */
+
+import { WindowTree } from '../../src/aggregate/window-tree.ts';
 import { isKnownWhenEmpty } from '../../src/alarm/windows.ts';
 import type { AlarmMeasure, AlarmRule } from '../../src/model/alarm.ts';
 import type { GroupLabels, PartialBucket, PartialRow } from '../../src/model/partials.ts';
@@ -6,7 +8,6 @@ import type { RollupDefinition } from '../../src/model/rollup.ts';
 import { GROUPS_APART_MAX } from './limits.ts';
 import { reader, type SlotReader } from './measure-values.ts';
 import { OVERFLOW_ID, type RuleGroups } from './rule-groups.ts';
-import { WindowTree } from './window-tree.ts';
 
 export interface Columns {
   values: Float64Array;

@@ -4,6 +4,7 @@
  */
 
 import type { TimeInterval, TimeRange } from '../../src/model/notification.ts';
+import { findTimeZone } from '../../src/model/time-zone.ts';
 import { MINUTE_MS } from '../../src/model/units.ts';
 
 interface WallTime {
@@ -64,29 +65,15 @@ function contains({ weekdays, times, daysOfMonth, months }: TimeRange, time: Wal
   );
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-
 function wallTime(timeZone: string, atMs: number): WallTime {
-  let format = formats.get(timeZone);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-    });
-    formats.set(timeZone, format);
-  }
-  const parts = new Map(format.formatToParts(atMs).map(({ type, value }) => [type, Number(value)]));
-  const of = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0;
-  const [year, month, day] = [of('year'), of('month'), of('day')];
+  const zone = findTimeZone(timeZone);
+  if (zone === undefined) throw new RangeError(`there is no time zone "${timeZone}"`);
+  const shown = new Date(zone.localOf(atMs));
+  const [year, month] = [shown.getUTCFullYear(), shown.getUTCMonth() + 1];
   return {
-    minute: of('hour') * 60 + of('minute'),
-    weekday: new Date(Date.UTC(year, month - 1, day)).getUTCDay(),
-    day,
+    minute: shown.getUTCHours() * 60 + shown.getUTCMinutes(),
+    weekday: shown.getUTCDay(),
+    day: shown.getUTCDate(),
     month,
     daysInMonth: new Date(Date.UTC(year, month, 0)).getUTCDate(),
   };

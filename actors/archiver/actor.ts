@@ -9,42 +9,53 @@ import type { Clock } from '../../src/model/clock.ts';
 import { isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { assertNever } from '../../src/model/result.ts';
-import { type Offset, offset } from '../../src/model/units.ts';
 import type { Manifest } from '../../storage/archive/manifest.ts';
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import type { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
 import { totalOf } from '../../storage/archive/segment-list.ts';
-import type { Duck } from '../../storage/segments/duckdb.ts';
+import type { OpenReader } from '../../storage/log/log.ts';
+import type { Statements } from '../../storage/segments/duckdb.ts';
 import type { StateReader } from '../../storage/state/state.ts';
 import type { ActorSpec } from '../runtime.ts';
 import type { RestartLimit } from '../supervision.ts';
+import { Backlog, type Wanted } from './backlog.ts';
 import { Compaction } from './compaction.ts';
 import type { CompactionPolicy } from './compaction-choice.ts';
 import { type CutFile, makeCut } from './cut.ts';
 import { Deletion } from './deletion.ts';
+import type { Duties } from './duties.ts';
 import { ErasureWork } from './erasure.ts';
 import type { ErasureJobs } from './erasure-jobs.ts';
 import { Hours } from './hours.ts';
-import { EMPTY_COMMIT_BYTES, SWEEP_INTERVAL_MS, WORK_MS_MAX } from './limits.ts';
+import {
+  EMPTY_COMMIT_BYTES,
+  REFRESH_INTERVAL_MS,
+  SWEEP_INTERVAL_MS,
+  WORK_MS_MAX,
+} from './limits.ts';
 import { type CutPlan, planCut } from './plan.ts';
 import type { ArchiverCommand, ArchiverNumbers } from './protocol.ts';
 import { Retention, type RetentionPolicy } from './retention.ts';
-import type { OpenReader, Stretch } from './walk.ts';
+import type { Stretch } from './walk.ts';
 import { type ArchiveWork, PutOff } from './work.ts';
 
 export interface ArchiverOptions {
   /** Claims the archive. */
   readonly openCommitter: () => Promise<SegmentCommitter>;
-  readonly openDuck: () => Promise<Duck>;
+  readonly openDuck: () => Promise<Statements>;
   readonly openReader: OpenReader;
   readonly state: StateReader;
   readonly partitions: number;
+  /** Undefined: this server is no node of a cluster, and does everything. */
+  readonly duties?: Duties | undefined;
   /** Per partition what is committed, as of now. */
   readonly committed: () => readonly number[];
   /** As `committed`, once it would survive a power cut. */
   readonly committedForGood: () => Promise<readonly number[]>;
-  /** The oldest offset that the log keeps. */
-  readonly logStart: () => number;
+  /** The oldest offset of a partition that the log keeps. */
+  readonly logStart: (partition: number) => number;
+  /** How many bytes lie between two offsets of each partition that are so far apart. */
+  readonly logBytes: (distances: Iterable<number>) => number;
   /** Made and emptied by the archiver. */
   readonly workDir: string;
   readonly clock: Clock;
@@ -132,12 +143,13 @@ export class Archiver {
   readonly #deletion: Deletion;
   /** The first that is due goes first. */
   readonly #works: readonly ArchiveWork[];
-  /** Everything before these is archived, or held no events. */
-  #from: ReadonlyMap<number, Offset>;
+  readonly #backlog: Backlog;
   #waitingSinceMs: number;
   #sweptMs: number;
+  #refreshedMs: number;
+  /** Lives that may write and were no members when it was looked last. */
+  #strangers: ReadonlySet<number> = new Set();
   #isFenced = false;
-  readonly #missedBytes: number;
   readonly #counts = { ...NO_WORK };
   /** What the archive holds as of a version. */
   #held = { version: -1, rows: 0, bytes: 0 };
@@ -164,28 +176,14 @@ export class Archiver {
     this.#works = [this.#deletion, this.#retention, erasure, this.#compaction];
     this.#sweptMs = options.clock.now();
     this.#waitingSinceMs = options.waitingSinceMs;
-    const { positions } = hours.manifest;
-    const start = options.logStart();
-    const from = new Map<number, Offset>();
-    let missed = 0;
-    for (let partition = 0; partition < options.partitions; partition++) {
-      const position = positions.get(partition) ?? start;
-      missed = Math.max(missed, start - position);
-      from.set(partition, offset(Math.max(position, start)));
-    }
-    this.#from = from;
-    this.#missedBytes = missed;
-    if (missed > 0) {
-      options.log.error(
-        { missedBytes: missed, logStart: start },
-        'the log was shortened while nobody archived it: its events are missing in the archive',
-      );
-    }
+    this.#refreshedMs = this.#sweptMs;
+    this.#backlog = new Backlog({ ...options, manifest: () => hours.manifest });
     this.#publish();
   }
 
   async look(): Promise<void> {
     const { clock } = this.#options;
+    await this.#refreshIfDue();
     await this.#cutWhatIsDue();
     await this.#unlessFenced(async () => {
       const nowMs = clock.now();
@@ -198,11 +196,17 @@ export class Archiver {
   /** Compacts every hour that has too many files now, over or not. */
   async compactAll(): Promise<void> {
     this.#compaction.demand();
-    const isDemanded = () => (this.#compaction.isDemanded ? this.#compaction : undefined);
+    const isDemanded = () =>
+      this.#compaction.isDemanded && this.#isLeader() ? this.#compaction : undefined;
     await this.#unlessFenced(() => this.#work(Number.POSITIVE_INFINITY, isDemanded));
   }
 
+  #isLeader(): boolean {
+    return this.#options.duties?.isLeader() ?? true;
+  }
+
   #dueWork(): ArchiveWork | undefined {
+    if (!this.#isLeader()) return undefined;
     const nowMs = this.#options.clock.now();
     return this.#works.find((work) => work.dueMs(nowMs) <= nowMs);
   }
@@ -221,7 +225,8 @@ export class Archiver {
 
   async #cutWhatIsDue(): Promise<void> {
     const { clock, policy } = this.#options;
-    const waiting = this.#waitingBytes();
+    this.#backlog.look();
+    const waiting = this.#backlog.waitingBytes;
     const nowMs = clock.now();
     if (waiting === 0) this.#waitingSinceMs = 0;
     else if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
@@ -232,12 +237,29 @@ export class Archiver {
   /** As many cuts as it takes for what is committed now. */
   async archiveAll(): Promise<void> {
     await this.#unlessFenced(async () => {
-      const committed = await this.#options.committedForGood();
-      const to = new Map(committed.map((position, partition) => [partition, offset(position)]));
-      while ([...to].some(([partition, end]) => end > (this.#from.get(partition) ?? 0))) {
-        await this.#cut({ from: this.#from, to });
+      const { duties, signal } = this.#options;
+      if (duties !== undefined) await this.#refresh();
+      const wanted = await this.#backlog.wanted();
+      for (;;) {
+        const stretch = this.#backlog.stretchOf(wanted);
+        if (stretch === undefined) return;
+        const isMade = await this.#cut(stretch, wanted);
+        if (!isMade && signal.aborted) return;
       }
     });
+  }
+
+  async #refreshIfDue(): Promise<void> {
+    const { clock, duties } = this.#options;
+    if (duties === undefined || clock.now() - this.#refreshedMs < REFRESH_INTERVAL_MS) return;
+    await this.#unlessFenced(() => this.#refresh());
+  }
+
+  /** What other nodes have archived. */
+  async #refresh(): Promise<void> {
+    await this.#hours.refresh();
+    this.#refreshedMs = this.#options.clock.now();
+    this.#publish();
   }
 
   async #unlessFenced(work: () => Promise<void>): Promise<void> {
@@ -270,25 +292,39 @@ export class Archiver {
       ...this.#held,
       epoch,
       files: files.size,
-      waitingBytes: this.#waitingBytes(),
+      waitingBytes: this.#backlog.waitingBytes,
+      waitsFrom: this.#backlog
+        .waiting()
+        .map(({ partition, from }) => ({ partition, offset: from })),
       waitingSinceMs: this.#waitingSinceMs,
-      missedBytes: this.#missedBytes,
+      missedBytes: this.#backlog.missedBytes,
       isFenced: this.#isFenced,
     };
   }
 
-  async #cut(wanted: Stretch): Promise<void> {
+  /** Answers false if it came to nothing because of other nodes of the cluster. */
+  async #cut(stretch: Stretch, wanted: Wanted): Promise<boolean> {
     const { openReader, policy, clock, log } = this.#options;
     const startedMs = clock.now();
-    const plan = await planCut(openReader, wanted, policy, this.#hours.manifest.schemas);
+    const plan = await planCut(openReader, stretch, policy, this.#hours.manifest.schemas);
     if (plan.rows === 0) return this.#passOver(plan.stretch);
     const files = await this.#filesOf(plan);
     const schemas = [...plan.schemas.values()].filter(
       (schema) => schema !== this.#hours.manifest.schemas.get(streamKey(schema)),
     );
-    await this.#hours.commit({ positions: plan.stretch.to, files, schemas });
+    const isMade =
+      this.#backlog.areHere(stretch.from.keys(), wanted) &&
+      (await this.#hours.commit({ positions: plan.stretch.to, files, schemas }));
     // The archive has copied them.
     for (const { localPath } of files) await rm(localPath);
+    if (!isMade) {
+      const { version } = this.#hours.manifest;
+      log.info(
+        { version },
+        'another node has archived meanwhile, or taken a partition: it is cut anew',
+      );
+      return false;
+    }
     this.#moveOn(plan.stretch);
     const { rows, bytes } = totalOf(files.map(({ file }) => file));
     const tookMs = clock.now() - startedMs;
@@ -302,6 +338,7 @@ export class Archiver {
       { version, files: files.length, rows, bytes, tookMs },
       'a part of the log is archived',
     );
+    return true;
   }
 
   async #filesOf(plan: CutPlan): Promise<CutFile[]> {
@@ -316,35 +353,43 @@ export class Archiver {
   }
 
   /** A stretch without events makes no version by itself, unless it keeps much of the log from being deleted. */
-  async #passOver(stretch: Stretch): Promise<void> {
+  async #passOver(stretch: Stretch): Promise<boolean> {
     const { positions } = this.#hours.manifest;
-    const isLong = [...stretch.to].some(
-      ([partition, end]) => end - (positions.get(partition) ?? 0) >= EMPTY_COMMIT_BYTES,
+    const passedOver = this.#options.logBytes(
+      Array.from(stretch.to, ([partition, end]) => end - (positions.get(partition) ?? 0)),
     );
-    if (isLong) await this.#hours.commit({ positions: stretch.to, files: [], schemas: [] });
+    const commit = { positions: stretch.to, files: [], schemas: [] };
+    if (passedOver >= EMPTY_COMMIT_BYTES && !(await this.#hours.commit(commit))) return false;
     this.#moveOn(stretch);
+    return true;
   }
 
-  #moveOn({ to }: Stretch): void {
-    this.#from = to;
+  #moveOn(stretch: Stretch): void {
+    this.#backlog.moveOn(stretch);
     this.#waitingSinceMs = 0;
     this.#publish();
   }
 
   async #sweep(nowMs: number): Promise<void> {
+    const { duties } = this.#options;
     this.#sweptMs = nowMs;
-    await this.#hours.committer.sweep();
+    if (duties !== undefined) {
+      if (!duties.isLeader()) return;
+      const lives = new Set(duties.lives());
+      const strangers = [...(this.#hours.manifest.writers ?? [])].filter(
+        (life) => !lives.has(life),
+      );
+      // Who was one before, too: a node that has just started may be a member soon.
+      await this.#hours.dismiss(strangers.filter((life) => this.#strangers.has(life)));
+      this.#strangers = new Set(strangers);
+    }
+    await this.#hours.sweep();
   }
 
   #workDueMs(): number {
-    if (this.#isFenced) return Number.POSITIVE_INFINITY;
+    if (this.#isFenced || !this.#isLeader()) return Number.POSITIVE_INFINITY;
     const nowMs = this.#options.clock.now();
     return Math.min(...this.#works.map((work) => work.dueMs(nowMs)));
-  }
-
-  #waitingBytes(): number {
-    const committed = this.#options.committed();
-    return Math.max(0, ...committed.map((end, p) => end - (this.#from.get(p) ?? 0)));
   }
 
   #publish(): void {

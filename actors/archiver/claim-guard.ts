@@ -10,18 +10,28 @@ import {
 
 export interface ClaimGuardOptions {
   readonly commits: OwnCommits;
-  /** Behind the newest block that survives a power cut. */
-  readonly logEnd: () => number;
+  /** Of a partition: behind its newest block that survives a power cut. */
+  readonly logEnd: (partition: number) => number;
   /** The archive's. */
   readonly url: string;
+  /**
+   * A position of the log names the same events for everybody, as in a topic: whoever has the log goes on where the archive ends, on
+   * whatever machine. Journals of a folder and its copy have one name, and part.
+   */
+  readonly isOneLine?: boolean;
 }
 
-export const claimGuard = ({ commits, logEnd, url }: ClaimGuardOptions): ClaimGuard => ({
+export const claimGuard = ({
+  commits,
+  logEnd,
+  url,
+  isOneLine = false,
+}: ClaimGuardOptions): ClaimGuard => ({
   judge(manifest, newest) {
     refuseOlderArchive(commits.made, manifest, url);
     if (newest === undefined) return;
-    refuseShorterLog(manifest, logEnd(), url);
-    if (commits.isOwn(newest.commit)) return;
+    refuseShorterLog(manifest, logEnd, url);
+    if (isOneLine || commits.isOwn(newest.commit)) return;
     const { host, pid } = newest.owner;
     throw new AppError(
       'archive_foreign',
@@ -58,12 +68,19 @@ function refuseOlderArchive(
  * Only what is durable is ever archived. A log that ends before its archive does is an older copy of the one that was
  * archived: the same positions mean other events in it, which would be taken for archived.
  */
-function refuseShorterLog({ positions }: Manifest, logEnd: number, url: string): void {
-  const archivedTo = Math.max(0, ...positions.values());
-  if (archivedTo <= logEnd) return;
-  throw new AppError(
-    'log_truncated',
-    `${url} holds this log up to ${archivedTo}, and here it ends at ${logEnd}: this data folder is a copy from before that. ` +
-      'Go on with the one that was archived last, or give this one an archive of its own',
-  );
+function refuseShorterLog(
+  { positions }: Manifest,
+  logEnd: ClaimGuardOptions['logEnd'],
+  url: string,
+): void {
+  for (const [partition, archivedTo] of positions) {
+    const end = logEnd(partition);
+    if (archivedTo <= end) continue;
+    throw new AppError(
+      'log_truncated',
+      `${url} holds partition ${partition} of this log up to ${archivedTo}, and here it ends at ${end}: this data folder is a copy from before that, or a topic has lost its end. ` +
+        'Go on with the one that was archived last, or give this one an archive of its own',
+      { partition },
+    );
+  }
 }

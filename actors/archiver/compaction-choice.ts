@@ -35,7 +35,7 @@ export function filesSaved(files: Iterable<SegmentFile>, fileBytes: number): num
 
 /**
  * Files that become one each: those that are large enough stay alone, the others make as few of about that size as they can. Neighbours
- * in the log stay together.
+ * in the log stay together, and so do files of one schema: where a field is looked for depends on it.
  */
 export const groupFiles = (files: readonly SegmentFile[], fileBytes: number): SegmentFile[][] => [
   ...files.filter(({ bytes }) => bytes >= fileBytes).map((file) => [file]),
@@ -45,8 +45,13 @@ export const groupFiles = (files: readonly SegmentFile[], fileBytes: number): Se
   ),
 ];
 
+const groupSmall = (small: readonly SegmentFile[], fileBytes: number): SegmentFile[][] =>
+  [...Map.groupBy(small, ({ schema }) => schema).values()].flatMap((some) =>
+    groupAlike(some, fileBytes),
+  );
+
 /** Of even size: each but the last has at least its share, and less than a file more. */
-function groupSmall(small: readonly SegmentFile[], fileBytes: number): SegmentFile[][] {
+function groupAlike(small: readonly SegmentFile[], fileBytes: number): SegmentFile[][] {
   const { bytes: total } = totalOf(small);
   const share = total / Math.ceil(total / fileBytes);
   const groups: SegmentFile[][] = [];

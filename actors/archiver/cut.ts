@@ -7,7 +7,8 @@ import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import { segmentPath } from '../../storage/archive/segment-path.ts';
-import type { Duck } from '../../storage/segments/duckdb.ts';
+import type { OpenReader } from '../../storage/log/log.ts';
+import type { Statements } from '../../storage/segments/duckdb.ts';
 import { sealSegment } from '../../storage/segments/seal.ts';
 import { StageWriter } from '../../storage/segments/stage.ts';
 import type { StateReader } from '../../storage/state/state.ts';
@@ -15,13 +16,13 @@ import { hourOf } from '../partition/ledger.ts';
 import { VerdictCursors } from '../partition/verdict-cursor.ts';
 import type { Hours } from './hours.ts';
 import { type CutPlan, stageKey } from './plan.ts';
-import { type OpenReader, walk } from './walk.ts';
+import { walk } from './walk.ts';
 
 export interface CutTools {
   readonly openReader: OpenReader;
   /** Holds the verdicts of every block of the cut. */
   readonly state: StateReader;
-  readonly duck: Duck;
+  readonly duck: Statements;
   readonly hours: Hours;
   /** Empty, and of nobody else. */
   readonly workDir: string;
@@ -62,7 +63,10 @@ export async function makeCut(tools: CutTools, plan: CutPlan): Promise<CutFile[]
     const { hours } = tools;
     const { epoch } = hours.committer.next;
     const path = segmentPath({ ...place, folder: hours.folderFor(place), epoch });
-    files.push({ file: { path, ...place, ...sealed, schema: schema.version }, localPath });
+    files.push({
+      file: { path, ...place, ...sealed, aheadMaxMs: stage.aheadMaxMs, schema: schema.version },
+      localPath,
+    });
   }
   return files;
 }

@@ -5,7 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../src/model/clock.ts';
-import type { ArchiveIntent } from '../../src/model/erasure.ts';
+import { type ArchiveIntent, lastOffsetIn } from '../../src/model/erasure.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
@@ -197,7 +197,7 @@ const keyOf = ({ target }: ErasureJob): string => `erasure ${target.id}`;
 const mayHold = (file: SegmentFile, target: ErasureTarget): boolean =>
   file.tenant === target.tenant &&
   (target.stream === undefined || file.stream === target.stream) &&
-  (file.from < target.before || file.hourMs < target.arrivedBeforeMs);
+  (file.from < lastOffsetIn(target.before) || file.hourMs < target.arrivedBeforeMs);
 
 /** File by file. Those that do not hold the value go to the new folder as they are: Hive has one place for an hour. */
 const erasing = (target: ErasureTarget, took: (filtered: FilteredSegment) => void): Rewriting => ({

@@ -17,19 +17,23 @@ import type { NewSegment, SegmentReplacement } from '../../storage/archive/segme
 import { totalOf } from '../../storage/archive/segment-list.ts';
 import { rewrittenFolder, rewrittenPath } from '../../storage/archive/segment-path.ts';
 import { ARCHIVE_TRANSFERS_AT_ONCE } from '../../storage/limits.ts';
-import type { Duck } from '../../storage/segments/duckdb.ts';
+import type { Statements } from '../../storage/segments/duckdb.ts';
 import type { SealedFile } from '../../storage/segments/seal.ts';
 import type { Hour, Hours } from './hours.ts';
 
 /** What becomes of the files of an hour. */
 export interface Rewriting {
   readonly change: SegmentReplacement['change'];
-  /** Of all that it is given: each group becomes one file. */
+  /** Of all that it is given: each group becomes one file. Files of a group are of one schema, and so is what becomes of them. */
   group(files: readonly SegmentFile[]): SegmentFile[][];
   /**
    * Makes the file of a group at `outPath`. `kept`: the only file of the group goes over as it is. `empty`: no row is left.
    */
-  rewrite(inputs: RewriteInputs, duck: Duck, outPath: string): Promise<SealedFile | Untouched>;
+  rewrite(
+    inputs: RewriteInputs,
+    duck: Statements,
+    outPath: string,
+  ): Promise<SealedFile | Untouched>;
 }
 
 export type Untouched = 'kept' | 'empty';
@@ -44,7 +48,7 @@ export interface RewriteInputs {
 
 export interface RewriteTools {
   readonly hours: Hours;
-  readonly openDuck: () => Promise<Duck>;
+  readonly openDuck: () => Promise<Statements>;
   /** Of the archiver. */
   readonly workDir: string;
   /** Of the disk of `workDir`, that stay free. */
@@ -94,8 +98,8 @@ export class HourRewrite {
   }
 
   /**
-   * The version. Answers undefined if nothing has changed, or another version has removed files of the hour meanwhile: then it may be
-   * begun anew. Rejects as the committer does.
+   * The version. Answers undefined if nothing has changed, or another version has removed files of the hour or added some meanwhile: then
+   * it may be begun anew. Rejects as the committer does.
    */
   async commit(): Promise<RewriteReport | undefined> {
     const { hours } = this.#tools;
@@ -112,7 +116,7 @@ export class HourRewrite {
       file: { ...file, path: rewrittenPath(folder, i, file) },
     }));
     const before = totalOf(remove.flatMap((path) => files.get(path) ?? []));
-    await hours.replace({ change: this.#rewriting.change, add, remove });
+    if (!(await hours.replace({ change: this.#rewriting.change, add, remove }))) return undefined;
     const after = totalOf(add.map(({ file }) => file));
     return {
       version: hours.manifest.version,
@@ -198,7 +202,7 @@ export class HourRewrite {
       }
       for (const path of paths) await rm(path);
       if (made === 'empty') return;
-      const file = { ...sumOf(files), ...made, schema: schema.version };
+      const file = { ...sumOf(files), ...made };
       this.#outputs.push({ file, localPath: outPath, isKept: false });
     } finally {
       signal.removeEventListener('abort', interrupt);
@@ -221,11 +225,17 @@ export interface RewriteReport {
 function sumOf(files: readonly SegmentFile[]): SegmentFile {
   const [first] = files;
   assert(first !== undefined, 'a group has files');
-  const { partition, ...rest } = first;
+  assert(
+    files.every(({ schema }) => schema === first.schema),
+    'what files of one schema become is of that schema',
+  );
+  const { partition, aheadMaxMs: _, ...rest } = first;
+  const ahead = files.flatMap(({ aheadMaxMs }) => aheadMaxMs ?? []);
   const isOne = files.every((file) => file.partition === partition);
   return {
     ...rest,
     ...(isOne && partition !== undefined && { partition }),
+    ...(ahead.length === files.length && { aheadMaxMs: Math.max(...ahead) }),
     from: Math.min(...files.map(({ from }) => from)),
     to: Math.max(...files.map(({ to }) => to)),
   };

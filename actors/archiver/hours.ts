@@ -1,6 +1,6 @@
 /**
  * What the archive holds, by hour: the manifest in the shape in which hours are rewritten and removed. All versions go through
- * here, so that it is never behind the manifest.
+ * here, those of other nodes of a cluster too, so that it is never behind the manifest.
  */
 import type { Clock } from '../../src/model/clock.ts';
 import { HOUR_MS } from '../../src/model/units.ts';
@@ -12,6 +12,7 @@ import type {
   SegmentReplacement,
 } from '../../storage/archive/segment-commit.ts';
 import { type HourPlace, hourFolder, rewrittenFolder } from '../../storage/archive/segment-path.ts';
+import { type Ground, rebaseCut, rebaseReplacement } from './rebase.ts';
 
 /** Of one stream. */
 export interface Hour extends HourPlace {
@@ -41,10 +42,13 @@ export class Hours {
   readonly #hours = new Map<string, GrowingHour>();
   /** Those with more than one file: few, once they are compacted. */
   readonly #several = new Set<GrowingHour>();
+  /** What the hours are as of. */
+  #followed: Manifest;
 
   constructor(committer: SegmentCommitter, clock: Clock) {
     this.committer = committer;
     this.#clock = clock;
+    this.#followed = committer.manifest;
     for (const file of committer.manifest.files.values()) this.#add(file, 0);
   }
 
@@ -82,25 +86,85 @@ export class Hours {
     return first;
   }
 
-  /** As `SegmentCommitter.commit`. */
-  async commit(commit: SegmentCommit): Promise<void> {
-    const before = this.manifest;
-    this.#follow(before, await this.committer.commit(commit));
+  /** What other nodes of a cluster have committed since. Rejects as the committer does. */
+  async refresh(): Promise<void> {
+    await this.committer.refresh();
+    this.#catchUp();
   }
 
-  /** As `SegmentCommitter.replace`. Files that are added to an hour come to those that stay, or nothing stays. */
-  async replace(replacement: SegmentReplacement): Promise<void> {
+  /**
+   * As `SegmentCommitter.commit`. Answers false if another node of a cluster has archived one of the partitions meanwhile, or has given a
+   * stream other columns: then it is to be cut anew, from where the archive ends now.
+   */
+  async commit(commit: SegmentCommit): Promise<boolean> {
     const before = this.manifest;
-    this.#follow(before, await this.committer.replace(replacement));
+    const version = await this.committer.commit(commit, (planned) => {
+      this.#catchUp();
+      return rebaseCut(planned, before, this.#ground());
+    });
+    this.#follow(version);
+    return version !== undefined;
   }
 
-  #follow(before: Manifest, { add, remove }: ManifestVersion): void {
-    for (const path of remove) {
+  /**
+   * As `SegmentCommitter.replace`. Files that are added to an hour come to those that stay, or nothing stays. Answers false if another node
+   * of a cluster has changed the hour.
+   */
+  async replace(replacement: SegmentReplacement): Promise<boolean> {
+    const version = await this.committer.replace(replacement, (planned) => {
+      this.#catchUp();
+      return rebaseReplacement(planned, this.#ground());
+    });
+    this.#follow(version);
+    return version !== undefined;
+  }
+
+  /** As `SegmentCommitter.dismiss`. */
+  async dismiss(lives: readonly number[]): Promise<void> {
+    if (lives.length > 0) await this.committer.dismiss(lives);
+    this.#catchUp();
+  }
+
+  /** As `SegmentCommitter.sweep`. */
+  async sweep(): Promise<void> {
+    await this.committer.sweep();
+    this.#catchUp();
+  }
+
+  #ground(): Ground {
+    return {
+      manifest: this.manifest,
+      version: this.committer.next.version,
+      hourOf: (place) => this.of(place),
+      folderFor: (place) => this.folderFor(place),
+    };
+  }
+
+  #follow(version: ManifestVersion | undefined): void {
+    const isNext = version !== undefined && version.version === this.#followed.version + 1;
+    if (!isNext || version.version !== this.manifest.version) {
+      this.#catchUp();
+      return;
+    }
+    const before = this.#followed;
+    this.#followed = this.manifest;
+    for (const path of version.remove) {
       const file = before.files.get(path);
       if (file !== undefined) this.#remove(file);
     }
     const nowMs = this.#clock.now();
-    for (const file of add) this.#add(file, nowMs);
+    for (const file of version.add) this.#add(file, nowMs);
+  }
+
+  /** As `#follow`, over versions that only the manifest tells of. */
+  #catchUp(): void {
+    const before = this.#followed;
+    const now = this.manifest;
+    if (before === now) return;
+    this.#followed = now;
+    for (const file of before.files.values()) if (!now.files.has(file.path)) this.#remove(file);
+    const nowMs = this.#clock.now();
+    for (const file of now.files.values()) if (!before.files.has(file.path)) this.#add(file, nowMs);
   }
 
   #add(file: SegmentFile, changedMs: number): void {

@@ -9,6 +9,12 @@ export const STAGES_MAX = 512;
 /** How often it looks whether a cut is due. */
 export const LOOK_INTERVAL_MS = 1_000;
 
+/**
+ * How often a node of a cluster reads what the others have archived: by so much more log a question about single events reads. Two small
+ * reads each time.
+ */
+export const REFRESH_INTERVAL_MS = 5_000;
+
 /** How often it takes away what other servers have left unfinished. */
 export const SWEEP_INTERVAL_MS = 10 * 60_000;
 

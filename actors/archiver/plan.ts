@@ -1,12 +1,12 @@
 /** The first look at a cut: how far it goes, which files it will make, and what fields its streams have. */
-
 import type { Block } from '../../src/model/block.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
+import type { OpenReader } from '../../storage/log/log.ts';
 import { evolveSchema, Observation } from '../../storage/segments/schema-evolution.ts';
 import { hourOf } from '../partition/ledger.ts';
 import { STAGES_MAX } from './limits.ts';
-import { type OpenReader, type Stretch, walk } from './walk.ts';
+import { type Stretch, walk } from './walk.ts';
 
 export interface CutBounds {
   /** Bytes of event blocks that one cut takes, or one block more. */
@@ -36,9 +36,9 @@ export async function planCut(
   let bytes = 0;
   let rows = 0;
   const to = await walk(openReader, wanted, async (portion) => {
-    for (const { block, offset } of portion) {
+    for (const [taken, { block }] of portion.entries()) {
       const stage = stageKey(block);
-      if (bytes >= bytesMax || (stages.size >= STAGES_MAX && !stages.has(stage))) return offset;
+      if (bytes >= bytesMax || (stages.size >= STAGES_MAX && !stages.has(stage))) return taken;
       stages.add(stage);
       const key = streamKey(block);
       let seen = streams.get(key);

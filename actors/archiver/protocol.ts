@@ -1,4 +1,5 @@
 /** What the archiver is told, and what it tells. All of it is plain data. */
+import type { LogPlace } from '../../src/model/server-alarms.ts';
 import type { Reply } from '../partition/protocol.ts';
 import type { WorkNumbers } from './work.ts';
 
@@ -45,6 +46,8 @@ export interface ArchiverNumbers {
   readonly workDueMs: number;
   /** Log bytes between what is archived and what could be. */
   readonly waitingBytes: number;
+  /** Where that begins, in each partition that has some of it. */
+  readonly waitsFrom: readonly LogPlace[];
   /** When the oldest of it was first seen; 0 if there is none. */
   readonly waitingSinceMs: number;
   /** Log bytes that were deleted before they were archived, since the archive's beginning as far as this start knows. */

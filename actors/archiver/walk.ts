@@ -1,9 +1,9 @@
-/** Reads a stretch of the log, all partitions in the order of the log. */
+/** Reads a stretch of the log, the blocks of each partition in their order. Offsets of different partitions compare with nothing. */
 import { Block } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import { JOURNAL_READ_BYTES } from '../../storage/limits.ts';
-import type { LogReader } from '../../storage/log/log.ts';
+import type { OpenReader } from '../../storage/log/log.ts';
 
 /** Of each partition its blocks in `[from, to)`; both are block boundaries, and durable. */
 export interface Stretch {
@@ -11,21 +11,19 @@ export interface Stretch {
   readonly to: ReadonlyMap<number, Offset>;
 }
 
-export type OpenReader = (from: ReadonlyMap<number, Offset>) => LogReader;
-
 export interface EventBlock {
   readonly block: Block;
   readonly offset: Offset;
 }
 
 /**
- * Hands the blocks of events to `visit`, in portions that were read together. It may answer with the offset of a block: the
- * stretch ends before it. Answers how far the walk came, in boundaries as those of the stretch.
+ * Hands the blocks of events to `visit`, in portions that were read together. It may answer how many of them it has taken: the
+ * walk ends there. Answers how far it came, in boundaries as those of the stretch.
  */
 export async function walk(
   openReader: OpenReader,
   { from, to }: Stretch,
-  visit: (portion: readonly EventBlock[]) => Promise<Offset | undefined>,
+  visit: (portion: readonly EventBlock[]) => Promise<number | undefined>,
 ): Promise<ReadonlyMap<number, Offset>> {
   const wanted = [...to].filter(([partition, end]) => end > (from.get(partition) ?? 0));
   const reached = new Map(from);
@@ -40,12 +38,19 @@ export async function walk(
         const block = new Block(bytes);
         if (block.kind === BLOCK_KIND.events) portion.push({ block, offset: at });
       }
-      const end = (await visit(portion)) ?? Number.POSITIVE_INFINITY;
+      const taken = await visit(portion);
       for (const [partition, last] of wanted) {
-        const now = Math.min(last, read.readTo(partition), end);
+        if (reached.get(partition) === last) continue;
+        const now = Math.min(last, read.readTo(partition));
+        // What lies behind the stretch may be what nobody can read.
+        if (now === last) reader.release(partition);
         reached.set(partition, offset(Math.max(now, from.get(partition) ?? 0)));
       }
-      if (end < Number.POSITIVE_INFINITY) break;
+      if (taken === undefined) continue;
+      for (const { block, offset: at } of portion.slice(taken).reverse()) {
+        reached.set(block.partition, at);
+      }
+      break;
     }
   } finally {
     reader.close();

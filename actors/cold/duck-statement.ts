@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AppError } from '../../src/model/errors.ts';
-import { type Duck, openDuck } from '../../storage/segments/duckdb.ts';
+import { type Duck, openDuck, openUnused, type UnusedDuck } from '../../storage/segments/duckdb.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
 import { typesOf } from './bound-values.ts';
 import type { CopyOutput } from './duck-copy.ts';
@@ -59,27 +59,48 @@ async function onStaying<T>(
   }
 }
 
-async function runUsers(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
-  const tempDir = join(limits.tempDir, 'user');
-  const { paths: files } = question;
+/** Of a process: for the next statement of a user. */
+let unused: Promise<UnusedDuck> | undefined;
+/** In which the last one ran. */
+let used: Duck | undefined;
+
+/** Opens the database of the next statement of a user, and closes that of the last one, while nobody waits for either. */
+export function openAhead(limits: DuckLimits): void {
+  closeUsed();
+  unused ??= openNext(limits);
+  // Whoever needs it is told.
+  unused.catch(() => undefined);
+}
+
+async function openNext(limits: DuckLimits): Promise<UnusedDuck> {
+  const tempDir = userDir(limits);
+  await rm(tempDir, { recursive: true, force: true });
   await mkdir(tempDir, { recursive: true });
-  const bounds = { ...limits, tempDir, tempBytesMax: SPILL_BYTES_MAX, folders: [], files };
-  const duck = await openDuck(bounds);
+  return openUnused({ ...limits, tempDir, tempBytesMax: SPILL_BYTES_MAX });
+}
+
+function closeUsed(): void {
+  used?.close();
+  used = undefined;
+}
+
+const userDir = ({ tempDir }: DuckLimits): string => join(tempDir, 'user');
+
+async function runUsers(limits: DuckLimits, question: DuckQuestion): Promise<SqlAnswer> {
+  closeUsed();
+  const opened = unused ?? openNext(limits);
+  unused = undefined;
+  used = await (await opened).confined({ folders: [], files: question.paths });
+  const connection = await used.connect();
   try {
-    const connection = await duck.connect();
-    try {
-      return await timed(connection, question, async () => {
-        for (const { name, sql } of question.views) {
-          await connection.run(`CREATE VIEW ${identifier(name)} AS ${sql}`);
-        }
-        return await read(connection, question);
-      });
-    } finally {
-      connection.disconnectSync();
-    }
+    return await timed(connection, question, async () => {
+      for (const { name, sql } of question.views) {
+        await connection.run(`CREATE VIEW ${identifier(name)} AS ${sql}`);
+      }
+      return await read(connection, question);
+    });
   } finally {
-    duck.close();
-    await rm(tempDir, { recursive: true, force: true });
+    connection.disconnectSync();
   }
 }
 

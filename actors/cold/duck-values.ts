@@ -38,7 +38,7 @@ export function plainValues(
       value instanceof duck.DuckDBTimestampValue ||
       value instanceof duck.DuckDBTimestampTZValue
     ) {
-      return utc(value.micros, String(value));
+      return utc(value.micros) ?? String(value);
     }
     return String(value);
   };
@@ -52,10 +52,10 @@ export function plainValues(
 const isExact = (value: bigint): boolean =>
   value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
 
-/** To the millisecond, unless there is more of it; `otherwise` for what no calendar has. */
-function utc(micros: bigint, otherwise: string): string {
+/** To the millisecond, unless there is more of it; undefined for what no calendar has. */
+function utc(micros: bigint): string | undefined {
   const date = new Date(Number(micros / 1_000n));
-  if (Number.isNaN(date.getTime())) return otherwise;
+  if (Number.isNaN(date.getTime())) return undefined;
   const rest = micros % 1_000n;
   const iso = date.toISOString();
   return rest > 0n ? `${iso.slice(0, -1)}${String(rest).padStart(3, '0')}Z` : iso;

@@ -7,8 +7,20 @@ import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { EPOCH_MS_MAX } from '../../src/model/units.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
 import { EventFilter } from './event-filter.ts';
-import { fileSieve, type WantedTexts, wantedTexts } from './file-sieve.ts';
-import { FILES_AT_ONCE, FILES_FIRST, FILES_GROWTH, UNFILTERED_FILES_MAX } from './limits.ts';
+import {
+  filesOf,
+  isFiltered,
+  type SieveTools,
+  type WantedTexts,
+  wantedTexts,
+} from './file-sieve.ts';
+import {
+  FILES_AT_ONCE,
+  FILES_FIRST,
+  FILES_FIRST_SIEVED,
+  FILES_GROWTH,
+  UNFILTERED_FILES_MAX,
+} from './limits.ts';
 import type {
   DuckRunner,
   EventKey,
@@ -20,7 +32,6 @@ import type {
 import type { SegmentFiles } from './segment-files.ts';
 import type { StreamSnapshot } from './snapshots.ts';
 import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
-import type { ValueFilters } from './value-filters.ts';
 
 export interface EventTools {
   readonly duck: DuckRunner;
@@ -29,9 +40,7 @@ export interface EventTools {
   readonly timeLeftMs: () => number;
 }
 
-export interface FindTools extends EventTools {
-  readonly filters: ValueFilters;
-}
+export interface FindTools extends EventTools, Pick<SieveTools, 'filters' | 'segmentFilters'> {}
 
 type Where =
   | { readonly type: 'chunk'; readonly source: Source }
@@ -47,7 +56,7 @@ export async function findEvents(
   const search = await searchOf(tools, snapshot, question);
   const { candidates } = search;
   let found: StoredEvent[] = [];
-  for (let from = 0, count = FILES_FIRST; from < candidates.length; count *= FILES_GROWTH) {
+  for (let from = 0, count = firstLook(search); from < candidates.length; count *= FILES_GROWTH) {
     const to = from + Math.min(count, FILES_AT_ONCE);
     const look = await lookInto(tools, snapshot.schema, candidates.slice(from, to), question);
     wishFilters(tools, snapshot, search, to);
@@ -75,7 +84,7 @@ export async function findEvent(
 ): Promise<StoredEvent | undefined> {
   const search = await searchOf(tools, snapshot, question);
   const { candidates } = search;
-  for (let from = 0, count = FILES_FIRST; from < candidates.length; count *= FILES_GROWTH) {
+  for (let from = 0, count = firstLook(search); from < candidates.length; count *= FILES_GROWTH) {
     const to = from + Math.min(count, FILES_AT_ONCE);
     const some = candidates.slice(from, to);
     const { events } = await lookInto(tools, snapshot.schema, some, { ...question, first: 0 });
@@ -94,17 +103,20 @@ interface Search {
   readonly candidates: readonly Candidate[];
 }
 
+const firstLook = ({ inTime, candidates }: Search): number =>
+  candidates.length * 2 <= inTime.length ? FILES_FIRST_SIEVED : FILES_FIRST;
+
 /** Rejects with `query_invalid` whether or not a file is left to be asked. */
 async function searchOf(
-  { duck, filters, timeLeftMs }: FindTools,
+  tools: FindTools,
   snapshot: StreamSnapshot,
   question: Omit<EventsQuestion, 'first'>,
 ): Promise<Search> {
   conditionsOf(question, new EventFilter(snapshot.schema), true);
   const wanted = wantedTexts(snapshot.schema, question);
   const inTime = candidatesOf(snapshot, question);
-  const mayHold = await fileSieve(duck, filters, wanted, segmentsOf(inTime), timeLeftMs());
-  const candidates = inTime.filter((each) => each.type === 'chunk' || mayHold(each.file));
+  const files = await filesOf(tools, wanted, segmentsOf(inTime), tools.timeLeftMs());
+  const candidates = inTime.filter((each) => each.type === 'chunk' || files.has(each.file));
   return { wanted, inTime, candidates };
 }
 
@@ -113,7 +125,7 @@ async function searchOf(
  * for all files that were passed, known ones too: what has room is told from the newest on.
  */
 function wishFilters(
-  { filters }: FindTools,
+  tools: FindTools,
   { schema }: StreamSnapshot,
   { wanted, inTime, candidates }: Search,
   looked: number,
@@ -122,8 +134,10 @@ function wishFilters(
   const some = candidates.slice(0, looked);
   const last = some.at(-1);
   if (last === undefined || segmentsOf(some).length <= UNFILTERED_FILES_MAX) return;
-  const files = segmentsOf(inTime.slice(0, inTime.indexOf(last) + 1));
-  filters.wish = { schema, files, fields: [...new Set(wanted.map(({ field }) => field))] };
+  const passed = segmentsOf(inTime.slice(0, inTime.indexOf(last) + 1));
+  const files = passed.filter((file) => !isFiltered(tools, wanted, file));
+  if (files.length === 0) return;
+  tools.filters.wish = { schema, files, fields: [...new Set(wanted.map(({ field }) => field))] };
 }
 
 const segmentsOf = (candidates: readonly Candidate[]): StreamSnapshot['files'] =>

@@ -3,6 +3,7 @@
  * texts, which are labels and what is told apart, and as numbers.
  */
 import { COLUMN_KIND, type ColumnKind } from '../../src/model/columns.ts';
+import { NUMBER_TEXT } from '../../src/model/number-text.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
 import type { EventWhere, Value } from './questions.ts';
@@ -12,16 +13,23 @@ export interface LabelWhere extends Pick<EventWhere, 'field' | 'prefix' | 'exist
   readonly eq?: string;
   readonly ne?: string;
   readonly in?: readonly string[];
+  readonly gt?: string | number;
+  readonly gte?: string | number;
+  readonly lt?: string | number;
+  readonly lte?: string | number;
   readonly and?: readonly LabelWhere[];
   readonly or?: readonly LabelWhere[];
   readonly not?: LabelWhere;
 }
 
+const RANGE = [
+  ['gt', '>'],
+  ['gte', '>='],
+  ['lt', '<'],
+  ['lte', '<='],
+] as const;
 const ROLES: ReadonlySet<string> = new Set(['id', 'type']);
-/** As JavaScript writes it, which is how a number is kept in the map of rare fields. */
-const NUMBER_TEXT = '-?(0|[1-9][0-9]*)([.][0-9]+)?(e[+-][0-9]+)?';
-
-/** Null where the text of a rare field is not how a number is written. */
+/** Null where the text is not how a number is written; that of a rare field is, if it was one. */
 export const rareNumber = (text: string): string =>
   `CASE WHEN regexp_full_match(${text}, '${NUMBER_TEXT}') THEN TRY_CAST(${text} AS DOUBLE) END`;
 
@@ -73,17 +81,39 @@ export class FieldSql {
 
   #judged(where: LabelWhere, field: string, isCurrent: boolean): string[] {
     const { eq, ne, in: values, prefix, exists } = where;
-    const text = this.text(field, isCurrent);
+    // Once, and only if it is used: a parameter that the statement has no place for is refused.
+    let known: string | undefined;
+    const text = (): string => {
+      known ??= this.text(field, isCurrent);
+      return known;
+    };
     const parts: string[] = [];
-    if (eq !== undefined) parts.push(`${text} = ${this.#value(eq)}`);
-    if (ne !== undefined) parts.push(`${text} IS DISTINCT FROM ${this.#value(ne)}`);
+    if (eq !== undefined) parts.push(`${text()} = ${this.value(eq)}`);
+    if (ne !== undefined) parts.push(`${text()} IS DISTINCT FROM ${this.value(ne)}`);
     if (values !== undefined) {
-      const wanted = values.map((value) => this.#value(value));
-      parts.push(wanted.length === 0 ? 'false' : `${text} IN (${wanted.join(', ')})`);
+      const wanted = values.map((value) => this.value(value));
+      parts.push(wanted.length === 0 ? 'false' : `${text()} IN (${wanted.join(', ')})`);
     }
-    if (prefix !== undefined) parts.push(`starts_with(${text}, ${this.#value(prefix)})`);
-    if (exists !== undefined) parts.push(`${text} IS ${exists ? 'NOT NULL' : 'NULL'}`);
+    if (prefix !== undefined) parts.push(`starts_with(${text()}, ${this.value(prefix)})`);
+    for (const [part, operator] of RANGE) {
+      const bound = where[part];
+      if (bound === undefined) continue;
+      const compared = typeof bound === 'number' ? this.#labelNumber(field, isCurrent) : text();
+      parts.push(`${compared} ${operator} ${this.value(bound)}`);
+    }
+    if (exists !== undefined) parts.push(`${text()} IS ${exists ? 'NOT NULL' : 'NULL'}`);
     return parts;
+  }
+
+  /** The number that is the label, or that it is written as; null for all other labels. */
+  #labelNumber(field: string, isCurrent: boolean): string {
+    if (ROLES.has(field)) return rareNumber(identifier(field));
+    if (field === 'ts') return this.number(field, isCurrent);
+    const strings = this.#columns(field, COLUMN_KIND.string);
+    const written = strings.map(({ name }) => rareNumber(identifier(name)));
+    return written.length === 0
+      ? this.number(field, isCurrent)
+      : `coalesce(${[...written, this.number(field, isCurrent)].join(', ')})`;
   }
 
   #columns(field: string, kind: ColumnKind): StreamSchema['columns'] {
@@ -91,10 +121,11 @@ export class FieldSql {
   }
 
   #rare(field: string): string {
-    return `"more"[${this.#value(field)}::VARCHAR]`;
+    return `"more"[${this.value(field)}::VARCHAR]`;
   }
 
-  #value(value: Value): string {
+  /** A value of the statement, in its place. */
+  value(value: Value): string {
     this.parameters.push(value);
     return `$${this.parameters.length}`;
   }

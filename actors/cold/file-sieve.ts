@@ -1,17 +1,32 @@
-/** Leaves out files that hold no event of a question for certain, as far as filters of their values are kept. */
-
+/**
+ * Leaves out files that hold no event of a question for certain: by filters of their values that are kept in memory, and by those that
+ * they have in them.
+ */
+import { setImmediate } from 'node:timers/promises';
 import { COLUMN_KIND } from '../../src/model/columns.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
+import { filterHash } from '../../storage/parquet/bloom-filter.ts';
 import { isRole, valueAs } from './event-filter.ts';
-import { FILTER_BITS_MAX } from './limits.ts';
+import { FILTER_BITS_MAX, FILTERS_AT_ONCE } from './limits.ts';
 import type { DuckRunner, EventsQuestion, EventWhere, Value } from './questions.ts';
+import type { SegmentFiles } from './segment-files.ts';
+import type { SegmentFilters } from './segment-filters.ts';
 import type { ValueFilters } from './value-filters.ts';
+
+export interface SieveTools {
+  readonly duck: DuckRunner;
+  readonly segments: Pick<SegmentFiles, 'localPath'>;
+  readonly filters: ValueFilters;
+  readonly segmentFilters: SegmentFilters;
+}
 
 /** An event that fits has one of these texts in the field. */
 export interface WantedTexts {
   readonly field: string;
   readonly texts: readonly string[];
+  /** In which they all are, in a file that has it. Of others some may be in the map of rare fields. */
+  readonly column: string | undefined;
 }
 
 /** `where` is known not to be too large. */
@@ -19,7 +34,7 @@ export function wantedTexts(
   schema: StreamSchema,
   { id, where }: Pick<EventsQuestion, 'id' | 'where'>,
 ): WantedTexts[] {
-  const ofId = id === undefined ? [] : [{ field: 'id', texts: [id] }];
+  const ofId = id === undefined ? [] : [{ field: 'id', texts: [id], column: 'id' }];
   return where === undefined ? ofId : [...ofId, ...ofWhere(schema, where)];
 }
 
@@ -30,7 +45,12 @@ function ofWhere(schema: StreamSchema, where: EventWhere): WantedTexts[] {
   if (field === undefined) return inner;
   const lists = [eq === undefined ? undefined : [eq], some].filter((list) => list !== undefined);
   const texts = lists.filter((values) => isOnlyText(schema, field, values));
-  return [...texts.map((values) => ({ field, texts: values.map(String) })), ...inner];
+  const ofField = texts.map((values) => ({
+    field,
+    texts: values.map(String),
+    column: columnOf(schema, field, values),
+  }));
+  return [...ofField, ...inner];
 }
 
 /** A number may be equal to what is in a column of numbers, of which filters say nothing. */
@@ -42,23 +62,68 @@ function isOnlyText({ columns }: StreamSchema, field: string, values: readonly V
     .every(({ kind }) => values.every((value) => valueAs(value, kind) === undefined));
 }
 
-/** Resolves with a judge of files: false where an event that fits cannot be. */
-export async function fileSieve(
-  duck: DuckRunner,
-  filters: ValueFilters,
+/** What looks like a number or a boolean may have come as one, and has no column in some files. */
+function columnOf(
+  { columns }: StreamSchema,
+  field: string,
+  values: readonly Value[],
+): string | undefined {
+  if (isRole(field)) return field;
+  const isText = values.every((value) =>
+    OTHER_KINDS.every((kind) => valueAs(value, kind) === undefined),
+  );
+  if (!isText) return undefined;
+  return columns.find((each) => each.field === field && each.kind === COLUMN_KIND.string)?.name;
+}
+
+const OTHER_KINDS = [COLUMN_KIND.number, COLUMN_KIND.boolean];
+
+/** Of these files, those in which an event that fits may be. */
+export async function filesOf(
+  { duck, segments, filters, segmentFilters }: SieveTools,
   wanted: readonly WantedTexts[],
   files: readonly SegmentFile[],
   timeoutMs: number,
-): Promise<(file: SegmentFile) => boolean> {
-  const usable = wanted.filter(({ field }) => files.some(({ path }) => filters.has(path, field)));
-  const texts = usable.flatMap((each) => each.texts);
-  if (usable.length === 0) return () => true;
-  const hashes = await hashesOf(duck, texts, timeoutMs);
-  const judges = usable.map((each) => ({
-    field: each.field,
-    hashes: each.texts.map((text) => hashes.get(text) as number),
+): Promise<ReadonlySet<SegmentFile>> {
+  if (wanted.length === 0) return new Set(files);
+  const kept = wanted.filter(({ field }) => files.some(({ path }) => filters.has(path, field)));
+  const hashes = await hashesOf(
+    duck,
+    kept.flatMap(({ texts }) => texts),
+    timeoutMs,
+  );
+  const judges = wanted.map(({ field, texts, column }) => ({
+    field,
+    column,
+    hashes: texts.map((text) => hashes.get(text) ?? 0),
+    fileHashes: texts.map(filterHash),
   }));
-  return ({ path }) => judges.every((each) => filters.mayHold(path, each.field, each.hashes));
+  const mayHold = (file: SegmentFile): boolean =>
+    judges.every(({ field, column, hashes, fileHashes }) => {
+      if (filters.has(file.path, field)) return filters.mayHold(file.path, field, hashes);
+      const localPath = segments.localPath(file);
+      if (column === undefined || localPath === undefined) return true;
+      return segmentFilters.mayHold(file, localPath, column, fileHashes);
+    });
+  const left = new Set<SegmentFile>();
+  for (const [i, file] of files.entries()) {
+    if (i % FILTERS_AT_ONCE === 0) await setImmediate();
+    if (mayHold(file)) left.add(file);
+  }
+  return left;
+}
+
+/** It has filters in it of all that is wanted. */
+export function isFiltered(
+  { segments, segmentFilters }: Pick<SieveTools, 'segments' | 'segmentFilters'>,
+  wanted: readonly WantedTexts[],
+  file: SegmentFile,
+): boolean {
+  const localPath = segments.localPath(file);
+  if (localPath === undefined) return false;
+  return wanted.every(
+    ({ column }) => column !== undefined && segmentFilters.has(file, localPath, column),
+  );
 }
 
 /** By DuckDB, as those of the values in the files are. */

@@ -3,7 +3,12 @@ import { ok as assert } from 'node:assert';
 import { COLUMN_KIND } from '../../src/model/columns.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
-import { identifier, literal, segmentProjection } from '../../storage/segments/segment-columns.ts';
+import {
+  identifier,
+  listOf,
+  literal,
+  segmentProjection,
+} from '../../storage/segments/segment-columns.ts';
 import { isRole } from './event-filter.ts';
 import { FILTER_BATCH_BYTES, FILTER_BATCH_FILES, FILTER_TIMEOUT_MS } from './limits.ts';
 import type { DuckRunner, Value } from './questions.ts';
@@ -96,7 +101,7 @@ function statementOf(
   const texts = isRole(field)
     ? [identifier(field)]
     : [...columns.map(({ name }) => identifier(name)), '"more"[$1::VARCHAR]'];
-  const files = `read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false, filename = ${literal(FILE)})`;
+  const files = `read_parquet(${listOf(paths)}, hive_partitioning = false, filename = ${literal(FILE)})`;
   // A file may be older than the column.
   const table = `SELECT ${segmentProjection(schema, [])}, NULL::VARCHAR AS ${identifier(FILE)} WHERE false
     UNION ALL BY NAME SELECT * FROM ${files}`;

@@ -12,6 +12,11 @@ export const SPILL_BYTES_MAX = 2048 * MIB;
 export const SQL_LENGTH_MAX = 20_000;
 /** Nodes of a statement's tree that lie in each other. DuckDB itself gives up at 1,000. */
 export const SQL_DEPTH_MAX = 300;
+/**
+ * Runs of equally long steps that a timeseries is cut into, some 100 bytes of its statement each and for each kind of file: those of months
+ * in 180 years, or of days of a zone in 500.
+ */
+export const STEP_RUNS_MAX = 2_000;
 /** Streams that one statement reads; each costs a look through its files. */
 export const SQL_STREAMS_MAX = 16;
 
@@ -21,6 +26,8 @@ export const SQL_STREAMS_MAX = 16;
  */
 export const FILES_FIRST = 8;
 export const FILES_GROWTH = 4;
+/** If filters have left out most files each of the others has an event, mostly, and a page is in about as many files as it has events. */
+export const FILES_FIRST_SIEVED = 256;
 /** Files of one look: each takes some 100 KB of DuckDB's memory. */
 export const FILES_AT_ONCE = 2_048;
 
@@ -33,6 +40,13 @@ export const TAILS_MAX = 64;
 
 /** A version whose log was cut while it was read is followed by a newer one at once; more often in a row is something else. */
 export const SNAPSHOT_TRIES = 5;
+
+/**
+ * How long a question waits for a partition that is on its way to another node: a move in good order takes about a second, and after
+ * the death of a node its partitions are where they were only when a session is over, which is told instead.
+ */
+export const MOVE_WAIT_MS = 3_000;
+export const MOVE_LOOK_MS = 200;
 
 /** Files of an export that are fetched and read together: of a remote archive so much lies here, and no more. */
 export const EXPORT_BATCH_FILES = 256;
@@ -49,6 +63,10 @@ export const FILTER_BITS_MIN = 2 ** 10;
 export const FILTER_BITS_MAX = 2 ** 24;
 /** Of all filters: those of one field of 16 to 32 million events. */
 export const FILTERS_BYTES_MAX = 64 * MIB;
+/** Files of which is kept where their own filters are, some KB each: finding out takes three times as long as asking one. */
+export const FILTER_PLACES_FILES_MAX = 4_096;
+/** Between two turns of the thread's loop: some milliseconds. */
+export const FILTERS_AT_ONCE = 64;
 /** One statement that makes some: whoever asks meanwhile waits for it, and its answer is text. */
 export const FILTER_BATCH_FILES = 64;
 export const FILTER_BATCH_BYTES = 4 * MIB;

@@ -21,6 +21,7 @@ export class ReadCounts {
         for (const { rows } of files) this.#add(rows);
         return lease;
       },
+      localPath: (file) => segments.localPath(file),
       held: () => segments.held(),
       forget: () => segments.forget(),
     };

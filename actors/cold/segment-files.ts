@@ -18,6 +18,8 @@ export interface SegmentLease {
 export interface SegmentFiles {
   /** Rejects with `query_overload` if they do not fit, or as the archive does. */
   lease(files: readonly SegmentFile[]): Promise<SegmentLease>;
+  /** Where it can be read now and in this turn of the thread's loop; undefined: it has to be fetched. */
+  localPath(file: SegmentFile): string | undefined;
   /** Bytes that were fetched since the start, and those of them that are kept. */
   held(): { readonly fetchedBytes: number; readonly cachedBytes: number };
   /** Keeps nothing that was fetched: events were erased. What is being read goes with its last reader. */
@@ -33,6 +35,7 @@ export const localSegments = (root: string): SegmentFiles => ({
       release: () => {},
     };
   },
+  localPath: ({ path }) => join(root, path),
   held: () => ({ fetchedBytes: 0, cachedBytes: 0 }),
   forget: () => {},
 });
@@ -42,6 +45,7 @@ interface Cached {
   readonly bytes: number;
   readonly fetched: Promise<void>;
   readers: number;
+  isFetched: boolean;
   isForgotten: boolean;
 }
 
@@ -83,6 +87,7 @@ export async function fetchedSegments(
       localPath,
       bytes: file.bytes,
       readers: 0,
+      isFetched: false,
       isForgotten: false,
       fetched: archive.fetch(file.path, localPath),
     };
@@ -90,6 +95,7 @@ export async function fetchedSegments(
       bytes += file.bytes;
       entry.fetched.then(
         () => {
+          entry.isFetched = true;
           fetchedBytes += file.bytes;
         },
         () => {
@@ -116,6 +122,10 @@ export async function fetchedSegments(
   }
 
   return {
+    localPath({ path }) {
+      const entry = cached.get(path);
+      return entry?.isFetched === true ? entry.localPath : undefined;
+    },
     held: () => ({ fetchedBytes, cachedBytes: bytes }),
     forget() {
       for (const entry of cached.values()) {

@@ -7,7 +7,15 @@ import { FUTURE_TOLERANCE_MS } from '../../src/aggregate/block-columns.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { EventTools } from './events.ts';
 import { FieldSql } from './field-sql.ts';
-import type { FoundSeries, SeriesAnswer, SeriesQuestion } from './series-question.ts';
+import type {
+  FilesRead,
+  FoundSeries,
+  FoundTop,
+  FoundValue,
+  SeriesAnswer,
+  SeriesQuestion,
+  SeriesScan,
+} from './series-question.ts';
 import { type SeriesSource, seriesSql } from './series-sql.ts';
 import type { StreamSnapshot } from './snapshots.ts';
 import { chunkSources, segmentSource } from './sources.ts';
@@ -19,12 +27,11 @@ export async function findSeries(
   question: SeriesQuestion,
 ): Promise<SeriesAnswer> {
   const { schema } = snapshot;
-  const files = snapshot.files.filter((file) => mayHold(file, question));
-  const chunks = snapshot.chunks.filter(({ file }) => file.tsMaxMs >= question.fromMs);
-  const read = [...files, ...chunks.map(({ file }) => file)];
-  const scanned = { files: read.length, events: read.reduce((sum, { rows }) => sum + rows, 0) };
-  checkScan(scanned, question);
-  if (read.length === 0) return { series: [], seriesFound: 0, ...scanned };
+  const held = heldBy(snapshot, question);
+  const { files, chunks } = held;
+  const { archived: ofArchive, log } = scanOf(held, question);
+  const scanned = { files: ofArchive.files + log.files, events: ofArchive.events + log.events };
+  if (scanned.files === 0) return { series: [], seriesFound: 0, ...scanned };
   const lease = await segments.lease(files);
   try {
     const archived = files.map((file): SeriesSource => {
@@ -53,6 +60,31 @@ export async function findSeries(
   }
 }
 
+/** What `findSeries` reads, without reading it. Throws `query_invalid` if that is too much. */
+export const scanSeries = (snapshot: StreamSnapshot, question: SeriesQuestion): SeriesScan =>
+  scanOf(heldBy(snapshot, question), question);
+
+type Held = Pick<StreamSnapshot, 'files' | 'chunks'>;
+
+function scanOf({ files, chunks }: Held, question: SeriesQuestion): SeriesScan {
+  const [archived, log] = [readOf(files), readOf(chunks.map(({ file }) => file))];
+  const times = timesCounted(question);
+  const events = archived.events + log.events;
+  checkScan({ files: archived.files + log.files, events }, times, question);
+  return { archived, log, eventsCounted: events * times };
+}
+
+const readOf = (files: readonly { readonly rows: number }[]): FilesRead => ({
+  files: files.length,
+  events: files.reduce((sum, { rows }) => sum + rows, 0),
+});
+
+/** What may hold events of the range. */
+const heldBy = ({ files, chunks }: StreamSnapshot, question: SeriesQuestion): Held => ({
+  files: files.filter((file) => mayHold(file, question)),
+  chunks: chunks.filter(({ file }) => file.tsMaxMs >= question.fromMs),
+});
+
 /** An event counts at its arrival, which is in the file's hour, if its own time lies too far ahead of that. */
 function mayHold(
   { tsMinMs, tsMaxMs, hourMs }: StreamSnapshot['files'][number],
@@ -69,19 +101,41 @@ const holdsOnly = (
 ): boolean => Math.min(tsMinMs, hourMs) >= fromMs && tsMaxMs < toMs;
 
 function checkScan(
-  { files, events }: Pick<SeriesAnswer, 'files' | 'events'>,
+  { files, events }: FilesRead,
+  times: number,
   { scanRowsMax }: SeriesQuestion,
 ): void {
-  if (events <= scanRowsMax) return;
+  if (events * times <= scanRowsMax) return;
+  const often = times === 1 ? '' : `, each counted ${times} times,`;
   throw invalid(
-    `${events} events in ${files} files would have to be read and ${scanRowsMax} are the most ("cold.scanRowsMax"): ` +
+    `${events} events in ${files} files would have to be read${often} and ${scanRowsMax} are the most ("cold.scanRowsMax"): ` +
       'ask for a shorter range, or declare a rollup',
   );
 }
 
+/** Windows that an event is in at most, and the whole range where that decides the order of series. */
+export function timesCounted({
+  windows,
+  edges,
+  groupBy,
+}: Pick<SeriesQuestion, 'windows' | 'edges' | 'groupBy'>): number {
+  if (windows === undefined) return 1;
+  const changes = new Int32Array(edges.length);
+  for (const { first, end } of windows) {
+    changes[first] = (changes[first] as number) + 1;
+    changes[end] = (changes[end] as number) - 1;
+  }
+  let [open, most] = [0, 1];
+  for (const change of changes) {
+    open += change;
+    most = Math.max(most, open);
+  }
+  return groupBy.length > 0 ? most + 1 : most;
+}
+
 function seriesOf(row: readonly unknown[], { groupBy, measures }: SeriesQuestion): FoundSeries {
   const labels = row.slice(1, 1 + groupBy.length);
-  const [steps, ...values] = row.slice(1 + groupBy.length).map(numbersOf);
+  const [steps, ...values] = row.slice(1 + groupBy.length).map(valuesOf);
   assert(steps !== undefined && values.length === measures.length, 'a list for each measure');
   return {
     labels: labels.map((label) => (typeof label === 'string' ? label : null)),
@@ -90,8 +144,19 @@ function seriesOf(row: readonly unknown[], { groupBy, measures }: SeriesQuestion
   };
 }
 
-/** Infinite ones come as texts. */
-const numbersOf = (list: unknown): (number | null)[] =>
-  Array.isArray(list) ? list.map((value) => (value === null ? null : Number(value))) : [];
+/** Infinite numbers come as texts. */
+const valuesOf = (list: unknown): FoundValue[] => (Array.isArray(list) ? list.map(foundValue) : []);
+
+function foundValue(value: unknown): FoundValue {
+  if (Array.isArray(value)) return value.map(Number);
+  if (isTop(value)) {
+    const entries = value.entries.map((entry) => ({ ...entry, count: Number(entry.count) }));
+    return { total: Number(value.total), entries };
+  }
+  return value === null ? null : Number(value);
+}
+
+const isTop = (value: unknown): value is FoundTop =>
+  typeof value === 'object' && value !== null && 'total' in value;
 
 const invalid = (message: string): AppError => new AppError('query_invalid', message);

@@ -18,8 +18,8 @@ export interface SnapshotTools extends TailTools {
   readonly archivedVersion: () => number;
   /** Per partition what is committed, as of now. */
   readonly committed: () => readonly number[];
-  /** The oldest offset that the log keeps. */
-  readonly logStart: () => number;
+  /** The oldest offset of a partition that the log keeps. */
+  readonly logStart: (partition: number) => number;
 }
 
 export interface StreamSnapshot {
@@ -89,17 +89,18 @@ export class Snapshots {
       try {
         return await this.#at(manifest, stretch, tenant, streams);
       } catch (error) {
-        if (!isFault(error, 'log_truncated') || attempt >= SNAPSHOT_TRIES) throw error;
+        const hasMoved = isFault(error, 'log_truncated') || isFault(error, 'partition_elsewhere');
+        if (!hasMoved || attempt >= SNAPSHOT_TRIES) throw error;
       }
     }
   }
 
   /** Where the log was shortened while nobody archived it, it begins later than the archive ends. */
   #tailOf({ positions }: Manifest): Stretch {
-    const start = this.#tools.logStart();
     const from = new Map<number, Offset>();
     const to = new Map<number, Offset>();
     for (const [partition, committed] of this.#tools.committed().entries()) {
+      const start = this.#tools.logStart(partition);
       from.set(partition, offset(Math.max(positions.get(partition) ?? 0, start)));
       to.set(partition, offset(committed));
     }

@@ -3,7 +3,7 @@ import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import {
   identifier,
-  literal,
+  listOf,
   segmentColumns,
   segmentProjection,
 } from '../../storage/segments/segment-columns.ts';
@@ -20,11 +20,13 @@ export interface Source {
   readonly condition?: string;
   readonly tsMinMs: number;
   readonly tsMaxMs: number;
+  /** By how much an event's time lies ahead of its arrival, at most. Undefined: nobody knows. */
+  readonly aheadMaxMs: number | undefined;
 }
 
 /** `localPath` is where the segment can be read. */
 export const segmentSource = (
-  { schema, tsMinMs, tsMaxMs }: SegmentFile,
+  { schema, tsMinMs, tsMaxMs, aheadMaxMs }: SegmentFile,
   current: StreamSchema,
   localPath: string,
 ): Source => ({
@@ -33,6 +35,7 @@ export const segmentSource = (
   isCurrent: schema === current.version,
   tsMinMs,
   tsMaxMs,
+  aheadMaxMs,
 });
 
 export function chunkSources({ chunks, archived, schema }: StreamSnapshot): Source[] {
@@ -46,6 +49,7 @@ export function chunkSources({ chunks, archived, schema }: StreamSnapshot): Sour
       isCurrent: file.columns.length === columns,
       tsMinMs: file.tsMinMs,
       tsMaxMs: file.tsMaxMs,
+      aheadMaxMs: file.aheadMaxMs,
       ...(ends.length > 0 && { condition: `CASE _partition ${ends.join(' ')} ELSE true END` }),
     };
   });
@@ -64,10 +68,10 @@ export function tableOf(schema: StreamSchema, sources: readonly Source[]): strin
     else others.push(source);
   }
   const parts = [...groups.values()].map((group) => {
-    const paths = group.map(({ path }) => literal(path)).join(', ');
+    const paths = listOf(group.map(({ path }) => path));
     const condition = group[0]?.condition;
     const where = condition === undefined ? '' : ` WHERE ${condition}`;
-    return `SELECT * FROM read_parquet([${paths}], hive_partitioning = false)${where}`;
+    return `SELECT * FROM read_parquet(${paths}, hive_partitioning = false)${where}`;
   });
   const columns = segmentColumns(schema).map(({ name }) => identifier(name));
   const head = `SELECT ${segmentProjection(schema, [])} WHERE false`;

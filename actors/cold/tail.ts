@@ -4,14 +4,18 @@
  * event is staged a few times at most, and a question never has many of them to read.
  */
 import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../../src/model/errors.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import type { OpenReader } from '../../storage/log/log.ts';
 import { evolveSchema, Observation } from '../../storage/segments/schema-evolution.ts';
 import { type StagedFile, StageWriter } from '../../storage/segments/stage.ts';
 import type { StateReader } from '../../storage/state/state.ts';
-import { type EventBlock, type OpenReader, type Stretch, walk } from '../archiver/walk.ts';
+import { type EventBlock, type Stretch, walk } from '../archiver/walk.ts';
 import { VerdictCursors } from '../partition/verdict-cursor.ts';
+import type { Vouched, Voucher } from '../partition/voucher.ts';
+import { MOVE_LOOK_MS, MOVE_WAIT_MS } from './limits.ts';
 
 /** A chunk is staged again together with what is new as long as it is not longer than so many times that. */
 const ABSORBED_TIMES_MAX = 2;
@@ -20,6 +24,7 @@ export interface TailTools {
   readonly openReader: OpenReader;
   /** Holds the verdicts of every committed block. */
   readonly state: StateReader;
+  readonly voucher: Voucher;
   /** A path that no file has. */
   readonly newPath: () => string;
   /** Of one stream's blocks that are staged, and of all that is staged. */
@@ -116,9 +121,11 @@ export class Tail {
     const writer = new StageWriter({ path: this.#tools.newPath(), schema });
     const verdicts = new VerdictCursors(this.#tools.state);
     try {
+      const vouched = await this.#vouch(stretch);
       await this.#walk(stretch, async ({ block, offset: at }) => {
         writer.add(block, at, await verdicts.at(block.partition, at));
       });
+      if (!(await vouched.holds())) throw partitionMoved();
     } catch (error) {
       writer.abort();
       throw error;
@@ -128,6 +135,17 @@ export class Tail {
     if (file.rows > 0) return chunk;
     remove(chunk);
     return undefined;
+  }
+
+  /** A partition that is on its way to another node is waited for. Rejects with why its verdicts cannot be read. */
+  async #vouch({ from, to }: Stretch): Promise<Vouched> {
+    const wanted = new Map([...to].filter(([p, end]) => end > (from.get(p) ?? 0)));
+    for (let leftMs = MOVE_WAIT_MS; ; leftMs -= MOVE_LOOK_MS) {
+      const vouched = await this.#tools.voucher.vouch(wanted);
+      if (vouched.fault === undefined) return vouched;
+      if (leftMs <= 0) throw vouched.fault;
+      await sleep(MOVE_LOOK_MS);
+    }
   }
 
   /** Undefined if there are no blocks. */
@@ -161,6 +179,12 @@ export class Tail {
   }
 }
 
+const partitionMoved = (): AppError =>
+  new AppError(
+    'partition_elsewhere',
+    'a partition has come to another node while it was read: ask again',
+  );
+
 /** A file is there as long as somebody reads it. */
 export function release(chunk: TailChunk): void {
   chunk.readers -= 1;
@@ -172,13 +196,9 @@ function remove(chunk: TailChunk): void {
   if (chunk.readers === 0) rmSync(chunk.file.path, { force: true });
 }
 
-/** Of the log, whatever of it is this stream's: that is what reading it costs. */
-function lengthOf({ from, to }: Stretch): number {
-  const moved = [...to].filter(([partition, end]) => end > (from.get(partition) ?? 0));
-  const starts = moved.map(([partition]) => from.get(partition) ?? 0);
-  const ends = moved.map(([, end]) => end);
-  return moved.length === 0 ? 0 : Math.max(...ends) - Math.min(...starts);
-}
+/** In offsets of the log, whatever of it is this stream's: that is what reading it costs. To compare with another one's. */
+const lengthOf = ({ from, to }: Stretch): number =>
+  [...to].reduce((sum, [p, end]) => sum + Math.max(0, end - (from.get(p) ?? 0)), 0);
 
 const mapOf = (
   like: ReadonlyMap<number, Offset>,

@@ -2,7 +2,7 @@
  * Takes what was sent out of stored dead letters that hold the value. The letters stay, with their code: that something was refused
  * then is counted, and whoever counts them need not be told.
  */
-import type { Erasure } from '../../src/model/erasure.ts';
+import { type Erasure, offsetIn } from '../../src/model/erasure.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { holdsValue } from '../../src/model/value-in-text.ts';
 import { encodeErasure, erasureKey } from '../../storage/state/erasure-rows.ts';
@@ -37,9 +37,10 @@ export async function eraseFromLetters(
     ops = [];
   };
   for (let partition = 0; partition < partitions; partition++) {
+    const before = offsetIn(erasure.before, partition);
     for await (const row of scan(state, deadLetterRange(partition, erasure.tenant))) {
       if (signal.aborted) throw new AppError('actor_stopped', 'the server is stopping');
-      if (parseDeadLetterKey(row.key).offset >= erasure.before) break;
+      if (parseDeadLetterKey(row.key).offset >= before) break;
       const letter = decodeDeadLetter(row.value);
       if (!isInStream(erasure, letter.stream)) continue;
       if (!holdsValue(letter.raw, value) && !holdsValue(Buffer.from(letter.message), value)) {

@@ -7,7 +7,7 @@
  */
 import type { Block } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
-import type { Erasure, Stretch } from '../../src/model/erasure.ts';
+import { type Erasure, lastOffsetIn, type Stretch } from '../../src/model/erasure.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { Offset } from '../../src/model/units.ts';
 import type { Disk } from '../../storage/log/disk.ts';
@@ -28,18 +28,24 @@ import { addErased } from './erased-counts.ts';
 import { COMMITTED_LOOK_MS, COMMITTED_LOOKS_MAX } from './limits.ts';
 import { erasableBy, type Target } from './target.ts';
 
-export interface LogEraserTools {
-  readonly state: StateStore;
-  readonly journalDir: string;
-  readonly disk: Disk;
-  readonly files: Pick<RewritableLog, 'endFile' | 'replaceFile'>;
+export interface CommittedTools {
   /** Everything of the partition before it is committed, though perhaps not synced. */
   readonly committed: (partition: number) => number;
   readonly sleep: (ms: number) => Promise<void>;
   /** The server is stopping. */
   readonly signal: AbortSignal;
+}
+
+export interface JournalTools {
+  readonly journalDir: string;
+  readonly disk: Disk;
+  readonly files: Pick<RewritableLog, 'endFile' | 'replaceFile'>;
   /** Makes readers look for their files anew: what was replaced is on the disk until they do. */
   readonly wakeReaders: () => void;
+}
+
+export interface LogEraserTools extends CommittedTools, JournalTools {
+  readonly state: StateStore;
 }
 
 /** Answers how far it came: the log is done. Rejects with `log_io`, `state_io`, `actor_stopped`; then it may be called again. */
@@ -49,7 +55,7 @@ export async function eraseFromLog(
   value: string,
 ): Promise<Erasure> {
   const target = { ...erasure, value };
-  const { before } = erasure;
+  const before = lastOffsetIn(erasure.before);
   let done = erasure;
   if (((await listJournal(tools.journalDir)).at(-1) ?? before) < before)
     await tools.files.endFile();
@@ -80,7 +86,7 @@ async function eraseFromFile(
   let done = erasure;
   try {
     const damage = await findErasable(place, erasable, async (each) => {
-      await waitCommitted(tools, each);
+      await waitCommitted(tools, each.block.partition, each.offset);
       await found.add(tools.state, each);
     });
     found.unreadable = damage.length;
@@ -95,8 +101,12 @@ async function eraseFromFile(
   return done;
 }
 
-async function waitCommitted(tools: LogEraserTools, { block, offset: at }: ErasableBlock) {
-  const { partition } = block;
+/** Until the partition has committed the block that is there. Rejects with `actor_stopped` if that takes too long. */
+export async function waitCommitted(
+  tools: CommittedTools,
+  partition: number,
+  at: number,
+): Promise<void> {
   for (let looks = 0; tools.committed(partition) <= at; looks++) {
     checkGoing(tools);
     if (looks >= COMMITTED_LOOKS_MAX) {
@@ -111,7 +121,7 @@ async function waitCommitted(tools: LogEraserTools, { block, offset: at }: Erasa
   }
 }
 
-function checkGoing({ signal }: LogEraserTools): void {
+function checkGoing({ signal }: CommittedTools): void {
   if (signal.aborted) throw new AppError('actor_stopped', 'the server is stopping');
 }
 

@@ -1,5 +1,6 @@
 /** What rollups remember of a value: the label of a series, which cannot be taken out of sums that are kept by it; and sketches. */
-import type { RollupDefinition } from '../../src/model/rollup.ts';
+import { isSketch } from '../../src/aggregate/layout.ts';
+import { type RollupDefinition, shownName } from '../../src/model/rollup.ts';
 import { seriesRange } from '../../storage/state/keys.ts';
 import { decodeSeriesLabels } from '../../storage/state/rows.ts';
 import { type StateReader, scan } from '../../storage/state/state.ts';
@@ -16,11 +17,11 @@ export async function rollupsLabelled(
   const found: string[] = [];
   for (const rollup of rollups) {
     const isOfTenant = rollup.tenant === undefined || rollup.tenant === target.tenant;
-    const place = rollup.dimensions.indexOf(target.field);
-    if (!isOfTenant || place < 0 || !isInStream(target, rollup.stream)) continue;
+    const places = rollup.dimensions.flatMap((field, i) => (field === target.field ? [i] : []));
+    if (!isOfTenant || places.length === 0 || !isInStream(target, rollup.stream)) continue;
     for (let partition = 0; partition < partitions; partition++) {
-      if (await isLabelled(state, partition, rollup.name, place, target)) {
-        found.push(rollup.name);
+      if (await isLabelled(state, partition, rollup.name, places, target)) {
+        found.push(shownName(rollup.name));
         break;
       }
     }
@@ -36,19 +37,20 @@ export const rollupsSketching = (
   rollups
     .filter(({ tenant }) => tenant === undefined || tenant === request.tenant)
     .filter(({ stream }) => isInStream(request, stream))
-    .filter(({ measures }) => measures.some(({ op }) => op === 'distinct' || op === 'quantile'))
-    .map(({ name }) => name);
+    .filter(({ measures }) => measures.some(isSketch))
+    .map(({ name }) => shownName(name));
 
 async function isLabelled(
   state: StateReader,
   partition: number,
   rollup: string,
-  place: number,
+  places: readonly number[],
   { tenant, value }: Target,
 ): Promise<boolean> {
   const range = seriesRange(partition, tenant, rollup);
   for await (const row of scan(state, range, SERIES_PAGE_ROWS)) {
-    if (decodeSeriesLabels(row.value)[place] === value) return true;
+    const labels = decodeSeriesLabels(row.value);
+    if (places.some((place) => labels[place] === value)) return true;
   }
   return false;
 }

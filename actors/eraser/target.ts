@@ -3,7 +3,7 @@ import type { Block } from '../../src/model/block.ts';
 import { type FieldValue, rowsWith } from '../../src/model/block-eraser.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
 import { COLUMN_KIND } from '../../src/model/columns.ts';
-import type { ErasureRequest } from '../../src/model/erasure.ts';
+import { type ErasureRequest, offsetIn } from '../../src/model/erasure.ts';
 import { holdsValue } from '../../src/model/value-in-text.ts';
 import type { Erasable } from '../../storage/log/journal-erasure.ts';
 
@@ -16,7 +16,8 @@ export const isInStream = ({ stream }: Pick<Target, 'stream'>, name: string): bo
 export const erasableBy =
   (target: Target): Erasable =>
   (block, at) => {
-    if (at >= target.before || block.tenant !== target.tenant) return undefined;
+    if (at >= offsetIn(target.before, block.partition)) return undefined;
+    if (block.tenant !== target.tenant) return undefined;
     if (!isInStream(target, block.stream)) return undefined;
     switch (block.kind) {
       case BLOCK_KIND.events:

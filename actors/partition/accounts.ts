@@ -41,6 +41,12 @@ export interface MachineCounters {
   clamped: number;
   expired: number;
   poison: number;
+  /** Sessions that have ended, and of these those that were closed early. */
+  sessions: number;
+  sessionsEarly: number;
+  /** Events that came too late for any session, and those without a user. */
+  sessionsLate: number;
+  sessionsUnassigned: number;
 }
 
 export const zeroCounters = (): MachineCounters => ({
@@ -52,6 +58,10 @@ export const zeroCounters = (): MachineCounters => ({
   clamped: 0,
   expired: 0,
   poison: 0,
+  sessions: 0,
+  sessionsEarly: 0,
+  sessionsLate: 0,
+  sessionsUnassigned: 0,
 });
 
 /** How long the ledger is kept. */

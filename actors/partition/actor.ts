@@ -18,7 +18,8 @@ import { writeCommit } from './commit.ts';
 import { type MachineOptions, PartitionMachine } from './machine.ts';
 import { withoutPoison } from './poison.ts';
 import type { PartitionCommand } from './protocol.ts';
-import { loadHead, loadRollups, loadSnapshot } from './snapshot.ts';
+import type { SessionContent } from './sessions.ts';
+import { loadHead, loadRollups, loadSessions, loadSnapshot } from './snapshot.ts';
 import { Suspicion } from './suspicion.ts';
 import { VerdictCursor } from './verdict-cursor.ts';
 
@@ -76,6 +77,8 @@ export interface PartitionStats {
   commitMsTotal: number;
   commitMsLast: number;
   commitBytesTotal: number;
+  /** Of the greatest one. */
+  commitBytesMax: number;
   watermarkMs: number;
   dedupIds: number;
   dedupBytes: number;
@@ -83,6 +86,7 @@ export interface PartitionStats {
   series: number;
   /** Begins anew when the actor does. */
   overflowEvents: number;
+  sessionsOpen: number;
 }
 
 export interface PartitionActor {
@@ -98,12 +102,14 @@ export function partitionActor(options: PartitionOptions): PartitionActor {
     commitMsTotal: 0,
     commitMsLast: 0,
     commitBytesTotal: 0,
+    commitBytesMax: 0,
     watermarkMs: Number.NEGATIVE_INFINITY,
     dedupIds: 0,
     dedupBytes: 0,
     dedupSinceMs: 0,
     series: 0,
     overflowEvents: 0,
+    sessionsOpen: 0,
   };
   let newest = -1;
   const spec: ActorSpec<Partition, PartitionCommand> = {
@@ -156,7 +162,7 @@ export class Partition {
     if (snapshot.position < start) {
       throw new AppError(
         'log_truncated',
-        `partition ${partition} has applied the log up to ${snapshot.position}, but the log starts at ${start}: restore the missing files`,
+        `partition ${partition} has applied the log up to ${snapshot.position}, but the log starts at ${start}: restore the missing files; where it is a topic, its retention was too short, and docs/checkpoints.md says how to go on`,
         { partition },
       );
     }
@@ -212,8 +218,8 @@ export class Partition {
     assert(machine.position <= end, 'only what the log has synced may be committed');
     const beganMs = clock.now();
     const commit = machine.takeCommit();
-    const bytes = await writeCommit(store, commit);
-    machine.committed();
+    const { bytes, letters } = await writeCommit(store, commit);
+    machine.committed(letters);
     this.#committed = commit.position;
     this.#isDirty = false;
     if (start > this.#verdictsSweptTo) {
@@ -225,6 +231,7 @@ export class Partition {
     this.#stats.commitMsLast = clock.now() - beganMs;
     this.#stats.commitMsTotal += this.#stats.commitMsLast;
     this.#stats.commitBytesTotal += bytes;
+    this.#stats.commitBytesMax = Math.max(this.#stats.commitBytesMax, bytes);
     this.#look();
   }
 
@@ -274,7 +281,11 @@ export class Partition {
     this.#machine.advanceTo(offset);
     this.#options.publish.applied(this.#machine.position);
     this.#askForHeartbeat();
-    if (offset - this.#committed >= IDLE_COMMIT_BYTES && !this.#isDirty) return this.commit();
+    const { start } = this.#options.logged();
+    // What lay between was no block, and is gone: a restart could not go back to before it.
+    const isStranded = this.#committed < start && start <= this.#machine.position;
+    const isFar = offset - this.#committed >= IDLE_COMMIT_BYTES && !this.#isDirty;
+    if (isStranded || isFar) return this.commit();
   }
 
   #commitIfDue(): void | Promise<void> {
@@ -287,15 +298,20 @@ export class Partition {
     const { position, watermarkMs } = this.#machine;
     replyTo({ position, watermarkMs });
     await released;
-    await this.#reload((await loadHead(this.#options.store, this.#id))?.definitions);
+    const { store } = this.#options;
+    const definitions = (await loadHead(store, this.#id))?.definitions;
+    await this.#reload(definitions, await loadSessions(store, this.#id, definitions));
   }
 
   /** With definitions that are stored, and not the machine's, where somebody else may have stored them. */
-  async #reload(definitions = this.#machine.definitions): Promise<void> {
+  async #reload(
+    definitions = this.#machine.definitions,
+    sessions?: readonly SessionContent[],
+  ): Promise<void> {
     await this.commit();
     const { watermarkMs } = this.#machine;
     const contents = await loadRollups(this.#options.store, this.#id, definitions, watermarkMs);
-    this.#machine.reload(contents, definitions);
+    this.#machine.reload(contents, definitions, sessions);
   }
 
   #applied(): void {
@@ -318,6 +334,7 @@ export class Partition {
     this.#stats.dedupBytes = bytes;
     this.#stats.dedupSinceMs = sinceMs;
     this.#stats.series = this.#machine.series;
+    this.#stats.sessionsOpen = this.#machine.openSessions;
     this.#lookAtOverflows();
     this.#askForHeartbeat();
   }

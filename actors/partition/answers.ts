@@ -111,6 +111,10 @@ export class Answers {
 
   async #droppedRows({ offset, rowFrom, rowTo }: VerdictRequest): Promise<number> {
     const key = verdictKey(this.#partition, offset);
+    // It was applied elsewhere, or before a crash: what it is judged to be here is not known yet.
+    if (offset >= this.#machine.position) {
+      throw new AppError('actor_stopped', `the block at ${offset} has yet to be applied again`);
+    }
     const bytes = this.#machine.recentVerdict(offset) ?? (await this.#store.getMany([key]))[0];
     return bytes === undefined ? 0 : droppedIn(decodeVerdict(bytes), rowFrom, rowTo);
   }

@@ -4,21 +4,35 @@
  */
 import type { Block } from '../../src/model/block.ts';
 import { COLUMN_KIND } from '../../src/model/columns.ts';
-import { deadLetterKey, deadLetterRange } from '../../storage/state/keys.ts';
+import type { DropLettersControl } from '../../src/model/dead-letter.ts';
+import { deadLetterCountKey, deadLetterKey, deadLetterRange } from '../../storage/state/keys.ts';
 import { encodeDeadLetter, type StoredDeadLetter } from '../../storage/state/rows.ts';
 import type { KeyRange, StateOp } from '../../storage/state/state.ts';
 
-/** Delete this many rows from the start of a range, in the same commit. */
-export interface Trim {
+/**
+ * What a commit changes of one tenant's letters. How many of `drops` are still there is known only when it is written: others were
+ * trimmed before, or dropped twice.
+ */
+export interface LetterChanges {
+  readonly tenant: string;
+  /** All letters of the tenant, the oldest first. */
   readonly range: KeyRange;
-  readonly count: number;
+  /** Of the row that says how many there are. */
+  readonly countKey: Uint8Array;
+  /** How many there are before it. */
+  readonly stored: number;
+  readonly puts: readonly StateOp[];
+  readonly drops: readonly Uint8Array[];
+  /** As many are kept; the oldest ones go for it. */
+  readonly max: number;
 }
 
 interface TenantLetters {
-  /** In the store after the next commit, without what it trims. */
+  /** In the store. */
   stored: number;
-  readonly waiting: StateOp[];
-  changed: boolean;
+  /** By their places, in the order of the log. */
+  readonly waiting: Map<string, StateOp>;
+  readonly drops: Map<string, Uint8Array>;
 }
 
 export class DeadLetters {
@@ -31,9 +45,7 @@ export class DeadLetters {
   constructor(partition: number, max: number, stored: ReadonlyMap<string, number> = new Map()) {
     this.#partition = partition;
     this.#max = max;
-    for (const [tenant, count] of stored) {
-      this.#tenants.set(tenant, { stored: count, waiting: [], changed: false });
-    }
+    for (const [tenant, count] of stored) this.#tenants.set(tenant, lettersOf(count));
   }
 
   /** Of letters that wait for the next commit. */
@@ -62,49 +74,72 @@ export class DeadLetters {
   }
 
   add(tenant: string, offset: number, row: number, letter: StoredDeadLetter): void {
-    const letters = this.#of(tenant);
+    const { waiting } = this.#of(tenant);
     const key = deadLetterKey({ partition: this.#partition, tenant, offset, row });
     const value = encodeDeadLetter(letter);
-    letters.waiting.push({ key, value });
-    letters.changed = true;
+    waiting.set(placeOf(offset, row), { key, value });
     this.#waitingBytes += value.length;
-    if (letters.waiting.length > this.#max) {
-      this.#waitingBytes -= letters.waiting.shift()?.value?.length ?? 0;
+    if (waiting.size > this.#max) this.#forget(waiting, waiting.keys().next().value);
+  }
+
+  /** Whether or not they are there. */
+  drop({ tenant, letters }: DropLettersControl): void {
+    const { waiting, drops } = this.#of(tenant);
+    for (const [offset, row] of letters) {
+      const place = placeOf(offset, row);
+      if (this.#forget(waiting, place)) continue;
+      drops.set(place, deadLetterKey({ partition: this.#partition, tenant, offset, row }));
     }
   }
 
-  /** The rows to store, the oldest ones to delete for them, and each changed tenant's number of rows afterwards. */
-  changes(): { puts: StateOp[]; trims: Trim[]; counts: Map<string, number> } {
-    const puts: StateOp[] = [];
-    const trims: Trim[] = [];
-    const counts = new Map<string, number>();
-    for (const [tenant, { stored, waiting, changed }] of this.#tenants) {
-      if (!changed) continue;
-      for (const op of waiting) puts.push(op);
-      const excess = Math.min(stored, Math.max(0, stored + waiting.length - this.#max));
-      if (excess > 0)
-        trims.push({ range: deadLetterRange(this.#partition, tenant), count: excess });
-      counts.set(tenant, stored + waiting.length - excess);
+  changes(): LetterChanges[] {
+    const all: LetterChanges[] = [];
+    for (const [tenant, { stored, waiting, drops }] of this.#tenants) {
+      if (waiting.size + drops.size === 0) continue;
+      all.push({
+        tenant,
+        range: deadLetterRange(this.#partition, tenant),
+        countKey: deadLetterCountKey(this.#partition, tenant),
+        stored,
+        puts: [...waiting.values()],
+        drops: [...drops.values()],
+        max: this.#max,
+      });
     }
-    return { puts, trims, counts };
+    return all;
   }
 
-  committed(): void {
-    for (const [tenant, count] of this.changes().counts) {
-      this.#tenants.set(tenant, { stored: count, waiting: [], changed: false });
-    }
+  /** `stored`: how many there are now of each tenant whose letters have changed. */
+  committed(stored: ReadonlyMap<string, number>): void {
+    for (const [tenant, count] of stored) this.#tenants.set(tenant, lettersOf(count));
     this.#waitingBytes = 0;
+  }
+
+  /** True if it was waiting. */
+  #forget(waiting: Map<string, StateOp>, place: string | undefined): boolean {
+    const op = place === undefined ? undefined : waiting.get(place);
+    if (place === undefined || op === undefined) return false;
+    this.#waitingBytes -= op.value?.length ?? 0;
+    return waiting.delete(place);
   }
 
   #of(tenant: string): TenantLetters {
     let letters = this.#tenants.get(tenant);
     if (letters === undefined) {
-      letters = { stored: 0, waiting: [], changed: false };
+      letters = lettersOf(0);
       this.#tenants.set(tenant, letters);
     }
     return letters;
   }
 }
+
+const lettersOf = (stored: number): TenantLetters => ({
+  stored,
+  waiting: new Map(),
+  drops: new Map(),
+});
+
+const placeOf = (offset: number, row: number): string => `${offset}.${row}`;
 
 const NOTHING = new Uint8Array(0);
 

@@ -20,8 +20,8 @@ export interface DedupBounds {
   readonly idsMax: number;
   /** Memory of all generations together; ends the window before `idsMax` is reached if it is too small for it. */
   readonly bytesMax: number;
-  /** Log bytes that the window may span: the log is kept from its start. */
-  readonly logBytesMax: number;
+  /** Offsets that the window may span: the log is kept, or read again, from its start. */
+  readonly offsetsMax: number;
 }
 
 /** A generation as a commit stores it. */
@@ -46,7 +46,7 @@ interface Generation extends GenerationMark {
 }
 
 /**
- * Generations in a full window, by ids and by log bytes: what is remembered beyond the window is at most one of
+ * Generations in a full window, by ids and by offsets: what is remembered beyond the window is at most one of
  * them. Together far fewer than there are tags.
  */
 const GENERATIONS_FULL = 16;
@@ -97,7 +97,7 @@ export class Dedup {
   /** True if a block at `offset` would end the oldest part of the window: an idle partition then asks for a heartbeat. */
   isOverdueAt(offset: number): boolean {
     const oldest = this.#generations[0];
-    return oldest !== undefined && offset - oldest.to >= this.#bounds.logBytesMax;
+    return oldest !== undefined && offset - oldest.to >= this.#bounds.offsetsMax;
   }
 
   /** To be called with every block of the partition, before its rows: what lies too far back in the log is forgotten. */
@@ -169,12 +169,12 @@ export class Dedup {
   #makeRoom(count: number, offset: number, nowMs: number): Generation {
     const table = this.#table;
     const idsMax = Math.min(this.#bounds.idsMax, table.capacity);
-    const { logBytesMax } = this.#bounds;
+    const { offsetsMax } = this.#bounds;
     const newest = this.#generations.at(-1);
     const isDone =
       newest === undefined ||
       table.countOf(newest.tag) >= idsMax / GENERATIONS_FULL ||
-      offset - newest.from >= logBytesMax / GENERATIONS_FULL;
+      offset - newest.from >= offsetsMax / GENERATIONS_FULL;
     while (table.count + count > table.capacity && this.#generations.length > 0) {
       this.#forgetOldest();
     }

@@ -121,13 +121,13 @@ export class DeclaredRollups {
 }
 
 /**
- * What decides the meaning of stored rows: definitions that agree on it can share them. Of a frozen rollup that is all but how
- * much is kept: its rows must be what the whole log gives from where it began.
+ * What decides the meaning of stored rows: definitions that agree on it can share them. The filter does, since a query takes it for
+ * granted of every row. Of a frozen rollup that is all but how much is kept: its rows must be what the whole log gives from where
+ * it began.
  */
 function rowsOf(definition: RollupDefinition): string {
-  const { stream, dimensions, measures, resolutions, tenant, frozen, normalize } = definition;
+  const { stream, filter, dimensions, measures, resolutions, tenant, normalize } = definition;
   const steps = resolutions.map(({ stepMs }) => stepMs);
-  const { filter, latenessMs } = definition;
-  const strict = frozen ? [filter, latenessMs] : [];
-  return JSON.stringify([stream, dimensions, measures, steps, tenant, frozen, normalize, strict]);
+  const frozen = definition.frozen && { latenessMs: definition.latenessMs };
+  return JSON.stringify([stream, filter, dimensions, measures, steps, tenant, normalize, frozen]);
 }

@@ -5,23 +5,27 @@
  */
 import assert from 'node:assert/strict';
 import type { BlockColumns } from '../../src/aggregate/block-columns.ts';
+import type { SessionRows } from '../../src/aggregate/session.ts';
 import { Block, headOf, readControl } from '../../src/model/block.ts';
 import { BLOCK_KIND } from '../../src/model/block-format.ts';
+import { isDropLettersControl } from '../../src/model/dead-letter.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { assertNever } from '../../src/model/result.ts';
 import type { LoggedBlock } from '../../storage/log/log.ts';
-import { deadLetterCountKey, definitionsKey, partitionStateKey } from '../../storage/state/keys.ts';
+import { definitionsKey, partitionStateKey } from '../../storage/state/keys.ts';
 import type { Verdict } from '../../storage/state/rows.ts';
 import { Accounts, type MachineCounters, NO_EVENTS, zeroCounters } from './accounts.ts';
-import type { Commit } from './commit.ts';
+import type { Commit, Written } from './commit.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Dedup, type DedupBounds, type DedupWindow } from './dedup.ts';
 import type { Definitions } from './definitions.ts';
+import { Fields } from './fields.ts';
 import type { LedgerLine } from './ledger.ts';
 import { type LeftOut, leaveOut, leaveOutErased } from './left-out.ts';
 import { Producers } from './producers.ts';
 import type { CollectRequest, PartialsReply, PartialsRequest } from './protocol.ts';
 import { type Collection, type RollupContent, Rollups } from './rollups.ts';
+import { type SessionContent, Sessions } from './sessions.ts';
 import { encodePartitionState, isRollupsControl, type PartitionSnapshot } from './snapshot.ts';
 import { Verdicts } from './verdicts.ts';
 
@@ -56,7 +60,9 @@ export class PartitionMachine {
   readonly #accounts: Accounts;
   readonly #deadLetters: DeadLetters;
   readonly #rollups: Rollups;
+  readonly #sessions: Sessions;
   readonly #verdicts: Verdicts;
+  readonly #fields: Fields;
   #position: number;
   #appliedEnd: number;
   #watermarkMs: number;
@@ -81,6 +87,8 @@ export class PartitionMachine {
     this.#verdicts = new Verdicts(partition);
     this.#deadLetters = new DeadLetters(partition, deadLettersMax, snapshot.deadLetterCounts);
     this.#rollups = new Rollups(partition, snapshot.definitions);
+    this.#sessions = new Sessions(partition, counters, snapshot.definitions?.sessions);
+    this.#fields = new Fields(partition, snapshot.fields, snapshot.fieldsPaidToMs);
     this.#position = snapshot.position;
     this.#appliedEnd = snapshot.position;
     this.#watermarkMs = snapshot.watermarkMs;
@@ -88,6 +96,7 @@ export class PartitionMachine {
     this.#nowMs = snapshot.nowMs;
     this.#isRelearning = snapshot.generations.length > 0;
     this.#rollups.restore(snapshot.rollups, snapshot.watermarkMs);
+    this.#sessions.restore(snapshot.sessions);
   }
 
   /** Every block before it is applied. */
@@ -123,13 +132,18 @@ export class PartitionMachine {
     return this.#rollups.series;
   }
 
+  get openSessions(): number {
+    return this.#sessions.count;
+  }
+
   overflows(): ReturnType<Rollups['overflows']> {
     return this.#rollups.overflows();
   }
 
   /** True if a heartbeat would do something, when the log has been read to `offset` without a block. */
   wantsHeartbeatAt(offset: number): boolean {
-    return this.#rollups.waiting || this.#dedup.isOverdueAt(offset);
+    const isWaiting = this.#rollups.waiting || this.#sessions.count > 0;
+    return isWaiting || this.#dedup.isOverdueAt(offset);
   }
 
   /**
@@ -173,7 +187,7 @@ export class PartitionMachine {
         break;
       case BLOCK_KIND.heartbeat:
         // The partition was idle until now: whatever comes will have arrived later.
-        this.#watermarkMs = Math.max(this.#watermarkMs, this.#nowMs);
+        effects = this.#advance(Math.max(this.#watermarkMs, this.#nowMs));
         break;
       default:
         assertNever(block.kind);
@@ -211,14 +225,10 @@ export class PartitionMachine {
     this.#rollups.advance(this.#watermarkMs);
     const { partition } = this;
     const { clears, ops, merges } = this.#rollups.changes();
-    const letters = this.#deadLetters.changes();
+    for (const op of this.#sessions.changes()) ops.push(op);
     for (const op of this.#verdicts.changes()) ops.push(op);
     for (const op of this.#accounts.changes()) ops.push(op);
-    for (const op of letters.puts) ops.push(op);
-    for (const [tenant, count] of letters.counts) {
-      const value = Buffer.from(JSON.stringify(count));
-      ops.push({ key: deadLetterCountKey(partition, tenant), value });
-    }
+    for (const op of this.#fields.changes()) ops.push(op);
     if (this.#definitionsChanged) {
       const value = Buffer.from(JSON.stringify(this.#rollups.definitions));
       ops.push({ key: definitionsKey(partition), value });
@@ -231,6 +241,7 @@ export class PartitionMachine {
         nowMs: this.#nowMs,
         producers: this.#producers.marks(),
         generations: this.#dedup.marks(),
+        fieldsPaidToMs: this.#fields.paidToMs,
       }),
     });
     return {
@@ -239,7 +250,7 @@ export class PartitionMachine {
       clears,
       ops,
       merges,
-      trims: letters.trims,
+      letters: this.#deadLetters.changes(),
       sweeps: [
         ...this.#rollups.takeSweeps(this.#watermarkMs, this.#nowMs),
         ...this.#accounts.takeSweeps(this.#nowMs),
@@ -247,18 +258,29 @@ export class PartitionMachine {
     };
   }
 
-  committed(): void {
+  /** `letters`: what writing the commit has answered of them. */
+  committed(letters: Written['letters']): void {
     this.#committedWatermarkMs = this.#watermarkMs;
     this.#rollups.committed();
+    this.#sessions.committed();
     this.#accounts.committed();
+    this.#fields.committed();
     this.#verdicts.committed();
-    this.#deadLetters.committed();
+    this.#deadLetters.committed(letters);
     this.#definitionsChanged = false;
   }
 
-  /** The rollups as they are stored: after the commit that a changed definition asked for, or when somebody else has changed them. */
-  reload(contents: readonly RollupContent[], definitions = this.definitions): void {
+  /**
+   * The rollups as they are stored: after the commit that a changed definition asked for, or when somebody else has changed them.
+   * Then the open sessions, too.
+   */
+  reload(
+    contents: readonly RollupContent[],
+    definitions = this.definitions,
+    sessions?: readonly SessionContent[],
+  ): void {
     this.#rollups.restore(contents, this.#watermarkMs, definitions);
+    if (sessions !== undefined) this.#sessions.restore(sessions);
     this.#mustReload = false;
   }
 
@@ -332,12 +354,12 @@ export class PartitionMachine {
     if (dropped > 0) this.#verdicts.drop(offset, rows, keep);
     const before = this.#watermarkMs;
     const newest = Math.min(block.tsMaxMs, this.#nowMs);
-    this.#watermarkMs = Math.max(before, Number.isFinite(newest) ? newest : this.#nowMs);
+    const after = Math.max(before, Number.isFinite(newest) ? newest : this.#nowMs);
     const mask = dropped > 0 ? keep : undefined;
+    if (dropped < rows) this.#fields.look(block, columns, mask, rows - dropped, this.#nowMs);
     const folded =
-      dropped === rows
-        ? undefined
-        : this.#rollups.fold(columns, mask, before, this.#watermarkMs, this.#nowMs);
+      dropped === rows ? undefined : this.#rollups.fold(columns, mask, before, after, this.#nowMs);
+    if (dropped < rows) this.#sessions.fold(columns, mask, before, this.#nowMs);
     const { clamped = 0, expired = 0, late = 0, pendingBytes = 0 } = folded ?? {};
     this.#accounts.add(block, this.#nowMs, {
       received,
@@ -350,6 +372,24 @@ export class PartitionMachine {
       clamped,
       expired,
     });
+    const effects = this.#advance(after);
+    return effects.commit ? effects : this.#effects(pendingBytes);
+  }
+
+  /** Counts the sessions that end by it: each on time, as its rollups wait for as long as a session may last after its last event. */
+  #advance(watermarkMs: number): Effects {
+    const before = this.#watermarkMs;
+    this.#watermarkMs = watermarkMs;
+    return this.#countSessions(this.#sessions.endedBy(watermarkMs), before);
+  }
+
+  #countSessions(ended: readonly SessionRows[], before: number): Effects {
+    let pendingBytes = 0;
+    for (const rows of ended) {
+      const columns = this.#columns.read(rows);
+      const folded = this.#rollups.fold(columns, undefined, before, this.#watermarkMs, this.#nowMs);
+      pendingBytes += folded.pendingBytes;
+    }
     return this.#effects(pendingBytes);
   }
 
@@ -366,10 +406,22 @@ export class PartitionMachine {
 
   #applyControl(block: Block): Effects {
     const control = readControl(block);
+    if (isDropLettersControl(control)) {
+      this.#deadLetters.drop(control);
+      // At once, so that whoever sent them again does not see them any more.
+      return { commit: true, reload: false };
+    }
     if (!isRollupsControl(control)) {
-      throw new AppError('block_corrupt', 'a control block must be of type "setRollups"');
+      throw new AppError(
+        'block_corrupt',
+        'a control block must be of type "setRollups" or "dropDeadLetters"',
+      );
     }
     const before = this.#rollups.definitions;
+    if (before === undefined || control.version > before.version) {
+      // While their rollups are as they were: what becomes of their rows is for the rollups' own succession.
+      this.#countSessions(this.#sessions.declare(control.sessions), this.#watermarkMs);
+    }
     const reload = this.#rollups.declare(control, this.#watermarkMs, this.#nowMs);
     this.#definitionsChanged ||= this.#rollups.definitions !== before;
     this.#mustReload = reload;

@@ -1,43 +1,52 @@
 /** Recognises a block that was sent again whole, by who sealed it, in which life, as its how-manieth. */
 import type { Block } from '../../src/model/block.ts';
 
-/** A producer as a commit stores it. */
+/** One life of a producer as a commit stores it. */
 export interface ProducerMark {
   readonly id: number;
   readonly epoch: number;
   readonly sequence: number;
 }
 
-/** One per edge and life of the server. The one heard from least recently is forgotten first: its resends are long over. */
-const PRODUCERS_MAX = 256;
+/**
+ * One per edge and life of the server. The one heard from least recently is forgotten first: its resends are long over. A spool
+ * sends again what one produce request has held, which is from fewer lives (`SPOOL_RUN_LIVES_MAX`).
+ */
+const LIVES_MAX = 64;
 
 export class Producers {
   /** Least recently heard from first. */
-  readonly #marks = new Map<number, ProducerMark>();
+  readonly #lives = new Map<number, ProducerMark>();
 
   constructor(marks: readonly ProducerMark[] = []) {
-    for (const mark of marks) this.#marks.set(mark.id, mark);
+    for (const mark of marks) this.#lives.set(lifeOf(mark.id, mark.epoch), mark);
   }
 
   marks(): ProducerMark[] {
-    return [...this.#marks.values()];
+    return [...this.#lives.values()];
   }
 
   /**
    * True for a block that was there before. A producer numbers its blocks upwards within a life, so one that is not
-   * above the last is a copy. A block of an earlier life than the newest is no copy of anything known; its events'
-   * ids still tell.
+   * above the last of its life is a copy, whatever was heard of later lives: what a spool had kept of several may come twice.
    */
-  isResent({ producerId: id, producerEpoch: epoch, sequence }: Block): boolean {
-    const last = this.#marks.get(id);
-    if (last?.epoch === epoch && sequence <= last.sequence) return true;
-    if (last !== undefined && last.epoch > epoch) return false;
-    this.#marks.delete(id);
-    this.#marks.set(id, { id, epoch, sequence });
-    if (this.#marks.size > PRODUCERS_MAX) {
-      const [oldest] = this.#marks.keys();
-      if (oldest !== undefined) this.#marks.delete(oldest);
+  isResent({
+    producerId: id,
+    producerEpoch: epoch,
+    sequence,
+  }: Pick<Block, 'producerId' | 'producerEpoch' | 'sequence'>): boolean {
+    const life = lifeOf(id, epoch);
+    const last = this.#lives.get(life);
+    const isResent = last !== undefined && sequence <= last.sequence;
+    this.#lives.delete(life);
+    this.#lives.set(life, isResent ? last : { id, epoch, sequence });
+    if (this.#lives.size > LIVES_MAX) {
+      const [oldest] = this.#lives.keys();
+      if (oldest !== undefined) this.#lives.delete(oldest);
     }
-    return false;
+    return isResent;
   }
 }
+
+/** Exact: epochs are below 2^32, and ids count threads. */
+const lifeOf = (id: number, epoch: number): number => id * 2 ** 32 + epoch;

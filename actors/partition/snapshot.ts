@@ -1,35 +1,44 @@
 /** What a partition has committed, read back: everything that a new machine starts from. */
 
 import { layoutOf } from '../../src/aggregate/layout.ts';
+import type { StoredSessions } from '../../src/aggregate/open-sessions.ts';
 import type { StoredRow } from '../../src/aggregate/rollup.ts';
 import { openRanges } from '../../src/aggregate/tiers.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { RollupsControl } from '../../src/model/rollup.ts';
 import { HOUR_MS } from '../../src/model/units.ts';
+import { decodeFieldRow, decodeStreamRow } from '../../storage/state/field-rows.ts';
 import {
   deadLetterCountRange,
   deadLetterCountTenant,
   definitionsKey,
+  fieldRange,
   ledgerRange,
   liveRollupRange,
+  parseFieldKey,
   parseLedgerKey,
   parseLiveRollupKey,
   parseRollupRowKey,
+  parseSessionKey,
   partitionStateKey,
   rollupRowRange,
   seriesIdOf,
   seriesRange,
+  sessionRange,
   tenantOf,
   tenantsAfter,
 } from '../../storage/state/keys.ts';
 import { decodeLedger, decodeSeriesLabels, parseJson } from '../../storage/state/rows.ts';
+import { decodeSessionRow } from '../../storage/state/session-rows.ts';
 import { type StateReader, scan } from '../../storage/state/state.ts';
 import type { GenerationMark } from './dedup.ts';
 import { type Definitions, rollupWatermark } from './definitions.ts';
+import { NO_FIELDS, type StoredFields } from './fields.ts';
 import { hourOf, type LedgerLine } from './ledger.ts';
 import type { ProducerMark } from './producers.ts';
 import type { SeriesLabels } from './protocol.ts';
 import type { RollupContent } from './rollups.ts';
+import type { SessionContent } from './sessions.ts';
 
 /** The row that says how far a partition is. */
 export interface PartitionState {
@@ -38,16 +47,20 @@ export interface PartitionState {
   readonly nowMs: number;
   readonly producers: readonly ProducerMark[];
   readonly generations: readonly GenerationMark[];
+  /** `Fields.paidToMs`; absent before the first look. */
+  readonly fieldsPaidToMs?: number | undefined;
 }
 
 export interface PartitionSnapshot extends PartitionState {
   readonly definitions: Definitions | undefined;
   readonly rollups: readonly RollupContent[];
+  readonly sessions: readonly SessionContent[];
   /** All that have stored anything. */
   readonly tenants: readonly string[];
   /** Of the hour of `nowMs`. */
   readonly ledger: readonly LedgerLine[];
   readonly deadLetterCounts: ReadonlyMap<string, number>;
+  readonly fields: StoredFields;
 }
 
 /** Of a partition that has never committed. */
@@ -59,9 +72,11 @@ export const EMPTY_SNAPSHOT: PartitionSnapshot = {
   generations: [],
   definitions: undefined,
   rollups: [],
+  sessions: [],
   tenants: [],
   ledger: [],
   deadLetterCounts: new Map(),
+  fields: NO_FIELDS,
 };
 
 /** JSON; the watermark before the first event is null. */
@@ -108,9 +123,11 @@ export async function loadSnapshot(
     ...state,
     definitions,
     rollups: await loadRollups(store, partition, definitions, state.watermarkMs),
+    sessions: await loadSessions(store, partition, definitions, tenants),
     tenants,
     ledger: await loadLedger(store, partition, tenants, hourOf(state.nowMs)),
     deadLetterCounts: await loadDeadLetterCounts(store, partition),
+    fields: await loadFields(store, partition, tenants),
   };
 }
 
@@ -148,6 +165,26 @@ export async function loadRollups(
   return contents;
 }
 
+/** All open sessions, of all tenants that have stored anything. */
+export async function loadSessions(
+  store: StateReader,
+  partition: number,
+  definitions: Definitions | undefined,
+  tenants?: readonly string[],
+): Promise<SessionContent[]> {
+  const contents: SessionContent[] = [];
+  for (const { name } of definitions?.sessions ?? []) {
+    for (const tenant of tenants ?? (await loadTenants(store, partition))) {
+      const users: StoredSessions[] = [];
+      for await (const { key, value } of scan(store, sessionRange(partition, tenant, name))) {
+        users.push({ user: parseSessionKey(key).user, sessions: decodeSessionRow(value) });
+      }
+      if (users.length > 0) contents.push({ tenant, name, users });
+    }
+  }
+  return contents;
+}
+
 /** Greatest bucket time that a key holds. */
 const BUCKET_MS_MAX = 2 ** 48 - 1;
 
@@ -178,6 +215,23 @@ async function loadTenants(store: StateReader, partition: number): Promise<strin
     tenants.push(tenant);
     range = tenantsAfter(partition, tenant);
   }
+}
+
+async function loadFields(
+  store: StateReader,
+  partition: number,
+  tenants: readonly string[],
+): Promise<StoredFields> {
+  const streams: StoredFields['streams'][number][] = [];
+  const fields: StoredFields['fields'][number][] = [];
+  for (const tenant of tenants) {
+    for await (const { key, value } of scan(store, fieldRange(partition, tenant))) {
+      const at = parseFieldKey(key);
+      if (at.field === '') streams.push({ ...at, ...decodeStreamRow(value) });
+      else fields.push({ ...at, ...decodeFieldRow(value) });
+    }
+  }
+  return { streams, fields };
 }
 
 async function loadDeadLetterCounts(

@@ -3,21 +3,20 @@
 const MIB = 2 ** 20;
 
 /**
- * Rows that are taken out of segments together. More spread the cost of looking into each file over more rows; fewer take less
- * memory: some 100 bytes a row in DuckDB, and what they become waits for one commit.
+ * Rows that are taken out of segments together. More read fewer row groups twice; fewer take less memory: some 50 bytes a row and slice,
+ * of which there are two, and what they become waits for one commit.
  */
 export const SLICE_ROWS = 1_000_000;
 /** A slice that turns out to have more is cut in two. */
 export const SLICE_ROWS_MAX = 4 * SLICE_ROWS;
+/** And one whose rows bring more different texts than this. */
+export const SLICE_TEXT_BYTES_MAX = 128 * MIB;
 /** Rows that are folded together: as a large block of the log. */
 export const BATCH_ROWS = 65_536;
-/**
- * A field with more texts than this in the files of a slice has a dictionary of that slice alone: with each batch all entries
- * are looked at.
- */
-export const DICTIONARY_ENTRIES_MAX = 4 * BATCH_ROWS;
-/** Entries of a dictionary that are fetched as one text. */
-export const DICTIONARY_PAGE = 32_768;
+/** Different texts of a field that are kept from slice to slice: with each batch all of them are looked at. */
+export const TEXTS_MAX = 4 * BATCH_ROWS;
+/** Row groups that are read and decompressed ahead, 2 to 5 MB each, 50 MB where texts are long: libuv has four threads for them. */
+export const FETCHES_MAX = 4;
 
 /** Bytes of the log between two commits of the shadow. */
 export const TAIL_STEP_BYTES = 64 * MIB;

@@ -1,6 +1,6 @@
 /** One replay from its beginning, or from where an earlier life of it ended: fill, compare, and if it is to be applied, swap. */
 import { AppError } from '../../src/model/errors.ts';
-import { identityOf } from '../../src/model/rollup.ts';
+import { identityOf, shownName } from '../../src/model/rollup.ts';
 import { definitionsKey } from '../../storage/state/keys.ts';
 import type { StateOp, StateStore } from '../../storage/state/state.ts';
 import { rebuiltKey } from '../partition/definitions.ts';
@@ -195,14 +195,14 @@ export class Replay {
         if (now === undefined || identityOf(now) !== identityOf(wanted)) {
           throw new AppError(
             'rollup_changing',
-            `the definition of rollup "${wanted.name}" has changed since the replay was begun, or partition ${partition} has not come to it yet: start another replay`,
+            `the definition of rollup "${shownName(wanted.name)}" has changed since the replay was begun, or partition ${partition} has not come to it yet: start another replay`,
           );
         }
         const heldMs = definitions?.heldMs?.[wanted.name] ?? Number.NEGATIVE_INFINITY;
         if (heldMs > state.watermarkMs) {
           throw new AppError(
             'rollup_changing',
-            `the lateness of rollup "${wanted.name}" was raised a moment ago: replay it when events have come behind ${new Date(heldMs).toISOString()}`,
+            `the lateness of rollup "${shownName(wanted.name)}" was raised a moment ago: replay it when events have come behind ${new Date(heldMs).toISOString()}`,
           );
         }
       }
@@ -218,6 +218,6 @@ function demandNoLoss(differences: readonly TierDifference[], allowLoss: boolean
   if (worst === undefined || allowLoss) return;
   throw new AppError(
     'query_invalid',
-    `rollup "${worst.rollup}" counts ${worst.eventsLost} events at ${worst.stepMs / 1_000} s that the archive and the log do not have: they were deleted, or the live rollup is wrong. Nothing was changed; look at the differences, and allow the loss if it is meant`,
+    `rollup "${shownName(worst.rollup)}" counts ${worst.eventsLost} events at ${worst.stepMs / 1_000} s that the archive and the log do not have: they were deleted, or the live rollup is wrong. Nothing was changed; look at the differences, and allow the loss if it is meant`,
   );
 }

@@ -148,7 +148,7 @@ export class Shadow {
     const merges = changes.flatMap((change) => change.merges);
     for (const change of changes) for (const op of change.ops) ops.push(op);
     for (const { key } of [...ops.slice(1), ...merges]) keys.push(key);
-    const unused = { position: 0, neededFrom: 0, clears: [], trims: [], sweeps: [] };
+    const unused = { position: 0, neededFrom: 0, clears: [], letters: [], sweeps: [] };
     await writeCommit(this.store, { ...unused, ops, merges });
     for (const rollups of this.#rollups) rollups.committed();
     this.#progress = progress;

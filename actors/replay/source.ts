@@ -2,33 +2,34 @@
  * Brings a shadow up to a position of the log: first by segments, slice by slice, then by the log from exactly where they end.
  * What was archived since is read in a further round; the range of event time is the same, the positions are new.
  */
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { AppError, isFault } from '../../src/model/errors.ts';
 import type { RollupDefinition } from '../../src/model/rollup.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import type { Manifest, SegmentFile } from '../../storage/archive/manifest.ts';
 import { streamKey } from '../../storage/archive/manifest-sum.ts';
+import type { OpenReader } from '../../storage/log/log.ts';
 import { KeptRows } from '../../storage/segments/kept-rows.ts';
 import type { StateReader } from '../../storage/state/state.ts';
-import { type OpenReader, walk } from '../archiver/walk.ts';
+import { walk } from '../archiver/walk.ts';
 import type { SegmentFiles } from '../cold/segment-files.ts';
-import { type Source, segmentSource } from '../cold/sources.ts';
 import { VerdictCursors } from '../partition/verdict-cursor.ts';
 import { SOURCE_TRIES, TAIL_STEP_BYTES } from './limits.ts';
 import type { ReplayRange } from './range.ts';
+import type { SegmentSource } from './segment-groups.ts';
 import type { ReplayRound, Shadow } from './shadow.ts';
-import { SliceReader, type SliceRows } from './slice-reader.ts';
+import { type LoadedSlice, SliceReader } from './slice-reader.ts';
 import { isTouched, planSlices, type Slice } from './slices.ts';
 
 export interface SourceTools {
-  readonly duck: DuckDBConnection;
   readonly segments: SegmentFiles;
+  /** Of row groups that are kept because the next slice needs them, too. */
+  readonly memoryBytesMax: number;
   /** The newest version whose files are all in their places. */
   readonly manifest: () => Promise<Manifest>;
   readonly openReader: OpenReader;
-  /** The oldest offset that the log keeps. */
-  readonly logStart: () => number;
+  /** The oldest offset of a partition that the log keeps. */
+  readonly logStart: (partition: number) => number;
   /** The live store: verdicts of every committed block. */
   readonly state: StateReader;
   /** Called between portions of work with what they took; may wait. Rejects to end the replay. */
@@ -76,10 +77,10 @@ export class ReplaySource {
   async bringTo(head: LiveHead, written: HearKeys = () => {}): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        // First the start of the log, then the manifest: what lies before that start is in it, or nowhere.
-        const start = this.#tools.logStart();
+        // First the starts of the log, then the manifest: what lies before them is in it, or nowhere.
+        const starts = head.positions.map((_, partition) => this.#tools.logStart(partition));
         await this.#segments(head, written);
-        await this.#tail(head, start, written);
+        await this.#tail(head, starts, written);
         break;
       } catch (error) {
         // The log was cut behind what the archive has got meanwhile; or its files were written anew, and the old ones deleted.
@@ -120,7 +121,7 @@ export class ReplaySource {
     const files = filesOf(first, this.#options, rest, done, to);
     if (schema !== undefined && files.length > 0) {
       const rowsTotal = this.#shadow.progress.rows + sum(files.map(({ rows }) => rows));
-      const reader = new SliceReader(this.#tools.duck, schema, rollups);
+      const reader = new SliceReader(schema, rollups, this.#tools.memoryBytesMax);
       const slices = planSlices(files, rest);
       const firstEventMs = slices[0]?.fromMs;
       for await (const { slice, rows } of this.#loaded(reader, slices, done, to)) {
@@ -139,9 +140,9 @@ export class ReplaySource {
     slices: readonly Slice[],
     done: readonly number[],
     to: readonly number[],
-  ): AsyncGenerator<{ slice: Slice; rows: SliceRows }> {
+  ): AsyncGenerator<{ slice: Slice; rows: LoadedSlice }> {
     const left = [...slices].reverse();
-    const next = async (): Promise<{ slice: Slice; rows: SliceRows } | undefined> => {
+    const next = async (): Promise<{ slice: Slice; rows: LoadedSlice } | undefined> => {
       for (let slice = left.pop(); slice !== undefined; slice = left.pop()) {
         const rows = await this.#load(reader, slice, done, to);
         if (rows !== undefined) return { slice, rows };
@@ -168,25 +169,21 @@ export class ReplaySource {
     slice: Slice,
     done: readonly number[],
     to: readonly number[],
-  ): Promise<SliceRows | undefined> {
+  ): Promise<LoadedSlice | undefined> {
     const { segments, manifest } = this.#tools;
     const newest = await manifest();
     const files = filesOf(newest, this.#options, slice, done, to);
     const lease = await segments.lease(files);
     try {
-      const sources = files.map((file) => sourceOf(file, newest, lease.paths, done, to));
+      const sources = files.map((file) => sourceOf(file, lease.paths, done, to));
       return await reader.load(slice, sources);
-    } catch (cause) {
-      const isMissing = /no files found|cannot open file|no such file/i.test(String(cause));
-      if (!isMissing) throw cause;
-      throw new AppError('archive_missing', 'a segment is gone', {}, cause);
     } finally {
       lease.release();
     }
   }
 
-  async #foldSlice(rows: SliceRows, { watermarksMs }: LiveHead): Promise<void> {
-    let startedMs = performance.now();
+  async #foldSlice(rows: LoadedSlice, { watermarksMs }: LiveHead): Promise<void> {
+    let startedMs = performance.now() - rows.workedMs;
     for await (const batch of rows.batches()) {
       const limitMs = watermarksMs[batch.partition] ?? Number.NEGATIVE_INFINITY;
       this.#shadow.foldSorted(batch.partition, this.#columns.read(batch), limitMs);
@@ -195,12 +192,16 @@ export class ReplaySource {
     }
   }
 
-  async #tail({ positions }: LiveHead, start: number, written: HearKeys): Promise<void> {
+  async #tail(
+    { positions }: LiveHead,
+    starts: readonly number[],
+    written: HearKeys,
+  ): Promise<void> {
     const to = byPartition(positions);
     for (;;) {
       const { done } = this.#shadow.progress;
       if (positions.every((end, partition) => (done[partition] ?? 0) >= end)) return;
-      const from = done.map((position) => Math.max(position, start));
+      const from = done.map((position, p) => Math.max(position, starts[p] ?? 0));
       const reached = await this.#tailStep(byPartition(from), to);
       const now = done.map((from, p) => Math.max(from, reached.get(p) ?? 0));
       written(await this.#shadow.commit({ done: now, round: undefined }));
@@ -219,8 +220,8 @@ export class ReplaySource {
     let bytes = 0;
     return walk(openReader, { from, to }, async (portion) => {
       const startedMs = performance.now();
-      for (const { block, offset: at } of portion) {
-        if (bytes >= TAIL_STEP_BYTES) return at;
+      for (const [taken, { block, offset: at }] of portion.entries()) {
+        if (bytes >= TAIL_STEP_BYTES) return taken;
         bytes += block.bytes.length;
         if (block.tenant !== tenant || block.stream !== stream) continue;
         this.#kept.load(block, await verdicts.at(block.partition, at));
@@ -271,25 +272,16 @@ function filesOf(
 }
 
 function sourceOf(
-  file: SegmentFile,
-  manifest: Manifest,
+  { path: name, partition, from, to }: SegmentFile,
   paths: ReadonlyMap<string, string>,
-  from: readonly number[],
-  to: readonly number[],
-): Source {
-  const schema = manifest.schemas.get(streamKey(file));
-  const localPath = paths.get(file.path);
-  if (schema === undefined || localPath === undefined) {
-    throw new AppError('archive_missing', `${file.path} is not there`);
-  }
-  const source = segmentSource(file, schema, localPath);
-  const { partition: p } = file;
-  const isWhole = p !== undefined && file.from >= (from[p] ?? 0) && file.to <= (to[p] ?? 0);
-  if (isWhole) return source;
-  const cases = to.map(
-    (end, i) => `WHEN ${i} THEN _position >= ${from[i] ?? 0} AND _position < ${end}`,
-  );
-  return { ...source, condition: `CASE _partition ${cases.join(' ')} ELSE false END` };
+  done: readonly number[],
+  end: readonly number[],
+): SegmentSource {
+  const path = paths.get(name);
+  if (path === undefined) throw new AppError('archive_missing', `${name} is not there`);
+  const isWhole =
+    partition !== undefined && from >= (done[partition] ?? 0) && to <= (end[partition] ?? 0);
+  return { name, path, partition, positions: isWhole ? undefined : { from: done, to: end } };
 }
 
 const byPartition = (positions: readonly number[]): ReadonlyMap<number, Offset> =>

@@ -80,8 +80,18 @@ export class Part {
     }
   }
 
+  /** SIGSTOP: it keeps its connections and answers nothing, as a machine that hangs, until `resume`. */
+  pause(): void {
+    this.#signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#signal('SIGCONT');
+  }
+
   /** SIGTERM; SIGKILL if that does not help. Resolves when it is gone. */
   async stop(): Promise<void> {
+    this.resume();
     if (!(await this.#end('SIGTERM', STOP_MS_MAX))) await this.kill();
   }
 
@@ -129,6 +139,11 @@ export class Part {
       await sleep(POLL_MS);
     }
     return true;
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const pid = this.pid;
+    if (pid !== undefined) process.kill(pid, signal);
   }
 
   #failure(what: string): Error {

@@ -33,6 +33,10 @@ export async function portsOf<Name extends string>(
         `${folder} was made with ports from ${kept[first]}, asked for are ports from ${wantedFrom}: clean it first`,
       );
     }
+    const missing = names.filter((name) => kept[name] === undefined);
+    if (missing.length > 0) {
+      throw new Error(`${folder} was made without the ports ${missing.join(', ')}: clean it first`);
+    }
     return kept;
   }
   const from = wantedFrom ?? (await freePortsFrom(names.length));
@@ -41,7 +45,7 @@ export async function portsOf<Name extends string>(
   return Object.fromEntries(entries) as Record<Name, number>;
 }
 
-async function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   return await new Promise((resolve) => {
     server.once('error', () => resolve(false));

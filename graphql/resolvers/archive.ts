@@ -100,6 +100,7 @@ const NOTHING_YET: Omit<ArchiverNumbers, 'url'> = {
   rows: 0,
   bytes: 0,
   waitingBytes: 0,
+  waitsFrom: [],
   missedBytes: 0,
   cuts: 0,
   filesWritten: 0,

@@ -74,10 +74,15 @@ const shown = (view: ErasureView): object => ({
   ...view,
   requested: view.requestedMs,
   finished: view.finishedMs,
+  before: typeof view.before === 'number' ? view.before : sum(view.before),
+  log: { ...view.log, gone: view.logGoneByMs },
   archive: view.archive.streams,
   gone: view.goneByMs,
   notErased: notErased(view),
 });
+
+const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, each) => total + each, 0);
 
 interface NotErased {
   readonly what: string;
@@ -85,7 +90,7 @@ interface NotErased {
   readonly rollups: readonly string[];
 }
 
-function notErased({ labels, sketches, log, hasArchive }: ErasureView): NotErased[] {
+function notErased({ labels, sketches, log, hasArchive, isInTopic }: ErasureView): NotErased[] {
   const all: (NotErased | false)[] = [
     {
       what: 'counts and sums',
@@ -98,8 +103,8 @@ function notErased({ labels, sketches, log, hasArchive }: ErasureView): NotErase
       rollups: labels,
     },
     sketches.length > 0 && {
-      what: 'sketches of distinct values and quantiles',
-      why: 'they hold parts of hashes and numbers of values in ranges, from which nothing can be taken out; nobody can read a value from them',
+      what: 'sketches of distinct values and quantiles, and the heaviest, first and last values of fields',
+      why: 'nothing can be taken out of them: sketches hold parts of hashes and numbers of values in ranges, from which nobody can read a value; the others hold values as they were sent, and a replay keeps them anew',
       rollups: sketches,
     },
     {
@@ -115,6 +120,11 @@ function notErased({ labels, sketches, log, hasArchive }: ErasureView): NotErase
     !hasArchive && {
       what: 'an archive',
       why: 'this server has never kept one: files that another has archived are not looked through',
+      rollups: [],
+    },
+    isInTopic && {
+      what: 'the topic that is the log',
+      why: 'nobody can erase in a topic: nothing of this server reads the events there any more, and brokers delete them when the retention of the topic is over',
       rollups: [],
     },
     log.unreadable > 0 && {

@@ -1,5 +1,6 @@
 /** Replays: rollups rebuilt from single events. */
 import { AppError } from '../../src/model/errors.ts';
+import { shownName } from '../../src/model/rollup.ts';
 import type { ReplayPort, ReplayRecord } from '../../src/query/replay-port.ts';
 import { demandScope } from '../authorize.ts';
 import type { GraphContext } from '../context.ts';
@@ -62,7 +63,7 @@ function shown({ spec, differences, ...record }: ReplayRecord): object {
     ...record,
     id: spec.id,
     stream: spec.stream,
-    rollups: spec.rollups.map(({ name }) => name),
+    rollups: spec.rollups.map(({ name }) => shownName(name)),
     from: spec.fromMs,
     to: spec.toMs,
     state: state.toUpperCase(),
@@ -71,8 +72,9 @@ function shown({ spec, differences, ...record }: ReplayRecord): object {
     finished: record.finishedMs,
     firstEvent: record.firstEventMs,
     done: isOver ? 1 : Math.min(1, rows / Math.max(1, rowsTotal)),
-    differences: differences.map(({ stepMs, examples, ...rest }) => ({
+    differences: differences.map(({ rollup, stepMs, examples, ...rest }) => ({
       ...rest,
+      rollup: shownName(rollup),
       step: stepMs,
       examples: examples.map(({ bucketMs, ...example }) => ({ ...example, bucket: bucketMs })),
     })),

@@ -1,19 +1,34 @@
 /** The timeseries query and subscription: arguments to a request, answers to the schema's shape. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GraphQLResolveInfo } from 'graphql';
-import type { Series, TimeseriesAnswer, TimeseriesSource } from '../../src/query/answer.ts';
+import { AppError } from '../../src/model/errors.ts';
+import type { TimeseriesAnswer, TimeseriesSource } from '../../src/query/answer.ts';
+import type { Comparison } from '../../src/query/compare.ts';
+import type { Fill } from '../../src/query/fill.ts';
 import type { LiveMessage } from '../../src/query/live-query.ts';
-import type { MeasureRequest, QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
-import type { Where } from '../../src/query/where.ts';
+import type { QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
+import type { Bound, Where } from '../../src/query/where.ts';
+import { type SeriesWithColumns, withColumns } from '../columns.ts';
 import type { GraphContext } from '../context.ts';
 import { cutOf } from '../projection.ts';
 import { given, type Maybe } from './arguments.ts';
+import { momentOf } from './local-time.ts';
 
 interface MeasureArgs {
-  readonly op: QueryOp;
+  readonly op?: Maybe<QueryOp>;
   readonly field?: Maybe<string>;
   readonly q?: Maybe<number>;
+  readonly buckets?: Maybe<readonly number[]>;
+  readonly by?: Maybe<string>;
+  readonly k?: Maybe<number>;
+  readonly where?: Maybe<WhereArgs>;
+  readonly expression?: Maybe<string>;
+  readonly as?: Maybe<string>;
 }
+
+type AskedMeasure = TimeseriesRequest['measures'][number];
+
+type FieldValue = string | number | boolean;
 
 interface WhereArgs {
   readonly field?: Maybe<string>;
@@ -21,23 +36,34 @@ interface WhereArgs {
   readonly ne?: Maybe<string>;
   readonly in?: Maybe<readonly string[]>;
   readonly prefix?: Maybe<string>;
+  readonly gt?: Maybe<FieldValue>;
+  readonly gte?: Maybe<FieldValue>;
+  readonly lt?: Maybe<FieldValue>;
+  readonly lte?: Maybe<FieldValue>;
   readonly exists?: Maybe<boolean>;
   readonly and?: Maybe<readonly WhereArgs[]>;
   readonly or?: Maybe<readonly WhereArgs[]>;
   readonly not?: Maybe<WhereArgs>;
 }
 
-interface TimeseriesArgs {
+export interface TimeseriesArgs {
   readonly stream: string;
   readonly from?: Maybe<number>;
   readonly to?: Maybe<number>;
+  /** Local times, as epoch ms of UTC. */
+  readonly localFrom?: Maybe<number>;
+  readonly localTo?: Maybe<number>;
   readonly last?: Maybe<number>;
   readonly step?: Maybe<number>;
+  readonly timeZone?: Maybe<string>;
+  readonly window?: Maybe<number>;
   readonly measures: readonly MeasureArgs[];
   readonly groupBy: readonly string[];
   readonly where?: Maybe<WhereArgs>;
   readonly limit: number;
   readonly orderBy?: Maybe<{ readonly measure: number; readonly descending: boolean }>;
+  readonly fill?: Maybe<Fill>;
+  readonly compare?: Maybe<Comparison>;
 }
 
 export async function timeseries(
@@ -71,8 +97,15 @@ export const timeseriesUpdates = {
   }),
 };
 
-const shown = ({ fromMs, toMs, watermarkMs, ...rest }: TimeseriesAnswer): object => ({
+const shown = ({
+  fromMs,
+  toMs,
+  watermarkMs,
+  compared,
+  ...rest
+}: Omit<TimeseriesAnswer, 'series'>): object => ({
   ...rest,
+  ...(compared !== undefined && { compared: shown(compared) }),
   from: fromMs,
   to: toMs,
   watermark: watermarkMs,
@@ -81,9 +114,14 @@ const shown = ({ fromMs, toMs, watermarkMs, ...rest }: TimeseriesAnswer): object
 /** Points that are cut in one turn of the thread, about a millisecond: what is narrow must not wait for all that is wide. */
 const SLICE_POINTS = 10_000;
 
+type ShownSeries = Pick<TimeseriesAnswer, 'names' | 'series'>;
+
+export const seriesWithColumns = ({ names, series }: ShownSeries): SeriesWithColumns[] =>
+  series.map((each) => withColumns(each, names.length));
+
 /** `series` as a leaf: what its selection keeps. */
 export async function cutSeries(
-  { series }: { readonly series: readonly Series[] },
+  { names, series }: ShownSeries,
   _: unknown,
   _context: GraphContext,
   info: GraphQLResolveInfo,
@@ -97,33 +135,56 @@ export async function cutSeries(
       await nextTurn();
     }
     points += each.points.length;
-    kept.push(cut(each));
+    kept.push(cut(withColumns(each, names.length)));
   }
   return kept;
 }
 
 /** In one fixed order of keys, whatever the order of arguments: equal subscriptions are recognised by it. */
-function requestOf(args: TimeseriesArgs, tenant: string): TimeseriesRequest {
+export function requestOf(args: TimeseriesArgs, tenant: string): TimeseriesRequest {
   return {
     tenant,
     stream: args.stream,
-    ...given('fromMs', args.from),
-    ...given('toMs', args.to),
+    ...given('fromMs', momentOf('from', args.from, args.localFrom, args.timeZone)),
+    ...given('toMs', momentOf('to', args.to, args.localTo, args.timeZone)),
     ...given('lastMs', args.last),
     ...given('stepMs', args.step),
+    ...given('timeZone', args.timeZone),
+    ...given('windowMs', args.window),
     measures: args.measures.map(measureOf),
     groupBy: args.groupBy,
     ...given('where', args.where && whereOf(args.where)),
     limit: args.limit,
     ...given('orderBy', args.orderBy),
+    ...given('fill', args.fill),
+    ...given('compare', args.compare),
   };
 }
 
-const measureOf = ({ op, field, q }: MeasureArgs): MeasureRequest => ({
-  op,
-  ...given('field', field),
-  ...given('q', q),
-});
+function measureOf({ expression, as, ...measure }: MeasureArgs): AskedMeasure {
+  const { op, field, q, buckets, by, k, where } = measure;
+  const named = given('as', as);
+  const isExpression = typeof expression === 'string';
+  if (typeof op === 'string' && !isExpression) {
+    return {
+      op,
+      ...given('field', field),
+      ...given('q', q),
+      ...given('buckets', buckets),
+      ...given('by', by),
+      ...given('k', k),
+      ...given('where', where && whereOf(where)),
+      ...named,
+    };
+  }
+  if (isExpression && Object.values(measure).every((part) => part === null || part === undefined)) {
+    return { expression, ...named };
+  }
+  throw new AppError(
+    'query_invalid',
+    `a measure has either "op" (with "field", "where" and what else the op has) or "expression", received ${isExpression ? 'both' : 'neither'}`,
+  );
+}
 
 const whereOf = (args: WhereArgs): Where => ({
   ...given('field', args.field),
@@ -131,8 +192,20 @@ const whereOf = (args: WhereArgs): Where => ({
   ...given('ne', args.ne),
   ...given('in', args.in),
   ...given('prefix', args.prefix),
+  ...given('gt', boundOf(args.gt)),
+  ...given('gte', boundOf(args.gte)),
+  ...given('lt', boundOf(args.lt)),
+  ...given('lte', boundOf(args.lte)),
   ...given('exists', args.exists),
   ...given('and', args.and?.map(whereOf)),
   ...given('or', args.or?.map(whereOf)),
   ...given('not', args.not && whereOf(args.not)),
 });
+
+function boundOf(value: Maybe<FieldValue>): Maybe<Bound> {
+  if (typeof value !== 'boolean') return value;
+  throw new AppError(
+    'query_invalid',
+    `gt, gte, lt and lte compare with a number or a text, received ${value}`,
+  );
+}

@@ -26,10 +26,10 @@ export const ARCHIVE_MUTANTS: readonly ArchiveMutant[] = [
     isFast: true,
     breaks: 'the positions of a cut and its files come into the manifest together',
     file: 'actors/archiver/actor.ts',
-    find: 'await this.#hours.commit({ positions: plan.stretch.to, files, schemas });',
+    find: '(await this.#hours.commit({ positions: plan.stretch.to, files, schemas }));',
     replace:
-      'await this.#hours.commit({ positions: plan.stretch.to, files: [], schemas: [] }); ' +
-      'await this.#hours.commit({ positions: new Map(), files, schemas });',
+      '(await this.#hours.commit({ positions: plan.stretch.to, files: [], schemas: [] })) && ' +
+      '(await this.#hours.commit({ positions: new Map(), files, schemas }));',
     diesAt: { point: 'after the creation of a version', pass: 1 },
   },
   {
@@ -54,10 +54,10 @@ export const ARCHIVE_MUTANTS: readonly ArchiveMutant[] = [
     isFast: true,
     breaks: 'a file that can be seen is committed',
     file: 'storage/archive/segment-commit.ts',
-    find: 'const deleted = [...this.#deleted];',
+    find: 'let planned: Commit | undefined = commit;',
     replace:
       'for (const [index, { file }] of files.entries()) await this.#archive.move(stagedPath(next, index), file.path); ' +
-      'const deleted = [...this.#deleted];',
+      'let planned: Commit | undefined = commit;',
     diesAt: { point: 'before the creation of a version', pass: 1 },
   },
   {
@@ -65,10 +65,10 @@ export const ARCHIVE_MUTANTS: readonly ArchiveMutant[] = [
     isFast: true,
     breaks: 'files that are compacted away stay for whoever reads them',
     file: 'storage/archive/segment-commit.ts',
-    find: 'const deleted = [...this.#deleted];',
+    find: 'let planned: Commit | undefined = commit;',
     replace:
-      'for (const path of change.remove) await this.#archive.remove(path); ' +
-      'const deleted = [...this.#deleted];',
+      'for (const path of changeOf(commit)?.remove ?? []) await this.#archive.remove(path); ' +
+      'let planned: Commit | undefined = commit;',
   },
   {
     name: 'input-left-out',

@@ -91,7 +91,7 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
   ...around(
     'the version of a compaction',
     REWRITE,
-    'await hours.replace({ change: this.#rewriting.change, add, remove });',
+    'if (!(await hours.replace({ change: this.#rewriting.change, add, remove }))) return undefined;',
     1,
   ),
   ...around('the deletion of a removed file', COMMIT, 'await this.#archive.remove(path);', 3),

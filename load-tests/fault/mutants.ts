@@ -55,9 +55,9 @@ export const MUTANTS: readonly Mutant[] = [
     // A life's first commit is sound, so that the fault is no other one than this: there must be a second.
     loadMs: 5_000,
     file: 'actors/partition/machine.ts',
-    find: 'value: encodePartitionState({\n        position: this.#position,\n        watermarkMs: this.#watermarkMs,\n        nowMs: this.#nowMs,\n        producers: this.#producers.marks(),\n        generations: this.#dedup.marks(),\n      }),',
+    find: 'value: encodePartitionState({\n        position: this.#position,\n        watermarkMs: this.#watermarkMs,\n        nowMs: this.#nowMs,\n        producers: this.#producers.marks(),\n        generations: this.#dedup.marks(),\n        fieldsPaidToMs: this.#fields.paidToMs,\n      }),',
     replace:
-      'value: (this.firstState ??= encodePartitionState({ position: this.#position, watermarkMs: this.#watermarkMs, nowMs: this.#nowMs, producers: this.#producers.marks(), generations: this.#dedup.marks() })),',
+      'value: (this.firstState ??= encodePartitionState({ position: this.#position, watermarkMs: this.#watermarkMs, nowMs: this.#nowMs, producers: this.#producers.marks(), generations: this.#dedup.marks(), fieldsPaidToMs: this.#fields.paidToMs })),',
   },
 ];
 

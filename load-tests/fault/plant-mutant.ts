@@ -11,8 +11,16 @@ import {
   PLANTED_ENV,
   type PlantedChange,
 } from './mutants.ts';
+import { SCHEDULE_MUTANTS } from './schedule-mutants.ts';
 
-const CHANGES = [...MUTANTS, ...ALARM_MUTANTS, ...ARCHIVE_MUTANTS, ...FAULT_POINTS, ...HURRIES];
+const CHANGES = [
+  ...MUTANTS,
+  ...ALARM_MUTANTS,
+  ...ARCHIVE_MUTANTS,
+  ...SCHEDULE_MUTANTS,
+  ...FAULT_POINTS,
+  ...HURRIES,
+];
 
 const planted = process.env[PLANTED_ENV];
 const wanted = (process.env[MUTANT_ENV] ?? '')

@@ -19,6 +19,15 @@ export interface LabelColumn {
   readonly high: Uint32Array;
 }
 
+/** A column as strings, with their texts: of code 1 and more, cut to `TEXT_LENGTH_MAX`. */
+export interface TextColumn {
+  readonly codes: Uint32Array;
+  readonly text: (code: number) => string;
+}
+
+/** UTF-16 units of a text that is kept by its value: longer ones would cost memory in every row that has them. */
+export const TEXT_LENGTH_MAX = 256;
+
 /** When each row counts. `minMs` and `maxMs` enclose the times, perhaps not tightly. */
 export interface EventTimes {
   readonly values: Float64Array;
@@ -44,6 +53,7 @@ export class BlockColumns {
   readonly #labels = new Map<string, LabelColumn | undefined>();
   /** By field, then code: its text without ids, as far as rows were asked for that have it. */
   readonly #normalized = new Map<string, (string | undefined)[]>();
+  readonly #texts = new Map<string, (string | undefined)[]>();
   readonly #numbers = new Map<string, Float64Array | undefined>();
   readonly #bins = new Map<string, Uint32Array | undefined>();
   readonly #registers = new Map<string, Uint32Array | undefined>();
@@ -61,6 +71,7 @@ export class BlockColumns {
     this.#doubles.reclaim();
     this.#labels.clear();
     this.#normalized.clear();
+    this.#texts.clear();
     this.#numbers.clear();
     this.#bins.clear();
     this.#registers.clear();
@@ -119,6 +130,21 @@ export class BlockColumns {
       codes[row] = code;
     }
     return this.#hashed(codes, entriesOf([...codeOf.keys()]));
+  }
+
+  /** As `labels`, with the texts, each made when it is first asked for. */
+  texts(field: string): TextColumn | undefined {
+    const column = this.labels(field);
+    if (column === undefined) return undefined;
+    const { codes, entries } = column;
+    const texts = cached(this.#texts, field, () => []) ?? [];
+    return {
+      codes,
+      text: (code) => {
+        texts[code] ??= cutText(textOf(entries, code - 1));
+        return texts[code];
+      },
+    };
   }
 
   /** Numbers of a field, NaN = absent; strings are not numbers. Undefined if no row has one. */
@@ -234,7 +260,15 @@ export class BlockColumns {
 const textOf = ({ bytes, offsets }: Entries, index: number): string =>
   decoder.decode(bytes.subarray(offsets[index], offsets[index + 1]));
 
-function entriesOf(texts: readonly string[]): Entries {
+/**
+ * Where that cuts a character in two its half becomes U+FFFD, as it would be when it is written. A copy: V8 keeps the whole text in memory for
+ * a slice of it.
+ */
+export const cutText = (text: string): string =>
+  text.length <= TEXT_LENGTH_MAX ? text : Buffer.from(text.slice(0, TEXT_LENGTH_MAX)).toString();
+
+/** Each text an entry of its own. */
+export function entriesOf(texts: readonly string[]): Entries {
   const encoded = texts.map((text) => encoder.encode(text));
   const offsets = new Uint32Array(texts.length + 1);
   encoded.forEach((text, i) => {

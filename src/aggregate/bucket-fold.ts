@@ -6,8 +6,10 @@
 import assert from 'node:assert/strict';
 import type { BlockColumns } from './block-columns.ts';
 import { DistinctTable } from './distinct-sketch.ts';
-import type { RowLayout, ScalarField } from './layout.ts';
+import { EndTable } from './end-value.ts';
+import type { RowLayout, ScalarField, SketchGroup } from './layout.ts';
 import { QuantileTable } from './quantile-sketch.ts';
+import { TopTable } from './top-sketch.ts';
 
 /** Numbers of one field by slot. Where there is none yet, `min` is Infinity and `max` -Infinity. */
 export interface Scalars {
@@ -18,17 +20,35 @@ export interface Scalars {
   max: Float64Array<ArrayBuffer>;
 }
 
+export type SketchTable = QuantileTable | DistinctTable | EndTable | TopTable;
+
+function tableFor(group: SketchGroup): SketchTable {
+  switch (group.op) {
+    case 'quantile':
+      return new QuantileTable();
+    case 'distinct':
+      return new DistinctTable();
+    case 'first':
+    case 'last':
+      return new EndTable(group.op);
+    case 'top':
+      return new TopTable(group.capacity);
+  }
+}
+
 /** Series of one bucket, and so of one rollup: what one integer of the sort in `order` has room for. */
 export const SLOTS_MAX = 1 << 17;
 
 /** Slot of each row that is being folded; grows to the largest batch. */
 let slotOfRow = new Uint32Array(8192);
+/** What `order` sorts; as large as the largest bucket's slots. */
+let sortKeys = new Float64Array(1024);
 
 export class BucketFold {
   readonly layout: RowLayout;
   readonly scalars: readonly Scalars[];
   /** Column group `i + 1`. */
-  readonly sketches: readonly (QuantileTable | DistinctTable)[];
+  readonly sketches: readonly SketchTable[];
   /** Slots are 0..slots-1. */
   slots = 0;
   /** Series by slot, and events by slot. */
@@ -48,14 +68,13 @@ export class BucketFold {
       min: new Float64Array(field.min ? 8 : 0).fill(Number.POSITIVE_INFINITY),
       max: new Float64Array(field.max ? 8 : 0).fill(Number.NEGATIVE_INFINITY),
     }));
-    this.sketches = layout.sketches.map(({ op }) =>
-      op === 'quantile' ? new QuantileTable() : new DistinctTable(),
-    );
+    this.sketches = layout.sketches.map(tableFor);
   }
 
-  /** Folds rows `rows[from..to)`; `seriesOf` is indexed by row. */
+  /** Folds rows `rows[from..to)`; `times`, when each of them counts, and `seriesOf` are indexed by row. */
   addRows(
     columns: BlockColumns,
+    times: Float64Array,
     rows: Uint32Array,
     from: number,
     to: number,
@@ -67,7 +86,22 @@ export class BucketFold {
       if (values !== undefined) addNumbers(scalars, values, rows, from, to);
     }
     this.sketches.forEach((sketch, i) => {
-      const { field } = this.layout.sketches[i] as RowLayout['sketches'][number];
+      const group = this.layout.sketches[i] as SketchGroup;
+      const { field } = group;
+      if (sketch instanceof TopTable) {
+        const values = columns.texts(field);
+        const by = group.op === 'top' ? group.by : undefined;
+        const weights = by === undefined ? undefined : columns.numbers(by);
+        if (values === undefined || (by !== undefined && weights === undefined)) return;
+        sketch.addRows(values, weights, rows, slotOfRow, from, to);
+        return;
+      }
+      if (sketch instanceof EndTable) {
+        const values = columns.numbers(field);
+        if (values === undefined) return;
+        sketch.addRows(values, times, rows, slotOfRow, from, to, this.slots);
+        return;
+      }
       const packed =
         sketch instanceof QuantileTable ? columns.bins(field) : columns.registers(field);
       if (packed !== undefined) sketch.addRows(packed, rows, slotOfRow, from, to, this.slots);
@@ -84,6 +118,14 @@ export class BucketFold {
     this.series[slot] = series;
     this.#place(slot);
     return slot;
+  }
+
+  /** As `slotOf`, looked for first at `slot` (-1: nowhere) and behind it. */
+  slotNear(slot: number, series: number): number {
+    for (let near = Math.max(slot, 0); near <= slot + 1 && near < this.slots; near++) {
+      if (this.series[near] === series) return near;
+    }
+    return this.slotOf(series);
   }
 
   /** The slot of a series, or -1. */
@@ -108,13 +150,21 @@ export class BucketFold {
   /** Slots by ascending series: the order of stored rows. */
   order(): Uint32Array {
     if (this.#order.length === this.slots) return this.#order;
+    if (this.slots > sortKeys.length) sortKeys = new Float64Array(this.series.length);
+    const { series, slots } = this;
     // Series and slot fit into a double's 53 bits together: a slot has 17.
-    const keys = new Float64Array(this.slots);
-    for (let slot = 0; slot < this.slots; slot++) {
-      keys[slot] = (this.series[slot] as number) * SLOTS_MAX + slot;
+    const keys = sortKeys.subarray(0, slots);
+    let isSorted = true;
+    for (let slot = 0; slot < slots; slot++) {
+      keys[slot] = (series[slot] as number) * SLOTS_MAX + slot;
+      if (slot > 0 && (keys[slot - 1] as number) > (keys[slot] as number)) isSorted = false;
     }
-    keys.sort();
-    this.#order = Uint32Array.from(keys, (key) => key % SLOTS_MAX);
+    if (!isSorted) keys.sort();
+    this.#order = new Uint32Array(slots);
+    for (let i = 0; i < slots; i++) {
+      const key = keys[i] as number;
+      this.#order[i] = key - Math.floor(key / SLOTS_MAX) * SLOTS_MAX;
+    }
     return this.#order;
   }
 

@@ -23,18 +23,43 @@ export function groupByBucket(
 ): BucketGroups {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
+  let isSorted = true;
   for (let j = 0; j < count; j++) {
     const time = times[rows[j] as number] as number;
     if (time < min) min = time;
-    if (time > max) max = time;
+    if (time >= max) max = time;
+    else isSorted = false;
   }
   const first = Math.floor(min / stepMs);
   const span = Math.floor(max / stepMs) - first + 1;
   if (span === 1) return { buckets: [first * stepMs], ends: [count], rows };
+  if (isSorted) return groupSorted(times, rows, count, stepMs);
   if (grouped.length < count) grouped = new Uint32Array(count * 2);
   return span <= COUNTED_SPAN_MAX
     ? groupByCounting(times, rows, count, stepMs, first, span)
     : groupBySorting(times, rows, count, stepMs);
+}
+
+/** As a replay brings them: nothing is moved. */
+function groupSorted(
+  times: Float64Array,
+  rows: Uint32Array,
+  count: number,
+  stepMs: number,
+): BucketGroups {
+  const buckets: number[] = [];
+  const ends: number[] = [];
+  let endMs = Number.NEGATIVE_INFINITY;
+  for (let j = 0; j < count; j++) {
+    const time = times[rows[j] as number] as number;
+    if (time < endMs) continue;
+    if (j > 0) ends.push(j);
+    const bucketMs = Math.floor(time / stepMs) * stepMs;
+    buckets.push(bucketMs);
+    endMs = bucketMs + stepMs;
+  }
+  ends.push(count);
+  return { buckets, ends, rows };
 }
 
 function groupByCounting(

@@ -4,13 +4,22 @@
  * others, and a row describes itself, so that two can be merged without the definition.
  */
 import assert from 'node:assert/strict';
-import { BucketFold, type Scalars } from './bucket-fold.ts';
+import { BucketFold, type Scalars, type SketchTable } from './bucket-fold.ts';
+import { EndTable } from './end-value.ts';
 import type { RowLayout } from './layout.ts';
 import { QuantileTable } from './quantile-sketch.ts';
 import { ByteReader, ByteWriter, type ColumnWidth, corruptRow, widthOf } from './row-bytes.ts';
+import { TopTable } from './top-sketch.ts';
 
 export const ROW_VERSION = 1;
-export const ROW_KIND = { scalars: 0, quantile: 1, distinct: 2 } as const;
+export const ROW_KIND = {
+  scalars: 0,
+  quantile: 1,
+  distinct: 2,
+  top: 3,
+  first: 4,
+  last: 5,
+} as const;
 /** Byte offsets of the header fields. */
 const AT = { version: 0, kind: 1, fields: 2, series: 4, restated: 8 } as const;
 const HEADER_BYTES = 12;
@@ -18,6 +27,9 @@ const HEADER_BYTES = 12;
 const out = new ByteWriter();
 const payloads = new ByteWriter();
 let gathered = new Float64Array(1024);
+/** Of the sketches of the row that is being packed: where each ends, and its slot. */
+let ends = new Float64Array(1024);
+let present = new Uint32Array(1024);
 /** Slot of each series of the row that is being merged; -1 = not wanted. */
 let slotOfIndex = new Int32Array(1024);
 
@@ -56,13 +68,10 @@ export function mergeRowInto(
   const reader = new ByteReader(row);
   const { kind, fields, series } = readHeader(reader);
   const sketch = fold.sketches[group - 1];
-  const expected =
-    sketch === undefined
-      ? ROW_KIND.scalars
-      : sketch instanceof QuantileTable
-        ? ROW_KIND.quantile
-        : ROW_KIND.distinct;
-  if (kind !== expected || (group === 0 && fields !== fold.scalars.length)) {
+  const expected = kindOf(sketch);
+  const isAsWide =
+    sketch === undefined ? fields === fold.scalars.length : fields === fieldsOf(sketch);
+  if (kind !== expected || !isAsWide) {
     throw corruptRow(`expected kind ${expected}, received kind ${kind} with ${fields} fields`);
   }
   reserve(series);
@@ -146,8 +155,7 @@ function encodeScalars(fold: BucketFold, restated: number): Uint8Array<ArrayBuff
   fold.scalars.forEach((scalars, f) => {
     const { n, sum, min, max, field } = scalars;
     const head = heads + f * 4;
-    const everyEvent = order.every((slot) => n[slot] === fold.counts[slot]);
-    out.setU8(head, everyEvent ? 0 : writeColumn(n, order));
+    out.setU8(head, isSame(n, fold.counts, fold.slots) ? 0 : writeColumn(n, order));
     if (field.sum) out.setU8(head + 1, writeColumn(sum, order));
     if (field.min) out.setU8(head + 2, writeColumn(min, order, n));
     if (field.max) out.setU8(head + 3, writeColumn(max, order, n));
@@ -163,10 +171,13 @@ function encodeSketch(
   const sketch = fold.sketches[group - 1];
   if (sketch === undefined) throw new RangeError(`a rollup has no column group ${group}`);
   const order = fold.order();
-  const ends = new Float64Array(order.length);
-  const present = new Uint32Array(order.length);
+  if (ends.length < order.length) {
+    ends = new Float64Array(order.length * 2);
+    present = new Uint32Array(order.length * 2);
+  }
   let series = 0;
-  for (const slot of order) {
+  for (let i = 0; i < order.length; i++) {
+    const slot = order[i] as number;
     const before = payloads.at;
     sketch.writePayload(slot, payloads);
     if (payloads.at === before) continue;
@@ -175,8 +186,7 @@ function encodeSketch(
   }
   if (series === 0) return undefined;
   reserve(series);
-  const kind = sketch instanceof QuantileTable ? ROW_KIND.quantile : ROW_KIND.distinct;
-  writeHeader(kind, 0, series, Math.min(restated, 1));
+  writeHeader(kindOf(sketch), fieldsOf(sketch), series, Math.min(restated, 1));
   const widths = out.at;
   out.u16(0);
   out.setU8(widths, writeColumn(fold.series, present.subarray(0, series)));
@@ -185,6 +195,23 @@ function encodeSketch(
   out.column(ends, series, endWidth);
   out.append(payloads);
   return out.take();
+}
+
+function kindOf(sketch: SketchTable | undefined): number {
+  if (sketch === undefined) return ROW_KIND.scalars;
+  if (sketch instanceof QuantileTable) return ROW_KIND.quantile;
+  if (sketch instanceof TopTable) return ROW_KIND.top;
+  return sketch instanceof EndTable ? ROW_KIND[sketch.op] : ROW_KIND.distinct;
+}
+
+/** What a sketch's row has in place of a number of fields. */
+const fieldsOf = (sketch: SketchTable): number =>
+  sketch instanceof TopTable ? sketch.capacity : 0;
+
+/** The first `count`. */
+function isSame(a: Float64Array, b: Float64Array, count: number): boolean {
+  for (let i = 0; i < count; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Answers the width that it chose. Where `n` is 0 there is no value, and 0 is written. */
@@ -220,7 +247,10 @@ function readHeader(reader: ByteReader): { kind: number; fields: number; series:
   return header;
 }
 
-/** Reads the id column and fills `slotOfIndex`. */
+/**
+ * Reads the id column and fills `slotOfIndex`. Rows of one rollup have much the same series in the same order, and a question often adds
+ * neighbours up: most are found beside the one before.
+ */
 function readSlots(
   fold: BucketFold,
   reader: ByteReader,
@@ -229,10 +259,12 @@ function readSlots(
   seriesTo: Int32Array | undefined,
 ): void {
   reader.column(reader.skip(series, width), series, width, gathered);
+  let slot = -1;
   for (let i = 0; i < series; i++) {
     const id = gathered[i] as number;
     const target = seriesTo === undefined ? id : (seriesTo[id] ?? -1);
-    slotOfIndex[i] = target < 0 ? -1 : fold.slotOf(target);
+    if (target >= 0) slot = fold.slotNear(slot, target);
+    slotOfIndex[i] = target < 0 ? -1 : slot;
   }
 }
 
@@ -337,12 +369,17 @@ function visitPayloads(
   }
 }
 
+const FIELD_SKETCHES = ['quantile', 'distinct', 'first', 'last'] as const;
+
 /** The layout of a fold that can take this row as its last column group. Fields have no names in a row. */
 function layoutOfRow(row: Uint8Array): RowLayout {
   const reader = new ByteReader(row);
   const { kind, fields } = readHeader(reader);
-  if (kind === ROW_KIND.quantile) return { scalars: [], sketches: [{ op: 'quantile', field: '' }] };
-  if (kind === ROW_KIND.distinct) return { scalars: [], sketches: [{ op: 'distinct', field: '' }] };
+  if (kind === ROW_KIND.top) {
+    return { scalars: [], sketches: [{ op: 'top', field: '', capacity: fields }] };
+  }
+  const op = FIELD_SKETCHES.find((each) => ROW_KIND[each] === kind);
+  if (op !== undefined) return { scalars: [], sketches: [{ op, field: '' }] };
   const scalars = Array.from({ length: fields }, () => {
     const [, sum, min, max] = row.subarray(reader.at, reader.skip(1, 4) + 4);
     return { field: '', sum: sum !== 0, min: min !== 0, max: max !== 0 };

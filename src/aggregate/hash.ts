@@ -50,6 +50,17 @@ export function hashEntries(
   }
 }
 
+/** The register hashes of numbers and booleans come from their bits, for a number as text costs ten times as much. */
+export function hashDouble(value: number, write: (low: number, high: number) => void): void {
+  double[0] = value + 0; // -0 is 0.
+  const a = finalMix((words[0] as number) ^ laneA((words[1] as number) ^ LABEL_SEED.low));
+  const b = finalMix((words[1] as number) ^ laneB((words[0] as number) ^ LABEL_SEED.high));
+  const low = (a + b) | 0;
+  write(finalMix(low) >>> 0, finalMix((b + low) | 0) >>> 0);
+}
+const double = new Float64Array(1);
+const words = new Uint32Array(double.buffer);
+
 function laneA(word: number): number {
   const k = Math.imul(word, 0xcc9e2d51);
   return Math.imul((k << 15) | (k >>> 17), 0x1b873593);

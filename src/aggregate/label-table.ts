@@ -58,6 +58,11 @@ export class LabelTable {
     return this.find(entries, 0, hash) || this.add(entries, 0, hash);
   }
 
+  /** All of them, in the order of their ids. What is added later is not in it. */
+  get entries(): Entries {
+    return { count: this.count, offsets: this.#offsets, bytes: this.#arena };
+  }
+
   text(id: number): string {
     return decoder.decode(this.#arena.subarray(this.#offsets[id - 1], this.#offsets[id]));
   }

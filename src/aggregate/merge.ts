@@ -2,33 +2,45 @@
  * The query side: stored rows of many buckets and partitions -> the values of one output step. Series ids are a
  * partition's own; the caller maps each partition's ids to the output series that it wants.
  */
-import type { Measure, RollupDefinition } from '../model/rollup.ts';
+import { type Measure, measureText, type RollupDefinition } from '../model/rollup.ts';
 import { BucketFold } from './bucket-fold.ts';
 import { mergeRowInto, restatedOf } from './bucket-row.ts';
-import { DISTINCT_RELATIVE_BOUND, DistinctTable } from './distinct-sketch.ts';
-import { layoutOf } from './layout.ts';
+import { DistinctTable, distinctBound } from './distinct-sketch.ts';
+import { EndTable } from './end-value.ts';
+import { type HistogramBucket, histogramOf } from './histogram.ts';
+import { answers, isSketch, layoutOf } from './layout.ts';
 import { QuantileTable } from './quantile-sketch.ts';
+import { type TopEntry, TopTable, type TopValues } from './top-sketch.ts';
 
 export interface Answer {
   /** Null where no event had a value. */
   readonly value: number | null;
   /** Absolute; 0 = exact. A quantile lies within value ± errorBound; a distinct count does so in 95 % of cases. */
   readonly errorBound: number;
+  /** Of a histogram, whose value is how many values there are in all. */
+  readonly buckets?: readonly HistogramBucket[];
+  /** Of `top`, whose value is what all values weigh. The heaviest first. */
+  readonly entries?: readonly TopEntry[];
 }
-/** `q` is the quantile, 0 to 1, and means nothing for other measures; the default is the median. */
+/** The capacity of a `top` is how many entries are asked for. */
 export interface AskedMeasure {
   readonly measure: Measure;
+  /** The quantile, 0 to 1, and means nothing for other measures; the default is the median. */
   readonly q?: number;
+  /** Ascending: the histogram between them is asked for, instead of a quantile. */
+  readonly edges?: readonly number[];
 }
 
 const NOTHING: Answer = { value: null, errorBound: 0 };
 
 export class StepAccumulator {
-  readonly #fold: BucketFold;
+  /** What is merged so far, by output series. */
+  readonly fold: BucketFold;
   #restated = 0;
 
-  constructor(def: RollupDefinition) {
-    this.#fold = new BucketFold(layoutOf(def));
+  /** `fold`: what is merged already, of the same layout. */
+  constructor(def: RollupDefinition, fold = new BucketFold(layoutOf(def))) {
+    this.fold = fold;
   }
 
   /** 0 if no merged row was ever amended after its bucket had closed. */
@@ -41,35 +53,45 @@ export class StepAccumulator {
    * ids beyond its end are not wanted either. Costs only what the wanted series hold. Throws `state_corrupt`.
    */
   add(group: number, row: Uint8Array, outputOf: Int32Array): void {
-    mergeRowInto(this.#fold, group, row, outputOf);
+    mergeRowInto(this.fold, group, row, outputOf);
     this.#restated = Math.max(this.#restated, restatedOf(row));
   }
 
   /** As new, but with its memory: for the next step. */
   reset(): void {
-    this.#fold.reset();
+    this.fold.reset();
     this.#restated = 0;
   }
 
   /** Output series that something was merged into, ascending. */
   series(): number[] {
-    return Array.from(this.#fold.order(), (slot) => this.#fold.series[slot] as number);
+    const { series } = this.fold;
+    const ascending: number[] = [];
+    for (const slot of this.fold.order()) ascending.push(series[slot] as number);
+    return ascending;
   }
 
   /** The measure must be one that the rollup keeps (`groupOf`), and its column group one that was added. */
-  answer(outputSeries: number, { measure, q = 0.5 }: AskedMeasure): Answer {
-    const fold = this.#fold;
+  answer(outputSeries: number, { measure, q = 0.5, edges }: AskedMeasure): Answer {
+    const fold = this.fold;
     const slot = fold.find(outputSeries);
     if (slot < 0) return NOTHING;
     if (measure.op === 'count') return { value: fold.counts[slot] as number, errorBound: 0 };
-    const { op, field } = measure;
-    if (op === 'quantile' || op === 'distinct') {
-      const at = fold.layout.sketches.findIndex((s) => s.op === op && s.field === field);
+    if (isSketch(measure)) {
+      const at = fold.layout.sketches.findIndex((kept) => answers(kept, measure));
       const sketch = fold.sketches[at];
-      if (sketch instanceof QuantileTable) return sketch.quantile(slot, q) ?? NOTHING;
+      if (sketch instanceof QuantileTable) {
+        if (edges !== undefined) return histogramAnswer(histogramOf(sketch, slot, edges));
+        return sketch.quantile(slot, q) ?? NOTHING;
+      }
       if (sketch instanceof DistinctTable) return distinctAnswer(sketch.estimate(slot));
-      throw new RangeError(`the rollup keeps no ${op}(${field})`);
+      if (sketch instanceof EndTable) return exactAnswer(sketch.value(slot) ?? Number.NaN);
+      if (sketch instanceof TopTable && measure.op === 'top') {
+        return topAnswer(sketch.top(slot, measure.capacity));
+      }
+      throw new RangeError(`the rollup keeps no ${measureText(measure)}`);
     }
+    const { op, field } = measure;
     const scalars = fold.scalars.find(({ field: f }) => f.field === field);
     const values = scalars?.[op === 'avg' ? 'sum' : op];
     if (scalars === undefined || values === undefined || values.length === 0) {
@@ -82,9 +104,19 @@ export class StepAccumulator {
   }
 }
 
+function histogramAnswer(buckets: readonly HistogramBucket[] | undefined): Answer {
+  if (buckets === undefined) return NOTHING;
+  return { value: buckets.reduce((sum, { count }) => sum + count, 0), errorBound: 0, buckets };
+}
+
+function topAnswer(top: TopValues | undefined): Answer {
+  if (top === undefined) return NOTHING;
+  return { ...exactAnswer(top.total), entries: top.entries };
+}
+
 /** A count: whole, and at least 1 where there was a value. */
 function distinctAnswer(estimate: number): Answer {
-  return { value: Math.round(estimate), errorBound: estimate * DISTINCT_RELATIVE_BOUND };
+  return { value: Math.round(estimate), errorBound: distinctBound(estimate) };
 }
 
 /** A sum that left the range of a double is answered as its end, with a bound that says so. */

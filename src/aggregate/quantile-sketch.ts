@@ -80,6 +80,37 @@ export function representative(
   return { value: (sign * (first + last)) / 2, errorBound: (last - first) / 2 };
 }
 
+/** The values that a bin may hold, from the least on; `high` is among them only if that is said. */
+export interface BinExtent {
+  readonly low: number;
+  readonly high: number;
+  readonly isHighIncluded: boolean;
+}
+
+export function extentOf(bin: number, fractions: boolean): BinExtent {
+  const { low, high } = edges(bin);
+  if (bin === BIN_OF_ZERO) {
+    return fractions
+      ? { low: -high, high, isHighIncluded: false }
+      : { low: 0, high: 0, isHighIncluded: true };
+  }
+  const isNegative = bin < BIN_OF_ZERO;
+  if (high === Number.MAX_VALUE) {
+    return isNegative
+      ? { low: Number.NEGATIVE_INFINITY, high: -low, isHighIncluded: true }
+      : { low, high: Number.POSITIVE_INFINITY, isHighIncluded: true };
+  }
+  if (fractions) {
+    return isNegative
+      ? { low: -high, high: -low, isHighIncluded: true }
+      : { low, high, isHighIncluded: false };
+  }
+  const [first, last] = [Math.ceil(low), Math.ceil(high) - 1];
+  return isNegative
+    ? { low: -last, high: -first, isHighIncluded: true }
+    : { low: first, high: last, isHighIncluded: true };
+}
+
 /** The sketches of all series of one open bucket. Slots are the bucket's. */
 export class QuantileTable {
   readonly #bins = new SlotCells(COUNT_BITS);
@@ -173,6 +204,20 @@ export class QuantileTable {
     }
     const { at: bin } = placeOf(byBin, rank - before);
     return representative((exponent << MANTISSA_BITS) | bin, this.#fractions[slot] !== 0);
+  }
+
+  /** Calls `visit` with each bin of the series that holds values, in no order, and how many these are. */
+  visitBins(slot: number, visit: (bin: number, count: number) => void): void {
+    const count = slot < this.#bins.slots ? this.#bins.list(slot, sorted) : 0;
+    for (let i = 0; i < count; i++) {
+      const entry = sorted[i] as number;
+      visit(entry >>> COUNT_BITS, this.#countOf(slot, entry));
+    }
+  }
+
+  /** Whether some value of the series has a fraction: else a bin holds whole numbers alone. */
+  hasFractions(slot: number): boolean {
+    return (this.#fractions[slot] ?? 0) !== 0;
   }
 
   reset(): void {

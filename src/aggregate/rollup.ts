@@ -266,7 +266,7 @@ export class RollupState {
       // Closing on the way keeps a block that spans a year from opening all of its seconds at once.
       this.#buckets.closeFinest(Math.min(target, bucketMs));
       const to = ends[i] as number;
-      this.#buckets.openAt(bucketMs).edit().addRows(columns, rows, from, to, seriesOf);
+      this.#buckets.openAt(bucketMs).edit().addRows(columns, times, rows, from, to, seriesOf);
       from = to;
     });
   }
@@ -338,7 +338,7 @@ export class RollupState {
       const rows = tierRows.subarray(direct).reverse();
       const time = times[rows[0] as number] as number;
       const fold = this.#buckets.unfinishedAt(tier, time).edit();
-      fold.addRows(columns, rows, 0, rows.length, seriesOf);
+      fold.addRows(columns, times, rows, 0, rows.length, seriesOf);
     }
     if (deltas > 0) this.#addDeltas(columns, times, deltas, stepMs);
     return left;
@@ -350,7 +350,7 @@ export class RollupState {
     buckets.forEach((bucketMs, i) => {
       const to = ends[i] as number;
       const fold = this.#pending.amend(stepMs, bucketMs, to - from);
-      fold.addRows(columns, rows, from, to, seriesOf);
+      fold.addRows(columns, times, rows, from, to, seriesOf);
       from = to;
     });
   }

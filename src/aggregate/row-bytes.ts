@@ -54,6 +54,18 @@ export class ByteWriter {
     this.at += 4;
   }
 
+  f64(value: number): void {
+    this.reserve(8);
+    this.#view.setFloat64(this.at, value, true);
+    this.at += 8;
+  }
+
+  blob(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
   /** An integer from 0 to 2^53 - 1, seven bits a byte, low bits first. */
   varint(value: number): void {
     this.reserve(8);
@@ -123,6 +135,10 @@ export class ByteReader {
 
   u32(): number {
     return this.#view.getUint32(this.#take(4), true);
+  }
+
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8), true);
   }
 
   varint(): number {

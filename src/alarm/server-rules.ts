@@ -20,7 +20,8 @@ const GROUPS_MAX = 5_000;
 
 export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
   const { ingestLagMs, rejectedShare, logUsedShare, diskFreeBytes } = thresholds;
-  const { commitMs, restarts, boardLagMs, archiveLagMs, hiveLagMs } = thresholds;
+  const { commitMs, restarts, boardLagMs, archiveLagMs, hiveLagMs, checkpointAgeMs } = thresholds;
+  const { sourceLagMs } = thresholds;
   const rule = (name: string, given: Given): AlarmRule => ruleOf(thresholds.tenant, name, given);
   return [
     rule('ingest-lag', {
@@ -41,13 +42,32 @@ export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
     rule('log-space', {
       measure: { op: 'max', field: 'log_used' },
       above: { fire: logUsedShare, clear: logUsedShare * 0.95 },
-      summary: 'A share of {{value}} of journal.bytesMax is in use; at 1 senders get 503',
+      summary:
+        'A share of {{value}} of what the log may keep is in use: at 1 senders get 503, and of a topic is deleted what nobody has archived',
     }),
     rule('log-refusing', {
       measure: { op: 'max', field: 'log_refusing' },
       above: NONE,
       severity: 'critical',
       summary: 'The log takes no events: the disk or journal.bytesMax is full, or the disk fails',
+    }),
+    rule('spooling', {
+      measure: { op: 'max', field: 'spooling' },
+      above: NONE,
+      forMs: 2 * SERVER_TICK_MS,
+      summary: 'Events go to the spool on the local disk, not to the log: see spool { note }',
+    }),
+    rule('spool-space', {
+      measure: { op: 'max', field: 'spool_used' },
+      above: { fire: logUsedShare, clear: logUsedShare * 0.95 },
+      severity: 'critical',
+      summary: 'A share of {{value}} of log.kafka.spoolBytesMax is in use; at 1 senders get 503',
+    }),
+    rule('spool-damaged', {
+      measure: { op: 'max', field: 'spool_lost_bytes' },
+      above: NONE,
+      severity: 'critical',
+      summary: '{{value}} bytes of events in the spool were damaged on the disk, and are lost',
     }),
     rule('disk-space', {
       measure: { op: 'min', field: 'disk_free_bytes' },
@@ -132,6 +152,33 @@ export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
       measure: { op: 'max', field: 'hive_lag_s' },
       above: calmer(hiveLagMs / 1_000),
       summary: 'For {{value}} s Hive has lacked something: see archive { hive { problem } }',
+    }),
+    rule('source-lag', {
+      measure: { op: 'max', field: 'source_lag_s' },
+      groupBy: ['source'],
+      above: calmer(sourceLagMs / 1_000),
+      forMs: MINUTE_MS,
+      summary: 'Source {{labels.source}} is {{value}} s behind its topics: see sources',
+    }),
+    rule('source-problem', {
+      measure: { op: 'max', field: 'source_problem' },
+      groupBy: ['source'],
+      // Between two attempts it may look well.
+      windowMs: MINUTE_MS,
+      above: NONE,
+      forMs: MINUTE_MS,
+      summary: 'Source {{labels.source}} cannot be read: see sources { problem }',
+    }),
+    rule('checkpoint-age', {
+      measure: { op: 'max', field: 'checkpoint_overdue_s' },
+      above: calmer(checkpointAgeMs / 1_000),
+      summary: 'Checkpoints of partitions are {{value}} s late: see checkpoints { problem }',
+    }),
+    rule('checkpoint-fenced', {
+      measure: { op: 'max', field: 'checkpoint_fenced' },
+      above: NONE,
+      severity: 'critical',
+      summary: 'Another server has started over the same topic: stop one of the two',
     }),
   ];
 }

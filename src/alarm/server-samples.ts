@@ -1,5 +1,5 @@
 /** Readings of the server as samples that rules look at: what has grown since the last reading, and how late is late. */
-import type { ServerReading, ServerSample } from '../model/server-alarms.ts';
+import type { LogPlace, ServerReading, ServerSample } from '../model/server-alarms.ts';
 import { SERVER_TICK_MS } from '../model/server-alarms.ts';
 import { HOUR_MS } from '../model/units.ts';
 
@@ -8,21 +8,23 @@ import { HOUR_MS } from '../model/units.ts';
  * to be archived. What is further behind is said to be that far behind.
  */
 const ENDS_MAX = (25 * HOUR_MS) / SERVER_TICK_MS;
+/** Of all sequences together, 4 MiB: a topic with more than 58 partitions is remembered for a shorter time. */
+const END_NUMBERS_MAX = 524_288;
 
 export class ServerSampler {
   #before: ServerReading | undefined;
   /** Where the log ended when, ascending. */
-  readonly #ends: { readonly atMs: number; readonly offset: number }[] = [];
+  readonly #ends: { readonly atMs: number; readonly ends: readonly number[] }[] = [];
 
   /** Of readings in the order of time. */
   samplesOf(reading: ServerReading): ServerSample[] {
     const before = this.#before;
     this.#before = reading;
     const { atMs, log } = reading;
-    if (this.#ends.at(-1)?.offset !== log.durableOffset) {
-      this.#ends.push({ atMs, offset: log.durableOffset });
-    }
-    if (this.#ends.length > ENDS_MAX) this.#ends.shift();
+    const last = this.#ends.at(-1)?.ends;
+    if (log.ends.some((end, i) => end !== last?.[i])) this.#ends.push({ atMs, ends: log.ends });
+    const keptMax = Math.min(ENDS_MAX, Math.floor(END_NUMBERS_MAX / log.ends.length));
+    if (this.#ends.length > keptMax) this.#ends.shift();
     return [...this.#levels(reading), ...(before === undefined ? [] : growth(before, reading))];
   }
 
@@ -32,25 +34,30 @@ export class ServerSampler {
       ...reading.partitions.map(({ partition, appliedOffset, lagBytes }) =>
         sample(
           'ingest_lag_s',
-          lagBytes === 0 ? 0 : this.#behindMs(appliedOffset, reading.atMs) / 1_000,
+          lagBytes === 0
+            ? 0
+            : this.#behindMs({ partition, offset: appliedOffset }, reading.atMs) / 1_000,
           String(partition),
         ),
       ),
-      sample('log_used', log.usedBytes / log.bytesMax),
+      sample('log_used', Math.max(log.usedShare, this.#keptShare(reading))),
       sample('log_refusing', Number(log.isRefusing)),
+      ...ofSpool(reading),
       ...(diskFreeBytes === undefined ? [] : [sample('disk_free_bytes', diskFreeBytes)]),
       ...actors.map(({ path, hasFailed }) => sample('failed', Number(hasFailed), path)),
       sample('unbalanced_lines', unbalancedLines),
       ...receivers.map(({ receiver, isGone }) => sample('gone', Number(isGone), receiver)),
       ...(board === undefined ? [] : [sample('board_lag_s', board.lagMs / 1_000)]),
       ...this.#ofArchive(reading),
+      ...ofCheckpoints(reading),
+      ...ofSources(reading),
     ];
   }
 
   #ofArchive({ archive, atMs }: ServerReading): ServerSample[] {
     if (archive === undefined) return [];
     const { waitsFrom, dueAfterMs, hasProblem, isFenced, missedBytes, hiveBehindMs } = archive;
-    const waitsMs = waitsFrom === undefined ? 0 : this.#behindMs(waitsFrom, atMs);
+    const waitsMs = Math.max(0, ...waitsFrom.map((place) => this.#behindMs(place, atMs)));
     return [
       sample('archive_lag_s', Math.max(0, waitsMs - dueAfterMs) / 1_000),
       sample('archive_problem', Number(hasProblem)),
@@ -61,10 +68,42 @@ export class ServerSampler {
   }
 
   /** For how long what lies behind this offset has been durable; exact to one tick, and at least that. */
-  #behindMs(appliedOffset: number, nowMs: number): number {
-    const first = this.#ends.find(({ offset }) => offset > appliedOffset);
+  #behindMs({ partition, offset }: LogPlace, nowMs: number): number {
+    const first = this.#ends.find(
+      ({ ends }) => (ends.length === 1 ? ends[0]! : (ends[partition] ?? 0)) > offset,
+    );
     return first === undefined ? 0 : nowMs - first.atMs;
   }
+
+  /** Of the time for which a topic keeps a block, what has gone by of the oldest one that somebody still has to read. */
+  #keptShare({ log, atMs }: ServerReading): number {
+    const { keptMs, neededFrom = [] } = log;
+    if (keptMs === undefined) return 0;
+    return Math.max(0, ...neededFrom.map((place) => this.#behindMs(place, atMs))) / keptMs;
+  }
+}
+
+const ofSources = ({ sources = [] }: ServerReading): ServerSample[] =>
+  sources.flatMap(({ source, lagMs, hasProblem }) => [
+    sample('source_lag_s', lagMs / 1_000, source),
+    sample('source_problem', Number(hasProblem), source),
+  ]);
+
+const ofSpool = ({ spool }: ServerReading): ServerSample[] =>
+  spool === undefined
+    ? []
+    : [
+        sample('spooling', Number(spool.isSpooling)),
+        sample('spool_used', spool.usedShare),
+        sample('spool_lost_bytes', spool.lostBytes),
+      ];
+
+function ofCheckpoints({ checkpoints }: ServerReading): ServerSample[] {
+  if (checkpoints === undefined) return [];
+  return [
+    sample('checkpoint_overdue_s', checkpoints.overdueMs / 1_000),
+    sample('checkpoint_fenced', Number(checkpoints.isFenced)),
+  ];
 }
 
 function growth(before: ServerReading, now: ServerReading): ServerSample[] {
@@ -74,11 +113,9 @@ function growth(before: ServerReading, now: ServerReading): ServerSample[] {
     ...eventsBetween(before.events, now.events),
     ...now.partitions.flatMap(({ partition, commits, commitMsTotal }) => {
       const old = partitions.get(partition);
-      if (old === undefined) return [];
-      const label = String(partition);
       return [
-        sample('commit_ms', grown(old.commitMsTotal, commitMsTotal), label),
-        sample('commits', grown(old.commits, commits), label),
+        ...sampleGrown('commit_ms', old?.commitMsTotal, commitMsTotal, String(partition)),
+        ...sampleGrown('commits', old?.commits, commits, String(partition)),
       ];
     }),
     ...now.actors.map(({ path, restarts }) =>
@@ -104,6 +141,15 @@ function eventsBetween(
 
 /** A counter that has begun anew counts from zero. */
 const grown = (before: number, now: number): number => (now < before ? now : now - before);
+
+/** Nothing of what one of the readings does not have. */
+const sampleGrown = (
+  field: string,
+  before: number | undefined,
+  now: number | undefined,
+  label: string,
+): ServerSample[] =>
+  before === undefined || now === undefined ? [] : [sample(field, grown(before, now), label)];
 
 const sample = (field: string, value: number, ...labels: string[]): ServerSample => ({
   field,

@@ -61,7 +61,7 @@ export function emptyValue({ measure, over }: AlarmRule): number {
   return isKnownWhenEmpty(measure) ? 0 : Number.NaN;
 }
 
-/** Zero without events. The others (quantile, avg, min, max) have no value then. */
+/** Zero without events. The others (quantile, avg, min, max, first, last) have no value then. */
 export function isKnownWhenEmpty({ op }: AlarmMeasure): boolean {
   return op === 'count' || op === 'sum' || op === 'rate' || op === 'distinct';
 }

@@ -75,7 +75,7 @@ function groupsOf(rule: AlarmRule, test: AlarmTest): TestGroup[] {
       known.over.push(...pointsOf(over, test));
   }
   for (const { points, over } of groups.values()) {
-    for (const row of [points, over]) row.sort((a, b) => a.atMs - b.atMs);
+    for (const row of [points, over]) row.sort((a, b) => a.atMs - b.atMs || a.value - b.value);
   }
   return [...groups.values()];
 }
@@ -120,6 +120,10 @@ function valueIn(measure: AlarmMeasure, points: readonly Point[], windowMs: numb
       return values.reduce((a, b) => Math.min(a, b));
     case 'max':
       return values.reduce((a, b) => Math.max(a, b));
+    case 'first':
+      return values[0] ?? Number.NaN;
+    case 'last':
+      return values.at(-1) ?? Number.NaN;
     case 'distinct':
       return new Set(values).size;
     case 'quantile': {

@@ -8,7 +8,7 @@ export function checkConfig(
   options: Readonly<Record<string, unknown>>,
   terminal: Terminal,
 ): ExitCode {
-  const loaded = loadConfig(readConfigOptions(options));
+  const loaded = loadConfig({ ...readConfigOptions(options), areAllFilesNeeded: true });
   if (options['json'] === true) {
     const answer = loaded.ok
       ? { ok: true, file: loaded.value.file, config: loaded.value.asValues }

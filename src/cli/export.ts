@@ -11,7 +11,7 @@ import { serverAddress } from './ask-server.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { postJson } from './post-json.ts';
-import { type ProgressLine, progressLine } from './progress-line.ts';
+import { progressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -20,11 +20,21 @@ const PARAMETERS = ['stream', 'from', 'to', 'format', 'where', 'columns', 'formu
 /** An answer that is no export. */
 const ERROR_BYTES_MAX = 64 * 1024;
 
-export async function exportToFile(options: Options, terminal: Terminal): Promise<ExitCode> {
+export const exportToFile = (options: Options, terminal: Terminal): Promise<ExitCode> =>
+  fetchToFile('/v1/export', 'events', (out) => parametersOf(options, out), options, terminal);
+
+/** What the server answers at a path becomes the file `--out`; `what` it is, for who waits. */
+export async function fetchToFile(
+  path: string,
+  what: string,
+  parameters: (out: string) => Readonly<Record<string, unknown>>,
+  options: Options,
+  terminal: Terminal,
+): Promise<ExitCode> {
   const config = usableConfig(options, terminal);
   if (config === undefined) return EXIT.config;
   const out = `${options['out']}`;
-  const { url, headers } = serverAddress(config, options, '/v1/export');
+  const { url, headers } = serverAddress(config, options, path);
   const stop = new AbortController();
   const stopListening = terminal.onStopSignal(() => stop.abort());
   // Nobody reads it any more.
@@ -33,9 +43,14 @@ export async function exportToFile(options: Options, terminal: Terminal): Promis
   const line = progressLine(terminal);
   try {
     const plain = { ...headers, 'accept-encoding': 'identity' };
-    const answer = await postJson(url, plain, parametersOf(options, out), stop.signal);
+    const answer = await postJson(url, plain, parameters(out), stop.signal);
     if (answer.statusCode !== 200) throw await refusalOf(answer, url);
-    const bytes = await keep(answer, out, line, stop.signal);
+    const bytes = await keep(
+      answer,
+      out,
+      (bytes) => line.show(what, undefined, bytes),
+      stop.signal,
+    );
     line.end();
     if (out !== '-') terminal.err(`${out}: ${bytes} bytes\n`);
     return EXIT.ok;
@@ -73,14 +88,14 @@ async function refusalOf(answer: IncomingMessage, url: URL): Promise<AppError> {
 async function keep(
   answer: IncomingMessage,
   out: string,
-  line: ProgressLine,
+  progress: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<number> {
   let bytes = 0;
   const counted = async function* (pieces: AsyncIterable<Buffer>) {
     for await (const piece of pieces) {
       bytes += piece.length;
-      line.show('events', undefined, bytes);
+      progress(bytes);
       yield piece;
     }
   };

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { JournalSummary } from '../../storage/log/journal-summary.ts';
 import { findBlock, type JournalDamage, walkJournal } from '../../storage/log/journal-walk.ts';
+import type { Config } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 import { offset } from '../model/units.ts';
 import { usableConfig } from './config-options.ts';
@@ -25,6 +26,7 @@ export interface InspectOptions extends Readonly<Record<string, unknown>> {
 export async function inspectLog(options: InspectOptions, terminal: Terminal): Promise<ExitCode> {
   const config = usableConfig(options, terminal);
   if (config === undefined) return EXIT.config;
+  refuseTopic(config);
   const dir = join(config.dataDir, 'journal');
   const print = (value: object) => terminal.out(`${JSON.stringify(value, undefined, 2)}\n`);
   if (options.block !== undefined) {
@@ -45,6 +47,14 @@ export async function inspectLog(options: InspectOptions, terminal: Terminal): P
   const untold = summary.damageCount - summary.damages.length;
   if (untold > 0) terminal.err(`and ${untold} more places\n`);
   return summary.damageCount === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function refuseTopic({ log: { type, kafka } }: Config): void {
+  if (type === 'journal') return;
+  throw new AppError(
+    'config_invalid',
+    `the log is the topic ${kafka?.topic} (log.type: kafka), and this looks into journals alone: look at it with Kafka's own tools, such as kafka-dump-log.sh`,
+  );
 }
 
 async function blockAt(dir: string, at: number): Promise<ShownBlock> {

@@ -75,10 +75,13 @@ async function planned(config: Config, record: BackupRecord): Promise<TakeOver> 
 }
 
 function told(dataDir: string, { record, takeOver }: Restored): string {
-  const { partitions, position, archive, server, endedMs } = record;
+  const { partitions, position, topic, archive, server, endedMs } = record;
   const whole =
     `${dataDir} holds everything up to position ${position} of the log, as a server of version ${server} had it at ${new Date(endedMs).toISOString()}.\n` +
     `Start it with partitions: ${partitions}, and with its configuration: keys, and rules that are declared there, are not in a backup.\n`;
+  if (topic !== undefined) {
+    return `${whole}Its log is the topic ${topic.name}: the server goes on there, as long as the topic still has what came since.\n`;
+  }
   if (takeOver !== undefined) {
     const { url, version, goesOnAt } = takeOver;
     return `${whole}Its log goes on at position ${goesOnAt}, behind everything in ${url} as of version ${version}, and its server will claim that archive.\n`;

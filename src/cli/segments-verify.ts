@@ -83,15 +83,16 @@ async function verifyHour(
 }
 
 async function verifyFile(duck: Duck, file: SegmentFile, local: string): Promise<Finding[]> {
-  const { path, rows, from, to, partition, tsMinMs, tsMaxMs } = file;
+  const { path, rows, from, to, partition, tsMinMs, tsMaxMs, aheadMaxMs = 'inf' } = file;
   const owner = partition === undefined ? 'false' : `_partition <> ${partition}`;
   const [seen] = await duck.rows(
     `SELECT count(*)::DOUBLE AS rows, epoch_ms(min(ts))::DOUBLE AS "tsMinMs",
         epoch_ms(max(ts))::DOUBLE AS "tsMaxMs",
-        count(*) FILTER (_position < ${from} OR _position >= ${to} OR ${owner})::DOUBLE AS foreign
+        count(*) FILTER (_position < ${from} OR _position >= ${to} OR ${owner})::DOUBLE AS foreign,
+        count(*) FILTER (epoch_ms(ts) - epoch_ms(_arrival) > '${aheadMaxMs}'::DOUBLE)::DOUBLE AS "tooFarAhead"
       FROM read_parquet(${literal(local)}, hive_partitioning = false)`,
   );
-  const expected = { rows, tsMinMs, tsMaxMs, foreign: 0 };
+  const expected = { rows, tsMinMs, tsMaxMs, foreign: 0, tooFarAhead: 0 };
   return Object.entries(expected)
     .filter(([name, value]) => seen?.[name] !== value)
     .map(([name, value]) => ({

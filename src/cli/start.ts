@@ -50,6 +50,7 @@ const welcome = ({ ingestUrl, queryUrl }: RunningServer): string => `
   Streamgauge is ready.
 
   Send events   ${ingestUrl}/v1/events
+  Look          ${queryUrl}/
   Ask           ${queryUrl}/graphql
 
   Stop with Ctrl+C.

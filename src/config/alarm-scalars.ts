@@ -4,11 +4,11 @@ import { MATCHER_ALLOWED, readMatcher } from '../model/matcher.ts';
 import { scalar } from './scalars.ts';
 import { FIELD_NAME_LENGTH_MAX } from './shapes.ts';
 
-const FIELD_OPS = ['sum', 'min', 'max', 'avg', 'distinct'] as const;
+const FIELD_OPS = ['sum', 'min', 'max', 'avg', 'distinct', 'first', 'last'] as const;
 
 /** `count`, `rate`, `rate(bytes)`, `sum(amount)`, `quantile(duration_ms, 0.99)`; or as a group, `{op: sum, field: amount}`. */
 export const alarmMeasure = scalar(
-  '"count", "rate", "rate(field)", "quantile(field, 0.99)", or sum, min, max, avg, distinct of a field, such as "sum(amount)"',
+  '"count", "rate", "rate(field)", "quantile(field, 0.99)", or sum, min, max, avg, distinct, first, last of a field, such as "sum(amount)"',
   (raw): AlarmMeasure | undefined => {
     const { op, field, q, ...rest } = typeof raw === 'string' ? measureParts(raw) : recordOf(raw);
     if (Object.keys(rest).length > 0) return undefined;

@@ -2,19 +2,16 @@
  * The group `alarms` of the configuration, and the same shapes one by one for rules, receivers and silencing hours that
  * come by mutation: whoever writes one is told the same, with the same defaults.
  */
-import type { z } from 'zod';
 import type { DeclaredAlarms } from '../model/alarm-board.ts';
 import { routeToEverything } from '../model/notification.ts';
-import { err, ok, type Result } from '../model/result.ts';
 import { SERVER_RULE_PREFIX, type ServerAlarms } from '../model/server-alarms.ts';
 import { rule, ruleText } from './alarm-rule.ts';
-import { type ConfigProblem, problemsOf } from './problems.ts';
+import { reader } from './reader.ts';
 import { receiver, receiverText } from './receivers.ts';
 import { inhibition, inhibitionText, route, routeText } from './routes.ts';
 import { serverAlarms, serverAlarmsText } from './server-alarms.ts';
 import type { Path } from './settings.ts';
 import { group, list } from './shapes.ts';
-import { valueAt } from './sources.ts';
 import { timeInterval, timeIntervalText } from './time-intervals.ts';
 
 export const alarms = group({
@@ -86,17 +83,6 @@ export function alarmsText(settings: Alarms): Record<string, unknown> {
 }
 
 /** `tenant` is whose it becomes, whatever is written. */
-function reader<T extends z.ZodType>(schema: T) {
-  return (raw: unknown, tenant?: string): Result<z.output<T>, ConfigProblem[]> => {
-    const isGroup = typeof raw === 'object' && raw !== null && !Array.isArray(raw);
-    const values = isGroup && tenant !== undefined ? { ...raw, tenant } : raw;
-    const parsed = schema.safeParse(values);
-    if (parsed.success) return ok(parsed.data);
-    const written = { valueAt: (path: Path) => valueAt(values, path), whereIs: () => '' };
-    return err(problemsOf(parsed.error.issues, schema, written));
-  };
-}
-
 const inTenant = ({ tenant, name }: { readonly tenant: string; readonly name: string }) =>
   `${tenant} ${name}`;
 

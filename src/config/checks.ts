@@ -1,25 +1,44 @@
 /** Rules between settings: each looks at values that are right alone and asks whether they fit together. */
-
-import { closeSync, openSync } from 'node:fs';
-import { DAY_MS } from '../model/units.ts';
 import { alarmConflicts } from './alarms.ts';
 import { archiveConflicts } from './archive.ts';
-import { formatBytes, formatDuration, isLoopback } from './scalars.ts';
+import { clusterConflicts } from './cluster.ts';
+import { unreadable } from './files.ts';
+import { logConflicts } from './log.ts';
+import { rollupConflicts } from './rollups.ts';
+import { formatBytes, isLoopback } from './scalars.ts';
 import type { Settings } from './schema.ts';
+import { sessionConflicts, sessionRollupConflicts } from './sessions.ts';
 import type { Path } from './settings.ts';
+import { repeated } from './shapes.ts';
+import { sourceConflicts } from './topic-sources.ts';
 
 export interface Conflict {
   readonly path: Path;
   readonly message: string;
 }
 
-export function conflictsIn(settings: Settings): Conflict[] {
+/** What the settings are held against. */
+export interface CheckedAgainst {
+  readonly nowMs: number;
+  /** Also files without which the server starts: sources tell what they lack, and try again. */
+  readonly areAllFilesNeeded: boolean;
+}
+
+export function conflictsIn(settings: Settings, against: CheckedAgainst): Conflict[] {
   return [
     ...listenConflicts(settings),
     ...sizeConflicts(settings),
     ...tlsConflicts(settings.tls),
     ...keyConflicts(settings.keys),
-    ...settings.rollups.flatMap(rollupConflicts),
+    ...settings.rollups.flatMap((each, i) =>
+      [...rollupConflicts(each), ...sessionRollupConflicts(each, settings.sessions)].map(
+        ({ path, message }) => ({ path: ['rollups', i, ...path], message }),
+      ),
+    ),
+    ...sessionConflicts(settings.sessions, settings.partitions).map(({ path, message }) => ({
+      path: ['sessions', ...path],
+      message,
+    })),
     ...repeated(settings.rollups.map(({ name }) => name)).map((i) => ({
       path: ['rollups', i, 'name'],
       message: 'expected a name that no other rollup has',
@@ -28,10 +47,21 @@ export function conflictsIn(settings: Settings): Conflict[] {
       path: ['alarms', ...path],
       message,
     })),
+    ...sourceConflicts(settings.sources, { log: settings.log.kafka, ...against }).map(
+      ({ path, message }) => ({
+        path: ['sources', ...path],
+        message,
+      }),
+    ),
+    ...logConflicts(settings.log).map(({ path, message }) => ({
+      path: ['log', ...path],
+      message,
+    })),
     ...archiveConflicts(settings.archive).map(({ path, message }) => ({
       path: ['archive', ...path],
       message,
     })),
+    ...clusterConflicts(settings),
   ];
 }
 
@@ -97,71 +127,4 @@ function keyConflicts(keys: Settings['keys']): Conflict[] {
       of('hash', 'expected a secret that no other key has'),
     ),
   ];
-}
-
-function rollupConflicts(rollup: Settings['rollups'][number], index: number): Conflict[] {
-  const measures = rollup.measures.map((m) => (m.op === 'count' ? m.op : `${m.op}(${m.field})`));
-  const twice = (list: string, i: number) => ({
-    path: ['rollups', index, list, i],
-    message: 'expected each only once',
-  });
-  return [
-    ...repeated(rollup.dimensions).map((i) => twice('dimensions', i)),
-    ...repeated(measures).map((i) => twice('measures', i)),
-    ...rollup.resolutions.flatMap((_, i) => resolutionConflicts(rollup.resolutions, index, i)),
-  ];
-}
-
-type Resolutions = Settings['rollups'][number]['resolutions'];
-
-function resolutionConflicts(all: Resolutions, rollup: number, index: number): Conflict[] {
-  const current = all[index];
-  const finer = all[index - 1];
-  const path = ['rollups', rollup, 'resolutions', index];
-  if (current === undefined) return [];
-  if (DAY_MS % current.stepMs !== 0) {
-    return [{ path: [...path, 'step'], message: 'expected a step that divides a day' }];
-  }
-  if (current.retentionMs < current.stepMs) {
-    return [{ path: [...path, 'retention'], message: 'expected at least one step' }];
-  }
-  if (finer === undefined) return [];
-  if (current.stepMs <= finer.stepMs || current.stepMs % finer.stepMs !== 0) {
-    const step = formatDuration(finer.stepMs);
-    return [
-      {
-        path: [...path, 'step'],
-        message: `expected a larger multiple of the step before (${step})`,
-      },
-    ];
-  }
-  if (current.retentionMs < finer.retentionMs) {
-    const retention = formatDuration(finer.retentionMs);
-    return [
-      {
-        path: [...path, 'retention'],
-        message: `expected at least the finer step's (${retention})`,
-      },
-    ];
-  }
-  return [];
-}
-
-/** Indexes of the values that an earlier one equals. */
-function repeated(values: readonly string[]): number[] {
-  const first = new Set<string>();
-  return values.flatMap((value, i) => {
-    if (first.has(value)) return [i];
-    first.add(value);
-    return [];
-  });
-}
-
-function unreadable(path: string): string | undefined {
-  try {
-    closeSync(openSync(path, 'r'));
-    return undefined;
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  }
 }

@@ -1,5 +1,7 @@
 /** The configuration that is in force, written as a configuration file: a fine start for one's own. */
+
 import { Document, isCollection, isScalar } from 'yaml';
+import { measureText } from '../model/rollup.ts';
 import { alarmsText } from './alarms.ts';
 import { masked } from './problems.ts';
 import { formatBytes, formatDuration } from './scalars.ts';
@@ -36,7 +38,9 @@ export function effectiveValues(settings: Settings): Record<string, unknown> {
     rollups: settings.rollups.map(
       ({ latenessMs, seriesMax, resolutions, measures, ...rollup }) => ({
         ...rollup,
-        measures: measures.map((m) => (m.op === 'count' ? m.op : `${m.op}(${m.field})`)),
+        measures: measures.map((measure) =>
+          measure.op === 'top' ? measure : measureText(measure),
+        ),
         resolutions: resolutions.map(({ stepMs, retentionMs }) => ({
           step: formatDuration(stepMs),
           retention: formatDuration(retentionMs),
@@ -45,6 +49,11 @@ export function effectiveValues(settings: Settings): Record<string, unknown> {
         seriesMax,
       }),
     ),
+    sessions: settings.sessions.map(({ gapMs, latenessMs, ...each }) => ({
+      ...each,
+      gap: formatDuration(gapMs),
+      lateness: formatDuration(latenessMs),
+    })),
     alarms: alarmsText(settings.alarms),
   };
   return Object.fromEntries(
@@ -54,10 +63,13 @@ export function effectiveValues(settings: Settings): Record<string, unknown> {
   );
 }
 
-function withSizes(group: Readonly<Record<string, number | undefined>>): Record<string, unknown> {
+function withSizes(group: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(group)
       .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key, /Bytes/i.test(key) ? formatBytes(value ?? 0) : value]),
+      .map(([key, value]) => [
+        key,
+        typeof value === 'number' && /Bytes/i.test(key) ? formatBytes(value) : value,
+      ]),
   );
 }

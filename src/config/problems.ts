@@ -68,6 +68,8 @@ export function unknownName(
 
 /** Headers carry authorization more often than anything else. */
 const SECRET_KEY = /secret|password|token|hash|headers/i;
+/** Where a secret is, and not the secret. */
+const PLACE_KEY = /(File|Url)$/;
 
 /** What never reaches a terminal, a log or a bug report: values under a telling key, and our own secrets. */
 export function masked(path: Path, value: unknown): unknown {
@@ -77,7 +79,10 @@ export function masked(path: Path, value: unknown): unknown {
       Object.entries(value).map(([key, item]) => [key, masked([...path, key], item)]),
     );
   }
-  const isNamed = path.some((part) => SECRET_KEY.test(String(part)));
+  const isNamed = path.some((part) => {
+    const key = String(part);
+    return SECRET_KEY.test(key) && !PLACE_KEY.test(key);
+  });
   const isSecret =
     typeof value === 'string' &&
     (value.includes(SECRET_PREFIX) || /whsec_|:\/\/[^/]*@/.test(value));

@@ -5,19 +5,16 @@
 import { z } from 'zod';
 import { type AccessKey, hashSecret, isSecret, SCOPES, SECRET_PREFIX } from '../model/access.ts';
 import { BLOCK_BYTES_MAX, PARTITIONS_MAX } from '../model/block-format.ts';
-import {
-  DEFAULT_LATENESS_MS,
-  DEFAULT_RESOLUTIONS,
-  DEFAULT_SERIES_MAX,
-  MEASURE_OPS,
-  type Measure,
-} from '../model/rollup.ts';
-import { bytes, DAY_MS, durationMs } from '../model/units.ts';
+import { TIME_POLICIES } from '../model/event-time.ts';
+import { bytes, DAY_MS, durationMs, SECOND_MS } from '../model/units.ts';
 import { alarms } from './alarms.ts';
 import { archive } from './archive.ts';
+import { checkpoints } from './checkpoints.ts';
+import { cluster } from './cluster.ts';
 import { cold } from './cold.ts';
+import { log } from './log.ts';
+import { rollup } from './rollups.ts';
 import {
-  duration,
   integer,
   milliseconds,
   name,
@@ -29,7 +26,9 @@ import {
   streamName,
   text,
 } from './scalars.ts';
-import { FIELD_NAME_LENGTH_MAX, field, filter, group, list } from './shapes.ts';
+import { sessions } from './sessions.ts';
+import { group, list } from './shapes.ts';
+import { topicSources } from './topic-sources.ts';
 
 const KiB = 2 ** 10;
 const MiB = 2 ** 20;
@@ -55,6 +54,12 @@ const tls = group({
   keyFile: text('the path of a PEM file'),
 });
 
+/** Of what lies further from now than `beyondMs`. */
+const timeLimit = group({
+  beyondMs: milliseconds(SECOND_MS, 36_500 * DAY_MS),
+  policy: oneOf(TIME_POLICIES),
+});
+
 const limits = group({
   /** One event as text. A larger one is refused alone; the rest of its request is not. */
   lineBytesMax: size(1 * KiB, 8 * MiB).default(bytes(1 * MiB)),
@@ -72,6 +77,17 @@ const limits = group({
   /** Each tenant's quota; without it there is none. Past it a sender is told when to come back. */
   requestsPerSecondMax: integer(1, 10_000_000).optional(),
   eventsPerSecondMax: integer(1, 100_000_000).optional(),
+  /** What becomes of events whose `ts` lies far from their arrival: the first that fits a stream. See docs/event-time.md. */
+  eventTime: list(
+    group({
+      /** Without it: any. */
+      tenant: name('a tenant').optional(),
+      stream: streamName.optional(),
+      future: timeLimit.optional(),
+      past: timeLimit.optional(),
+    }),
+    1_000,
+  ).default([]),
 });
 
 const journal = group({
@@ -147,36 +163,6 @@ const accessKey = group({
   return { ...rest, hash: hashSecret(secret), publicSecret: secret };
 });
 
-const FIELD_OPS = MEASURE_OPS.filter((op) => op !== 'count');
-/** Written `count` or `sum(amount)`, or as a group: `{op: sum, field: amount}`. */
-const measure = scalar(
-  `"count", or ${FIELD_OPS.join(', ')} of a field, such as "sum(amount)" or {op: sum, field: amount}`,
-  readMeasure,
-);
-
-const resolution = group({
-  /** The width of one bucket. */
-  step: duration(1_000, DAY_MS),
-  /** How long its buckets are kept. */
-  retention: duration(1_000, 100 * 365 * DAY_MS),
-}).transform(({ step, retention }) => ({ stepMs: step, retentionMs: retention }));
-
-const rollup = group({
-  name: name('a name'),
-  stream: streamName.default('events'),
-  filter: list(filter, 16).default([]),
-  /** The labels of a series. Each further one multiplies the number of series. */
-  dimensions: list(field, 8).default([]),
-  measures: list(measure, 32).min(1, { error: 'expected at least one measure' }),
-  resolutions: list(resolution, 6)
-    .min(1, { error: 'expected at least one resolution' })
-    .default([...DEFAULT_RESOLUTIONS].map(asDurations)),
-  /** How long a bucket waits for stragglers. Larger means fewer restated and later complete answers. */
-  lateness: duration(0, DAY_MS).default(durationMs(DEFAULT_LATENESS_MS)),
-  /** Series per tenant and partition; what is past it is counted in one overflow series. */
-  seriesMax: integer(1, 1_000_000).default(DEFAULT_SERIES_MAX),
-}).transform(({ lateness, ...rest }) => ({ ...rest, latenessMs: lateness }));
-
 export const schema = group({
   listen: listen.prefault({}),
   /** Journal and state. A relative path in a file starts at that file's folder. */
@@ -202,48 +188,29 @@ export const schema = group({
   partitionThreads: integer(1, 64).default(1),
   keys: list(accessKey, 10_000).default([]),
   limits: limits.prefault({}),
+  /** Where what is acknowledged is. How Kafka is set up is in docs/kafka.md. */
+  log: log.prefault({}),
+  /** Several servers over that topic. How nodes come, go and stand in for each other is in docs/cluster.md. */
+  cluster: cluster.prefault({}),
   journal: journal.prefault({}),
   commit: commit.prefault({}),
   dedup: dedup.prefault({}),
   /** Events as Parquet files, for good. What they look like is in docs/segments.md. */
   archive: archive.prefault({}),
+  /** Of partitions, in the archive; where the log is a topic. What they are for is in docs/checkpoints.md. */
+  checkpoints: checkpoints.prefault({}),
   /** Questions about single events. What can be asked is in docs/events.md. */
   cold: cold.prefault({}),
   deadLetters: deadLetters.prefault({}),
+  /** Topics of Kafka that other programs write, as events. What the keys mean in practice is in docs/sources.md. */
+  sources: topicSources,
   rollups: list(rollup, 64).default([]),
+  /** Of a user's events, by the gaps between them. What they are is in docs/sessions.md. */
+  sessions: list(sessions, 16).default([]),
   /** Rules, and who is told. What they mean is in docs/alarms.md. */
   alarms: alarms.prefault({}),
   logging: logging.prefault({}),
 });
 
-/** For the stream `events`, unless the configuration declares a rollup of it. */
-export const DEFAULT_ROLLUP = rollup.parse({
-  name: 'events_by_type',
-  stream: 'events',
-  dimensions: ['type'],
-  measures: ['count'],
-});
-
 /** What the schema makes of its input: every default filled in, every number in its base unit. */
 export type Settings = z.output<typeof schema>;
-
-function readMeasure(raw: unknown): Measure | undefined {
-  const parts = typeof raw === 'string' ? /^(\w+)(?:\((.+)\))?$/s.exec(raw) : null;
-  const { op, field, ...rest } = parts === null ? asRecord(raw) : { op: parts[1], field: parts[2] };
-  if (Object.keys(rest).length > 0) return undefined;
-  if (op === 'count') return field === undefined ? { op } : undefined;
-  const known = FIELD_OPS.find((candidate) => candidate === op);
-  const named = typeof field === 'string' && field !== '' && field.length <= FIELD_NAME_LENGTH_MAX;
-  return known !== undefined && named ? { op: known, field } : undefined;
-}
-
-function asRecord(raw: unknown): Record<string, unknown> {
-  return typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? { ...raw } : {};
-}
-
-function asDurations(resolution: { stepMs: number; retentionMs: number }) {
-  return {
-    stepMs: durationMs(resolution.stepMs),
-    retentionMs: durationMs(resolution.retentionMs),
-  };
-}

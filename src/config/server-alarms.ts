@@ -30,8 +30,22 @@ export const serverAlarms = group({
   archiveLag: duration(10 * SECOND_MS, HOUR_MS).default(durationMs(15 * MINUTE_MS)),
   /** Hive has lacked something that is in the archive for so long. */
   hiveLag: duration(10 * SECOND_MS, 24 * HOUR_MS).default(durationMs(15 * MINUTE_MS)),
+  /** A checkpoint of a partition is so old; where checkpoints are taken. */
+  checkpointAge: duration(MINUTE_MS, 7 * 24 * HOUR_MS).default(durationMs(30 * MINUTE_MS)),
+  /** Records of a foreign topic have waited to be read for so long. */
+  sourceLag: duration(10 * SECOND_MS, 24 * HOUR_MS).default(durationMs(5 * MINUTE_MS)),
 }).transform(
-  ({ enabled, ingestLag, commitTime, alarmLag, archiveLag, hiveLag, ...rest }): ServerAlarms => ({
+  ({
+    enabled,
+    ingestLag,
+    commitTime,
+    alarmLag,
+    archiveLag,
+    hiveLag,
+    checkpointAge,
+    sourceLag,
+    ...rest
+  }): ServerAlarms => ({
     ...rest,
     isEnabled: enabled,
     ingestLagMs: ingestLag,
@@ -39,6 +53,8 @@ export const serverAlarms = group({
     boardLagMs: alarmLag,
     archiveLagMs: archiveLag,
     hiveLagMs: hiveLag,
+    checkpointAgeMs: checkpointAge,
+    sourceLagMs: sourceLag,
   }),
 );
 
@@ -54,4 +70,6 @@ export const serverAlarmsText = (of: ServerAlarms): Record<string, unknown> => (
   alarmLag: formatDuration(of.boardLagMs),
   archiveLag: formatDuration(of.archiveLagMs),
   hiveLag: formatDuration(of.hiveLagMs),
+  checkpointAge: formatDuration(of.checkpointAgeMs),
+  sourceLag: formatDuration(of.sourceLagMs),
 });

@@ -1,5 +1,6 @@
 /** Hours, weekdays, days and months as people write them: `monday-friday`, `20:00-24:00`, `-1`. */
 import type { TimeInterval, TimeRange } from '../model/notification.ts';
+import { findTimeZone } from '../model/time-zone.ts';
 import { name, scalar } from './scalars.ts';
 import { group, list } from './shapes.ts';
 
@@ -121,13 +122,7 @@ function clock(minute: number): string {
   return [Math.floor(minute / 60), minute % 60].map((n) => String(n).padStart(2, '0')).join(':');
 }
 
-function isZone(text: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: text }).format() !== '';
-  } catch {
-    return false;
-  }
-}
+const isZone = (text: string): boolean => findTimeZone(text) !== undefined;
 
 const once = (lists: readonly (readonly number[])[]): number[] =>
   [...new Set(lists.flat())].sort((a, b) => a - b);

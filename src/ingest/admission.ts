@@ -6,12 +6,15 @@ import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../model/clock.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { isStreamName, STREAM_NAME_RULE } from '../model/stream-name.ts';
+import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../model/units.ts';
 import type { AppendLog } from './append-log.ts';
 import type { BodyMemory } from './body-memory.ts';
 import type { Destination } from './coalescer.ts';
+import { parseRfc3339 } from './decode/rfc3339.ts';
 import { HEADER } from './header-bytes.ts';
 import { bodyTooLarge } from './inflate.ts';
 import type { Identity, KeyRing } from './keys.ts';
+import { CLOCK_TOLERANCE_MS } from './limits.ts';
 import { bodyEncoding, bodyForm, type Encoding, quoted } from './media-type.ts';
 import type { Origins } from './origins.ts';
 import type { ParameterReader, Parameters } from './parameters.ts';
@@ -60,6 +63,8 @@ export function admitEvents(
   if (!encoding.ok) return encoding;
   const ack = ackOf(parameters.ack);
   if (!ack.ok) return ack;
+  const clockOffset = clockOffsetMs(parameters.sentAt, rules.clock);
+  if (!clockOffset.ok) return clockOffset;
   const length = announcedLength(req);
   if (length !== undefined && length > rules.bodyBytesMax) {
     return err(bodyTooLarge(rules.bodyBytesMax));
@@ -68,7 +73,12 @@ export function admitEvents(
   const busy = busyRefusal(rules, identity.tenant);
   if (busy !== undefined) return err(busy);
   if (!rules.memory.hasRoom) return err(NO_MEMORY);
-  const destination = { tenant: identity.tenant, stream, form: form.value };
+  const destination = {
+    tenant: identity.tenant,
+    stream,
+    form: form.value,
+    clockOffsetMs: clockOffset.value,
+  };
   return ok({ destination, encoding: encoding.value, ack: ack.value });
 }
 
@@ -93,9 +103,11 @@ export function admitSender(
   return ok({ identity: identity.value, stream });
 }
 
+export type BusyRules = Pick<AdmissionRules, 'isClosing' | 'log' | 'quotas' | 'clock'>;
+
 /** What time cures: the server stops, the log is behind, the tenant is over its quota. Asked per request and per frame. */
 export function busyRefusal(
-  { isClosing, log, quotas, clock }: AdmissionRules,
+  { isClosing, log, quotas, clock }: BusyRules,
   tenant: string,
 ): Refusal | undefined {
   if (isClosing()) return SHUTTING_DOWN;
@@ -120,6 +132,23 @@ const invalidStream = (stream: string): Refusal => ({
   code: 'invalid_stream',
   message: `${STREAM_NAME_RULE}, received ${quoted(stream)}`,
 });
+
+const encoder = new TextEncoder();
+
+/** By how much the sender's clock is behind, as the request's arrival shows it; 0 if that may be the way of the request. */
+export function clockOffsetMs(sentAt: string | undefined, clock: Clock): Result<number, Refusal> {
+  if (sentAt === undefined) return ok(0);
+  const bytes = encoder.encode(sentAt);
+  const sentMs = /^\d{1,15}$/.test(sentAt) ? Number(sentAt) : parseRfc3339(bytes, 0, bytes.length);
+  if (sentMs >= EPOCH_MS_MIN && sentMs <= EPOCH_MS_MAX) {
+    const offsetMs = clock.now() - sentMs;
+    return ok(Math.abs(offsetMs) > CLOCK_TOLERANCE_MS ? offsetMs : 0);
+  }
+  return err({
+    code: 'invalid_parameter',
+    message: `"sentAt" must be what the sender's clock shows as it sends, in epoch milliseconds or as RFC 3339, received ${quoted(sentAt)}`,
+  });
+}
 
 function ackOf(text: string | undefined): Result<Ack, Refusal> {
   if (text === undefined || text === 'durable') return ok('durable');

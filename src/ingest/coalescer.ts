@@ -4,10 +4,13 @@
  * at the end of the event loop's turn. Under load a round also lingers a little, because a small block costs its
  * readers nearly as much as a large one.
  */
+
+import type { Appended } from '../model/appended.ts';
 import { BLOCK_BYTES_MAX, BLOCK_KIND } from '../model/block-format.ts';
 import { packBlock } from '../model/block-writer.ts';
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
+import { type EventTimeRule, ruleFor } from '../model/event-time.ts';
 import type { Logger } from '../model/logger.ts';
 import { type Offset, offset } from '../model/units.ts';
 import type { AppendLog } from './append-log.ts';
@@ -15,6 +18,9 @@ import { type Contribution, DurableBatch, type DurableBlock } from './contributi
 import type { Counters } from './counters.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { type BodyForm, StreamDecoder } from './decode/decoder.ts';
+import type { Fault, FieldNames } from './decode/event-draft.ts';
+import { EventTimes } from './decode/event-times.ts';
+import type { Given } from './decode/given.ts';
 import type { DecodeLimits } from './decode/limits.ts';
 import { BODY_START, type BodyPlace, DecodeOutcome } from './decode/outcome.ts';
 import {
@@ -36,7 +42,17 @@ export interface CoalescerOptions {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly lingerLookMs?: number;
+  /** Where a block ends that is there and has so many bytes. Default: an offset of the log is a byte. */
+  readonly offsetBehind?: OffsetBehind | undefined;
+  /** What is done with events whose time lies far from now; the first that fits a stream. */
+  readonly eventTime?: readonly EventTimeRule[] | undefined;
+  /** How the fields of events are called here, if not as they call them. */
+  readonly renamed?: FieldNames;
 }
+
+export type OffsetBehind = (block: Offset, bytes: number) => Offset;
+
+export const bytesBehind: OffsetBehind = (block, bytes) => offset(block + bytes);
 
 /** A request's rows `[from, to)` in an open batch; `to` is set when it has added them. */
 interface Part {
@@ -50,6 +66,10 @@ export interface Destination {
   readonly tenant: string;
   readonly stream: string;
   readonly form: BodyForm;
+  /** By how much the sender's clock is behind; negative: ahead. */
+  readonly clockOffsetMs?: number;
+  /** False: what is refused is told only, for it is kept already. */
+  readonly keepsRefused?: boolean;
 }
 
 /** The open rows of one stream of one tenant, and whose they are. */
@@ -58,6 +78,7 @@ class OpenBatch {
   readonly stream: string;
   readonly decoder: StreamDecoder;
   readonly deadLetters = new DeadLetters();
+  readonly #timeRule: EventTimeRule | undefined;
   /** In row order. */
   parts: Part[] = [];
   /** Set while a request adds rows: a batch that fills up is sealed under it. */
@@ -66,16 +87,33 @@ class OpenBatch {
   constructor(
     tenant: string,
     stream: string,
-    limits: DecodeLimits,
+    { decodeLimits, renamed, eventTime }: CoalescerOptions,
     onFull: (batch: OpenBatch) => void,
   ) {
     this.tenant = tenant;
     this.stream = stream;
-    this.decoder = new StreamDecoder(limits, () => onFull(this));
+    this.#timeRule = ruleFor(eventTime, tenant, stream);
+    this.decoder = new StreamDecoder(decodeLimits, () => onFull(this), renamed);
   }
 
   get rows(): number {
     return this.decoder.batch.rows;
+  }
+
+  /** Before a body is decoded. */
+  judgeTimes(clock: Clock, clockOffsetMs: number): void {
+    const rule = this.#timeRule ?? NO_TIME_RULE;
+    const isPlain = rule === NO_TIME_RULE && clockOffsetMs === 0;
+    this.decoder.times = isPlain ? undefined : new EventTimes(rule, clock.now(), clockOffsetMs);
+  }
+
+  /** After it, or when the batch is sealed under it. */
+  settleTimes(counters: Counters): void {
+    const { adding, decoder } = this;
+    if (adding === undefined || decoder.times === undefined) return;
+    const clamped = decoder.batch.settleTimes(adding.from, decoder.times);
+    counters.eventsTimeClamped += clamped;
+    if (decoder.times.offsetMs !== 0) counters.eventsTimeCorrected += this.rows - adding.from;
   }
 
   get isEmpty(): boolean {
@@ -114,25 +152,46 @@ export class Coalescer {
 
   /**
    * Decodes the piece of `body` that starts at `from` into the stream's open batch; the outcome says where the next
-   * one does. The contribution hears of each once it is durable; the caller ends it after the last call.
+   * one does. The contribution hears of each once it is durable; the caller ends it after the last call. For `given`
+   * see `StreamDecoder.decode`.
    */
   add(
-    { tenant, stream, form }: Destination,
+    { tenant, stream, form, clockOffsetMs = 0, keepsRefused = true }: Destination,
     body: Uint8Array,
     contribution: Contribution,
     from = BODY_START,
+    given?: Given,
   ): DecodeOutcome {
     const batch = this.#batchOf(tenant, stream);
     batch.adding = { contribution, from: batch.rows, to: 0 };
-    const outcome = this.#decode(batch, form, body, from);
+    batch.judgeTimes(this.#options.clock, clockOffsetMs);
+    const outcome = this.#decode(batch, form, body, from, given);
     if (outcome === undefined) return new DecodeOutcome();
+    batch.settleTimes(this.#options.counters);
     const { adding } = batch;
     batch.adding = undefined;
-    batch.deadLetters.add(outcome);
-    if (batch.rows > adding.from || outcome.rejected > 0) {
+    if (keepsRefused) batch.deadLetters.add(outcome, given?.place);
+    if (batch.rows > adding.from || (keepsRefused && outcome.rejected > 0)) {
       join(batch, adding);
       this.#schedule();
     }
+    return outcome;
+  }
+
+  /** Keeps a body that nothing can be decoded of as a dead letter of the stream; else as `add`. */
+  refuse(
+    { tenant, stream }: Omit<Destination, 'form'>,
+    body: Uint8Array,
+    fault: Fault,
+    contribution: Contribution,
+    given: Given,
+  ): DecodeOutcome {
+    const batch = this.#batchOf(tenant, stream);
+    const outcome = new DecodeOutcome();
+    outcome.reject(fault, 0, body, 0, body.length, this.#options.decodeLimits);
+    batch.deadLetters.add(outcome, given.place);
+    join(batch, { contribution, from: batch.rows, to: batch.rows });
+    this.#schedule();
     return outcome;
   }
 
@@ -145,9 +204,12 @@ export class Coalescer {
     form: BodyForm,
     body: Uint8Array,
     from: BodyPlace,
+    given: Given | undefined,
   ): DecodeOutcome | undefined {
     try {
-      return batch.decoder.decode(form, body, this.#options.clock.now(), from);
+      const arrivalMs = given?.tsMs ?? this.#options.clock.now();
+      const sentMs = batch.decoder.times?.sentMs(arrivalMs) ?? arrivalMs;
+      return batch.decoder.decode(form, body, sentMs, from, given);
     } catch (error) {
       const { tenant, stream, parts, adding } = batch;
       this.#options.logger.error({ err: error, tenant, stream, form }, 'the decoder failed');
@@ -176,7 +238,7 @@ export class Coalescer {
     if (batch === undefined) {
       if (this.#open.size >= OPEN_BATCHES_MAX) this.#evict();
       const seal = (full: OpenBatch) => this.#append([full]);
-      batch = new OpenBatch(tenant, stream, this.#options.decodeLimits, seal);
+      batch = new OpenBatch(tenant, stream, this.#options, seal);
     } else {
       this.#open.delete(key);
     }
@@ -244,7 +306,7 @@ export class Coalescer {
   }
 
   #append(batches: readonly OpenBatch[]): void {
-    const { log, clock, counters } = this.#options;
+    const { log, clock, counters, offsetBehind = bytesBehind } = this.#options;
     this.#roundAtMs = clock.now();
     this.#roundRows = batches.reduce((rows, batch) => rows + batch.rows, 0);
     const sealed = batches.map((batch) => this.#seal(batch)).filter((one) => this.#isFit(one));
@@ -260,10 +322,10 @@ export class Coalescer {
     const started = clock.now();
     this.#appending += 1;
     log.append(blocks).then(
-      (offsets) => {
+      (appended) => {
         counters.appended(clock.now() - started);
         this.#freed();
-        settle(sealed, offsets, lengths);
+        settle(sealed, appended, lengths, offsetBehind);
       },
       (error: unknown) => {
         counters.appendsFailed += 1;
@@ -302,6 +364,7 @@ export class Coalescer {
 
   /** Packs the batch into blocks and empties it for the next round. */
   #seal(batch: OpenBatch): Sealed {
+    batch.settleTimes(this.#options.counters);
     const { adding, deadLetters } = batch;
     const columns = batch.decoder.batch;
     if (adding !== undefined) {
@@ -347,27 +410,39 @@ export class Coalescer {
   }
 }
 
+const NO_TIME_RULE: EventTimeRule = {};
+
 const keyOf = (tenant: string, stream: string): string => `${tenant}\0${stream}`;
 
-/** The rows since `adding.from` are a piece of its request. */
+/** The rows since `adding.from` are a piece of its request. Many small bodies in a row of one contribution are one piece. */
 function join(batch: OpenBatch, part: Part): void {
   part.to = batch.rows;
+  const last = batch.parts.at(-1);
+  if (last?.contribution === part.contribution && last.to === part.from) {
+    last.to = part.to;
+    return;
+  }
   batch.parts.push(part);
   part.contribution.sealed();
 }
 
 function settle(
   sealed: readonly Sealed[],
-  offsets: readonly Offset[],
+  appended: Appended,
   lengths: readonly number[],
+  offsetBehind: OffsetBehind,
 ): void {
   let at = 0;
   for (const { parts, rows, partitions } of sealed) {
+    if (appended === 'spooled') {
+      for (const { contribution } of parts) contribution.spooled();
+      continue;
+    }
     const positions = new Map<number, Offset>();
     const blocks: DurableBlock[] = [];
     for (let i = 0; i < partitions.length; i++, at++) {
-      const start = offsets[at] as Offset;
-      const nextOffset = offset(start + (lengths[at] as number));
+      const start = appended[at] as Offset;
+      const nextOffset = offsetBehind(start, lengths[at] as number);
       positions.set(partitions[i] as number, nextOffset);
       const placed = rows[i];
       if (placed !== undefined) blocks.push({ offset: start, nextOffset, rows: placed });

@@ -60,6 +60,7 @@ export class Contribution {
   #batch: DurableBatch | undefined;
   #positions: Map<number, Offset> | undefined;
   #rows = NO_ROWS;
+  #isSpooled = false;
   /** Why at least one piece is not durable. Other pieces may be: the sender sends all of it again. */
   fault: AppError | undefined;
   /** Where its rows are, if it was asked for. */
@@ -73,8 +74,9 @@ export class Contribution {
     this.#settled = settled;
   }
 
-  /** The opaque `position` of the reply. */
-  get position(): string {
+  /** The opaque `position` of the reply. Undefined: some of it is spooled, and nobody knows where in the log it will be. */
+  get position(): string | undefined {
+    if (this.#isSpooled) return undefined;
     if (this.#positions !== undefined) return encodePositions(this.#positions);
     return this.#batch?.position ?? '';
   }
@@ -89,6 +91,12 @@ export class Contribution {
     if (this.#wantsRows) this.#rows = [...this.#rows, ...batch.rowsOf(from, to)];
     if (this.#batch === undefined) this.#batch = batch;
     else this.#merge(batch.positions);
+    this.#settleOne();
+  }
+
+  /** A piece of it is durable, but not in the log yet. */
+  spooled(): void {
+    this.#isSpooled = true;
     this.#settleOne();
   }
 

@@ -16,6 +16,9 @@ export interface EdgeCounts {
   readonly eventsAccepted: number;
   /** Code -> events refused. */
   readonly eventsRejected: Readonly<Record<string, number>>;
+  /** Events whose time was corrected by their sender's clock, and whose time became that of their arrival. */
+  readonly eventsTimeCorrected: number;
+  readonly eventsTimeClamped: number;
   /** Bytes of bodies and frames as they came in, and what compressed ones became. */
   readonly bodyBytes: number;
   readonly inflatedBytes: number;
@@ -39,6 +42,8 @@ export class Counters {
   readonly refusals: Record<string, number> = {};
   eventsAccepted = 0;
   readonly eventsRejected: Record<string, number> = {};
+  eventsTimeCorrected = 0;
+  eventsTimeClamped = 0;
   bodyBytes = 0;
   inflatedBytes = 0;
   frames = 0;

@@ -26,12 +26,17 @@ export class DeadLetters {
     return this.#lines.length;
   }
 
-  /** Lines past the memory bound are counted only, like those of which the decoder kept no bytes. */
-  add({ rejected, rejections }: DecodeOutcome): void {
+  /**
+   * Lines past the memory bound are counted only, like those of which the decoder kept no bytes. `place` tells where the
+   * body lay, if it is still there to be looked at.
+   */
+  add({ rejected, rejections }: DecodeOutcome, place?: () => string): void {
     this.#rejected += rejected;
     for (const { code, message, line, raw } of rejections) {
       const codeBytes = encoder.encode(code);
-      const messageBytes = encoder.encode(message);
+      const messageBytes = encoder.encode(
+        place === undefined ? message : `${message} (${place()})`,
+      );
       const bytes = ROW_BYTES + codeBytes.length + messageBytes.length + raw.length;
       if (this.#bytes + bytes > DEAD_LETTER_BYTES_MAX) return;
       this.#bytes += bytes;

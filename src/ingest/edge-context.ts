@@ -19,4 +19,6 @@ export interface EdgeContext {
   readonly refusalLog: RefusalLog;
   /** Why this edge should get no traffic now; undefined if it should. */
   readonly unreadyReason: () => string | undefined;
+  /** What else is to be told when it should. */
+  readonly readyNote: () => string | undefined;
 }

@@ -97,35 +97,47 @@ class EventsRequest implements BodyTaker {
   }
 
   async #replyApplied(): Promise<void> {
+    // What is spooled comes into the log when its brokers are back: nothing to wait for.
+    if (this.#contribution.position === undefined) return this.#reply(200, ',"applied":false');
     const { applied, duplicates } = await this.#edge.applied.wait(this.#contribution.rows);
     this.#reply(200, applied ? `,"applied":true,"duplicates":${duplicates}` : ',"applied":false');
   }
 
   #reply(status: 200 | 400, more: string): void {
     const { accepted, rejected } = this.#outcome;
-    if (rejected === 0 && more === '') {
+    const { clockOffsetMs = 0 } = this.#admitted.destination;
+    if (rejected === 0 && more === '' && clockOffsetMs === 0) {
       this.#exchange.reply(200, allAcceptedJson(this.#outcome, this.#contribution.position));
       return;
     }
     const outcome = outcomeJson(this.#outcome, this.#contribution.position);
     const error = accepted === 0 ? `"error":${ALL_REJECTED},` : '';
     if (accepted === 0) this.#edge.counters.refused('all_rejected');
-    this.#exchange.reply(status, `{${error}${outcome}${more}}`);
+    const corrected = clockOffsetMs === 0 ? '' : `,"clockOffsetMs":${clockOffsetMs}`;
+    this.#exchange.reply(status, `{${error}${outcome}${corrected}${more}}`);
   }
 }
 
-/** The members that the answers to a request and to a frame share. */
-export function outcomeJson({ accepted, rejected, errors }: BodyOutcome, position: string): string {
+/** The members that the answers to a request and to a frame share. Without a position, it is spooled. */
+export function outcomeJson(
+  { accepted, rejected, errors }: BodyOutcome,
+  position: string | undefined,
+): string {
   const list = errors.length === 0 ? '[]' : JSON.stringify(errors);
-  return `"accepted":${accepted},"rejected":${rejected},"errors":${list},"position":"${position}"`;
+  const where = position === undefined ? '"spooled":true' : `"position":"${position}"`;
+  return `"accepted":${accepted},"rejected":${rejected},"errors":${list},${where}`;
 }
 
 /** The last answer in which all was accepted. */
-let last = { accepted: 0, position: '', json: new Uint8Array(0) };
+let last: { accepted: number; position: string | undefined; json: Uint8Array } = {
+  accepted: 0,
+  position: '',
+  json: new Uint8Array(0),
+};
 const encoder = new TextEncoder();
 
 /** Nearly always the last one again: a batch has one position, and usually its requests bring as many events each. */
-function allAcceptedJson(outcome: BodyOutcome, position: string): Uint8Array {
+function allAcceptedJson(outcome: BodyOutcome, position: string | undefined): Uint8Array {
   const { accepted } = outcome;
   if (accepted !== last.accepted || position !== last.position) {
     last = { accepted, position, json: encoder.encode(`{${outcomeJson(outcome, position)}}`) };

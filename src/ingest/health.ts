@@ -6,7 +6,7 @@ export function routeHealth(app: TemplatedApp, edge: EdgeContext): void {
   app.get('/healthz', (res) => answer(res, '200 OK', { status: 'ok' }));
   app.get('/readyz', (res) => {
     const reason = edge.unreadyReason();
-    if (reason === undefined) answer(res, '200 OK', { status: 'ready' });
+    if (reason === undefined) answer(res, '200 OK', { status: 'ready', note: edge.readyNote() });
     else answer(res, '503 Service Unavailable', { status: 'not ready', reason });
   });
 }

@@ -49,6 +49,12 @@ export const OPEN_BATCHES_MAX = 32;
 /** Bytes of refused lines with their reasons, kept per stream and round: a flood of garbage is counted, not stored. */
 export const DEAD_LETTER_BYTES_MAX = 2 ** 20;
 
+/**
+ * A sender whose clock differs from ours by no more than this is taken to be right, and its request to have been on its way: a slow phone takes
+ * seconds to connect. Smaller moves events of right clocks by what the network takes.
+ */
+export const CLOCK_TOLERANCE_MS = 5_000;
+
 /** `ack=applied` waits this long, then answers `"applied":false`. Longer holds a connection and its memory. */
 export const APPLIED_TIMEOUT_MS = 10_000;
 /** Requests that may wait for `ack=applied` at once, per edge. */

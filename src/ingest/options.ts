@@ -1,5 +1,6 @@
 /** What an edge is told. Plain data, because it crosses to a worker thread. */
 import type { AccessKey } from '../model/access.ts';
+import type { EventTimeRule } from '../model/event-time.ts';
 import type { TlsFiles } from '../model/tls-files.ts';
 
 export interface EdgeOptions {
@@ -17,6 +18,8 @@ export interface EdgeOptions {
   /** How many edges share the server-wide limits; each enforces its even part. */
   readonly edges: number;
   readonly partitions: number;
+  /** What `GET /client.js` answers; undefined: there is none. */
+  readonly clientScript?: string | undefined;
 }
 
 /** What a sender may cost. The limits of one event are also part of the decoder's contract. */
@@ -35,4 +38,6 @@ export interface EdgeLimits {
   /** Each tenant's quota on all edges together; absent: none. */
   readonly requestsPerSecondMax?: number | undefined;
   readonly eventsPerSecondMax?: number | undefined;
+  /** What is done with events whose time lies far from now; the first that fits a stream. */
+  readonly eventTime?: readonly EventTimeRule[] | undefined;
 }

@@ -10,13 +10,19 @@ export interface Parameters {
   readonly key: string | undefined;
   readonly stream: string | undefined;
   readonly ack: string | undefined;
+  readonly sentAt: string | undefined;
 }
 
 /** More senders than this with queries of their own are served as well, each look-up then costs three calls. */
 const KNOWN_MAX = 256;
 const KNOWN_LENGTH_MAX = 256;
 
-const NOTHING: Parameters = { key: undefined, stream: undefined, ack: undefined };
+const NOTHING: Parameters = {
+  key: undefined,
+  stream: undefined,
+  ack: undefined,
+  sentAt: undefined,
+};
 
 export class ParameterReader {
   /** Query -> what it says. */
@@ -33,9 +39,13 @@ export class ParameterReader {
       key: req.getQuery('key'),
       stream: req.getQuery('stream'),
       ack: req.getQuery('ack'),
+      sentAt: req.getQuery('sentAt'),
     };
-    // Secrets are not kept in memory: see `KeyRing`.
-    if (parameters.key !== undefined || query.length > KNOWN_LENGTH_MAX) return parameters;
+    // Secrets are not kept in memory: see `KeyRing`. A time is another one in each request.
+    const { key, sentAt } = parameters;
+    if (key !== undefined || sentAt !== undefined || query.length > KNOWN_LENGTH_MAX) {
+      return parameters;
+    }
     if (this.#known.size >= KNOWN_MAX) this.#known.clear();
     this.#known.set(query, parameters);
     return parameters;

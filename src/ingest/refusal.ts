@@ -27,6 +27,8 @@ export const REFUSAL_STATUS = {
   log_full: 503,
   log_io: 503,
   log_closed: 503,
+  log_away: 503,
+  log_gone: 503,
 } as const;
 export type RefusalCode = keyof typeof REFUSAL_STATUS;
 
@@ -47,18 +49,28 @@ export const refusalJson = ({ code, message, limit }: Refusal): string =>
 
 const LOG_REFUSALS = {
   log_backpressure: {
-    message: 'the disk is behind, so nothing more is taken for the moment: send the request again',
+    message: 'the log is behind, so nothing more is taken for the moment: send the request again',
     retryAfterMs: 1_000,
   },
   log_full: {
     message:
-      'the log has reached its size bound or the disk its reserve: free space or raise journal.bytesMax, then send again',
+      'the log has reached its size bound or the disk its reserve: free space or raise journal.bytesMax (of a topic log.kafka.spoolBytesMax), then send again',
     retryAfterMs: 30_000,
   },
   log_io: {
     message:
       'the disk failed; whether these events were kept is unknown: send them again with the same ids, copies are dropped',
     retryAfterMs: 10_000,
+  },
+  log_away: {
+    message:
+      'the brokers do not answer; whether these events were kept is unknown: send them again with the same ids, copies are dropped',
+    retryAfterMs: 10_000,
+  },
+  log_gone: {
+    message:
+      'the topic that is the log was deleted, so nothing is taken until that is mended: keep these events and send them again then',
+    retryAfterMs: 60_000,
   },
   log_closed: {
     message: 'the server is stopping: send the request again',

@@ -1,13 +1,15 @@
 /** The ingest listener: puts the parts of an edge together, routes, and stops in order. */
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../model/clock.ts';
+import type { LettersToSend, SentLetters } from '../model/dead-letter.ts';
 import type { Logger } from '../model/logger.ts';
 import type { AppendLog } from './append-log.ts';
 import { AppliedWaits, type WhenApplied } from './applied.ts';
 import { BodyMemory } from './body-memory.ts';
 import { watchCertificate } from './certificates.ts';
 import { TrustedProxies } from './client-address.ts';
-import { Coalescer } from './coalescer.ts';
+import { clientScriptRoute } from './client-script.ts';
+import { Coalescer, type OffsetBehind } from './coalescer.ts';
 import { Counters, type EdgeCounts } from './counters.ts';
 import { DEFAULT_DECODE_LIMITS } from './decode/limits.ts';
 import type { EdgeContext } from './edge-context.ts';
@@ -24,7 +26,9 @@ import { ParameterReader } from './parameters.ts';
 import { Pieces } from './pieces.ts';
 import type { Producer } from './producer.ts';
 import { Quotas } from './quota.ts';
+import type { LogRefusalCode, Refusal } from './refusal.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { resendLetters } from './resend.ts';
 import { SlowBodies } from './slow-bodies.ts';
 import { WebSockets } from './web-socket.ts';
 
@@ -32,14 +36,22 @@ export interface EdgeDependencies {
   readonly log: AppendLog;
   readonly producer: Producer;
   readonly whenApplied: WhenApplied;
+  /** See `CoalescerOptions`. */
+  readonly offsetBehind?: OffsetBehind;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Why the rest of the server is not ready for events; undefined if it is. */
   readonly unreadyReason: () => string | undefined;
+  /** More than the code of a log that takes nothing. */
+  readonly refusalInWords?: (refusal: LogRefusalCode) => string;
+  /** What somebody should know who hears that it is ready. */
+  readonly readyNote?: () => string | undefined;
 }
 
 export interface Edge {
   counts(): EdgeCounts;
+  /** See `resendLetters`. */
+  resend(letters: LettersToSend): Promise<SentLetters>;
   /** Stops taking requests, finishes those in progress within a bound, closes. The log stays open. */
   close(): Promise<void>;
   /** Closes at once, for a thread that is about to die: its process would be aborted otherwise. */
@@ -64,6 +76,8 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     decodeLimits: { ...DEFAULT_DECODE_LIMITS, ...limits, batchRowsMax: BATCH_ROWS_MAX },
     counters,
     logger,
+    offsetBehind: needs.offsetBehind,
+    eventTime: limits.eventTime,
   });
   const edge: EdgeContext = {
     rules: {
@@ -84,15 +98,20 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     applied: new AppliedWaits(needs.whenApplied),
     counters,
     refusalLog: new RefusalLog(logger, clock, new TrustedProxies(options.trustedProxies)),
-    unreadyReason: () =>
-      isClosing ? 'the server is stopping' : (log.refusal ?? needs.unreadyReason()),
+    unreadyReason: () => {
+      if (isClosing) return 'the server is stopping';
+      const { refusal } = log;
+      if (refusal === undefined) return needs.unreadyReason();
+      return needs.refusalInWords?.(refusal) ?? refusal;
+    },
+    readyNote: () => needs.readyNote?.(),
   };
   const webSockets = new WebSockets(edge);
   const listener = await Listener.open({
     ...options,
     tls,
     connectionsMax: Math.ceil(limits.connectionsMax / edges),
-    routes: (app) => route(app, edge, webSockets),
+    routes: (app) => route(app, edge, webSockets, options.clientScript),
     connectionsChanged: (count) => {
       counters.connections = count;
     },
@@ -107,6 +126,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
   return {
     counts: () => ({ ...counters.snapshot(), bodyMemoryBytes: memory.bytesTaken }),
     abort,
+    resend: (letters) => resendLetters({ ...edge, ...needs }, letters),
     async close() {
       isClosing = true;
       listener.stop();
@@ -117,7 +137,12 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
   };
 }
 
-function route(app: TemplatedApp, edge: EdgeContext, webSockets: WebSockets): void {
+function route(
+  app: TemplatedApp,
+  edge: EdgeContext,
+  webSockets: WebSockets,
+  clientScript: string | undefined,
+): void {
   const refuse = (res: HttpResponse, origin: string) =>
     new Exchange(res, edge.counters, edge.rules.origins.answerTo(origin));
   app.post('/v1/events', (res, req) => handleEvents(edge, res, req));
@@ -139,13 +164,22 @@ function route(app: TemplatedApp, edge: EdgeContext, webSockets: WebSockets): vo
     ),
   );
   routeHealth(app, edge);
+  if (clientScript !== undefined) app.get('/client.js', clientScriptRoute(clientScript));
+  else app.get('/client.js', (res) => refuse(res, '').refuse(NO_CLIENT_SCRIPT));
   app.any('/*', (res, req) =>
     refuse(res, req.getHeader('origin')).refuse({
       code: 'not_found',
-      message: 'expected POST /v1/events or GET /v1/ws; questions go to the query listener',
+      message:
+        'expected POST /v1/events, GET /v1/ws or GET /client.js; questions go to the query listener',
     }),
   );
 }
+
+const NO_CLIENT_SCRIPT: Refusal = {
+  code: 'not_found',
+  message:
+    'the client for pages is not built here: run "npm ci" without --omit=dev, then start the server again',
+};
 
 /** Resolves when every request has its answer and everything is in the log. */
 async function finished({ coalescer, counters }: EdgeContext): Promise<void> {

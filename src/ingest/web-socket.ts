@@ -18,6 +18,7 @@ import {
   SOCKET_BACKLOG_BYTES_MAX,
   SOCKET_IDLE_S,
 } from './limits.ts';
+import type { Parameters } from './parameters.ts';
 import { BodyOutcome } from './pieces.ts';
 import { NO_MEMORY } from './receive-body.ts';
 import { type Refusal, refusalOfFault } from './refusal.ts';
@@ -65,7 +66,9 @@ export class WebSockets {
         const { rules, counters, refusalLog } = this.#edge;
         const parameters = rules.parameters.read(req);
         const sender = admitSender(rules, req, req.getHeader('origin'), parameters);
-        const refusal = sender.ok ? busyRefusal(rules, sender.value.identity.tenant) : sender.error;
+        const refusal = sender.ok
+          ? (timedRefusal(parameters) ?? busyRefusal(rules, sender.value.identity.tenant))
+          : sender.error;
         if (refusal !== undefined || !sender.ok) {
           const refused = refusal as Refusal;
           refusalLog.note(refused, res, req);
@@ -159,6 +162,15 @@ export class WebSockets {
   }
 }
 
+/** A socket lives longer than a clock stays wrong. */
+const timedRefusal = ({ sentAt }: Parameters): Refusal | undefined =>
+  sentAt === undefined
+    ? undefined
+    : {
+        code: 'invalid_parameter',
+        message: '"sentAt" is a parameter of POST /v1/events, and not of a WebSocket: leave it out',
+      };
+
 /** Browsers fail a handshake that picks none of the protocols they offered; all mean the same here. */
 const firstOf = (protocols: string): string => (protocols.split(',', 1)[0] as string).trim();
 
@@ -179,7 +191,12 @@ function decodeNext(session: Session, decoding: Promise<void> | undefined): void
   });
 }
 
-function answer(socket: Socket, seq: number, outcome: BodyOutcome, position: string): void {
+function answer(
+  socket: Socket,
+  seq: number,
+  outcome: BodyOutcome,
+  position: string | undefined,
+): void {
   if (!socket.getUserData().isOpen) return;
   socket.send(`{"seq":${seq},${outcomeJson(outcome, position)}}`);
 }

@@ -2,14 +2,14 @@
  * What an alarm is: the words that rules, the board, notifications and the query side share. Times are epoch
  * milliseconds of event time (a tick is the end of a window), durations milliseconds.
  */
-import type { Measure, RollupFilter } from './rollup.ts';
+import type { NumberMeasure, RollupFilter } from './rollup.ts';
 
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /** The value of a window. `rate` is a count, or with a field its sum, per second of the window. */
 export type AlarmMeasure =
-  | Measure
+  | NumberMeasure
   | { readonly op: 'rate'; readonly field?: string }
   | { readonly op: 'quantile'; readonly field: string; readonly q: number };
 

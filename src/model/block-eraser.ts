@@ -3,10 +3,12 @@
  * length and every row its number. What an erased row held is overwritten, in dictionaries as well as in values; other rows
  * read as before. The block says which rows are erased (`Block.erasedRows`).
  */
+
 import { Block, type BlockColumn, ERASED_BYTE } from './block.ts';
 import { BLOCK_VERSION_ERASED, sealBlock } from './block-format.ts';
 import { NUMBER_ENCODING, STRING_ENCODING } from './block-writer.ts';
 import { BOOLEAN, COLUMN_KIND, ROLE } from './columns.ts';
+import { viewOf } from './view-of.ts';
 
 /** Events in which `field`, as text, is exactly `value`. Numbers as JSON writes them, booleans as `true` and `false`. */
 export interface FieldValue {
@@ -168,6 +170,3 @@ function eraseNumbers(block: Block, column: BlockColumn, erased: Uint8Array): vo
     else view.setUint32(to, distance, true);
   }
 }
-
-const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -5,3 +5,21 @@ export interface ByteSource {
   /** Nobody wants more: what makes them ends. Does no harm behind their end. */
   close(): void;
 }
+
+/** The same bytes. `ended` is told when they are at their end, fail, or are wanted no more; it may be told again. */
+export const endingWith = (source: ByteSource, ended: () => void): ByteSource => ({
+  async next() {
+    try {
+      const piece = await source.next();
+      if (piece === undefined) ended();
+      return piece;
+    } catch (error) {
+      ended();
+      throw error;
+    }
+  },
+  close() {
+    source.close();
+    ended();
+  },
+});

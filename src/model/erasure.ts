@@ -17,8 +17,18 @@ export interface ErasureRequest {
   readonly field: string;
   readonly requestedMs: number;
   /** Behind the last block of the log that was durable at the request: what came later stays. */
-  readonly before: number;
+  readonly before: LogPosition;
 }
+
+/** Of a journal one offset for all partitions; of a topic one for each. */
+export type LogPosition = number | readonly number[];
+
+export const offsetIn = (position: LogPosition, partition: number): number =>
+  typeof position === 'number' ? position : (position[partition] ?? 0);
+
+/** Behind it nothing is meant, of no partition. */
+export const lastOffsetIn = (position: LogPosition): number =>
+  typeof position === 'number' ? position : Math.max(0, ...position);
 
 export interface Erasure extends ErasureRequest {
   readonly state: ErasureState;
@@ -32,7 +42,7 @@ export interface Erasure extends ErasureRequest {
 }
 
 export interface ErasedFromLog {
-  /** Files of the journal before this offset are done. */
+  /** Files of the journal before this offset are done. Of a topic nothing is: it goes when brokers delete it. */
   readonly doneBefore: number;
   /** The file whose rows are in the sums already, though it may not be replaced yet: after a crash they are not added again. */
   readonly countedBase?: number;

@@ -43,7 +43,7 @@ export interface RollupTicks {
 /** Follows frozen rollups over all partitions. A partition that does not answer stalls it, and never fails it. */
 export interface Partials {
   /**
-   * Begins, or begins again, at the bucket of `fromMs`; without it where the rollup itself began, its `sinceMs`. The rollup
+   * Begins, or begins again, at the bucket of `fromMs`; without it where the rollup itself began, a little before its `sinceMs`. The rollup
    * must be declared with a `tenant` and as `frozen`; until all partitions have its definition nothing closes.
    */
   follow(rollup: RollupDefinition, fromMs?: number): void;

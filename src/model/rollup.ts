@@ -1,12 +1,46 @@
 /** What a rollup is: the declaration that config, control blocks, the fold and the planner share. */
+import type { SessionDefinition } from './session.ts';
 
-export const MEASURE_OPS = ['count', 'sum', 'min', 'max', 'avg', 'quantile', 'distinct'] as const;
+export const MEASURE_OPS = [
+  'count',
+  'sum',
+  'min',
+  'max',
+  'avg',
+  'quantile',
+  'distinct',
+  'first',
+  'last',
+  'top',
+] as const;
 export type MeasureOp = (typeof MEASURE_OPS)[number];
 
-/** `count` counts events and has no field; every other measure reads one field. */
-export type Measure =
+/** `count` counts events and has no field; every other one reads one field. A number says what it is. */
+export type NumberMeasure =
   | { readonly op: 'count' }
-  | { readonly op: Exclude<MeasureOp, 'count'>; readonly field: string };
+  | { readonly op: 'sum' | 'min' | 'max' | 'avg'; readonly field: string }
+  | { readonly op: 'quantile' | 'distinct' | 'first' | 'last'; readonly field: string };
+
+/** The heaviest values of a field: the most frequent ones, or those with the greatest sum of the number field `by`. */
+export interface TopMeasure {
+  readonly op: 'top';
+  readonly field: string;
+  readonly by?: string;
+  /** Values that are kept of each series and bucket: what has more than this part of all is surely among them. */
+  readonly capacity: number;
+}
+
+export type Measure = NumberMeasure | TopMeasure;
+
+/** More make errors smaller, and cost memory and rows in proportion: some 30 to 100 bytes each, for each series and bucket. */
+export const TOP_CAPACITY = { min: 10, default: 100, max: 500 } as const;
+
+/** `sum(amount)`, `top(path, bytes)`: as people write it. */
+export function measureText(measure: Measure): string {
+  if (measure.op === 'count') return measure.op;
+  const by = measure.op === 'top' && measure.by !== undefined ? `, ${measure.by}` : '';
+  return `${measure.op}(${measure.field}${by})`;
+}
 
 export interface Resolution {
   readonly stepMs: number;
@@ -20,7 +54,7 @@ export interface RollupFilter {
 }
 
 export interface RollupDefinition {
-  /** Unique in the server; letters, digits, `_` and `-`, at most 64. */
+  /** Unique in the server; letters, digits, `_` and `-`, at most 64. Of one that a tenant has declared: `declaredName`. */
   readonly name: string;
   readonly stream: string;
   readonly filter: readonly RollupFilter[];
@@ -44,6 +78,27 @@ export interface RollupDefinition {
   readonly normalize?: readonly string[];
 }
 
+/** Begins the names of those that tenants declare while the server runs: no name of the configuration has a dot. */
+const DECLARED_PREFIX = 'declared.';
+
+/** Two tenants may give rollups of their own the same name. */
+export const declaredName = (tenant: string, name: string): string =>
+  `${DECLARED_PREFIX}${tenant}.${name}`;
+
+/** Declared while the server ran, and by no configuration. */
+export const isDeclared = ({ name }: Pick<RollupDefinition, 'name'>): boolean =>
+  name.startsWith(DECLARED_PREFIX);
+
+/** The name as its tenant has given it. Neither it nor the tenant's has a dot. */
+export const shownName = (name: string): string =>
+  name.startsWith(DECLARED_PREFIX) ? name.slice(name.lastIndexOf('.') + 1) : name;
+
+/** Those that a tenant may ask. Frozen ones are for alarm rules alone. */
+export const askedBy =
+  (wanted: string) =>
+  ({ tenant, frozen }: RollupDefinition): boolean =>
+    frozen !== true && (tenant === undefined || tenant === wanted);
+
 /** Equal for definitions that are equal in everything: their rows mean the same and are kept and closed alike. */
 export const identityOf = (definition: RollupDefinition): string => JSON.stringify(definition);
 
@@ -61,4 +116,6 @@ export interface RollupsControl {
   readonly type: 'setRollups';
   readonly version: number;
   readonly rollups: readonly RollupDefinition[];
+  /** The complete set of these, too; absent where there are none. */
+  readonly sessions?: readonly SessionDefinition[];
 }

@@ -14,7 +14,7 @@ export interface ServerThresholds {
   readonly ingestLagMs: number;
   /** Of the events of a minute, the part that was refused. */
   readonly rejectedShare: number;
-  /** Of `journal.bytesMax`, the part that is in use. */
+  /** Of what the log may keep, the part that is in use: of `journal.bytesMax`, or of a topic's retention. */
   readonly logUsedShare: number;
   readonly diskFreeBytes: number;
   /** Of one partition's commits, the mean of a minute. */
@@ -27,6 +27,10 @@ export interface ServerThresholds {
   readonly archiveLagMs: number;
   /** How long Hive may lack what is in the archive. */
   readonly hiveLagMs: number;
+  /** How much longer than their interval a partition may be without a checkpoint of what it has committed. */
+  readonly checkpointAgeMs: number;
+  /** How long records of a foreign topic may wait to be read. */
+  readonly sourceLagMs: number;
 }
 
 export interface ServerAlarms extends ServerThresholds {
@@ -42,17 +46,31 @@ export interface ServerReading {
     readonly appliedOffset: number;
     /** 0: everything that is durable is applied. */
     readonly lagBytes: number;
-    readonly commits: number;
-    readonly commitMsTotal: number;
+    /** Undefined of one that another node has. */
+    readonly commits?: number;
+    readonly commitMsTotal?: number;
   }[];
   /** Undefined: some edge has not answered. */
   readonly events: { readonly accepted: number; readonly rejected: number } | undefined;
   readonly log: {
-    readonly durableOffset: number;
-    readonly usedBytes: number;
-    readonly bytesMax: number;
+    /** Where its sequences of offsets end: one over all partitions, or one of each. */
+    readonly ends: readonly number[];
+    /** Of what it may hold, the part that is in use; of a topic, what somebody still has to read. */
+    readonly usedShare: number;
+    /** Of a topic that keeps nothing for longer. */
+    readonly keptMs?: number | undefined;
+    /** Of a topic: what somebody still has to read begins here. */
+    readonly neededFrom?: readonly LogPlace[];
     readonly isRefusing: boolean;
   };
+  /** Of what is in front of a log that is a topic; undefined: nothing is. */
+  readonly spool?:
+    | {
+        readonly isSpooling: boolean;
+        readonly usedShare: number;
+        readonly lostBytes: number;
+      }
+    | undefined;
   /** Undefined: the file system does not say. */
   readonly diskFreeBytes: number | undefined;
   readonly actors: readonly {
@@ -78,11 +96,33 @@ export interface ServerReading {
     | undefined;
   /** Undefined: the server keeps none. */
   readonly archive: ArchiveReading | undefined;
+  /** Undefined: none are taken. */
+  readonly checkpoints?: CheckpointReading | undefined;
+  /** Topics of other programs. */
+  readonly sources?: readonly {
+    readonly source: string;
+    /** Of the partition that is furthest behind. */
+    readonly lagMs: number;
+    /** Just now it cannot be read. */
+    readonly hasProblem: boolean;
+  }[];
+}
+
+export interface CheckpointReading {
+  /** For how long, past their interval, a partition has been without a checkpoint of what it has committed. */
+  readonly overdueMs: number;
+  /** Another server has begun a later life over the log. */
+  readonly isFenced: boolean;
+}
+
+export interface LogPlace {
+  readonly partition: number;
+  readonly offset: number;
 }
 
 export interface ArchiveReading {
-  /** Of the log: where the first event lies that is not archived. Undefined: none waits. */
-  readonly waitsFrom: number | undefined;
+  /** Of the log: where the first events lie that are not archived. */
+  readonly waitsFrom: readonly LogPlace[];
   /** So long it may wait to be archived together with others. */
   readonly dueAfterMs: number;
   /** Just now nothing can be archived. */

@@ -1,4 +1,6 @@
 /** What a timeseries query answers. Plain data, as the API shows it. */
+import type { HistogramBucket } from '../aggregate/histogram.ts';
+import type { TopEntry } from '../aggregate/top-sketch.ts';
 
 export interface Label {
   readonly name: string;
@@ -11,19 +13,39 @@ export interface MeasuredValue {
   readonly value: number | null;
   /** The true value lies within value ± errorBound (`distinct`: in 95 % of cases); 0 = exact. */
   readonly errorBound: number;
+  /** Of `histogram` alone. */
+  readonly buckets?: readonly HistogramBucket[];
+  /** Of `top` alone, the heaviest first. */
+  readonly entries?: readonly TopEntry[];
 }
 
 export interface Point {
   /** Start of the step, epoch ms. */
   readonly t: number;
-  /** In the order of the asked measures. */
+  /** Where it ends, exclusive. */
+  readonly end: number;
+  /** In the order of the asked measures and expressions. */
   readonly values: readonly MeasuredValue[];
 }
+
+/** How much a point is in memory and on its way, in points of plain numbers. */
+export const weightOf = ({ values }: Point): number =>
+  values.reduce((sum, { buckets = [], entries = [] }) => sum + buckets.length + entries.length, 1);
 
 export interface Series {
   readonly labels: readonly Label[];
   /** Ascending; a step without events has no point. */
   readonly points: readonly Point[];
+  /** Where a comparison was asked for: its points, ascending. */
+  readonly compared?: readonly ComparedPoint[];
+}
+
+export interface ComparedPoint {
+  /** Start of the answer's step beside which it stands, epoch ms. */
+  readonly t: number;
+  /** Start of its own step. */
+  readonly before: number;
+  readonly values: readonly MeasuredValue[];
 }
 
 export type TimeseriesSource = 'ROLLUP' | 'SEGMENTS';
@@ -55,7 +77,11 @@ export interface TimeseriesAnswer {
   readonly restated: boolean;
   /** Partitions that did not answer: of them only what was committed is in. */
   readonly missingPartitions: readonly number[];
+  /** Of the values of each point. */
+  readonly names: readonly string[];
   /** Series that matched, of which `limit` are given. */
   readonly seriesFound: number;
   readonly series: readonly Series[];
+  /** What the series are compared with; its points are in them. */
+  readonly compared?: Omit<TimeseriesAnswer, 'series'>;
 }

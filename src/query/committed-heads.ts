@@ -9,6 +9,8 @@ export interface CommittedHead {
   readonly watermarkMs: number;
   /** Where the rollup began to count; undefined if nobody knows, or another definition is in effect. */
   beganMs(rollup: RollupDefinition, tenant: string): number | undefined;
+  /** Of the declaration with which it began; else as `beganMs`. */
+  version(rollup: RollupDefinition): number | undefined;
 }
 
 export interface CommittedHeads {
@@ -21,15 +23,19 @@ export const committedHeads = (state: StateReader): CommittedHeads => ({
     const head = await loadHead(state, partition);
     if (head === undefined) return undefined;
     const { definitions } = head;
+    /** Undefined where another definition is in effect. */
+    const inEffect = (rollup: RollupDefinition) => {
+      const known = definitions?.rollups.find(({ name }) => name === rollup.name);
+      const isSame = known !== undefined && identityOf(known) === identityOf(rollup);
+      return isSame ? definitions : undefined;
+    };
     return {
       watermarkMs: head.state.watermarkMs,
       beganMs(rollup, tenant) {
-        const known = definitions?.rollups.find(({ name }) => name === rollup.name);
-        const isSame = known !== undefined && identityOf(known) === identityOf(rollup);
-        if (!isSame) return undefined;
-        const rebuiltMs = definitions?.rebuilt?.[rebuiltKey(tenant, rollup.name)];
-        return rebuiltMs ?? definitions?.began?.[rollup.name]?.atMs;
+        const { rebuilt, began } = inEffect(rollup) ?? {};
+        return rebuilt?.[rebuiltKey(tenant, rollup.name)] ?? began?.[rollup.name]?.atMs;
       },
+      version: (rollup) => inEffect(rollup)?.began?.[rollup.name]?.version,
     };
   },
 });

@@ -1,7 +1,7 @@
 /** Whether a rollup holds what a query asks for: its dimensions, measures and filter against the query's. */
 import { groupOf } from '../aggregate/layout.ts';
 import type { RollupDefinition, RollupFilter } from '../model/rollup.ts';
-import { describeMeasure, storedMeasure, type TimeseriesRequest } from './request.ts';
+import { describeStored, isMeasure, storedMeasure, type TimeseriesRequest } from './request.ts';
 import { fieldsOf, type Where } from './where.ts';
 
 /** What the rollup lacks to answer the request, in words; empty if it can. */
@@ -13,13 +13,15 @@ export function lacksOf(rollup: RollupDefinition, request: TimeseriesRequest): s
       lacks.push(`events other than ${filter.field} in (${filter.in.join(', ')})`);
     }
   }
-  const wanted = new Set([...request.groupBy, ...fieldsOf(remainingWhere(rollup, request.where))]);
+  const measures = request.measures.filter(isMeasure);
+  const judged = [request, ...measures].map(({ where }) => remainingWhere(rollup, where));
+  const wanted = new Set([...request.groupBy, ...judged.flatMap((where) => [...fieldsOf(where)])]);
   for (const field of wanted) {
     if (!rollup.dimensions.includes(field)) lacks.push(`dimension "${field}"`);
   }
-  for (const measure of request.measures) {
+  for (const measure of measures) {
     const stored = storedMeasure(measure);
-    if (groupOf(rollup, stored) === undefined) lacks.push(`measure ${describeMeasure(stored)}`);
+    if (groupOf(rollup, stored) === undefined) lacks.push(`measure ${describeStored(stored)}`);
   }
   return lacks;
 }
@@ -38,13 +40,17 @@ export function remainingWhere(
 /** The parts that must all hold, each judging one thing. */
 function conjunctsOf(where: Where | undefined): Where[] {
   if (where === undefined) return [];
-  const { field, eq, ne, in: values, prefix, exists, and = [], or, not } = where;
+  const { field, eq, ne, in: values, prefix, gt, gte, lt, lte, exists, and = [], or, not } = where;
   const parts: Where[] = and.flatMap(conjunctsOf);
   if (field !== undefined) {
     if (eq !== undefined) parts.push({ field, eq });
     if (ne !== undefined) parts.push({ field, ne });
     if (values !== undefined) parts.push({ field, in: values });
     if (prefix !== undefined) parts.push({ field, prefix });
+    if (gt !== undefined) parts.push({ field, gt });
+    if (gte !== undefined) parts.push({ field, gte });
+    if (lt !== undefined) parts.push({ field, lt });
+    if (lte !== undefined) parts.push({ field, lte });
     if (exists !== undefined) parts.push({ field, exists });
   }
   if (or !== undefined) parts.push({ or });

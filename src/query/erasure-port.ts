@@ -8,6 +8,10 @@ export interface ErasureView extends Erasure {
   readonly problem: string | undefined;
   /** When files that were removed from the archive are gone, as far as is known; undefined: none were, or Hive has to be told first. */
   readonly goneByMs: number | undefined;
+  /** When brokers have deleted what the topic held, at the latest; undefined: the log is a journal, or nobody knows. */
+  readonly logGoneByMs: number | undefined;
+  /** The topic that is the log may still hold the events, where no query finds them. */
+  readonly isInTopic: boolean;
   /** False: no archive was looked through, because this data folder has never had one. */
   readonly hasArchive: boolean;
   /** Rollups, as they are declared, that keep the field's values as sketches: nothing can be taken out of these. */

@@ -91,6 +91,12 @@ export class FollowedRollup {
     this.#neededFromMs = fromMs;
   }
 
+  /** The partition has come to another node, which may have stored less; what was told stays true. */
+  moved(partition: number): void {
+    const source = this.#sources[partition];
+    if (source !== undefined) source.storedMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** What must be read from the store before the answer can be accepted. */
   missing(partition: number, { generation, rowsFromMs, closedToMs }: PartialsAnswer) {
     const source = this.#sources[partition];
@@ -134,7 +140,7 @@ export class FollowedRollup {
   next(): RollupTicks | undefined {
     const sinceMs = this.#sinceMs();
     if (sinceMs === undefined) return undefined;
-    if (this.#fromMs === undefined) this.#startAt(sinceMs);
+    if (this.#fromMs === undefined) this.#startAt(this.#firstRowsMs(sinceMs));
     const fromMs = this.#fromMs as number;
     const closedToMs = this.#hasToMs() ?? fromMs;
     if (closedToMs <= fromMs) return undefined;
@@ -200,6 +206,12 @@ export class FollowedRollup {
       sinceMs = Math.max(sinceMs, source.sinceMs);
     }
     return sinceMs;
+  }
+
+  /** The first bucket that can have any rows: events that are only just not late were counted as soon as it was declared. */
+  #firstRowsMs(sinceMs: number): number {
+    const stepMs = this.#stepMs;
+    return Math.max(0, bucketOf(sinceMs - this.definition.latenessMs, stepMs) - stepMs);
   }
 
   /** What all partitions have told; undefined while one has told nothing. */

@@ -19,6 +19,22 @@ export const CELLS_MAX = 1_000_000;
 export const CHUNK_POINTS = 128;
 export const CHUNK_POINTS_SKETCH = 32;
 
+/** Range of steps by a calendar: 200 years, of which a zone's clock is looked up in some 30 ms. */
+export const CALENDAR_RANGE_MAX_MS = 2_400 * 2_629_746_000;
+
+/**
+ * Rows that points over overlapping windows share while they are merged. A series of distinct counts has up to 3 KB in each stretch, and as
+ * much again in runs of them: some 200 busy series of sixty days.
+ */
+export const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * What all windows of a query merge of those rows, which is work: a second or two. A window of n stretches merges up to 2 log2(n) times what
+ * a stretch has: 4 MB for a hundred busy series of distinct counts, so that a query may have some hundreds of such points.
+ */
+export const WINDOW_MERGED_BYTES_MAX = 1024 * 1024 * 1024;
+/** How long merging may hold the thread before others have their turn. */
+export const MERGE_SLICE_MS = 10;
+
 /** Stored rows that one query may read: about a second of work. */
 export const ROWS_MAX = 200_000;
 
@@ -26,6 +42,10 @@ export const SERIES_LIMIT_DEFAULT = 100;
 export const SERIES_LIMIT_MAX = 10_000;
 export const MEASURES_MAX = 16;
 export const GROUP_BY_MAX = 8;
+/** Heaviest values that are given where the question does not say how many. At most there are as many as a rollup may keep. */
+export const TOP_ENTRIES_DEFAULT = 10;
+/** Edges of a histogram: a heat map's rows. Each is a condition that every event of a segment is held against. */
+export const HISTOGRAM_EDGES_MAX = 100;
 
 /** A condition is compiled to closures: deeper ones would recurse deep, wider ones cost each series. */
 export const WHERE_DEPTH_MAX = 8;
@@ -38,6 +58,11 @@ export const RANGE_DEFAULT_MS = 3_600_000;
 
 /** A partition that has not answered by then is named as missing; its committed rows still count. */
 export const COLLECT_TIMEOUT_MS = 2_000;
+/**
+ * How often a query begins anew because a partition was lost while it was read: once in the hope that it is found elsewhere, then
+ * without it; nodes are seldom lost two at a time.
+ */
+export const ATTEMPTS_MAX = 4;
 /**
  * How long a poll of closed rows waits for a slow partition: who follows them answers nothing else meanwhile. Less, and busy
  * partitions are heard one poll later.
@@ -96,6 +121,28 @@ export const LIVE_FAILURES_MAX = 10;
 
 /** Dead letters on one page. */
 export const DEAD_LETTERS_PAGE_MAX = 200;
+/**
+ * Dead letters that one page looks at for those that it wants: some 100 ms of reading where they are full. A page that ends for it says where the
+ * next one goes on.
+ */
+export const LETTERS_LOOKED_AT_MAX = 20_000;
+/**
+ * Dead letters that are looked at to count some for one answer, and one more for each partition: as many as are kept by default, half a
+ * second of reading.
+ */
+export const LETTERS_COUNTED_MAX = 100_000;
+/** Answers that count letters at the same time, of all and of one tenant; past those that wait, `query_overload`. */
+export const LETTER_COUNTERS = { runningMax: 2, runningMaxEach: 1, waitingMax: 16 };
+/** Kinds of dead letters (stream and code) that one answer tells of; the rest are few letters each. */
+export const LETTER_COUNTS_MAX = 1_000;
+/** Dead letters sent again by one call: a page of them. Their texts together are bounded by the request's body. */
+export const LETTERS_SENT_MAX = DEAD_LETTERS_PAGE_MAX;
+/** Exports of dead letters at once. Each holds a page of 1 MiB for as long as its reader takes. */
+export const LETTER_EXPORTS_MAX = 8;
+export const LETTER_EXPORTS_PER_TENANT_MAX = 2;
+/** Calls that send dead letters again; those of a tenant wait for each other. Each holds a page of letters, and takes some 50 ms. */
+export const LETTER_SENDERS_MAX = 32;
+export const LETTER_SENDERS_PER_TENANT_MAX = 4;
 
 /** Alarms, changes or deliveries on one page. */
 export const ALARMS_PAGE_MAX = 500;
@@ -121,3 +168,11 @@ export const HISTORY_KEPT_MS = 60_000;
 export const HISTORIES_KEPT_MAX = 1_000;
 /** How long a question that a rollup can answer waits to hear whether the archive knows more. */
 export const HISTORY_WAIT_MS = 200;
+
+/** How late it may be learnt since when a rollup counts, and by a node, that the leader has declared others. A look is two rows. */
+export const ROLLUPS_LOOK_MS = 1_000;
+
+/** How often the server looks at its own health while somebody watches: a question to each thread. */
+export const HEALTH_EVERY_MS = 1_000;
+/** A message is some 300 bytes an actor. */
+export const HEALTH_SUBSCRIBERS_MAX = 200;

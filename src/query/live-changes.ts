@@ -1,12 +1,20 @@
 /** What differs between two answers of the same live query. */
-import type { Label, MeasuredValue, Point, Series, TimeseriesAnswer } from './answer.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type Label,
+  type MeasuredValue,
+  type Point,
+  type Series,
+  type TimeseriesAnswer,
+  weightOf,
+} from './answer.ts';
 
 export interface Changes {
   /** Series with new or different points, holding only those. */
   readonly series: readonly Series[];
   /** Series that are no longer among the answer's: out of the range, or past `limit`. */
   readonly removedSeries: readonly (readonly Label[])[];
-  /** Points in `series`. */
+  /** Points in `series`, by their weight. */
   readonly points: number;
 }
 
@@ -19,7 +27,7 @@ export function changesBetween(before: TimeseriesAnswer, after: TimeseriesAnswer
     const old = known.get(key);
     known.delete(key);
     const news = old === undefined ? series.points : changedPoints(old.points, series.points);
-    points += news.length;
+    points += news.reduce((sum, point) => sum + weightOf(point), 0);
     if (news.length > 0) changed.push({ labels: series.labels, points: news });
   }
   const removedSeries = [...known.values()].map(({ labels }) => labels);
@@ -45,7 +53,8 @@ export function isWorthSending(
 /** Answers of a live query share the labels of their series, so each is written out once. */
 const keys = new WeakMap<readonly Label[], string>();
 
-function keyOf({ labels }: Series): string {
+/** Of all labels. */
+export function keyOf({ labels }: Series): string {
   const known = keys.get(labels);
   if (known !== undefined) return known;
   const key = JSON.stringify(labels.map(({ value }) => value));
@@ -64,11 +73,17 @@ function changedPoints(before: readonly Point[], after: readonly Point[]): Point
     }
     while (at < before.length && (before[at] as Point).t < point.t) at++;
     const old = before[at];
-    if (old !== point && (old?.t !== point.t || !equalValues(old.values, point.values)))
+    if (old?.t !== point.t || old.end !== point.end || !equalValues(old.values, point.values))
       changed.push(point);
   }
   return changed;
 }
 
 const equalValues = (a: readonly MeasuredValue[], b: readonly MeasuredValue[]): boolean =>
-  a.every(({ value, errorBound }, i) => value === b[i]?.value && errorBound === b[i]?.errorBound);
+  a.every(
+    ({ value, errorBound, buckets, entries }, i) =>
+      value === b[i]?.value &&
+      errorBound === b[i]?.errorBound &&
+      isDeepStrictEqual(buckets, b[i]?.buckets) &&
+      isDeepStrictEqual(entries, b[i]?.entries),
+  );

@@ -11,6 +11,7 @@ import type { PartialHistory, Partials, RollupTicks } from '../model/partials.ts
 import type { RollupDefinition } from '../model/rollup.ts';
 import { type FeedRow, FollowedRollup, type StoredSpan } from './followed-rollup.ts';
 import { COLLECT_TIMEOUT_MS, POLL_WAIT_MS } from './limits.ts';
+import { OwnersSeen } from './partition-lost.ts';
 import type { PartialsAnswer, PartialsClient, PartialsReply, StoredRollups } from './ports.ts';
 
 export interface PartialsFeedOptions {
@@ -26,9 +27,11 @@ export class PartialsFeed implements Partials {
   /** By partition: what it is asked and has not answered. What was rejected stays, so that the next poll shows it. */
   readonly #asked = new Map<number, Promise<void>>();
   #isPolling = false;
+  #owners: OwnersSeen;
 
   constructor(options: PartialsFeedOptions) {
     this.#options = options;
+    this.#owners = new OwnersSeen(options.partitions);
   }
 
   follow(rollup: RollupDefinition, fromMs?: number): void {
@@ -48,6 +51,7 @@ export class PartialsFeed implements Partials {
   async poll(): Promise<readonly RollupTicks[]> {
     assert(!this.#isPolling, 'one poll at a time');
     this.#isPolling = true;
+    this.#seeOwners();
     try {
       const answers = Promise.all(this.#partitions().map((partition) => this.#asking(partition)));
       await Promise.race([answers, this.#options.sleep(POLL_WAIT_MS)]);
@@ -66,6 +70,7 @@ export class PartialsFeed implements Partials {
   ): Promise<PartialHistory | undefined> {
     const followed = this.#followed.get(rollup);
     if (followed === undefined) throw new RangeError(`rollup "${rollup}" is not followed`);
+    const owners = this.#seeOwners();
     if (toMs > followed.storedToMs(stepMs)) return undefined;
     const span = { stepMs, fromMs: Math.max(0, fromMs), toMs };
     const { definition } = followed;
@@ -73,6 +78,7 @@ export class PartialsFeed implements Partials {
       Promise.all(this.#partitions().map((partition) => this.#scan(definition, partition, span))),
     );
     if (rows === undefined || this.#followed.get(rollup) !== followed) return undefined;
+    if (!this.#partitions().every((partition) => owners.isSame(partition))) return undefined;
     return { buckets: followed.bucketsOf(rows), groups: followed.groups };
   }
 
@@ -89,12 +95,23 @@ export class PartialsFeed implements Partials {
   async #ask(partition: number): Promise<void> {
     const nowMs = this.#options.clock.now();
     const due = [...this.#followed.values()].filter((each) => each.isDue(partition, nowMs));
+    const owners = this.#owners;
     const reply = due.length === 0 ? undefined : await this.#replyOf(partition, due);
     for (const [i, followed] of due.entries()) {
       const answer = reply?.answers[i];
       if (reply === undefined || answer === undefined) continue;
-      await withoutFaults(() => this.#accept(followed, partition, answer, reply));
+      await withoutFaults(() => this.#accept(followed, partition, answer, reply, owners));
     }
+  }
+
+  /** What another node has stored of a partition need not reach as far as what was told. */
+  #seeOwners(): OwnersSeen {
+    for (const partition of this.#partitions()) {
+      if (this.#owners.isSame(partition)) continue;
+      for (const followed of this.#followed.values()) followed.moved(partition);
+    }
+    this.#owners = new OwnersSeen(this.#options.partitions);
+    return this.#owners;
   }
 
   async #accept(
@@ -102,9 +119,11 @@ export class PartialsFeed implements Partials {
     partition: number,
     answer: PartialsAnswer,
     { committedWatermarkMs }: PartialsReply,
+    owners: OwnersSeen,
   ): Promise<void> {
     const span = followed.missing(partition, answer);
     const rows = span && (await this.#scan(followed.definition, partition, span));
+    owners.check(partition);
     followed.accept(partition, answer, committedWatermarkMs, span, rows);
   }
 

@@ -5,6 +5,7 @@
 import { AppError } from '../model/errors.ts';
 import { identityOf } from '../model/rollup.ts';
 import { COLLECT_TIMEOUT_MS } from './limits.ts';
+import { isLost } from './partition-lost.ts';
 import type { Plan } from './plan.ts';
 import type { CollectReply, PartitionClient, StoredRollups } from './ports.ts';
 import { floorTo } from './time.ts';
@@ -20,7 +21,7 @@ export interface PartitionSource {
   readonly partition: number;
   /** False: it did not answer in time, and only committed rows are there. */
   readonly answered: boolean;
-  /** False: what it has committed is of another definition of the rollup, and nothing of it can be read. */
+  /** False: its node is away, or what it has committed is of another definition of the rollup; nothing of it can be read. */
   readonly isReadable: boolean;
   /** Events at or before it are complete in this answer. */
   readonly watermarkMs: number;
@@ -29,6 +30,17 @@ export interface PartitionSource {
   readonly changed: ReadonlyMap<string, ReadonlyMap<number, Uint8Array>>;
   readonly newSeries: CollectReply['series'];
 }
+
+/** Of a partition that is not even asked. */
+export const lostSource = (partition: number): PartitionSource => ({
+  partition,
+  answered: false,
+  isReadable: false,
+  watermarkMs: Number.NEGATIVE_INFINITY,
+  spans: [],
+  changed: new Map(),
+  newSeries: [],
+});
 
 export const rowSetKey = (stepMs: number, group: number): string => `${stepMs}/${group}`;
 
@@ -43,23 +55,19 @@ export async function openSource(
   const endOffset = partitions.endOffset(partition);
   const reply = await collectIfAlive(partition, plan, partitions);
   if (reply === undefined) {
-    const committedMs = await stored.watermarkMs(partition, plan.rollup);
-    const isReadable = committedMs !== undefined;
-    const watermarkMs = (committedMs ?? Number.NEGATIVE_INFINITY) - plan.rollup.latenessMs;
+    const committedMs = await committedIfThere(partition, plan, stored);
+    if (committedMs === undefined) return lostSource(partition);
+    const watermarkMs = committedMs - plan.rollup.latenessMs;
     const closedToMs = plan.tiersMs.map(() => watermarkMs);
-    return {
-      partition,
-      answered: false,
-      isReadable,
-      watermarkMs,
-      spans: isReadable ? spansOf(plan, closedToMs) : [],
-      changed: new Map(),
-      newSeries: [],
-    };
+    const spans = spansOf(plan, closedToMs);
+    return { ...lostSource(partition), isReadable: true, watermarkMs, spans };
   }
   // Nothing waits in its log: it knows all there is, so its time is the clock's although no event says so.
   const isCaughtUp = reply.appliedOffset >= endOffset;
-  const idleWatermarkMs = isCaughtUp ? nowMs - plan.rollup.latenessMs : Number.NEGATIVE_INFINITY;
+  const endKnownMs = nowMs - (partitions.nodes?.endAgeMs(partition) ?? 0);
+  const idleWatermarkMs = isCaughtUp
+    ? endKnownMs - plan.rollup.latenessMs
+    : Number.NEGATIVE_INFINITY;
   return {
     partition,
     answered: true,
@@ -83,6 +91,19 @@ async function collectIfAlive(
   } catch (error) {
     // An operating fault of one partition must not take the answer of the others; a bug must show.
     if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}
+
+async function committedIfThere(
+  partition: number,
+  { rollup }: Plan,
+  stored: StoredRollups,
+): Promise<number | undefined> {
+  try {
+    return await stored.watermarkMs(partition, rollup);
+  } catch (error) {
+    if (isLost(error)) return undefined;
     throw error;
   }
 }

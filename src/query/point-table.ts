@@ -1,8 +1,8 @@
 /** The steps of an answer put together: which series there are, how they rank, and the points of those that are given. */
-import type { MeasuredValue, Point } from './answer.ts';
+import type { Point } from './answer.ts';
 import type { Plan } from './plan.ts';
 import type { Ranking } from './ranking.ts';
-import type { StepValues } from './step-values.ts';
+import { type StepValues, valueAt } from './step-values.ts';
 
 export class PointTable {
   readonly #plan: Plan;
@@ -35,7 +35,7 @@ export class PointTable {
     for (let i = 0; i < outputs.length; i++) {
       const output = outputs[i] as number;
       this.#points[output] = (this.#points[output] ?? 0) + 1;
-      this.#ranking.addValue(output, numbers[i * stride + this.#ranking.at * 2] as number);
+      this.#ranking.addValues(output, numbers, i * stride);
     }
   }
 
@@ -44,7 +44,7 @@ export class PointTable {
     return series.reduce((sum, output) => sum + (this.#points[output] ?? 0), 0);
   }
 
-  /** The points of each of these series. */
+  /** The points of each of these series: of results, but of measures where points are still to be filled. */
   pointsOf(series: readonly number[]): Point[][] {
     const all: Point[][] = series.map(() => []);
     const placeOf: (Point[] | undefined)[] = [];
@@ -62,18 +62,18 @@ export class PointTable {
     return all;
   }
 
-  #pointOf({ tMs, lengthMs, numbers }: StepValues, at: number): Point {
-    const { measures } = this.#plan;
-    const values = measures.map(({ op }, i) => {
+  #pointOf({ tMs, endMs, lengthMs, numbers, answers }: StepValues, at: number): Point {
+    const { measures, results, fill } = this.#plan;
+    const measured = measures.map(({ op }, i) => {
       const factor = op === 'rate' ? 1_000 / lengthMs : 1;
-      return valueAt(numbers, (at * measures.length + i) * 2, factor);
+      const place = at * measures.length + i;
+      const [number, bound] = [numbers[place * 2] as number, numbers[place * 2 + 1] as number];
+      const value = valueAt(number, bound, factor);
+      const { buckets, entries } = answers[place] ?? {};
+      if (buckets !== undefined) return { ...value, buckets };
+      return entries === undefined ? value : { ...value, entries };
     });
-    return { t: tMs, values };
+    const values = fill === undefined ? results.of(measured) : measured;
+    return { t: tMs, end: endMs, values };
   }
-}
-
-function valueAt(numbers: Float64Array, at: number, factor: number): MeasuredValue {
-  const value = numbers[at] as number;
-  const errorBound = (numbers[at + 1] as number) * factor;
-  return { value: Number.isNaN(value) ? null : value * factor, errorBound };
 }

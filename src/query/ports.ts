@@ -39,11 +39,24 @@ export interface PartitionClient {
   endOffset(partition: number): number;
   /** Calls back soon after applied offsets moved, once for many; answers what ends that. Costs nothing unused. */
   onApplied(listener: () => void): () => void;
+  /** Absent where this server has all partitions. */
+  readonly nodes?: PartitionNodes;
+}
+
+/** Where partitions are on several nodes. */
+export interface PartitionNodes {
+  /** Another number means that the partition came to another node since, or left this one: who has it may have less of it, for a while. */
+  ownerEpoch(partition: number): number;
+  /** Who has it, as far as is known; undefined: nobody. */
+  nodeOf(partition: number): string | undefined;
+  /** How old `endOffset` may be. */
+  endAgeMs(partition: number): number;
 }
 
 /** The partitions as followers of frozen rollups ask them. */
 export interface PartialsClient {
   readonly partitions: number;
+  readonly nodes?: PartitionNodes;
   /** Rejects with `query_timeout`, or with the actor's fault while it restarts. */
   partials(partition: number, request: PartialsRequest, timeoutMs: number): Promise<PartialsReply>;
 }
@@ -59,10 +72,20 @@ export interface RowScan {
   readonly toMs: number;
 }
 
+/** Stretches of rows, each visited once, in their order. */
+export interface RowScans {
+  /** As `StoredRollups.scanRows`. */
+  visit(place: number, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void>;
+  /** No more are wanted. */
+  close(): void;
+}
+
 /** The committed state of all partitions. */
 export interface StoredRollups {
   /** Visits rows in ascending time. `row` is only valid during the call. */
   scanRows(scan: RowScan, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void>;
+  /** Begins to fetch what is about to be visited. Absent: nothing is far away, and `scanRows` does as well. */
+  scans?(scans: readonly RowScan[]): RowScans;
   /** Of the first row that has events, at this step. Undefined: there is none. */
   firstBucketMs(
     at: Pick<RowScan, 'partition' | 'tenant' | 'rollup' | 'stepMs'>,
@@ -84,4 +107,6 @@ export interface StoredRollups {
 /** The rollups in effect; a change makes new definition objects. */
 export interface RollupCatalog {
   rollups(tenant: string): readonly RollupDefinition[];
+  /** Since when it counts the tenant's events; without end in either direction: as long as anybody knows, or not yet. */
+  sinceMs(tenant: string, rollup: RollupDefinition): number;
 }

@@ -1,17 +1,29 @@
 /** The door to the query side: answers and live answers, within the bounds on how many work at a time. */
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../model/clock.ts';
-import { AppError, FAULT, toldOf } from '../model/errors.ts';
+import { AppError, isFault } from '../model/errors.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
-import { appliedAfter } from './after.ts';
+import { askedAfter } from './after.ts';
 import type { TimeseriesAnswer, TimeseriesSource } from './answer.ts';
+import {
+  checkComparable,
+  earlierRequest,
+  shiftMsOf,
+  withCompared,
+  withSharedStep,
+} from './compare.ts';
+import { consideredRollups } from './considered.ts';
+import { explainRollup } from './explain.ts';
+import type { Explanation } from './explanation.ts';
 import { Gate } from './gate.ts';
 import { AFTER_TIMEOUT_MS, QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX } from './limits.ts';
 import { LiveQueries } from './live.ts';
 import { type LiveMessage, type Scheduler, systemScheduler } from './live-query.ts';
-import { type Plan, planFromRollup, planTimeseries } from './plan.ts';
+import { type Plan, planFromRollup, planTimeseries, type Since } from './plan.ts';
 import type { PartitionClient, RollupCatalog, StoredRollups } from './ports.ts';
 import type { TimeseriesRequest } from './request.ts';
+import { resultsOf } from './results.ts';
+import { type Question, route, type SegmentQueries } from './route.ts';
 import { SeriesGroups } from './series-groups.ts';
 import { SeriesTables } from './series-tables.ts';
 import { KeptSteps } from './step-values.ts';
@@ -26,22 +38,6 @@ export interface QueriesOptions {
   readonly afterTimeoutMs?: number;
   /** Undefined where there is no archive. */
   readonly segments?: SegmentQueries | undefined;
-}
-
-/** What answers where no rollup does. */
-export interface SegmentQueries {
-  /** `note` says why no rollup does. */
-  timeseries(
-    request: TimeseriesRequest,
-    note: string | null,
-    after: string | undefined,
-  ): Promise<TimeseriesAnswer>;
-  /** Since when the rollup counts, if that is later than `fromMs` and events of before are archived. */
-  lacksBeforeMs(
-    tenant: string,
-    rollup: RollupDefinition,
-    fromMs: number,
-  ): Promise<number | undefined>;
 }
 
 export interface TimeseriesOptions {
@@ -91,47 +87,75 @@ export class Queries {
   /** Rejects with `query_invalid`, which says what each rollup lacks, if nothing else can answer either. */
   async timeseries(
     request: TimeseriesRequest,
-    { after, source }: TimeseriesOptions = {},
+    options: TimeseriesOptions = {},
   ): Promise<TimeseriesAnswer> {
-    const segments = source === 'ROLLUP' ? undefined : this.#segments;
-    const plan = this.#plan(request);
-    if (typeof plan === 'string') {
-      if (segments !== undefined) return segments.timeseries(request, plan, after);
-      throw new AppError('query_invalid', source === 'SEGMENTS' ? NO_SEGMENTS : plan);
-    }
-    if (source !== 'SEGMENTS') return this.#fromRollup(plan, request, segments, after);
-    if (segments === undefined) throw new AppError('query_invalid', NO_SEGMENTS);
-    return segments.timeseries(request, null, after);
+    const { compare } = request;
+    if (compare === undefined) return this.#answer(request, options);
+    checkComparable(request);
+    const stepped = withSharedStep(request, compare, (each) => this.#plan(each));
+    const answer = await this.#answer(stepped, options);
+    const shiftMs = shiftMsOf(compare, answer);
+    const earlier = await this.#answer(earlierRequest(request, answer, shiftMs), options);
+    return withCompared(answer, earlier, shiftMs, resultsOf(request));
   }
 
-  /** Where it has not seen what is asked for and segments have, these answer, if they can. */
-  async #fromRollup(
-    { rollup, fromMs }: Plan,
+  /** What `timeseries` would do, without doing it: what it would reject with is the problem, but for arguments that are none. */
+  async explain(request: TimeseriesRequest, source?: TimeseriesSource): Promise<Explanation> {
+    const { compare } = request;
+    if (compare === undefined) return this.#explain(request, source);
+    checkComparable(request);
+    const stepped = withSharedStep(request, compare, (each) => this.#plan(each));
+    const explanation = await this.#explain(stepped, source);
+    const { plan } = explanation;
+    if (plan === null) return explanation;
+    // Which series there are decides nothing about who answers.
+    const answer = { ...plan, series: [] };
+    const earlier = earlierRequest(request, answer, shiftMsOf(compare, plan));
+    return { ...explanation, compared: await this.#explain(earlier, source) };
+  }
+
+  #answer(
     request: TimeseriesRequest,
-    segments: SegmentQueries | undefined,
-    after: string | undefined,
+    { after, source }: TimeseriesOptions,
   ): Promise<TimeseriesAnswer> {
-    const sinceMs = await segments?.lacksBeforeMs(request.tenant, rollup, fromMs);
-    if (segments === undefined || sinceMs === undefined) return this.#answerNow(request, after);
-    const note = `"${rollup.name}" counts since ${new Date(sinceMs).toISOString()}`;
+    return route(this.#question(request, source), {
+      rollup: () => this.#answerNow(request, after),
+      segments: (segments, note) => segments.timeseries(request, note, after),
+    });
+  }
+
+  async #explain(
+    request: TimeseriesRequest,
+    source: TimeseriesSource | undefined,
+  ): Promise<Explanation> {
+    const question = this.#question(request, source);
+    const consider = (taken: RollupDefinition | undefined) =>
+      consideredRollups(request, taken, ...this.#planned(request.tenant));
     try {
-      return await segments.timeseries(request, note, after);
+      const plan = await route(question, {
+        rollup: (planned) =>
+          this.#gate.run(request.tenant, () => explainRollup(planned, this.#sources)),
+        segments: (segments, note) => segments.explain(request, note),
+      });
+      return { plan, problem: null, rollups: consider(plan.rollup ?? undefined) };
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      const answer = await this.#answerNow(request, after);
-      const reason = toldOf(error) ?? FAULT[error.code].meaning;
-      return { ...answer, note: `${note}, and events of before are not read: ${reason}` };
+      if (!isFault(error, 'query_invalid')) throw error;
+      return { plan: null, problem: error.message, rollups: consider(undefined) };
     }
+  }
+
+  #question(request: TimeseriesRequest, source: TimeseriesSource | undefined): Question {
+    const { tenant, stream } = request;
+    return { tenant, stream, plan: this.#plan(request), source, segments: this.#segments };
   }
 
   async #answerNow(
     request: TimeseriesRequest,
     after: string | undefined,
   ): Promise<TimeseriesAnswer> {
-    const { partitions } = this.#sources;
-    if (after !== undefined) await appliedAfter(after, partitions, this.#afterTimeoutMs);
-    const { answer } = await this.#answererFor(request)();
-    return answer;
+    const ask = async () => (await this.#answererFor(request)()).answer;
+    if (after === undefined) return ask();
+    return askedAfter(after, this.#sources.partitions, this.#afterTimeoutMs, ask);
   }
 
   subscribe(request: TimeseriesRequest, cursor?: string): AsyncIterableIterator<LiveMessage> {
@@ -143,14 +167,18 @@ export class Queries {
   }
 
   #plan(request: TimeseriesRequest): Plan | string {
-    const rollups = this.#catalog.rollups(request.tenant);
-    return planFromRollup(request, rollups, this.#sources.clock.now());
+    return planFromRollup(request, ...this.#planned(request.tenant));
+  }
+
+  /** What a plan goes by, besides the request. */
+  #planned(tenant: string): [readonly RollupDefinition[], number, Since] {
+    const since: Since = (rollup) => this.#catalog.sinceMs(tenant, rollup);
+    return [this.#catalog.rollups(tenant), this.#sources.clock.now(), since];
   }
 
   /** Plans at once, to refuse at once; plans again for each answer, because a sliding range moves. */
   #answererFor(request: TimeseriesRequest, kept?: KeptSteps): () => Promise<TimeseriesWork> {
-    const planNow = () =>
-      planTimeseries(request, this.#catalog.rollups(request.tenant), this.#sources.clock.now());
+    const planNow = () => planTimeseries(request, ...this.#planned(request.tenant));
     let planned = planNow();
     let groups = new SeriesGroups(planned);
     return () =>
@@ -167,5 +195,3 @@ export class Queries {
 }
 
 const LIVE_ONLY = ' (a subscription is answered from rollups only; a query also from segments)';
-const NO_SEGMENTS =
-  'this server keeps no segments, because it has no archive: set "archive.enabled"';

@@ -1,35 +1,54 @@
-/** What series are ordered by: one measure over the whole range. */
+/** What series are ordered by: one result over the whole range. */
 import { StepAccumulator } from '../aggregate/merge.ts';
+import { placesOf, type Term } from '../model/expression.ts';
+import type { MeasuredValue } from './answer.ts';
+import { evaluate } from './bounded-value.ts';
 import type { Plan } from './plan.ts';
 import { type MeasureRequest, type QueryOp, toAsked } from './request.ts';
+import { ofNothing, valueAt } from './step-values.ts';
 
 /** Measures of the whole range that follow from those of its points. */
 const COMBINED: Partial<Record<QueryOp, (a: number, b: number) => number>> = {
   count: (a, b) => a + b,
   rate: (a, b) => a + b,
   sum: (a, b) => a + b,
+  histogram: (a, b) => a + b,
+  top: (a, b) => a + b,
   min: Math.min,
   max: Math.max,
+  // Points come in the order of time.
+  first: (a) => a,
+  last: (_, b) => b,
 };
 
-export class Ranking {
-  /** Index of the measure. */
+/** A measure that the order is computed from. */
+interface Ranked {
   readonly at: number;
-  readonly #measure: MeasureRequest;
-  readonly #group: number;
-  readonly #combine: ((a: number, b: number) => number) | undefined;
-  /** By output series. */
-  readonly #combined: (number | undefined)[] = [];
-  /** The range as one step, for what does not follow from the points; costs a second merge of every row. */
+  readonly measure: MeasureRequest;
+  readonly combine: ((a: number, b: number) => number) | undefined;
+  /** By output series, where it follows from the points. */
+  readonly combined: (number | undefined)[];
+}
+
+export class Ranking {
+  readonly #plan: Plan;
+  readonly #term: Term;
+  readonly #ranked: readonly Ranked[];
+  /** The range as one step, for what does not follow from the points; costs a second merge of rows. */
   readonly #whole: StepAccumulator | undefined;
 
-  /** A single series needs no order. */
-  constructor({ rollup, measures, orderBy, orderGroup }: Plan, seriesCount: number) {
-    this.at = orderBy.measure;
-    this.#measure = measures[orderBy.measure] as MeasureRequest;
-    this.#group = orderGroup;
-    this.#combine = COMBINED[this.#measure.op];
-    if (this.#combine === undefined && seriesCount > 1) this.#whole = new StepAccumulator(rollup);
+  /** A single series needs no order. Windows that overlap say nothing about the whole range, which then is what they cover. */
+  constructor(plan: Plan, seriesCount: number) {
+    const { rollup, results, measures, orderBy, windows } = plan;
+    this.#plan = plan;
+    this.#term = results.terms[orderBy.measure] as Term;
+    this.#ranked = [...placesOf(this.#term)].map((at) => {
+      const measure = measures[at] as MeasureRequest;
+      const combine = windows === undefined ? COMBINED[measure.op] : undefined;
+      return { at, measure, combine, combined: [] };
+    });
+    const isCombined = this.#ranked.every(({ combine }) => combine !== undefined);
+    if (!isCombined && seriesCount > 1) this.#whole = new StepAccumulator(rollup);
   }
 
   /** Whether it must see every row: then none of them can be spared because an earlier answer has merged it. */
@@ -37,20 +56,43 @@ export class Ranking {
     return this.#whole !== undefined;
   }
 
-  addRow(group: number, row: Uint8Array, outputOf: Int32Array): void {
-    if (group === this.#group) this.#whole?.add(group, row, outputOf);
+  addRow(group: number, condition: number, row: Uint8Array, slots: Int32Array): void {
+    if (this.#whole === undefined) return;
+    const { groupOf, conditionOf } = this.#plan;
+    const isWanted = this.#ranked.some(
+      ({ at, combine }) =>
+        combine === undefined && groupOf[at] === group && conditionOf[at] === condition,
+    );
+    if (isWanted) this.#whole.add(group, row, slots);
   }
 
-  /** A point's value, as stored (NaN: none): a rate's before it is divided by the step. */
-  addValue(output: number, value: number): void {
-    if (Number.isNaN(value) || this.#combine === undefined) return;
-    const before = this.#combined[output];
-    this.#combined[output] = before === undefined ? value : this.#combine(before, value);
+  /** A point's values as stored (NaN: none), two numbers a measure: a rate's before it is divided by the step. */
+  addValues(output: number, numbers: Float64Array, from: number): void {
+    for (const { at, combine, combined } of this.#ranked) {
+      const value = numbers[from + at * 2] as number;
+      if (combine === undefined || Number.isNaN(value)) continue;
+      const before = combined[output];
+      combined[output] = before === undefined ? value : combine(before, value);
+    }
   }
 
   /** Null if the series has no value. */
   rankOf(output: number): number | null {
-    if (this.#combine !== undefined) return this.#combined[output] ?? null;
-    return this.#whole?.answer(output, toAsked(this.#measure)).value ?? null;
+    const { fromMs, toMs, conditions, conditionOf } = this.#plan;
+    const measured: MeasuredValue[] = [];
+    for (const { at, measure, combine, combined } of this.#ranked) {
+      const slot = output * conditions.length + (conditionOf[at] as number);
+      const value = combine === undefined ? this.#wholeOf(slot, measure) : combined[output];
+      const factor = measure.op === 'rate' ? 1_000 / (toMs - fromMs) : 1;
+      measured[at] = valueAt(value ?? Number.NaN, 0, factor);
+    }
+    return evaluate(this.#term, measured).value;
+  }
+
+  #wholeOf(slot: number, measure: MeasureRequest): number | undefined {
+    const asked = toAsked(measure);
+    return this.#whole === undefined
+      ? undefined
+      : (this.#whole.answer(slot, asked).value ?? ofNothing(asked));
   }
 }

@@ -3,7 +3,7 @@
  * every question that reaches back so far, so what is found out is kept for a while.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '../model/errors.ts';
+import { undefinedIfFault } from '../model/errors.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 import { HOUR_MS } from '../model/units.ts';
 import type { ArchivePort } from './archive-port.ts';
@@ -59,6 +59,7 @@ export class RollupHistory {
     const nowMs = this.#tools.clock.now();
     const known = all.get(key);
     if (known !== undefined && nowMs - known.atMs < HISTORY_KEPT_MS) return known.value;
+    // The archive may be out of reach.
     const value = look().catch(undefinedIfFault);
     all.delete(key);
     all.set(key, { atMs: nowMs, value });
@@ -85,10 +86,4 @@ export class RollupHistory {
     const { rows } = await this.#tools.archive.segments({ tenant, stream, ...hours, first: 1 });
     return rows > 0;
   }
-}
-
-/** The archive may be out of reach. */
-function undefinedIfFault(error: unknown): undefined {
-  if (error instanceof AppError) return undefined;
-  throw error;
 }

@@ -8,11 +8,12 @@ import { projectScalars } from '../aggregate/row-projection.ts';
 import { AppError } from '../model/errors.ts';
 import type { PartialBucket, PartialHistory, PartialRow, Partials } from '../model/partials.ts';
 import type { Measure, RollupDefinition } from '../model/rollup.ts';
+import { isLost, OwnersSeen } from './partition-lost.ts';
 import { openSource, type PartitionSource } from './partition-source.ts';
 import { type Plan, planTimeseries } from './plan.ts';
 import type { RollupCatalog } from './ports.ts';
 import { describeMeasure, type TimeseriesRequest } from './request.ts';
-import { scanPart } from './row-scan.ts';
+import { PartsScan } from './row-scan.ts';
 import { SeriesGroups } from './series-groups.ts';
 import { ceilTo, floorTo, formatDuration } from './time.ts';
 import type { TimeseriesSources } from './timeseries.ts';
@@ -105,21 +106,32 @@ class Side {
     if (knownMs >= toMs) return { buckets: [], groups };
     const request = { ...this.#request, fromMs: knownMs, toMs };
     const plan = planTimeseries(request, [this.#rollup], this.#nowMs);
+    const owners = new OwnersSeen(this.#sources.partitions);
     const parts = await open(plan, this.#sources, this.#nowMs);
     if (parts.some(({ answered }) => !answered)) return undefined;
-    const { tables, stored } = this.#sources;
     const steps = new Steps();
-    for (const part of parts) {
-      const { partition, newSeries } = part;
+    try {
+      await this.#read(plan, parts, steps);
+    } catch (error) {
+      if (isLost(error)) return undefined;
+      throw error;
+    }
+    if (!parts.every(({ partition }) => owners.isSame(partition))) return undefined;
+    return { buckets: steps.read((...row) => this.#readAs(...row)), groups };
+  }
+
+  async #read(plan: Plan, parts: readonly PartitionSource[], steps: Steps): Promise<void> {
+    const { tables, stored } = this.#sources;
+    for (const { partition, newSeries } of parts) {
       this.#groups.extend(partition, await tables.read(partition, plan.tenant, plan.rollup));
       this.#groups.extend(partition, newSeries);
-      // Events are always counted with what is measured.
-      const whole = { ...plan, groups: [...new Set([0, ...plan.groups])] };
-      await scanPart(whole, part, stored, plan.fromMs, plan.toMs, (bucketMs, group, row) =>
-        steps.add(floorTo(bucketMs, plan.stepMs), partition, group, row),
-      );
     }
-    return { buckets: steps.read((...row) => this.#readAs(...row)), groups };
+    // Events are always counted with what is measured.
+    const whole = { ...plan, groups: [...new Set([0, ...plan.groups])] };
+    const rows = new PartsScan(whole, parts, stored, plan.fromMs, plan.toMs);
+    await rows.visit((partition, bucketMs, group, row) =>
+      steps.add(floorTo(bucketMs, plan.stepMs), partition, group, row),
+    );
   }
 
   /** As a row of the rule's rollup, which has one measure. */
@@ -131,7 +143,7 @@ class Side {
       partition,
       group: isScalar ? 0 : 1,
       bytes,
-      outputOf: this.#groups.outputOf(partition),
+      outputOf: this.#groups.slotsOf(partition)[0] as Int32Array,
     };
   }
 }
@@ -223,7 +235,9 @@ function planFor(
     throw unanswerable(wanted, 'texts are normalized by the rule itself');
   }
   try {
-    return planTimeseries(request, catalog.rollups(request.tenant), nowMs);
+    const { tenant } = request;
+    const since = (rollup: RollupDefinition) => catalog.sinceMs(tenant, rollup);
+    return planTimeseries(request, catalog.rollups(tenant), nowMs, since);
   } catch (error) {
     if (error instanceof AppError) throw unanswerable(wanted, error.message);
     throw error;

@@ -6,15 +6,15 @@ import type { ColdPort } from './cold/cold-port.ts';
 import type { ColdQueries } from './cold/cold-queries.ts';
 import { committedHeads } from './committed-heads.ts';
 import type { PartitionClient } from './ports.ts';
-import type { SegmentQueries } from './queries.ts';
 import { RollupHistory } from './rollup-history.ts';
-import { answerFromSegments, type SegmentSeriesTools } from './segment-series.ts';
+import type { SegmentQueries } from './route.ts';
+import { answerFromSegments, explainSegments, type SegmentSeriesTools } from './segment-series.ts';
 
 export interface SegmentQueriesOptions {
   readonly state: StateReader;
   readonly archive: Pick<ArchivePort, 'segments'>;
   readonly cold: Pick<ColdPort, 'scanRowsMax' | 'committed'>;
-  readonly coldQueries: Pick<ColdQueries, 'timeseries'>;
+  readonly coldQueries: Pick<ColdQueries, 'timeseries' | 'scan'>;
   readonly partitions: PartitionClient;
   readonly clock: Clock;
 }
@@ -31,6 +31,7 @@ export function segmentQueries({
   const history = new RollupHistory({ heads, partitions: partitions.partitions, archive, clock });
   const tools: SegmentSeriesTools = {
     ask: (question, after) => coldQueries.timeseries(question, after),
+    scan: (question) => coldQueries.scan(question),
     scanRowsMax: cold.scanRowsMax,
     committed: (partition) => cold.committed(partition),
     partitions,
@@ -39,6 +40,7 @@ export function segmentQueries({
   };
   return {
     timeseries: (request, note, after) => answerFromSegments(tools, request, note, after),
+    explain: (request, note) => explainSegments(tools, request, note),
     lacksBeforeMs: (tenant, rollup, fromMs) => history.lacksBeforeMs(tenant, rollup, fromMs),
   };
 }

@@ -3,42 +3,74 @@
  * merges only those whose rows have changed, and shares the points of all others with the answer before.
  */
 import { createHash, type Hash } from 'node:crypto';
-import type { AskedMeasure, StepAccumulator } from '../aggregate/merge.ts';
-import type { Point } from './answer.ts';
+import type { Answer, AskedMeasure, StepAccumulator } from '../aggregate/merge.ts';
+import type { MeasuredValue, Point } from './answer.ts';
 import { LIVE_KEPT_NUMBERS_MAX } from './limits.ts';
+import type { Plan } from './plan.ts';
+import { toAsked } from './request.ts';
 import type { SeriesGroups } from './series-groups.ts';
+import type { PointWindow } from './steps.ts';
 
 export interface StepValues {
   readonly tMs: number;
-  /** Shorter than the query's step only where the range ends. */
+  readonly endMs: number;
+  /** Of what is measured: of the step, or of the window that ends with it. */
   readonly lengthMs: number;
   readonly restated: boolean;
   /** Output series that have something in the step, ascending. */
   readonly outputs: readonly number[];
   /** Per output and measure a value as stored (NaN: none) and its bound. */
   readonly numbers: Float64Array;
+  /** Per output and measure what is more than one number; empty if no measure is. */
+  readonly answers: readonly Answer[];
   /** By place in `outputs`: the point, once an answer has shown it. */
   readonly points: (Point | undefined)[];
 }
 
 export function readStep(
-  tMs: number,
-  lengthMs: number,
+  { tMs, endMs, fromMs }: PointWindow,
   step: StepAccumulator,
-  measures: readonly AskedMeasure[],
+  { measures, conditions, conditionOf }: Pick<Plan, 'measures' | 'conditions' | 'conditionOf'>,
 ): StepValues {
-  const outputs = step.series();
+  const slots = conditions.length;
+  const asked = measures.map(toAsked);
+  const hasParts = asked.some(({ edges, measure }) => edges !== undefined || measure.op === 'top');
+  const series = step.series();
+  const outputs =
+    slots === 1 ? series : [...new Set(series.map((slot) => Math.floor(slot / slots)))];
   const numbers = new Float64Array(outputs.length * measures.length * 2);
+  const answers: Answer[] = [];
   let at = 0;
   for (const output of outputs) {
-    for (const measure of measures) {
-      const { value, errorBound } = step.answer(output, measure);
-      numbers[at++] = value ?? Number.NaN;
-      numbers[at++] = errorBound;
+    for (let i = 0; i < asked.length; i++) {
+      const measure = asked[i] as AskedMeasure;
+      const answer = step.answer(output * slots + (conditionOf[i] as number), measure);
+      numbers[at++] = answer.value ?? ofNothing(measure);
+      numbers[at++] = answer.errorBound;
+      if (hasParts) answers.push(answer);
     }
   }
-  return { tMs, lengthMs, restated: step.restated > 0, outputs, numbers, points: [] };
+  return {
+    tMs,
+    endMs,
+    lengthMs: endMs - fromMs,
+    restated: step.restated > 0,
+    outputs,
+    numbers,
+    answers,
+    points: [],
+  };
 }
+
+/** Where there are events, but none that the measure's condition keeps, there were 0 of them; of a sum or mean nothing is known. */
+export const ofNothing = ({ measure: { op } }: AskedMeasure): number =>
+  op === 'count' || op === 'distinct' ? 0 : Number.NaN;
+
+/** @param value as stored, NaN: none */
+export const valueAt = (value: number, errorBound: number, factor: number): MeasuredValue => ({
+  value: Number.isNaN(value) ? null : value * factor,
+  errorBound: errorBound * factor,
+});
 
 /** Tells contents of a step apart: equal digests, equal rows. The order of the rows matters and is nearly always the same. */
 export class StepDigests {
@@ -78,14 +110,14 @@ export class KeptSteps {
   }
 
   /** The step as it was merged from the same rows, if it is kept. */
-  find(tMs: number, lengthMs: number, digest: string): StepValues | undefined {
+  find({ tMs, endMs }: PointWindow, digest: string): StepValues | undefined {
     const kept = this.#steps.get(tMs);
-    const isSame = kept?.digest === digest && kept.values.lengthMs === lengthMs;
+    const isSame = kept?.digest === digest && kept.values.endMs === endMs;
     return isSame ? kept.values : undefined;
   }
 
   keep(digest: string, values: StepValues): void {
-    this.#numbers += values.numbers.length;
+    this.#numbers += numbersIn(values);
     if (this.#numbers <= LIVE_KEPT_NUMBERS_MAX) this.#next.set(values.tMs, { digest, values });
   }
 
@@ -98,3 +130,10 @@ export class KeptSteps {
     this.#steps = this.#next;
   }
 }
+
+/** A bucket is four of them, and an entry with its value about eight. */
+const numbersIn = ({ numbers, answers }: StepValues): number =>
+  answers.reduce(
+    (sum, { buckets = [], entries = [] }) => sum + 4 * buckets.length + 8 * entries.length,
+    numbers.length,
+  );

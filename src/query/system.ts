@@ -31,27 +31,57 @@ export interface DeadLetterView {
   readonly raw: Uint8Array;
 }
 
-export interface DeadLetterQuery {
+/** What is not said is not asked for. */
+export interface DeadLetterFilter {
   readonly tenant: string;
-  /** Undefined: every stream. */
-  readonly stream?: string;
+  readonly stream?: string | undefined;
+  readonly code?: string | undefined;
+  /** When they came: `[fromMs, toMs)`. */
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+  /** Somewhere in what was received, or in the message. */
+  readonly contains?: string | undefined;
+}
+
+export interface DeadLetterQuery extends DeadLetterFilter {
   readonly first: number;
   /** The id of the last letter of the page before. */
-  readonly after?: string;
+  readonly after?: string | undefined;
+}
+
+export interface DeadLetterPage {
+  /** Newest first, at most `first`. */
+  readonly letters: readonly DeadLetterView[];
+  /** Fewer than `first` because enough has been looked at for one page: the next one goes on behind this. */
+  readonly lookedTo?: string | undefined;
 }
 
 /** What the composition root knows of the machinery. */
 export interface SystemPort {
   actors(): Promise<readonly ActorSnapshot[]>;
   partitions(): Promise<readonly PartitionView[]>;
-  /** Newest first, at most `first`. Throws `query_invalid` if `after` is no id. */
-  deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetterView[]>;
+  /** Throws `query_invalid` if `after` is no id. */
+  deadLetters(query: DeadLetterQuery): Promise<DeadLetterPage>;
   /** Durable events of the stream, accepted or refused, that lie at or behind these offsets per partition. */
   pendingEvents(
     tenant: string,
     stream: string,
     from: ReadonlyMap<number, number>,
   ): Promise<PendingEvents>;
+}
+
+/** As a node answers it of what is here alone; a server that is alone has everything here. */
+export interface NodeSystem extends SystemPort {
+  /** As `deadLetters`, of the partitions that it says. */
+  deadLettersHere(query: DeadLetterQuery): Promise<DeadLettersHere>;
+  /** The part of `pendingEvents` that only this node knows: what waits on its disk for the log. */
+  spooledEvents(tenant: string, stream: string): Promise<PendingEvents>;
+}
+
+export interface DeadLettersHere {
+  readonly letters: readonly DeadLetterView[];
+  /** Of which all letters that belong on the page are there. */
+  readonly partitions: readonly number[];
 }
 
 export interface PendingEvents {
@@ -101,7 +131,7 @@ export interface LedgerSum {
 export async function sumLedger(
   query: LedgerQuery,
   partitions: PartitionClient,
-  system: SystemPort,
+  system: Pick<SystemPort, 'pendingEvents'>,
   nowMs: number,
 ): Promise<LedgerSum> {
   const { tenant, stream, fromMs = 0, toMs = EPOCH_MS_MAX } = query;

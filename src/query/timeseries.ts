@@ -5,14 +5,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
+import { shownName } from '../model/rollup.ts';
 import type { Point, Series, TimeseriesAnswer } from './answer.ts';
-import { ChunkMerger } from './chunk-merger.ts';
-import { ANSWER_VALUES_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH } from './limits.ts';
-import { openSource, type PartitionSource } from './partition-source.ts';
+import { type Chunk, ChunkMerger, type ChunkRows, scanOf } from './chunk-merger.ts';
+import { fillSeries } from './fill.ts';
+import { ANSWER_VALUES_MAX, ATTEMPTS_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH } from './limits.ts';
+import { isLost, lostWith, OwnersSeen } from './partition-lost.ts';
+import { lostSource, openSource, type PartitionSource } from './partition-source.ts';
 import type { Plan } from './plan.ts';
 import { PointTable } from './point-table.ts';
 import type { PartitionClient, StoredRollups } from './ports.ts';
 import { Ranking } from './ranking.ts';
+import type { Results } from './results.ts';
+import type { PartsScan } from './row-scan.ts';
 import type { SeriesGroups } from './series-groups.ts';
 import type { SeriesTables } from './series-tables.ts';
 import type { KeptSteps } from './step-values.ts';
@@ -38,41 +43,89 @@ export interface TimeseriesWork {
 export async function answerTimeseries(
   plan: Plan,
   groups: SeriesGroups,
-  { partitions, stored, tables, clock }: TimeseriesSources,
+  sources: TimeseriesSources,
   kept?: KeptSteps,
 ): Promise<TimeseriesWork> {
+  const lost = new Set<number>();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await answerOnce(plan, groups, sources, kept, lost);
+    } catch (error) {
+      const partition = isLost(error) ? error.location.partition : undefined;
+      if (partition === undefined || attempt === ATTEMPTS_MAX) throw error;
+      // It may have come to another node, which can answer; once that did not help the answer does without it.
+      if (attempt > 1) lost.add(partition);
+    }
+  }
+}
+
+/** Rejects with a fault of a partition that is lost between what it answers and what is read of it: nothing of that is used then. */
+async function answerOnce(
+  plan: Plan,
+  groups: SeriesGroups,
+  { partitions, stored, tables, clock }: TimeseriesSources,
+  kept: KeptSteps | undefined,
+  lost: ReadonlySet<number>,
+): Promise<TimeseriesWork> {
   const nowMs = clock.now();
+  const owners = new OwnersSeen(partitions);
   const parts = await Promise.all(
     Array.from({ length: partitions.partitions }, (_, partition) =>
-      openSource(partition, plan, partitions, stored, nowMs),
+      lost.has(partition)
+        ? lostSource(partition)
+        : openSource(partition, plan, partitions, stored, nowMs),
     ),
   );
   const meter = new WorkMeter();
-  for (const { partition, newSeries, isReadable } of parts) {
-    if (!isReadable) continue;
-    groups.extend(partition, await tables.read(partition, plan.tenant, plan.rollup));
-    groups.extend(partition, newSeries);
-  }
-  const merged = await mergeParts(plan, groups, parts, stored, meter, kept);
+  const rows = { plan, parts: parts.filter(({ isReadable }) => isReadable), stored };
+  const [firstChunk] = chunksOf(plan);
+  // On its way while the labels are read.
+  const first = scanOf(rows, firstChunk as Chunk);
+  const merged = await labelled(plan, groups, rows.parts, tables)
+    .catch((error: unknown) => {
+      first.close();
+      throw error;
+    })
+    .then(() => mergeParts(groups, rows, first, meter, kept));
+  for (const { partition } of rows.parts) owners.check(partition);
   const watermarkMs = Math.min(...parts.map((part) => part.watermarkMs));
   const missingPartitions = parts.filter((part) => !part.answered).map((part) => part.partition);
+  const series = meter.run(() => bestSeries(plan, groups, merged, nowMs));
   const answer: TimeseriesAnswer = {
     source: 'ROLLUP',
     note: null,
     scanned: null,
-    fromMs: plan.fromMs,
+    fromMs: plan.answerFromMs,
     toMs: plan.toMs,
     stepMs: plan.stepMs,
-    rollup: plan.rollup.name,
+    rollup: shownName(plan.rollup.name),
     resolutionMs: plan.tiersMs[0] as number,
     watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : null,
     complete: watermarkMs >= plan.toMs && missingPartitions.length === 0,
     restated: merged.table.restated,
     missingPartitions,
-    seriesFound: merged.table.series.length,
-    series: meter.run(() => bestSeries(plan, groups, merged)),
+    names: plan.results.names,
+    seriesFound: Math.max(series.length, merged.table.series.length),
+    series,
   };
   return { answer, workMs: meter.ms };
+}
+
+/** Labels of all partitions are asked for at once, and known in the order of the partitions. */
+async function labelled(
+  plan: Plan,
+  groups: SeriesGroups,
+  parts: readonly PartitionSource[],
+  tables: SeriesTables,
+): Promise<void> {
+  const { tenant, rollup } = plan;
+  const stored = await Promise.all(
+    parts.map(({ partition }) => lostWith(partition, () => tables.read(partition, tenant, rollup))),
+  );
+  for (const [i, { partition, newSeries }] of parts.entries()) {
+    groups.extend(partition, stored[i] ?? []);
+    groups.extend(partition, newSeries);
+  }
 }
 
 interface Merged {
@@ -81,36 +134,55 @@ interface Merged {
 }
 
 async function mergeParts(
-  plan: Plan,
   groups: SeriesGroups,
-  parts: readonly PartitionSource[],
-  stored: StoredRollups,
+  rows: ChunkRows,
+  first: PartsScan,
   meter: WorkMeter,
   keptSteps: KeptSteps | undefined,
 ): Promise<Merged> {
-  const { fromMs, toMs, stepMs, points } = plan;
+  const { plan } = rows;
   const ranking = new Ranking(plan, groups.labels.length);
-  const kept = ranking.readsRows ? undefined : keptSteps;
+  const kept = ranking.readsRows || plan.windows !== undefined ? undefined : keptSteps;
   const table = new PointTable(plan, ranking);
-  const merger = new ChunkMerger(plan, groups, parts, stored, ranking, meter);
-  const chunkPoints = plan.groups.some((group) => group > 0) ? CHUNK_POINTS_SKETCH : CHUNK_POINTS;
+  const merger = new ChunkMerger(rows, groups, ranking, meter);
+  merger.expect(first);
   kept?.begin(groups);
-  for (let first = 0; first < points; first += chunkPoints) {
-    const chunkFromMs = fromMs + first * stepMs;
-    const chunk = { fromMs: chunkFromMs, toMs: Math.min(toMs, chunkFromMs + chunkPoints * stepMs) };
-    const steps = await merger.steps(chunk, kept);
-    meter.run(() => {
-      for (const step of steps) table.add(step);
-    });
-    await nextTurn();
+  const chunks = chunksOf(plan);
+  try {
+    for (const [i, chunk] of chunks.entries()) {
+      const next = chunks[i + 1];
+      if (next !== undefined) merger.expect(scanOf(rows, next));
+      const steps = await merger.steps(chunk, kept);
+      meter.run(() => {
+        for (const step of steps) table.add(step);
+      });
+      await nextTurn();
+    }
+  } finally {
+    merger.close();
   }
   kept?.end();
   return { table, ranking };
 }
 
+/** One at least. */
+function chunksOf({ edges, groups }: Plan): Chunk[] {
+  const length = groups.some((group) => group > 0) ? CHUNK_POINTS_SKETCH : CHUNK_POINTS;
+  const stretches = edges.length - 1;
+  return Array.from({ length: Math.ceil(stretches / length) }, (_, i) => {
+    const [first, end] = [i * length, Math.min(stretches, (i + 1) * length)];
+    return { first, end, fromMs: edges[first] as number, toMs: edges[end] as number };
+  });
+}
+
 /** The first `limit` series in the asked order; equals are ordered by their labels, so that answers are stable. */
-function bestSeries(plan: Plan, groups: SeriesGroups, { table, ranking }: Merged): Series[] {
-  const { orderBy, measures, limit } = plan;
+function bestSeries(
+  plan: Plan,
+  groups: SeriesGroups,
+  { table, ranking }: Merged,
+  nowMs: number,
+): readonly Series[] {
+  const { orderBy, results, limit, fill } = plan;
   const ranked = table.series.map((output) => ({
     output,
     rank: ranking.rankOf(output),
@@ -126,16 +198,20 @@ function bestSeries(plan: Plan, groups: SeriesGroups, { table, ranking }: Merged
     return a.name < b.name ? -1 : 1;
   });
   const best = ranked.slice(0, limit).map(({ output }) => output);
-  if (table.count(best) * measures.length > ANSWER_VALUES_MAX) throw tooManyValues();
+  checkValues(fill === undefined ? table.count(best) : best.length * plan.points, results);
   const points = table.pointsOf(best);
-  return best.map((output, place) => ({
+  const series = best.map((output, place) => ({
     labels: groups.namedLabels(output),
     points: points[place] as Point[],
   }));
+  return fill === undefined ? series : fillSeries(series, { ...plan, fill }, nowMs);
 }
 
-export const tooManyValues = (): AppError =>
-  new AppError(
+/** Throws `query_invalid` if so many points have too many values of these results. */
+export function checkValues(points: number, { numbersPerPoint }: Results): void {
+  if (points * numbersPerPoint <= ANSWER_VALUES_MAX) return;
+  throw new AppError(
     'query_invalid',
     `the answer has more than ${ANSWER_VALUES_MAX} values: use a smaller limit, a larger step or fewer measures`,
   );
+}

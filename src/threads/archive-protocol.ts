@@ -8,6 +8,7 @@ import type { ActorSnapshot } from '../../actors/runtime.ts';
 import type { HistoryQuery, ManifestHistory } from '../../storage/archive/manifest-history.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
+import type { LogSource } from '../../storage/log/source.ts';
 import type { HiveSettings } from '../hive/hive-sync.ts';
 import type { ArchiveIntent } from '../model/erasure.ts';
 import type { HiveNumbers } from '../model/hive-numbers.ts';
@@ -33,14 +34,23 @@ export interface ArchiveThreadData {
   readonly workDir: string;
   /** See `OwnCommits`. */
   readonly ownCommitsFile: string;
-  readonly journalDir: string;
-  /** `JournalShared.buffer` */
-  readonly journal: SharedArrayBuffer;
+  /** Undefined: this server is no node of a cluster. */
+  readonly node: (Guidance & { readonly life: number }) | undefined;
+  readonly source: LogSource;
+  /** `LogShared.buffer` */
+  readonly shared: SharedArrayBuffer;
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
   readonly state: bigint;
   readonly logging: PartitionThreadOptions['logging'];
+}
+
+/** What a node of a cluster has to do for all of them, and who they are. */
+export interface Guidance {
+  readonly isLeader: boolean;
+  /** Of all members. */
+  readonly lives: readonly number[];
 }
 
 /** Longest that `archiveNow` is waited for. */
@@ -84,7 +94,7 @@ export type BarrierQuestions = {
 };
 
 /** Beside questions and its end. */
-export type ToldToArchive = Answer;
+export type ToldToArchive = Answer | ({ readonly type: 'guide' } & Guidance);
 
 /** Beside answers and its end. */
 export type ToldByArchive =

@@ -8,6 +8,7 @@ import type {
   ArchiveQuestions,
   ArchiveThreadData,
   BarrierQuestions,
+  Guidance,
   ToldByArchive,
   ToldToArchive,
 } from './archive-protocol.ts';
@@ -62,6 +63,11 @@ export class ArchiveWorker implements Ending {
 
   get asker(): Asker<ArchiveQuestions> {
     return this.#thread.asker;
+  }
+
+  /** Of a node of a cluster. */
+  guide(guidance: Guidance): void {
+    this.#thread.tell({ type: 'guide', ...guidance });
   }
 
   get hasEnded(): boolean {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { archiverActor } from '../../actors/archiver/actor.ts';
 import { claimGuard, isKnown } from '../../actors/archiver/claim-guard.ts';
+import type { Duties } from '../../actors/archiver/duties.ts';
 import { ErasureJobs, type ErasureKeeper } from '../../actors/archiver/erasure-jobs.ts';
 import { LOOK_INTERVAL_MS } from '../../actors/archiver/limits.ts';
 import type { ArchiverNumbers } from '../../actors/archiver/protocol.ts';
@@ -24,13 +25,10 @@ import { openOwnCommits } from '../../storage/archive/own-commits.ts';
 import { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
 import { listSegments } from '../../storage/archive/segment-list.ts';
 import { tenantFolder } from '../../storage/archive/segment-path.ts';
-import { nodeDisk } from '../../storage/log/disk.ts';
-import { readJournalId } from '../../storage/log/journal-file.ts';
-import { openJournalReader } from '../../storage/log/journal-reader.ts';
-import { attachJournalShared, durableEnd, journalStart } from '../../storage/log/journal-shared.ts';
-import { openDuck } from '../../storage/segments/duckdb.ts';
+import { attachLogShared, logBytes, logEnd, logStart } from '../../storage/log/log-shared.ts';
+import { logId, logReaders } from '../../storage/log/source.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
-import { startHiveSync } from '../hive/hive-sync.ts';
+import { type HiveSync, startHiveSync } from '../hive/hive-sync.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
 import { assertNever } from '../model/result.ts';
@@ -40,10 +38,12 @@ import {
   type ArchiveThreadData,
   type BarrierQuestions,
   type FromArchive,
+  type Guidance,
   type ToArchive,
 } from './archive-protocol.ts';
 import { Asker, answerOf, type Question } from './asker.ts';
-import { attachProgress } from './progress.ts';
+import { attachProgress, readingSinceMs, takingOf } from './progress.ts';
+import { Sealer } from './sealer-process.ts';
 
 if (parentPort === null) throw new Error('the archive thread is a worker thread');
 const main = parentPort;
@@ -52,15 +52,15 @@ const data: ArchiveThreadData = workerData;
 /** How long a commit of the state may take. */
 const BARRIER_TIMEOUT_MS = 60_000;
 
-// On Linux a priority belongs to a thread, and those that it starts inherit it: DuckDB's too.
+// On Linux a priority belongs to a thread. What DuckDB does has that of its own process.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const log = createLogger({ ...data.logging, thread: 'archive' });
-const journal = attachJournalShared(data.journal);
+const shared = attachLogShared(data.shared);
 const progress = attachProgress(data.progress);
 const state = await attachState(data.state);
 const system = new ActorSystem({ clock: systemClock, random: Math.random, sleep, log });
 const owner = {
-  journal: await readJournalId(nodeDisk, data.journalDir),
+  journal: await logId(data.source),
   host: hostname(),
   pid: process.pid,
 };
@@ -68,6 +68,7 @@ const owner = {
 /** Ends the patience with an archive that is out of reach. */
 const closing = new AbortController();
 const barrier = new Asker<BarrierQuestions>('the main thread', (question) => tell(question));
+const sealer = new Sealer();
 const erasures = new ErasureJobs();
 const keeper: ErasureKeeper = {
   intended: (id, intent) => barrier.ask('erasureIntended', { id, intent }, BARRIER_TIMEOUT_MS),
@@ -77,16 +78,19 @@ const keeper: ErasureKeeper = {
 let manifest = EMPTY_MANIFEST;
 const opened = Promise.withResolvers<void>();
 
-/** Follows at its own pace, with connections of its own to the archive. */
-const hive =
-  data.hive &&
-  startHiveSync({
-    settings: data.hive,
-    archive: await openArchive(data.archive),
-    manifest: () => manifest,
-    clock: systemClock,
-    log: log.child({ component: 'hive' }),
-  });
+/** What the node of a cluster was last told. */
+let guidance: Guidance = data.node ?? { isLeader: true, lives: [] };
+const duties: Duties | undefined = data.node && {
+  takingOf: (partition) => takingOf(progress, partition),
+  isLeader: () => guidance.isLeader,
+  lives: () => guidance.lives,
+};
+
+/** Follows at its own pace, with connections of its own to the archive. Undefined where another node tells Hive, or nobody does. */
+let hive: HiveSync | undefined;
+/** Its starts and ends, one after the other. One that rejects ends the thread, which is started anew. */
+let hiveTurn = Promise.resolve();
+await tellHiveIfLeader();
 
 const archiver = system.spawn('archive', {
   ...archiverActor({
@@ -96,7 +100,15 @@ const archiver = system.spawn('archive', {
       if (!isKnown(commits, archive.url)) await beginArchive(data.archive);
       return SegmentCommitter.open({
         archive,
-        guard: claimGuard({ commits, logEnd: () => durableEnd(journal) ?? 0, url: archive.url }),
+        life: data.node?.life,
+        guard: claimGuard({
+          commits,
+          // A node of a cluster hears late of the ends of partitions that others have; of its own it archives what it has applied.
+          logEnd: (partition) =>
+            data.node === undefined ? (logEnd(shared, partition) ?? 0) : Number.POSITIVE_INFINITY,
+          url: archive.url,
+          isOneLine: data.source.type === 'kafka',
+        }),
         owner,
         clock: systemClock,
         sleep,
@@ -106,18 +118,20 @@ const archiver = system.spawn('archive', {
       });
     },
     openDuck: () =>
-      openDuck({
+      sealer.open({
         threads: 1,
         memoryBytesMax: data.memoryBytesMax,
         tempDir: join(data.workDir, 'duckdb'),
         folders: [data.workDir],
       }),
-    openReader: (from) => openJournalReader({ dir: data.journalDir, shared: journal, from }),
+    openReader: await logReaders(data.source, shared),
     state,
-    partitions: journal.partitions,
+    partitions: shared.partitions,
+    duties,
     committed: () => [...progress.committed],
     committedForGood: () => barrier.ask('barrier', undefined, BARRIER_TIMEOUT_MS),
-    logStart: () => journalStart(journal),
+    logStart: (partition) => logStart(shared, partition),
+    logBytes: (distances) => logBytes(shared, distances),
     workDir: data.workDir,
     clock: systemClock,
     log,
@@ -126,8 +140,9 @@ const archiver = system.spawn('archive', {
     retention: data.retention,
     erasures,
     removedKeptMs: data.removedKeptMs,
-    hiveVersion: () => hive?.numbers().version,
-    readingSinceMs: () => progress.readingSince[0] ?? Number.POSITIVE_INFINITY,
+    // A leader whose Hive is not started yet has told nothing.
+    hiveVersion: () => data.hive && (hive?.numbers().version ?? 0),
+    readingSinceMs: () => readingSinceMs(progress),
     diskReserveBytes: data.diskReserveBytes,
     signal: closing.signal,
     waitingSinceMs: data.waitingSinceMs,
@@ -159,6 +174,10 @@ main.on('message', (message: ToArchive) => {
       break;
     case 'answer':
       barrier.hear(message);
+      break;
+    case 'guide':
+      guidance = message;
+      hiveTurn = hiveTurn.then(tellHiveIfLeader);
       break;
     case 'close':
       void close();
@@ -212,11 +231,31 @@ async function history(query: HistoryQuery): Promise<ManifestHistory> {
   }
 }
 
+/** Of a cluster's nodes one tells Hive: what two tell might overtake each other. */
+async function tellHiveIfLeader(): Promise<void> {
+  const isWanted = data.hive !== undefined && guidance.isLeader && !closing.signal.aborted;
+  if (isWanted && hive === undefined) {
+    hive = startHiveSync({
+      settings: data.hive,
+      archive: await openArchive(data.archive),
+      manifest: () => manifest,
+      clock: systemClock,
+      log: log.child({ component: 'hive' }),
+    });
+  } else if (!isWanted && hive !== undefined) {
+    const ending = hive;
+    hive = undefined;
+    await ending.close();
+  }
+}
+
 /** A cut that is under way is finished, unless the archive is out of reach: then the next start does it again. */
 async function close(): Promise<void> {
   clearInterval(timer);
   closing.abort();
-  await Promise.all([archiver.stop(), hive?.close()]);
+  hiveTurn = hiveTurn.then(tellHiveIfLeader);
+  await Promise.all([archiver.stop(), hiveTurn]);
+  await sealer.close();
   tell({ type: 'closed' });
 }
 

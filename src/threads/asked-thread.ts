@@ -1,5 +1,5 @@
 /** The main thread's end of a worker thread that is asked questions. */
-import { Worker } from 'node:worker_threads';
+import { type Transferable, Worker } from 'node:worker_threads';
 import { AppError } from '../model/errors.ts';
 import { type Answer, Asker, type Question, type Questions } from './asker.ts';
 import type { Ending } from './on-demand.ts';
@@ -24,6 +24,8 @@ export interface AskedThreadOptions<Told extends Said> {
   /** What the thread runs. */
   readonly module: URL;
   readonly data: unknown;
+  /** Ports in the data. */
+  readonly transfer?: readonly Transferable[];
   /** Hears what the thread says beside answers and its end. */
   readonly hear: (message: Told) => void;
   /** Told once, of a thread that ends although nobody closed it. */
@@ -40,8 +42,13 @@ export class AskedThread<Q extends Questions, Tells extends Said = never, Told e
   readonly #closed = Promise.withResolvers<void>();
   #isClosing = false;
 
-  constructor({ name, module, data, hear, onFailed }: AskedThreadOptions<Told>) {
-    this.#worker = new Worker(THREAD, { argv: [module.href], workerData: data, name });
+  constructor({ name, module, data, transfer = [], hear, onFailed }: AskedThreadOptions<Told>) {
+    this.#worker = new Worker(THREAD, {
+      argv: [module.href],
+      workerData: data,
+      transferList: [...transfer],
+      name,
+    });
     this.asker = new Asker<Q>(`the ${name} thread`, (question) => this.#post(question));
     const end = (reason: string) => {
       const fault = new AppError('thread_failed', `the ${name} thread ended: ${reason}`);

@@ -1,21 +1,24 @@
 /** What the main thread and the backup thread tell each other. */
 import type { BackupRecord } from '../../storage/backup/backup-record.ts';
 import type { BackupPhase } from '../../storage/backup/take.ts';
-import type { FromThread, ToThread } from './asked-thread.ts';
+import type { LogSource } from '../../storage/log/source.ts';
+import type { FromThread } from './asked-thread.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
 /** `workerData` of src/threads/backup.ts. */
 export interface BackupThreadData {
   readonly to: string;
   readonly dataDir: string;
-  readonly journalDir: string;
+  readonly source: LogSource;
   readonly partitions: number;
   readonly serverVersion: string;
   readonly archive: { readonly url: string; readonly dir: string | undefined } | undefined;
-  /** The log is deleted nowhere behind it while the thread is there. */
+  /** A journal is deleted nowhere behind it while the thread is there. */
   readonly logStart: number;
-  /** `JournalShared.buffer` */
-  readonly journal: SharedArrayBuffer;
+  /** `LogShared.buffer` */
+  readonly shared: SharedArrayBuffer;
+  /** `Progress.buffer` */
+  readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
   readonly state: bigint;
   readonly logging: PartitionThreadOptions['logging'];
@@ -35,5 +38,4 @@ export interface BackupProgress {
   readonly bytes: number;
 }
 
-export type ToBackup = ToThread<BackupQuestions>;
 export type FromBackup = FromThread<BackupProgress>;

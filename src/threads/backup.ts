@@ -6,18 +6,22 @@ import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Pace, paceOf } from '../../storage/backup/digest.ts';
-import { type BackupPhase, takeBackup } from '../../storage/backup/take.ts';
+import {
+  type BackupPhase,
+  type JournalToCopy,
+  type TopicLeftOut,
+  takeBackup,
+} from '../../storage/backup/take.ts';
 import { BACKUP_BYTES_PER_SECOND } from '../../storage/limits.ts';
-import { nodeDisk } from '../../storage/log/disk.ts';
-import { readJournalId } from '../../storage/log/journal-file.ts';
-import { attachJournalShared, durableEnd } from '../../storage/log/journal-shared.ts';
+import { attachLogShared, logEnd } from '../../storage/log/log-shared.ts';
+import { logId } from '../../storage/log/source.ts';
 import { snapshotOf } from '../../storage/state/rocksdb.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
-import { assertNever } from '../model/result.ts';
 import { offset } from '../model/units.ts';
-import { answerOf } from './asker.ts';
-import type { BackupThreadData, FromBackup, ToBackup } from './backup-protocol.ts';
+import type { BackupThreadData, FromBackup } from './backup-protocol.ts';
+import { serveOneWork } from './one-work.ts';
+import { attachProgress } from './progress.ts';
 
 if (parentPort === null) throw new Error('the backup thread is a worker thread');
 const main = parentPort;
@@ -27,15 +31,15 @@ const PROGRESS_INTERVAL_MS = 250;
 
 // On Linux a priority belongs to a thread.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-const log = createLogger({ ...data.logging, thread: 'backup' });
-const journal = attachJournalShared(data.journal);
+const logger = createLogger({ ...data.logging, thread: 'backup' });
+const shared = attachLogShared(data.shared);
+const progress = attachProgress(data.progress);
 const closing = new AbortController();
 const throttled = paceOf(BACKUP_BYTES_PER_SECOND, closing.signal, {
   now: () => systemClock.now(),
   sleep,
 });
 const told = { phase: 'archive' as BackupPhase, files: 0, bytes: 0 };
-let taking: Promise<void> | undefined;
 
 const pace: Pace = async (bytes) => {
   told.bytes += bytes;
@@ -43,14 +47,12 @@ const pace: Pace = async (bytes) => {
 };
 
 async function take(): Promise<unknown> {
-  const { to, dataDir, journalDir, partitions, serverVersion, archive } = data;
+  const { to, dataDir, partitions, serverVersion, archive } = data;
   const timer = setInterval(() => tell({ type: 'progress', ...told }), PROGRESS_INTERVAL_MS);
   try {
     const { files, ...record } = await takeBackup({
-      ...{ to, dataDir, journalDir, partitions, serverVersion, archive, pace, log },
-      journalId: await readJournalId(nodeDisk, journalDir),
-      logStart: offset(data.logStart),
-      logEnd: () => durableEnd(journal) ?? offset(0),
+      ...{ to, dataDir, partitions, serverVersion, archive, pace, logger },
+      log: await logToTake(),
       snapshot: () => snapshotOf(data.state),
       clock: systemClock,
       progress(phase, file) {
@@ -66,19 +68,19 @@ async function take(): Promise<unknown> {
   }
 }
 
-main.on('message', (message: ToBackup) => {
-  switch (message.type) {
-    case 'ask':
-      taking = answerOf(message.id, take).then(tell);
-      break;
-    case 'close':
-      closing.abort();
-      void Promise.resolve(taking).then(() => tell({ type: 'closed' }));
-      break;
-    default:
-      assertNever(message);
+async function logToTake(): Promise<JournalToCopy | TopicLeftOut> {
+  const { source } = data;
+  const id = await logId(source);
+  if (source.type === 'kafka') {
+    const { topic: name } = source;
+    return { type: 'topic', id, name, committed: () => [...progress.committed] };
   }
-});
+  const { dir } = source;
+  const end = () => logEnd(shared, 0) ?? offset(0);
+  return { type: 'journal', id, dir, start: offset(data.logStart), end };
+}
+
+serveOneWork(main, closing, take);
 
 function tell(message: FromBackup): void {
   main.postMessage(message);

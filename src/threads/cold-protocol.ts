@@ -1,4 +1,6 @@
 /** What the main thread and the cold thread tell each other. */
+
+import type { MessagePort } from 'node:worker_threads';
 import type {
   EventsAnswer,
   EventsQuestion,
@@ -9,8 +11,13 @@ import type {
   SqlQuestion,
   StoredEvent,
 } from '../../actors/cold/questions.ts';
-import type { SeriesAnswer, SeriesQuestion } from '../../actors/cold/series-question.ts';
+import type {
+  SeriesAnswer,
+  SeriesQuestion,
+  SeriesScan,
+} from '../../actors/cold/series-question.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
+import type { LogSource } from '../../storage/log/source.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { BytesMessage, ReaderMessage } from './byte-stream.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
@@ -26,13 +33,15 @@ export interface ColdThreadData {
   /** Segments of a remote archive that are kept here. */
   readonly cacheBytesMax: number;
   readonly workDir: string;
-  readonly journalDir: string;
-  /** `JournalShared.buffer` */
-  readonly journal: SharedArrayBuffer;
+  readonly source: LogSource;
+  /** `LogShared.buffer` */
+  readonly shared: SharedArrayBuffer;
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
   readonly state: bigint;
+  /** On a node of a cluster: the way to what other nodes have (`AskedState`). */
+  readonly elsewhere?: MessagePort | undefined;
   readonly logging: PartitionThreadOptions['logging'];
 }
 
@@ -49,6 +58,8 @@ export type ColdQuestions = {
     readonly ask: SeriesQuestion;
     readonly answer: SeriesAnswer | undefined;
   };
+  /** What that would read. As `timeseries`. */
+  readonly scan: { readonly ask: SeriesQuestion; readonly answer: SeriesScan | undefined };
   readonly read: { readonly ask: undefined; readonly answer: ReadNumbers };
   /** Keeps nothing of events that it has fetched or staged. */
   readonly forget: { readonly ask: undefined; readonly answer: undefined };

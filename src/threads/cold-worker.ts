@@ -3,6 +3,7 @@ import type { ExportQuestion, ReadNumbers } from '../../actors/cold/questions.ts
 import type { ByteSource } from '../model/byte-source.ts';
 import { systemClock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
+import { type Whereabouts, withElsewhere } from './asked-state.ts';
 import { AskedThread } from './asked-thread.ts';
 import { ByteReader, type BytesMessage, type ReaderMessage } from './byte-stream.ts';
 import type { ColdQuestions, ColdThreadData } from './cold-protocol.ts';
@@ -29,13 +30,14 @@ export class ColdWorker {
   #exported = 0;
   #read: ReadNumbers | undefined;
 
-  constructor(data: ColdThreadData) {
+  /** `whereabouts`: on a node of a cluster. */
+  constructor(data: Omit<ColdThreadData, 'elsewhere'>, whereabouts?: Whereabouts) {
     this.#timeoutMs = data.timeoutMs + START_GRACE_MS;
     this.#progress = attachProgress(data.progress);
     const module = new URL('./cold.ts', import.meta.url);
     const hear = ({ stream, bytes }: BytesMessage) => this.#exports.get(stream)?.reader.hear(bytes);
     this.#thread = new OnDemand<ColdThread>(
-      () => new AskedThread({ name: 'cold', module, data, hear }),
+      () => new AskedThread({ name: 'cold', module, hear, ...withElsewhere(data, whereabouts) }),
       IDLE_MS_MAX,
     );
   }

@@ -14,19 +14,22 @@ import { FILTERS_BYTES_MAX } from '../../actors/cold/limits.ts';
 import type { ExportAnswer } from '../../actors/cold/questions.ts';
 import { ReadCounts } from '../../actors/cold/read-counts.ts';
 import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
-import { findSeries } from '../../actors/cold/series.ts';
+import { SegmentFilters } from '../../actors/cold/segment-filters.ts';
+import { findSeries, scanSeries } from '../../actors/cold/series.ts';
 import { Snapshots, type StreamSnapshot } from '../../actors/cold/snapshots.ts';
 import { answerSql } from '../../actors/cold/sql.ts';
 import { ValueFilters } from '../../actors/cold/value-filters.ts';
+import { ownVoucher } from '../../actors/partition/voucher.ts';
 import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
 import { openArchive } from '../../storage/archive/open.ts';
-import { openJournalReader } from '../../storage/log/journal-reader.ts';
-import { attachJournalShared, journalStart } from '../../storage/log/journal-shared.ts';
+import { attachLogShared, logStart } from '../../storage/log/log-shared.ts';
+import { logReaders } from '../../storage/log/source.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
+import { AskedState } from './asked-state.ts';
 import { answerOf, type Question } from './asker.ts';
 import { ByteWriters } from './byte-stream.ts';
 import type { ColdQuestions, ColdThreadData, FromCold, ToCold } from './cold-protocol.ts';
@@ -62,7 +65,7 @@ main.on('message', (message: ToCold) => {
 const log = createLogger({ ...data.logging, thread: 'cold' });
 const tailDir = join(data.workDir, 'tail');
 const duckDir = join(data.workDir, 'duckdb');
-const journal = attachJournalShared(data.journal);
+const shared = attachLogShared(data.shared);
 const progress = attachProgress(data.progress);
 const archiveDirs = data.archive.type === 'local' ? [data.archive.dir] : [];
 const opened = open();
@@ -72,6 +75,7 @@ const idle: DuckProcess[] = [];
 const busy = new Set<DuckProcess>();
 const exports = new ByteWriters(tell);
 const filters = new ValueFilters(FILTERS_BYTES_MAX);
+const segmentFilters = new SegmentFilters();
 /** A statement that makes filters is at work. */
 let building: Promise<void> | undefined;
 let isClosing = false;
@@ -83,7 +87,8 @@ async function open() {
   await rm(data.workDir, { recursive: true, force: true });
   await mkdir(tailDir, { recursive: true });
   await mkdir(duckDir, { recursive: true });
-  const state = await attachState(data.state);
+  const local = await attachState(data.state);
+  const elsewhere = data.elsewhere && new AskedState(data.elsewhere, local, progress);
   const archive = await openArchive(data.archive);
   const segments =
     data.archive.type === 'local'
@@ -93,9 +98,10 @@ async function open() {
     manifest: new ManifestReader(archive, log),
     archivedVersion: () => Atomics.load(progress.archivedVersion, 0),
     committed: () => [...progress.committed],
-    logStart: () => journalStart(journal),
-    openReader: (from) => openJournalReader({ dir: data.journalDir, shared: journal, from }),
-    state,
+    logStart: (partition) => logStart(shared, partition),
+    openReader: await logReaders(data.source, shared),
+    state: elsewhere ?? local,
+    voucher: elsewhere?.voucher ?? ownVoucher,
     newPath: () => join(tailDir, `${chunks++}.parquet`),
     bytesMax: data.tailBytesMax,
   });
@@ -108,8 +114,13 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
   if (question.name === 'forget') return forget();
   const timeLeftMs = timer(systemClock.now() + data.timeoutMs);
   const { segments, snapshots } = await opened;
+  if (question.name === 'scan') {
+    return withStream(snapshots, question.ask, undefined, async (snapshot) =>
+      scanSeries(snapshot, question.ask),
+    );
+  }
   return withDuck<unknown>((duck) => {
-    const tools = { duck, segments, filters, timeLeftMs };
+    const tools = { duck, segments, filters, segmentFilters, timeLeftMs };
     switch (question.name) {
       case 'events':
         return withStream(snapshots, question.ask, { events: [], hasMore: false }, (snapshot) =>

@@ -1,11 +1,12 @@
-/** Logs definitions of rollups at any time: the newest last, and again for as long as the log has no room for them. */
-import { isFault } from '../model/errors.ts';
+/** Logs definitions of rollups at any time: the newest last, and again for as long as the log does not take them. */
 import type { RollupsControl } from '../model/rollup.ts';
 
 export interface DefinerOptions {
   /** Resolves when all partitions have it in the log. */
   readonly append: (control: RollupsControl) => Promise<unknown>;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Whether an append that has failed so may succeed later. */
+  readonly isPassing: (error: unknown) => boolean;
   /** Some definitions find no room and wait for it. */
   readonly onWait: () => void;
 }
@@ -32,13 +33,13 @@ export class Definer {
   }
 
   async #log(control: RollupsControl): Promise<void> {
-    const { append, sleep, onWait } = this.#options;
+    const { append, isPassing, sleep, onWait } = this.#options;
     for (let attempt = 0; control.version === this.#newest; attempt++) {
       try {
         await append(control);
         return;
       } catch (error) {
-        if (!isFault(error, 'log_full') && !isFault(error, 'log_backpressure')) throw error;
+        if (!isPassing(error)) throw error;
         if (attempt === 0) onWait();
         await sleep(RETRY_MS);
       }

@@ -3,34 +3,37 @@
  * anybody counts, never come to an end, or find a fault in a native library: it ends with the process, and events are
  * taken in meanwhile. It has no environment, and nothing of the server's memory.
  */
-import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { setPriority } from 'node:os';
 import { CopyOutput } from '../../actors/cold/duck-copy.ts';
-import { parseStatement, runCopy, runStatement } from '../../actors/cold/duck-statement.ts';
+import {
+  openAhead,
+  parseStatement,
+  runCopy,
+  runStatement,
+} from '../../actors/cold/duck-statement.ts';
 import { assertNever } from '../model/result.ts';
 import { answerOf } from './asker.ts';
 import { type FromDuck, OUTPUT_FD, type ToDuck } from './duck-protocol.ts';
+import { beLesser } from './lesser-process.ts';
 
 /** Behind taking events in, before bringing them to the archive. */
 const PRIORITY = 5;
 
-setPriority(PRIORITY);
-try {
-  // If the machine's memory ends, this goes before the server does.
-  writeFileSync('/proc/self/oom_score_adj', '1000');
-} catch {
-  // Not Linux.
-}
+beLesser(PRIORITY);
 
 /** Of all exports of the process; whoever reads it knows how much each wrote. */
 const output = new CopyOutput(new Socket({ fd: OUTPUT_FD, readable: false, writable: true }));
 
 process.on('message', (question: ToDuck) => {
-  void answerOf(question.id, () => answer(question)).then(tell);
+  // A statement that is parsed is mostly run next, in a database of its own.
+  if (question.name === 'parse') openAhead(question.ask.limits);
+  void answerOf(question.id, () => answer(question)).then((answer) => {
+    tell(answer);
+    if (question.name === 'run' && question.ask.question.author === 'user') {
+      openAhead(question.ask.limits);
+    }
+  });
 });
-// The server has ended, however it did. An orderly exit would wait for a statement that runs.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // Loaded now, so that the first statement does not wait for it.
 await import('@duckdb/node-api');
 tell({ type: 'listening' });

@@ -2,6 +2,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { RecoveryReport } from '../../storage/log/journal-recovery.ts';
 import type { EdgeCounts } from '../ingest/counters.ts';
+import type { LettersToSend, SentLetters } from '../model/dead-letter.ts';
 import { AppError } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import type { RollupsControl } from '../model/rollup.ts';
@@ -25,6 +26,8 @@ export class EdgeWorker {
   readonly #counts = new Map<number, (counts: EdgeCounts) => void>();
   /** Definitions that are on their way into the log; a full one holds them up. */
   readonly #defines = new Map<number, () => void>();
+  /** Dead letters that are sent again; as many calls as their port allows. */
+  readonly #resends = new Map<number, (sent: SentLetters) => void>();
   #lastCounts: EdgeCounts | undefined;
   #asks = 0;
   #isClosing = false;
@@ -38,6 +41,7 @@ export class EdgeWorker {
     this.listening.catch(() => {});
     const ports: MessagePort[] = data.partitionThreads.map(({ port }) => port);
     if (data.log.type === 'remote') ports.push(data.log.port);
+    if (data.remotePartitions !== undefined) ports.push(data.remotePartitions);
     this.#worker = new Worker(THREAD, {
       argv: [new URL('./edge.ts', import.meta.url).href],
       workerData: data,
@@ -86,6 +90,19 @@ export class EdgeWorker {
     }
   }
 
+  /** Rejects if the thread ends before it answers. */
+  async resend(letters: LettersToSend): Promise<SentLetters> {
+    const id = this.#asks++;
+    const resent = new Promise<SentLetters>((resolve) => {
+      this.#resends.set(id, resolve);
+      this.#tell({ type: 'resend', id, letters });
+    });
+    const sent = await Promise.race([resent, this.#ended.promise]);
+    this.#resends.delete(id);
+    if (sent !== undefined) return sent;
+    throw new AppError('thread_failed', 'the edge thread ended before dead letters were sent');
+  }
+
   /** Says on `/readyz` that the server is ready, or why it is not. */
   setReadiness(reason?: string): void {
     this.#tell(reason === undefined ? { type: 'ready' } : { type: 'ready', reason });
@@ -118,6 +135,9 @@ export class EdgeWorker {
         break;
       case 'defined':
         this.#defines.get(message.id)?.();
+        break;
+      case 'resent':
+        this.#resends.get(message.id)?.(message.sent);
         break;
       case 'failed': {
         const { code = 'thread_failed', message: text, location } = message.fault;

@@ -1,27 +1,38 @@
 /**
- * An edge thread: the ingest listener and its decoder. Edge 0 also owns the journal's writing side, and appends for
- * the others and for the main thread.
+ * An edge thread: the ingest listener and its decoder. Edge 0 also owns the log's writing side, and appends for the others
+ * and for the main thread.
  */
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createHeartbeats } from '../../storage/log/heartbeats.ts';
-import { type Journal, openJournal } from '../../storage/log/journal.ts';
-import { attachJournalShared, durableEnd } from '../../storage/log/journal-shared.ts';
-import type { RewritableLog } from '../../storage/log/log.ts';
+import { openJournal } from '../../storage/log/journal.ts';
+import type { RecoveryReport } from '../../storage/log/journal-recovery.ts';
+import type { LogWriter } from '../../storage/log/log.ts';
+import { attachLogShared, logEnd, offsetBehind } from '../../storage/log/log-shared.ts';
 import { connectLogWriter, serveLogWriter } from '../../storage/log/remote.ts';
+import { attachSpoolShared, readSpool } from '../../storage/spool/spool-shared.ts';
 import { Producer } from '../ingest/producer.ts';
 import { type Edge, startEdge } from '../ingest/server.ts';
 import { createLogger } from '../logging.ts';
 import { packControl, packHeartbeat } from '../model/block.ts';
 import { systemClock } from '../model/clock.ts';
-import { AppError } from '../model/errors.ts';
+import { AppError, isFault } from '../model/errors.ts';
 import { assertNever } from '../model/result.ts';
 import type { RollupsControl } from '../model/rollup.ts';
+import { spoolingInWords } from '../model/spool-view.ts';
 import { offset } from '../model/units.ts';
 import { Definer } from './definer.ts';
-import type { EdgeFault, EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
-import { PartitionLinks } from './partition-links.ts';
+import type {
+  EdgeFault,
+  EdgeThreadData,
+  FromEdge,
+  JournalHere,
+  KafkaHere,
+  ToEdge,
+} from './edge-protocol.ts';
+import { refusalInWords } from './log-refusal-words.ts';
+import { PartitionLinks, remoteLink } from './partition-links.ts';
 import { attachProgress } from './progress.ts';
 import { createWhenApplied } from './when-applied.ts';
 
@@ -34,7 +45,7 @@ const data: EdgeThreadData = workerData;
 const { edgeId, options } = data;
 const clock = systemClock;
 const logger = createLogger(data.logging);
-const shared = attachJournalShared(data.journal);
+const shared = attachLogShared(data.shared);
 const producer = new Producer({
   id: edgeId,
   epoch: data.producerEpoch,
@@ -42,19 +53,32 @@ const producer = new Producer({
   clock,
 });
 
+/** Brokers come back. After a failed sync nobody knows what a disk holds: only opening the journal anew finds out. */
+const isPassing = (error: unknown): boolean =>
+  isFault(error, 'log_full') ||
+  isFault(error, 'log_backpressure') ||
+  isFault(error, 'log_away') ||
+  isFault(error, 'log_gone');
+
+const spool = data.spool && attachSpoolShared(data.spool);
+const spoolView = () => spool && readSpool(spool);
+/** In words; undefined while events go to the log itself. */
+const spooling = () => spoolingInWords(spoolView());
+
 /** Definitions find no room in the log. */
 const mustWait = Promise.withResolvers<void>();
 const definer = new Definer({
   append: async (definitions) => writer?.append(controlBlocks(definitions)),
+  isPassing,
   sleep: (ms) => sleep(ms),
   onWait: () => {
-    logger.warn({}, 'the log is full: changed rollups wait until it has room');
+    logger.warn({}, 'the log takes nothing: changed rollups wait until it does');
     mustWait.resolve();
   },
 });
 
 let edge: Edge | undefined;
-let writer: RewritableLog | undefined;
+let writer: LogWriter | undefined;
 let heartbeats: NodeJS.Timeout | undefined;
 let unreadyReason: string | undefined = 'the server is starting';
 
@@ -65,60 +89,100 @@ const started = start();
 main.on('message', (message: ToEdge) => void obey(message));
 
 async function start(): Promise<void> {
+  const progress = attachProgress(data.progress);
+  const remote = data.remotePartitions && remoteLink(data.remotePartitions);
   try {
     const port = edgeId === 0 ? await ownPort(options.host, options.port) : options.port;
-    const journal = await openLog();
+    const recovery = await openLog();
     edge = await startEdge(
       { ...options, port },
       {
-        log: writer as RewritableLog,
+        log: writer as LogWriter,
         producer,
+        offsetBehind: (block, bytes) => offsetBehind(shared, block, bytes),
         whenApplied: createWhenApplied({
           shared,
-          progress: attachProgress(data.progress),
-          partitions: new PartitionLinks(data.partitionThreads),
+          progress,
+          partitions: new PartitionLinks(data.partitionThreads, { progress, remote }),
         }),
         clock,
         logger,
-        unreadyReason: () => unreadyReason,
+        // What is spooled waits for the rest of the server as it waits for the log.
+        unreadyReason: () => (spooling() === undefined ? unreadyReason : undefined),
+        refusalInWords: (refusal) => refusalInWords(refusal, data.topic, spoolView()),
+        readyNote: () => spooling(),
       },
     );
-    const recovery = journal === undefined ? {} : { recovery: journal.recovery };
-    tell({ type: 'listening', port, ...recovery });
+    tell({ type: 'listening', port, ...(recovery && { recovery }) });
   } catch (error) {
     fail(error);
   }
 }
 
-/** Sets `writer`; answers the journal if it is here. */
-async function openLog(): Promise<Journal | undefined> {
+/** Sets `writer`; answers what was found of a journal that is here. */
+async function openLog(): Promise<RecoveryReport | undefined> {
   const { log } = data;
   if (log.type === 'remote') {
     const { type: _, ...where } = log;
     writer = connectLogWriter({ ...where, shared });
     return undefined;
   }
-  const { type: _, durableBefore, definitions, definedTo, ...where } = log;
+  const recovery = await openWriter(log);
+  const { definitions, definedTo } = log;
+  // What is spooled comes behind the end.
+  const isDefined =
+    spooling() === undefined &&
+    definedTo !== undefined &&
+    definedTo.every((to, p) => (logEnd(shared, p) ?? 0) <= to);
+  if (definitions !== undefined && !isDefined) await defineFirst(definitions);
+  startHeartbeats();
+  return recovery;
+}
+
+async function openWriter(log: JournalHere | KafkaHere): Promise<RecoveryReport | undefined> {
+  if (log.type === 'kafka') {
+    const { source, pendingBytesMax, inSyncMin = 1, spool } = log;
+    const topic = { ...source, shared, pendingBytesMax, inSyncMin };
+    if (spool === undefined) {
+      const { openKafkaWriter } = await import('../../storage/kafka/kafka-writer.ts');
+      writer = await openKafkaWriter(topic);
+    } else {
+      const { openSpooledLog } = await import('../../storage/kafka/spooled-log.ts');
+      writer = await openSpooledLog(topic, spool, logger.child({ component: 'spool' }), fail);
+    }
+    return undefined;
+  }
+  const { type: _, durableBefore, ...where } = log;
   const journal = await openJournal({ ...where, shared, durableBefore: offset(durableBefore) });
   writer = journal.writer;
-  const isDefined = definedTo !== undefined && (durableEnd(shared) ?? 0) <= definedTo;
-  if (definitions !== undefined && !isDefined) await defineFirst(definitions);
+  return journal.recovery;
+}
+
+function startHeartbeats(): void {
   const beat = createHeartbeats({
     shared,
-    writer,
+    writer: writer as LogWriter,
+    isPassing,
     block: (partition) => packHeartbeat(producer.next(partition)),
   });
+  let isBeating = false;
   heartbeats = setInterval(() => {
-    // After a failed sync nobody knows what the disk holds: only opening the journal anew finds out.
-    if (journal.writer.refusal === 'log_io') fail(new AppError('log_io', 'the journal has failed'));
-    else void beat().catch(fail);
+    if (writer?.refusal === 'log_io') {
+      fail(new AppError('log_io', 'the disk of the log has failed'));
+    } else if (!isBeating && spooling() === undefined) {
+      isBeating = true;
+      void beat()
+        .catch(fail)
+        .finally(() => {
+          isBeating = false;
+        });
+    }
   }, HEARTBEAT_MS);
-  return journal;
 }
 
 /**
- * Logs the definitions before the first event. A full log takes neither them nor events: what is stored can be asked
- * meanwhile, and they follow as soon as there is room.
+ * Logs the definitions before the first event. A log that takes nothing takes no events either: what is stored can be asked
+ * meanwhile, and they follow as soon as it does.
  */
 function defineFirst(definitions: RollupsControl): Promise<void> {
   const defined = definer.define(definitions);
@@ -140,6 +204,11 @@ async function obey(message: ToEdge): Promise<void> {
     case 'define':
       definer.define(message.control).then(() => tell({ type: 'defined', id: message.id }), fail);
       break;
+    case 'resend': {
+      const { id, letters } = message;
+      edge?.resend(letters).then((sent) => tell({ type: 'resent', id, sent }), fail);
+      break;
+    }
     case 'counts':
       if (edge !== undefined) tell({ type: 'counts', id: message.id, counts: edge.counts() });
       break;

@@ -1,4 +1,5 @@
 /** What the main thread and the eraser thread tell each other. */
+import type { LogSource } from '../../storage/log/source.ts';
 import type { Erasure } from '../model/erasure.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
@@ -7,9 +8,9 @@ import type { PartitionThreadOptions } from './protocol.ts';
 
 /** `workerData` of src/threads/erase.ts. */
 export interface EraseThreadData {
-  readonly journalDir: string;
-  /** `JournalShared.buffer` */
-  readonly journal: SharedArrayBuffer;
+  readonly source: LogSource;
+  /** `LogShared.buffer` */
+  readonly shared: SharedArrayBuffer;
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */

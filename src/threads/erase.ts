@@ -7,8 +7,10 @@ import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type EraserTools, eraseFromLogAndState } from '../../actors/eraser/erase.ts';
+import type { JournalTools } from '../../actors/eraser/erase-log.ts';
 import { nodeDisk } from '../../storage/log/disk.ts';
-import { attachJournalShared, wakeReaders } from '../../storage/log/journal-shared.ts';
+import { attachLogShared, wakeReaders } from '../../storage/log/log-shared.ts';
+import type { JournalSource } from '../../storage/log/source.ts';
 import { pushedOutKey } from '../../storage/state/erasure-rows.ts';
 import { pushOut } from '../../storage/state/push-out.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
@@ -26,7 +28,7 @@ const LOG_TIMEOUT_MS = 60_000;
 
 // On Linux a priority belongs to a thread.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-const journal = attachJournalShared(data.journal);
+const shared = attachLogShared(data.shared);
 const progress = attachProgress(data.progress);
 const closing = new AbortController();
 const writer = new Asker<LogQuestions>('the main thread', (question) => tell(question));
@@ -58,20 +60,24 @@ async function tools(): Promise<EraserTools> {
   const store = await state;
   return {
     state: store,
-    journalDir: data.journalDir,
-    disk: nodeDisk,
-    files: {
-      endFile: () => writer.ask('endFile', undefined, LOG_TIMEOUT_MS),
-      replaceFile: (base) => writer.ask('replaceFile', base, LOG_TIMEOUT_MS),
-    },
-    partitions: journal.partitions,
+    journal: data.source.type === 'journal' ? journalTools(data.source) : undefined,
+    partitions: shared.partitions,
     committed: (partition) => progress.committed[partition] ?? 0,
     sleep: (ms) => sleep(ms),
     signal: closing.signal,
-    wakeReaders: () => wakeReaders(journal),
     pushOut: () => pushOut(store, pushedOutKey(), (ms) => sleep(ms)),
   };
 }
+
+const journalTools = ({ dir }: JournalSource): JournalTools => ({
+  journalDir: dir,
+  disk: nodeDisk,
+  files: {
+    endFile: () => writer.ask('endFile', undefined, LOG_TIMEOUT_MS),
+    replaceFile: (base) => writer.ask('replaceFile', base, LOG_TIMEOUT_MS),
+  },
+  wakeReaders: () => wakeReaders(shared),
+});
 
 function tell(message: FromEraser): void {
   main.postMessage(message);

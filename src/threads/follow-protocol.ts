@@ -1,17 +1,22 @@
 /** What the main thread and the thread that follows the log tell each other. */
+
+import type { MessagePort } from 'node:worker_threads';
 import type { FollowedEvents, FollowQuestion } from '../../actors/follow/questions.ts';
+import type { LogSource } from '../../storage/log/source.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
 /** `workerData` of src/threads/follow.ts. */
 export interface FollowThreadData {
-  readonly journalDir: string;
-  /** `JournalShared.buffer` */
-  readonly journal: SharedArrayBuffer;
+  readonly source: LogSource;
+  /** `LogShared.buffer` */
+  readonly shared: SharedArrayBuffer;
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
   readonly state: bigint;
+  /** As `ColdThreadData.elsewhere`. */
+  readonly elsewhere?: MessagePort | undefined;
   readonly logging: PartitionThreadOptions['logging'];
 }
 

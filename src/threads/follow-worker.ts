@@ -6,6 +6,7 @@ import type {
   FollowSource,
 } from '../../actors/follow/questions.ts';
 import type { AppError } from '../model/errors.ts';
+import { type Whereabouts, withElsewhere } from './asked-state.ts';
 import { AskedThread } from './asked-thread.ts';
 import type {
   FollowedMessage,
@@ -28,14 +29,22 @@ export class FollowWorker implements FollowPort {
   readonly #readers = new Map<number, Reader>();
   #read = 0;
 
-  constructor(data: FollowThreadData) {
+  /** `whereabouts`: on a node of a cluster. */
+  constructor(data: Omit<FollowThreadData, 'elsewhere'>, whereabouts?: Whereabouts) {
     const module = new URL('./follow.ts', import.meta.url);
     const hear = ({ reader, message }: FollowedMessage) => this.#readers.get(reader)?.hear(message);
     const onFailed = (fault: AppError) => {
       for (const reader of this.#readers.values()) reader.end(fault);
     };
     this.#thread = new OnDemand<FollowThread>(
-      () => new AskedThread({ name: 'follow', module, data, hear, onFailed }),
+      () =>
+        new AskedThread({
+          name: 'follow',
+          module,
+          hear,
+          onFailed,
+          ...withElsewhere(data, whereabouts),
+        }),
       IDLE_MS_MAX,
     );
   }

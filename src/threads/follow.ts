@@ -8,12 +8,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Follower } from '../../actors/follow/follower.ts';
 import { LOOK_INTERVAL_MS } from '../../actors/follow/limits.ts';
 import { LogEnd } from '../../actors/follow/log-end.ts';
-import { openJournalReader } from '../../storage/log/journal-reader.ts';
-import { attachJournalShared } from '../../storage/log/journal-shared.ts';
+import { ownVoucher } from '../../actors/partition/voucher.ts';
+import { attachLogShared } from '../../storage/log/log-shared.ts';
+import { logReaders } from '../../storage/log/source.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
 import { assertNever } from '../model/result.ts';
+import { AskedState } from './asked-state.ts';
 import { answerOf } from './asker.ts';
 import type { FollowQuestions, FollowThreadData, FromFollow, ToFollow } from './follow-protocol.ts';
 import { attachProgress } from './progress.ts';
@@ -46,7 +48,7 @@ main.on('message', (message: ToFollow) => {
 });
 
 const log = createLogger({ ...data.logging, thread: 'follow' });
-const journal = attachJournalShared(data.journal);
+const shared = attachLogShared(data.shared);
 const progress = attachProgress(data.progress);
 /** By their readers' numbers. */
 const followers = new Map<number, Follower>();
@@ -55,9 +57,12 @@ let isClosing = false;
 const looking = looks();
 
 async function open(): Promise<LogEnd> {
+  const local = await attachState(data.state);
+  const elsewhere = data.elsewhere && new AskedState(data.elsewhere, local, progress);
   return new LogEnd({
-    openReader: (from) => openJournalReader({ dir: data.journalDir, shared: journal, from }),
-    state: await attachState(data.state),
+    openReader: await logReaders(data.source, shared),
+    state: elsewhere ?? local,
+    voucher: elsewhere?.voucher ?? ownVoucher,
     committed: () => [...progress.committed],
     now: () => systemClock.now(),
   });

@@ -1,24 +1,34 @@
 /**
- * A partition thread: some partitions, one actor each, and one reader of the journal that feeds them. What it is given is
- * `PartitionThreadOptions`; what it says and hears is in protocol.ts.
+ * A partition thread: some partitions, one actor each, and one reader of the log that feeds them. Of a node of a cluster they come
+ * and go. What it is given is `PartitionThreadOptions`; what it says and hears is in protocol.ts.
  */
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PARTITION_RESTART, type PartitionOptions } from '../../actors/partition/actor.ts';
 import { type OwnedPartition, PartitionGroup } from '../../actors/partition/group.ts';
 import { ActorSystem } from '../../actors/runtime.ts';
-import { openJournalReader } from '../../storage/log/journal-reader.ts';
-import { attachJournalShared, durableEnd, journalStart } from '../../storage/log/journal-shared.ts';
+import type { LoggedBlock } from '../../storage/log/log.ts';
+import {
+  attachLogShared,
+  logBytes,
+  logEnd,
+  logStart,
+  newestEnd,
+  publishEvents,
+} from '../../storage/log/log-shared.ts';
+import { logReaders } from '../../storage/log/source.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
 import { BlockColumns } from '../aggregate/block-columns.ts';
 import { createLogger } from '../logging.ts';
+import { AT, BLOCK_KIND } from '../model/block-format.ts';
 import { systemClock } from '../model/clock.ts';
 import { assertNever } from '../model/result.ts';
+import type { Offset } from '../model/units.ts';
 import { answerOf, plainFault, type Question } from './asker.ts';
-import { attachProgress, publishApplied } from './progress.ts';
+import { attachProgress, isOwned, publishApplied } from './progress.ts';
 import type {
   PartitionMetrics,
+  PartitionMoves,
   PartitionQuestions,
   PartitionThreadCommand,
   PartitionThreadEvent,
@@ -39,8 +49,10 @@ const HEALTH_INTERVAL_MS = 1_000;
 
 const options: PartitionThreadOptions = workerData;
 const log = createLogger({ ...options.logging, thread: `partitions/${options.thread}` });
-const journal = attachJournalShared(options.journal);
+const shared = attachLogShared(options.shared);
 const progress = attachProgress(options.progress);
+// Not waited for yet: a topic's client takes a second of CPU to load, and partitions load their states meanwhile.
+const openReader = logReaders(options.source, shared);
 const store = await attachState(options.state);
 const system = new ActorSystem({ clock: systemClock, random: Math.random, sleep, log });
 const columns = new BlockColumns();
@@ -50,9 +62,11 @@ const holds = new Map<number, PromiseWithResolvers<void>>();
 process.on('uncaughtException', fail);
 const group = await PartitionGroup.start({
   system,
-  partitions: options.partitions,
+  partitions: options.partitions.filter((partition) => isOwned(progress, partition)),
   optionsOf,
-  openReader: (from) => openJournalReader({ dir: options.journalDir, shared: journal, from }),
+  openReader,
+  goesOnAt,
+  onBlock: seen,
   sleep,
   log,
 });
@@ -66,6 +80,7 @@ for (const port of options.clients) {
 }
 parentPort?.on('message', (command: PartitionThreadCommand) => {
   if (command.type === 'close') void close().catch(fail);
+  else void answerOf(command.id, () => move(command)).then(tell);
 });
 const commitTurns = Math.min(options.partitions.length, COMMIT_TURNS_MAX);
 const commitTimer = setInterval(
@@ -78,11 +93,11 @@ tellProblems();
 tell({ type: 'ready' });
 
 function optionsOf(partition: number): Omit<PartitionOptions, 'watch'> {
-  const { dedupIdsMax, dedupBytesMax, dedupLogBytesMax, deadLettersMax } = options.bounds;
+  const { dedupIdsMax, dedupBytesMax, dedupOffsetsMax, deadLettersMax } = options.bounds;
   return {
     machine: {
       partition,
-      dedup: { idsMax: dedupIdsMax, bytesMax: dedupBytesMax, logBytesMax: dedupLogBytesMax },
+      dedup: { idsMax: dedupIdsMax, bytesMax: dedupBytesMax, offsetsMax: dedupOffsetsMax },
       dedupSeed: store.server.dedupSeed,
       deadLettersMax,
       columns,
@@ -92,18 +107,55 @@ function optionsOf(partition: number): Omit<PartitionOptions, 'watch'> {
     log,
     restart: PARTITION_RESTART,
     logged: () => ({
-      start: journalStart(journal),
-      end: durableEnd(journal) ?? Number.POSITIVE_INFINITY,
+      start: logStart(shared, partition),
+      end: logEnd(shared, partition) ?? Number.POSITIVE_INFINITY,
     }),
     publish: {
-      applied: (position) => publishApplied(journal, progress, partition, position),
+      applied: (position) => publishApplied(shared, progress, partition, position),
       committed: (position, neededFrom) => {
         progress.committed[partition] = position;
         progress.needed[partition] = neededFrom;
       },
-      wantsHeartbeat: (wanted) => Atomics.store(journal.watermarkWanted, partition, wanted ? 1 : 0),
+      wantsHeartbeat: (wanted) => Atomics.store(shared.watermarkWanted, partition, wanted ? 1 : 0),
     },
   };
+}
+
+/** What this process has not appended, but other nodes or the run before, is in nobody's memory here before it is read. */
+function seen({ partition, nextOffset, bytes }: LoggedBlock): void {
+  if (bytes[AT.kind] === BLOCK_KIND.events) publishEvents(shared, partition, nextOffset);
+}
+
+async function move({ name, ask: { partitions } }: Question<PartitionMoves>): Promise<undefined> {
+  switch (name) {
+    case 'take':
+      await group.take(partitions);
+      break;
+    case 'give':
+      // One that stands still would never come to its end.
+      for (const partition of partitions) holds.get(partition)?.resolve();
+      await group.give(partitions);
+      for (const partition of partitions) forget(partition);
+      break;
+    default:
+      assertNever(name);
+  }
+  tellProblems();
+  return undefined;
+}
+
+/** Nobody's time has to be moved for it here. */
+function forget(partition: number): void {
+  holds.delete(partition);
+  if (!group.has(partition)) Atomics.store(shared.watermarkWanted, partition, 0);
+}
+
+function goesOnAt(partition: number): Offset | undefined {
+  const applied = shared.applied[partition] as number;
+  const start = logStart(shared, partition);
+  // One that ends before what is applied has lost its end: what comes next would count as applied.
+  const isWhole = applied <= (logEnd(shared, partition) ?? 0);
+  return isWhole && start <= applied ? start : undefined;
 }
 
 async function answer(question: Question<PartitionQuestions>): Promise<unknown> {
@@ -163,14 +215,14 @@ const actorOf = (partition: number): OwnedPartition['ref'] => group.partition(pa
 
 function metricsOf({ id, stats, ref }: OwnedPartition): PartitionMetrics {
   const { counters, ...numbers } = stats;
-  const applied = journal.applied[id] as number;
+  const applied = shared.applied[id] as number;
   const snapshot = system.snapshot().find(({ path }) => path === ref.path);
   return {
     partition: id,
     state: ref.state,
     appliedOffset: applied,
     committedOffset: progress.committed[id] as number,
-    lagBytes: Math.max(0, (journal.partitionEnds[id] as number) - applied),
+    lagBytes: logBytes(shared, [newestEnd(shared, id) - applied]),
     restarts: snapshot?.restarts ?? 0,
     blocks: counters.blocks,
     eventsApplied: counters.applied,
@@ -180,6 +232,10 @@ function metricsOf({ id, stats, ref }: OwnedPartition): PartitionMetrics {
     eventsClamped: counters.clamped,
     eventsExpired: counters.expired,
     eventsPoison: counters.poison,
+    sessions: counters.sessions,
+    sessionsEarly: counters.sessionsEarly,
+    sessionsLate: counters.sessionsLate,
+    sessionsUnassigned: counters.sessionsUnassigned,
     ...numbers,
   };
 }

@@ -1,6 +1,6 @@
 /**
  * What the threads tell each other. Events never pass here: they lie in the journal's files, which partition threads
- * read themselves. Offsets and wishes are in shared memory (`JournalShared`, `Progress`); messages are requests to
+ * read themselves. Offsets and wishes are in shared memory (`LogShared`, `Progress`); messages are requests to
  * partitions, their answers, and the life of a thread. All of it is plain data.
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -15,7 +15,8 @@ import type {
   VerdictRequest,
 } from '../../actors/partition/protocol.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
-import type { PlainFault } from './asker.ts';
+import type { LogSource } from '../../storage/log/source.ts';
+import type { Answer, PlainFault, Question } from './asker.ts';
 
 /** What can be asked of a partition thread. */
 export type PartitionQuestions = {
@@ -44,15 +45,32 @@ export type PartitionQuestions = {
   readonly metrics: { readonly ask: undefined; readonly answer: readonly PartitionMetrics[] };
 };
 
+/** Of these, the ones about one partition. */
+export type AboutPartition = Exclude<keyof PartitionQuestions, 'actors' | 'metrics'>;
+
+/** What the main thread alone asks: partitions come to this node and leave it while the thread runs. */
+export type PartitionMoves = {
+  /** Answered when each has loaded its state, or has failed to and tries again. One that is there already stays as it is. */
+  readonly take: {
+    readonly ask: { readonly partitions: readonly number[] };
+    readonly answer: undefined;
+  };
+  /** Answered when each has committed what it has applied, and nothing writes to it any more. */
+  readonly give: {
+    readonly ask: { readonly partitions: readonly number[] };
+    readonly answer: undefined;
+  };
+};
+
 /** `workerData` of src/threads/partition.ts. */
 export interface PartitionThreadOptions {
   /** Counts partition threads from 0, for logs and names. */
   readonly thread: number;
-  /** The partitions that this thread owns; no other thread does. */
+  /** Those that this thread has whenever this node does; at its start it takes the ones that `Progress.owned` says. */
   readonly partitions: readonly number[];
-  readonly journalDir: string;
-  /** `JournalShared.buffer` */
-  readonly journal: SharedArrayBuffer;
+  readonly source: LogSource;
+  /** `LogShared.buffer` */
+  readonly shared: SharedArrayBuffer;
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
@@ -71,8 +89,8 @@ export interface PartitionThreadOptions {
 export interface PartitionBounds {
   readonly dedupIdsMax: number;
   readonly dedupBytesMax: number;
-  /** Log bytes behind which an id is forgotten: else a slow stream of ids would keep the whole log. */
-  readonly dedupLogBytesMax: number;
+  /** Distance in the log behind which an id is forgotten: else a slow stream of ids would keep the whole log. */
+  readonly dedupOffsetsMax: number;
   /** Dead letters kept per tenant. */
   readonly deadLettersMax: number;
 }
@@ -98,6 +116,7 @@ export interface PartitionMetrics {
   readonly commitMsTotal: number;
   readonly commitMsLast: number;
   readonly commitBytesTotal: number;
+  readonly commitBytesMax: number;
   readonly restarts: number;
   /** What the window of duplicates really holds now. */
   readonly dedupIds: number;
@@ -106,14 +125,21 @@ export interface PartitionMetrics {
   readonly series: number;
   /** Events that the overflow series took. */
   readonly overflowEvents: number;
+  readonly sessionsOpen: number;
+  /** That have ended, of these those that were closed early, and events that are in none. */
+  readonly sessions: number;
+  readonly sessionsEarly: number;
+  readonly sessionsLate: number;
+  readonly sessionsUnassigned: number;
 }
 
 /** Main thread → partition thread. */
-export type PartitionThreadCommand = { readonly type: 'close' };
+export type PartitionThreadCommand = Question<PartitionMoves> | { readonly type: 'close' };
 
 /** Partition thread → main thread, on its `parentPort`. */
 export type PartitionThreadEvent =
-  /** Every partition has loaded its committed state, or has failed to and tries again; reading the log begins. */
+  | Answer
+  /** Every partition that it takes at its start has loaded its committed state, or has failed to and tries again; reading the log begins. */
   | { readonly type: 'ready' }
   /** What keeps its partitions from being ready has changed; nothing: they are. */
   | { readonly type: 'problems'; readonly problems: readonly string[] }

@@ -1,6 +1,7 @@
 /** What the main thread and a replay thread tell each other. */
 import type { HeldPartition, ReplayRecord } from '../../actors/replay/protocol.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
+import type { LogSource } from '../../storage/log/source.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { Answer, PlainFault, Question } from './asker.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
@@ -16,9 +17,9 @@ export interface ReplayThreadData {
   readonly memoryBytesMax: number;
   /** Segments of a remote archive that are kept here. */
   readonly cacheBytesMax: number;
-  readonly journalDir: string;
-  /** `JournalShared.buffer` */
-  readonly journal: SharedArrayBuffer;
+  readonly source: LogSource;
+  /** `LogShared.buffer` */
+  readonly shared: SharedArrayBuffer;
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */

@@ -12,9 +12,9 @@ import { Replay } from '../../actors/replay/replay.ts';
 import type { SourceProgress } from '../../actors/replay/source.ts';
 import { ManifestReader } from '../../storage/archive/manifest-reader.ts';
 import { openArchive } from '../../storage/archive/open.ts';
-import { openJournalReader } from '../../storage/log/journal-reader.ts';
-import { attachJournalShared, journalStart } from '../../storage/log/journal-shared.ts';
-import { openDuck } from '../../storage/segments/duckdb.ts';
+import { attachLogShared, logStart } from '../../storage/log/log-shared.ts';
+import { patientReaders } from '../../storage/log/patient-reader.ts';
+import { logReaders } from '../../storage/log/source.ts';
 import { attachState, openState } from '../../storage/state/rocksdb.ts';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
@@ -33,7 +33,7 @@ if (parentPort === null) throw new Error('a replay thread is a worker thread');
 const main = parentPort;
 const data: ReplayThreadData = workerData;
 
-/** Behind everything else: where processors are busy it gets a tenth of one. DuckDB's threads inherit it. */
+/** Behind everything else: where processors are busy it gets a tenth of one. */
 const PRIORITY = 10;
 /** Partitions may have to finish a commit first. */
 const SWAP_TIMEOUT_MS = 30_000;
@@ -50,13 +50,11 @@ let isHolding = false;
 let sinceYieldMs = 0;
 let firstRows: number | undefined;
 let firstMs = data.record.firstEventMs;
-let interrupt = (): void => {};
 
 main.on('message', (message: ToReplay) => {
   if (message.type === 'answer') asker.hear(message);
   else if (message.type === 'close') {
     closing.abort();
-    interrupt();
     void done.then(() => tell({ type: 'closed' }));
   }
 });
@@ -70,18 +68,11 @@ const done = work().catch((error: unknown) => {
 async function work(): Promise<void> {
   const { record, folder, partitions } = data;
   await mkdir(folder, { recursive: true });
-  const shadow = await openState({ dir: join(folder, 'state'), partitions });
-  const duck = await openDuck({
-    threads: 1,
-    memoryBytesMax: data.memoryBytesMax,
-    tempDir: join(folder, 'duckdb'),
-    folders: [...(data.archive.type === 'local' ? [data.archive.dir] : []), folder],
-  });
-  const connection = await duck.connect();
-  interrupt = () => connection.interrupt();
+  const dir = join(folder, 'state');
+  const shadow = await openState({ dir, partitions, isLogCompressed: false });
   const archive = await openArchive(data.archive);
   try {
-    const journal = attachJournalShared(data.journal);
+    const shared = attachLogShared(data.shared);
     const progress = attachProgress(data.progress);
     const live = await attachState(data.state);
     const manifest = new ManifestReader(archive, log);
@@ -92,10 +83,10 @@ async function work(): Promise<void> {
     const replay = await Replay.open(
       {
         ...{ live, shadow, partitions, segments, state: live, pause, now: systemClock.now },
-        duck: connection,
+        memoryBytesMax: data.memoryBytesMax,
         manifest: () => manifest.refresh(Atomics.load(progress.archivedVersion, 0)),
-        openReader: (from) => openJournalReader({ dir: data.journalDir, shared: journal, from }),
-        logStart: () => journalStart(journal),
+        openReader: patientReaders(await logReaders(data.source, shared)),
+        logStart: (partition) => logStart(shared, partition),
         tell: tellProgress,
         hold: () => {
           isHolding = true;
@@ -115,9 +106,6 @@ async function work(): Promise<void> {
     const state = isApplying ? 'applied' : 'compared';
     tell({ type: 'news', news: { ...outcome, ...numbers(replay.rows), state } });
   } finally {
-    interrupt = () => {};
-    connection.disconnectSync();
-    duck.close();
     await archive.close?.();
     await shadow.close();
   }

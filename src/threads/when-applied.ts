@@ -1,17 +1,17 @@
 /** Answers `ack=applied`: watches the offsets that partitions publish, then asks for their verdicts. */
-import type { JournalShared } from '../../storage/log/journal-shared.ts';
+import type { LogShared } from '../../storage/log/log-shared.ts';
 import type { WhenApplied } from '../ingest/applied.ts';
 import type { BlockRows } from '../ingest/contribution.ts';
-import type { PartitionLinks } from './partition-links.ts';
+import type { PartitionLink } from './partition-links.ts';
 import { type Progress, progressMovedFrom, progressTicks } from './progress.ts';
 
 /** A verdict is looked up in memory or in one row of RocksDB, between two blocks. */
 const VERDICT_TIMEOUT_MS = 2_000;
 
 export interface WhenAppliedOptions {
-  readonly shared: JournalShared;
+  readonly shared: LogShared;
   readonly progress: Progress;
-  readonly partitions: PartitionLinks;
+  readonly partitions: PartitionLink;
 }
 
 interface Waiter {
@@ -62,6 +62,8 @@ export function createWhenApplied(options: WhenAppliedOptions): WhenApplied {
         return partitions.ask('verdict', { partition, request }, VERDICT_TIMEOUT_MS);
       }),
     );
+    // With a partition that has come to another node meanwhile, nobody knows whether that one had applied them when it was asked.
+    if (!isApplied(rows)) return undefined;
     return dropped.reduce((sum, count) => sum + count, 0);
   };
 }

@@ -25,7 +25,7 @@ export interface HttpBody {
 }
 
 export interface HttpCall {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly url: URL;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: HttpBody;

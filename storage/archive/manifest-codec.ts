@@ -17,9 +17,11 @@ import {
   MANIFEST_FORMAT,
   type Manifest,
   type ManifestChange,
+  type ManifestFormat,
   type ManifestOwner,
   type ManifestVersion,
   type SegmentFile,
+  SHARED_MANIFEST_FORMAT,
 } from './manifest.ts';
 import { streamKey } from './manifest-sum.ts';
 
@@ -29,6 +31,7 @@ const CHANGES: readonly ManifestChange[] = [
   'compaction',
   'erasure',
   'retention',
+  'dismissal',
 ];
 /** A name's length in a block is a u16. */
 const TEXT_LENGTH_MAX = 65_535;
@@ -46,14 +49,14 @@ export function encodeVersion(version: ManifestVersion): Uint8Array {
 export function decodeVersion(bytes: Uint8Array, path: string): ManifestVersion {
   const shape = new JsonShape(path);
   const json = shape.parse(bytes, MANIFEST_VERSION_BYTES_MAX);
-  checkFormat(shape, json, path);
+  const format = formatIn(shape, json, path);
   const files = <T>(key: string, item: (value: unknown, at: string) => T): T[] => {
     const list = shape.list(json, key, '', item);
     if (list.length <= MANIFEST_VERSION_FILES_MAX) return list;
     throw shape.corrupt(key, `at most ${MANIFEST_VERSION_FILES_MAX}`, list.length);
   };
   return {
-    format: MANIFEST_FORMAT,
+    format,
     version: shape.integer(json, 'version', ''),
     commit: shape.string(json, 'commit', '', TEXT_LENGTH_MAX),
     epoch: shape.integer(json, 'epoch', ''),
@@ -61,6 +64,10 @@ export function decodeVersion(bytes: Uint8Array, path: string): ManifestVersion 
     atMs: shape.number(json, 'atMs', ''),
     change: shape.oneOf(json, 'change', '', CHANGES),
     positions: Object.fromEntries(positions(shape, json)),
+    ...(json['after'] !== undefined && {
+      after: Object.fromEntries(positions(shape, json, 'after')),
+    }),
+    ...(json['dismissed'] !== undefined && { dismissed: lives(shape, json, 'dismissed') }),
     add: files('add', (value, at) => segmentFile(shape, value, at)),
     remove: files('remove', (value, at) => archivePath(shape, value, at)),
     deleted: files('deleted', (value, at) => archivePath(shape, value, at)),
@@ -70,13 +77,14 @@ export function decodeVersion(bytes: Uint8Array, path: string): ManifestVersion 
 
 /** The sum, as of a wall clock. */
 export function encodeCheckpoint(manifest: Manifest, atMs: number): Uint8Array {
-  const { version, epoch, owner, positions, files, removed, schemas } = manifest;
+  const { version, epoch, owner, writers, positions, files, removed, schemas } = manifest;
   return encode(
     {
-      format: MANIFEST_FORMAT,
+      format: writers === undefined ? MANIFEST_FORMAT : SHARED_MANIFEST_FORMAT,
       version,
       epoch,
       owner,
+      ...(writers && { writers: [...writers] }),
       atMs,
       positions: Object.fromEntries(positions),
       files: [...files.values()],
@@ -91,7 +99,7 @@ export function encodeCheckpoint(manifest: Manifest, atMs: number): Uint8Array {
 export function decodeCheckpoint(bytes: Uint8Array, path: string): Manifest {
   const shape = new JsonShape(path);
   const json = shape.parse(bytes, MANIFEST_CHECKPOINT_BYTES_MAX);
-  checkFormat(shape, json, path);
+  const format = formatIn(shape, json, path);
   const files = shape.list(json, 'files', '', (value, at) => segmentFile(shape, value, at));
   if (files.length > MANIFEST_FILES_MAX) {
     throw shape.corrupt('files', `at most ${MANIFEST_FILES_MAX}`, files.length);
@@ -105,6 +113,7 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Manifest {
     version: shape.integer(json, 'version', ''),
     epoch: shape.integer(json, 'epoch', ''),
     owner: owner(shape, json),
+    ...(format === SHARED_MANIFEST_FORMAT && { writers: new Set(lives(shape, json, 'writers')) }),
     positions: new Map(positions(shape, json)),
     files: new Map(files.map((file) => [file.path, file])),
     removed: new Map(removed),
@@ -118,15 +127,18 @@ function encode(value: object, bytesMax: number): Uint8Array {
   return bytes;
 }
 
-function checkFormat(shape: JsonShape, json: JsonObject, path: string): void {
+function formatIn(shape: JsonShape, json: JsonObject, path: string): ManifestFormat {
   const format = shape.integer(json, 'format', '');
-  if (format === MANIFEST_FORMAT) return;
+  if (format === MANIFEST_FORMAT || format === SHARED_MANIFEST_FORMAT) return format;
   throw new AppError(
     'manifest_version',
-    `${path} has format ${format}, and this release reads format ${MANIFEST_FORMAT}: start the release that wrote it, or a newer one`,
+    `${path} has format ${format}, and this release reads formats ${MANIFEST_FORMAT} and ${SHARED_MANIFEST_FORMAT}: start the release that wrote it, or a newer one`,
     { path },
   );
 }
+
+const lives = (shape: JsonShape, json: JsonObject, key: string): number[] =>
+  shape.list(json, key, '', (value, at) => shape.integer({ [at]: value }, at, ''));
 
 function owner(shape: JsonShape, json: JsonObject): ManifestOwner {
   const found = shape.object(json, 'owner', '');
@@ -137,13 +149,17 @@ function owner(shape: JsonShape, json: JsonObject): ManifestOwner {
   };
 }
 
-function positions(shape: JsonShape, json: JsonObject): [number, number][] {
-  const found = shape.object(json, 'positions', '');
+function positions(
+  shape: JsonShape,
+  json: JsonObject,
+  key: 'positions' | 'after' = 'positions',
+): [number, number][] {
+  const found = shape.object(json, key, '');
   return Object.keys(found).map((partition) => {
     if (!/^(0|[1-9]\d{0,4})$/.test(partition)) {
-      throw shape.corrupt('positions', 'numbers of partitions', partition);
+      throw shape.corrupt(key, 'numbers of partitions', partition);
     }
-    return [Number(partition), shape.integer(found, partition, 'positions')];
+    return [Number(partition), shape.integer(found, partition, key)];
   });
 }
 
@@ -161,6 +177,9 @@ function segmentFile(shape: JsonShape, value: unknown, at: string): SegmentFile 
     bytes: shape.integer(file, 'bytes', at),
     tsMinMs: shape.number(file, 'tsMinMs', at),
     tsMaxMs: shape.number(file, 'tsMaxMs', at),
+    ...(file['aheadMaxMs'] === undefined
+      ? {}
+      : { aheadMaxMs: shape.number(file, 'aheadMaxMs', at) }),
     schema: shape.integer(file, 'schema', at),
   };
 }

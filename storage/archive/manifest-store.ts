@@ -5,6 +5,7 @@ import type { Clock } from '../../src/model/clock.ts';
 import { AppError, isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import {
+  MANIFEST_ATTEMPTS_MAX,
   MANIFEST_CHECKPOINT_VERSIONS,
   MANIFEST_CLAIMS_MAX,
   MANIFEST_FILES_MAX,
@@ -16,12 +17,14 @@ import {
   type Manifest,
   type ManifestOwner,
   type ManifestVersion,
+  SHARED_MANIFEST_FORMAT,
 } from './manifest.ts';
 import { decodeVersion, encodeCheckpoint, encodeVersion } from './manifest-codec.ts';
 import {
   checkpointPath,
   MANIFEST_FOLDER,
   parseManifestName,
+  type Staging,
   versionPath,
 } from './manifest-paths.ts';
 import { ManifestReader } from './manifest-reader.ts';
@@ -40,6 +43,8 @@ export interface ManifestStoreOptions {
   readonly checkpointVersions?: number | undefined;
   /** Default: whoever has the owner's log may claim. */
   readonly guard?: ClaimGuard | undefined;
+  /** Of this node of a cluster, which writes beside the others. Default: this server has the archive alone. */
+  readonly life?: number | undefined;
 }
 
 /** Tells the owner from others that have its log. */
@@ -59,13 +64,21 @@ export interface Claim {
   readonly owner: ManifestOwner;
   /** Claims also an archive that belongs to the log of another server. Its files stay, its positions mean nothing any more. */
   readonly takeOver?: boolean | undefined;
+  /** With another log: where in it the archive ends. Without them that is its beginning. */
+  readonly positions?: Readonly<Record<number, number>> | undefined;
 }
 
 /** What a version says, apart from who and when. */
 export type ManifestCommit = Pick<
   ManifestVersion,
-  'change' | 'positions' | 'add' | 'remove' | 'deleted' | 'schemas'
+  'change' | 'positions' | 'after' | 'dismissed' | 'add' | 'remove' | 'deleted' | 'schemas'
 >;
+
+/**
+ * What is to follow this manifest. In a cluster it is asked again whenever another node was faster; undefined: it cannot follow any more,
+ * and comes to nothing.
+ */
+export type CommitPlan = (manifest: Manifest) => ManifestCommit | undefined;
 
 /** One call at a time. After one that rejected nothing is known of the next version: claim again. */
 export class ManifestStore {
@@ -76,16 +89,22 @@ export class ManifestStore {
   readonly #settle: ManifestStoreOptions['settle'];
   readonly #checkpointVersions: number;
   readonly #guard: ClaimGuard | undefined;
+  readonly #life: number | undefined;
   #owner: ManifestOwner | undefined;
+  /** Of the next commit. */
+  #commit = randomUUID();
   #checkpoint = 0;
+  /** The newest version that is known to be settled. */
+  #settled = 0;
 
   constructor(options: ManifestStoreOptions) {
-    const { archive, clock, log, settle, checkpointVersions, guard } = options;
+    const { archive, clock, log, settle, checkpointVersions, guard, life } = options;
     this.#archive = archive;
     this.#clock = clock;
     this.#log = log;
     this.#settle = settle;
     this.#guard = guard;
+    this.#life = life;
     this.#checkpointVersions = checkpointVersions ?? MANIFEST_CHECKPOINT_VERSIONS;
     this.#reader = new ManifestReader(archive, log);
   }
@@ -94,19 +113,25 @@ export class ManifestStore {
     return this.#reader.manifest;
   }
 
-  /** Where the next commit's files wait for it (`stagedPath`). */
-  get next(): { readonly epoch: number; readonly version: number } {
+  /** Where the next commit's files wait for it (`stagedPath`). In a cluster it may come to be a later version. */
+  get next(): Staging {
     const { epoch, version } = this.manifest;
-    return { epoch, version: version + 1 };
+    return {
+      format: this.#life === undefined ? MANIFEST_FORMAT : SHARED_MANIFEST_FORMAT,
+      epoch: this.#life ?? epoch,
+      version: version + 1,
+      commit: this.#commit,
+    };
   }
 
   /**
-   * Makes this server the only one that may write, from the next version on. Whatever version was the newest is settled
-   * before: so a version always finds all files of its predecessors in place, even if their writer died on the way.
+   * Makes this server the only one that may write, from the next version on; a node of a cluster one of those that may. Whatever version
+   * was the newest is settled before: so a version always finds all files of its predecessors in place, even if their writer died on the
+   * way. And no version that this node has asked for before, and of which it has heard nothing, can still be made.
    *
    * Rejects with `archive_foreign`, as the guard judges, and as the archive does.
    */
-  async claim({ owner, takeOver = false }: Claim): Promise<Manifest> {
+  async claim({ owner, takeOver = false, positions = {} }: Claim): Promise<Manifest> {
     const reader = this.#reader;
     this.#owner = undefined;
     await reader.load();
@@ -116,17 +141,20 @@ export class ManifestStore {
         this.#guard?.judge(reader.manifest, reader.newest);
       }
       if (!(await this.#settleNewest())) continue;
-      const claim = this.#version(owner, reader.manifest.epoch + 1, {
+      this.#commit = randomUUID();
+      const claim = this.#version(owner, this.#life ?? reader.manifest.epoch + 1, {
         change: 'claim',
-        positions: {},
+        positions,
         add: [],
         remove: [],
         deleted: [],
         schemas: [],
       });
       if ((await this.#create(claim)) === 'created') {
+        this.#commit = randomUUID();
         this.#owner = owner;
         this.#checkpoint = reader.checkpoint;
+        this.#settled = claim.version;
         reader.follow(claim);
         return reader.manifest;
       }
@@ -139,24 +167,76 @@ export class ManifestStore {
   }
 
   /**
-   * Adds a version, settles it, and answers it. Rejects with `archive_fenced` if another server has claimed the archive, `archive_io`
-   * if the manifest is full, and as the archive does.
+   * Adds a version, settles it, and answers it; undefined if the plan came to nothing. Rejects with `archive_fenced` if another server has
+   * claimed the archive, `archive_io` if the manifest is full, and as the archive does.
    */
-  async commit(change: ManifestCommit): Promise<ManifestVersion> {
+  async commit(plan: CommitPlan): Promise<ManifestVersion | undefined> {
     const owner = this.#owner;
     assert(owner !== undefined, 'who commits has claimed the archive, and has not failed since');
     this.#owner = undefined;
-    const { manifest } = this.#reader;
-    refuseFull(manifest.files.size + change.add.length - change.remove.length, this.#archive.url);
-    const version = this.#version(owner, manifest.epoch, change);
-    const wrong = contradiction(manifest, version);
-    assert(wrong === undefined, `a version that cannot follow: ${wrong}`);
-    const outcome = await this.#create(version);
-    if (outcome !== 'created') throw fenced(version, outcome);
-    this.#reader.follow(version);
-    if (!(await this.#settleNewest())) throw fenced(version, this.#reader.newest);
+    const version = await this.#add(owner, plan);
+    this.#commit = randomUUID();
     this.#owner = owner;
     return version;
+  }
+
+  async #add(owner: ManifestOwner, plan: CommitPlan): Promise<ManifestVersion | undefined> {
+    for (let attempt = 0; attempt < MANIFEST_ATTEMPTS_MAX; attempt++) {
+      const { manifest } = this.#reader;
+      const change = plan(manifest);
+      if (change === undefined) return undefined;
+      refuseFull(manifest.files.size + change.add.length - change.remove.length, this.#archive.url);
+      const version = this.#version(owner, this.#life ?? manifest.epoch, change);
+      const wrong = contradiction(manifest, version);
+      assert(wrong === undefined, `a version that cannot follow: ${wrong}`);
+      const outcome = await this.#create(version);
+      if (outcome === 'created') {
+        this.#reader.follow(version);
+        if (await this.#settleNewest()) return version;
+        if (this.#life === undefined) throw fenced(version, this.#reader.newest);
+        await this.#catchUp();
+        return version;
+      }
+      if (this.#life === undefined) throw fenced(version, outcome);
+      await this.#catchUp();
+    }
+    throw new AppError(
+      'archive_unavailable',
+      `${this.#archive.url}: others have written each of ${MANIFEST_ATTEMPTS_MAX} versions before this node could write one; see which servers use it`,
+    );
+  }
+
+  /** What the others have written since; all files of it are at their paths. Rejects as `commit`. For nodes of a cluster. */
+  async refresh(): Promise<Manifest> {
+    await this.#catchUp();
+    return this.manifest;
+  }
+
+  async #catchUp(): Promise<void> {
+    const reader = this.#reader;
+    for (let attempt = 0; attempt < MANIFEST_ATTEMPTS_MAX; attempt++) {
+      const { version } = await reader.refresh();
+      this.#refuseOutsider();
+      // Whoever made a version of that number has written the checkpoint.
+      const due = version - (version % this.#checkpointVersions);
+      this.#checkpoint = Math.max(this.#checkpoint, due);
+      if (version === this.#settled || (await this.#settleNewest())) return;
+    }
+    throw new AppError(
+      'archive_unavailable',
+      `${this.#archive.url}: others write faster than this node can read; see which servers use it`,
+    );
+  }
+
+  #refuseOutsider(): void {
+    const { manifest, newest } = this.#reader;
+    if (newest === undefined) return;
+    if (manifest.writers === undefined) throw fenced(newest, newest);
+    if (manifest.writers.has(this.#life ?? 0)) return;
+    throw new AppError(
+      'archive_unavailable',
+      `the cluster has taken this node for gone, and dismissed its life ${this.#life} as a writer of ${this.#archive.url}: it begins anew`,
+    );
   }
 
   /**
@@ -180,9 +260,7 @@ export class ManifestStore {
 
   #version(owner: ManifestOwner, epoch: number, change: ManifestCommit): ManifestVersion {
     return {
-      format: MANIFEST_FORMAT,
-      version: this.manifest.version + 1,
-      commit: randomUUID(),
+      ...this.next,
       epoch,
       owner,
       atMs: this.#clock.now(),
@@ -196,6 +274,7 @@ export class ManifestStore {
     if (newest === undefined) return true;
     try {
       await this.#settle(newest);
+      this.#settled = newest.version;
       return true;
     } catch (error) {
       // A file that is at neither place was settled, and then removed by a later version; or it is lost.

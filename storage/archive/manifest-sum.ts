@@ -1,7 +1,13 @@
 /** The manifest as the sum of its versions. */
 import { ok as assert } from 'node:assert';
 import type { SchemaColumn, StreamSchema } from '../../src/model/stream-schema.ts';
-import type { Manifest, ManifestOwner, ManifestVersion, SegmentFile } from './manifest.ts';
+import {
+  type Manifest,
+  type ManifestOwner,
+  type ManifestVersion,
+  type SegmentFile,
+  SHARED_MANIFEST_FORMAT,
+} from './manifest.ts';
 
 /** Throws an AssertionError if the version cannot follow: whoever reads versions asks `contradiction` before. */
 export const applyVersion = (manifest: Manifest, version: ManifestVersion): Manifest => {
@@ -12,7 +18,7 @@ export const applyVersion = (manifest: Manifest, version: ManifestVersion): Mani
 
 /** Adds many versions up for the price of one copy. */
 export class ManifestSum {
-  #head: Pick<Manifest, 'version' | 'epoch' | 'owner'>;
+  #head: Pick<Manifest, 'version' | 'epoch' | 'owner' | 'writers'>;
   readonly #positions: Map<number, number>;
   readonly #files: Map<string, SegmentFile>;
   readonly #removed: Map<string, number>;
@@ -28,11 +34,12 @@ export class ManifestSum {
 
   /** A view: it changes with the next `add`. */
   get manifest(): Manifest {
-    const { version, epoch, owner } = this.#head;
+    const { version, epoch, owner, writers } = this.#head;
     return {
       version,
       epoch,
       owner,
+      ...(writers && { writers }),
       positions: this.#positions,
       files: this.#files,
       removed: this.#removed,
@@ -47,7 +54,7 @@ export class ManifestSum {
       `version ${version.version} of the manifest cannot follow: ${wrong}`,
     );
     if (version.owner.journal !== this.#head.owner?.journal) this.#positions.clear();
-    this.#head = { version: version.version, epoch: version.epoch, owner: version.owner };
+    this.#head = headAfter(this.#head, version);
     for (const [partition, position] of Object.entries(version.positions)) {
       this.#positions.set(Number(partition), position);
     }
@@ -61,6 +68,23 @@ export class ManifestSum {
   }
 }
 
+type Head = Pick<Manifest, 'version' | 'epoch' | 'owner' | 'writers'>;
+
+function headAfter(head: Head, version: ManifestVersion): Head {
+  const { change, owner, dismissed = [] } = version;
+  if (!isShared(version)) return { version: version.version, epoch: version.epoch, owner };
+  const isNew = change === 'claim' && head.owner?.journal !== owner.journal;
+  const writers = new Set(isNew ? [] : head.writers);
+  if (change === 'claim') writers.add(version.epoch);
+  for (const life of dismissed) writers.delete(life);
+  return {
+    version: version.version,
+    epoch: Math.max(head.epoch, version.epoch),
+    owner,
+    writers,
+  };
+}
+
 /** Why `version` cannot follow; undefined if it can. */
 export function contradiction(manifest: Manifest, version: ManifestVersion): string | undefined {
   const next = manifest.version + 1;
@@ -68,6 +92,7 @@ export function contradiction(manifest: Manifest, version: ManifestVersion): str
   return version.change === 'claim'
     ? claimContradiction(manifest, version)
     : (writerContradiction(manifest, version) ??
+        dismissalContradiction(manifest, version) ??
         positionContradiction(manifest, version) ??
         schemaContradiction(manifest, version) ??
         fileContradiction(manifest, version) ??
@@ -76,20 +101,49 @@ export function contradiction(manifest: Manifest, version: ManifestVersion): str
 
 function claimContradiction(manifest: Manifest, claim: ManifestVersion): string | undefined {
   const epoch = manifest.epoch + 1;
-  if (claim.epoch !== epoch) return `expected a claim of epoch ${epoch}, received ${claim.epoch}`;
-  const { positions, add, remove, deleted, schemas } = claim;
-  const isEmpty = [Object.keys(positions), add, remove, deleted, schemas].every(
-    (part) => part.length === 0,
-  );
-  return isEmpty ? undefined : 'expected a claim that changes only the owner';
+  if (!isShared(claim) && claim.epoch !== epoch) {
+    return `expected a claim of epoch ${epoch}, received ${claim.epoch}`;
+  }
+  const { positions, add, remove, deleted, schemas, dismissed = [] } = claim;
+  const isOtherLog = claim.owner.journal !== manifest.owner?.journal;
+  const kept = isOtherLog ? [] : Object.keys(positions);
+  const parts = [kept, add, remove, deleted, schemas, dismissed];
+  const isEmpty = parts.every((part) => part.length === 0);
+  return isEmpty
+    ? undefined
+    : 'expected a claim that changes only the owner, and positions with another log';
 }
 
 function writerContradiction(manifest: Manifest, version: ManifestVersion): string | undefined {
+  const { writers, owner } = manifest;
+  if (isShared(version) !== (writers !== undefined)) {
+    return writers === undefined
+      ? 'expected the server that has the archive alone, received a node of a cluster'
+      : 'expected a node of the cluster, received a server that has the archive alone';
+  }
+  if (writers !== undefined) {
+    if (!writers.has(version.epoch))
+      return `expected a life that is admitted, received ${version.epoch}`;
+    if (version.owner.journal === owner?.journal) return undefined;
+    return `expected the log ${owner?.journal}, received ${version.owner.journal}`;
+  }
   if (version.epoch !== manifest.epoch) {
     return `expected epoch ${manifest.epoch}, received ${version.epoch}`;
   }
   if (manifest.owner !== undefined && isSameOwner(manifest.owner, version.owner)) return undefined;
   return 'expected the owner that has claimed the archive';
+}
+
+function dismissalContradiction(
+  { writers }: Manifest,
+  { change, epoch, dismissed = [] }: ManifestVersion,
+): string | undefined {
+  if ((change === 'dismissal') !== dismissed.length > 0) {
+    return 'expected a dismissal to dismiss, and nothing else to';
+  }
+  if (dismissed.includes(epoch)) return 'expected to dismiss others';
+  const unknown = dismissed.find((life) => writers?.has(life) !== true);
+  return unknown === undefined ? undefined : `expected an admitted life, received ${unknown}`;
 }
 
 function positionContradiction(manifest: Manifest, version: ManifestVersion): string | undefined {
@@ -98,6 +152,9 @@ function positionContradiction(manifest: Manifest, version: ManifestVersion): st
     const before = from(Number(partition));
     if (position <= before && (position < before || manifest.positions.has(Number(partition)))) {
       return `expected partition ${partition} behind ${before}, received ${position}`;
+    }
+    if (isShared(version) && version.after?.[Number(partition)] !== before) {
+      return `expected partition ${partition} to go on from ${before}, received ${version.after?.[Number(partition)]}`;
     }
   }
   if (version.change !== 'segments') return undefined;
@@ -166,6 +223,9 @@ function compactionContradiction(
 
 export const streamKey = ({ tenant, stream }: { tenant: string; stream: string }): string =>
   `${tenant}/${stream}`;
+
+export const isShared = ({ format }: Pick<ManifestVersion, 'format'>): boolean =>
+  format === SHARED_MANIFEST_FORMAT;
 
 const isSameOwner = (a: ManifestOwner, b: ManifestOwner): boolean =>
   a.journal === b.journal && a.host === b.host && a.pid === b.pid;

@@ -6,10 +6,19 @@
  *
  * A server claims the archive with a version of its own, which raises the epoch. It makes every later version with that epoch:
  * one that was overtaken finds its next version taken by a greater epoch, and knows.
+ *
+ * The nodes of a cluster write it together: a claim admits a node by its life, beside those that were admitted before. Who finds its next
+ * version taken looks whether its commit can still follow, and tries the one behind. What must not happen twice is in the rules of the
+ * chain: a cut of a partition follows only a manifest in which the partition ends where the cut begins.
  */
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 
+/** Of a server that has the archive alone. */
 export const MANIFEST_FORMAT = 1;
+/** Of the nodes of a cluster, which releases before them must not read as if it were one server's. */
+export const SHARED_MANIFEST_FORMAT = 2;
+
+export type ManifestFormat = typeof MANIFEST_FORMAT | typeof SHARED_MANIFEST_FORMAT;
 
 /** A Parquet file: blocks of one partition in `[from, to)`, of one stream, that arrived within one hour (UTC). */
 export interface SegmentFile {
@@ -32,6 +41,8 @@ export interface SegmentFile {
   /** Event times of its rows. */
   readonly tsMinMs: number;
   readonly tsMaxMs: number;
+  /** By how much the time of one of its rows lies ahead of its arrival, at most. Undefined: nobody has looked. */
+  readonly aheadMaxMs?: number;
   /** `StreamSchema.version` that it was written with. */
   readonly schema: number;
 }
@@ -43,21 +54,32 @@ export interface ManifestOwner {
   readonly pid: number;
 }
 
-export type ManifestChange = 'claim' | 'segments' | 'compaction' | 'erasure' | 'retention';
+export type ManifestChange =
+  | 'claim'
+  | 'segments'
+  | 'compaction'
+  | 'erasure'
+  | 'retention'
+  | 'dismissal';
 
 /** One version, as it is stored. Files of all earlier versions are at their paths by the time it is created. */
 export interface ManifestVersion {
-  readonly format: typeof MANIFEST_FORMAT;
+  readonly format: ManifestFormat;
   /** Counts from 1 without a gap. */
   readonly version: number;
   /** Made up by the writer, so that it knows its own version again when the answer to creating it was lost. */
   readonly commit: string;
+  /** Of a node of a cluster its life. */
   readonly epoch: number;
   readonly owner: ManifestOwner;
   readonly atMs: number;
   readonly change: ManifestChange;
   /** Per partition: everything before this offset of the log is in the archive. Only those that moved. */
   readonly positions: Readonly<Record<number, number>>;
+  /** In a cluster: for each of `positions`, where the partition ended before. */
+  readonly after?: Readonly<Record<number, number>>;
+  /** In a cluster: lives that may write no more, unless they are admitted again. What they have left may be taken away behind this version. */
+  readonly dismissed?: readonly number[];
   readonly add: readonly SegmentFile[];
   /** Paths. The files are deleted some time later: readers may still hold an older version. */
   readonly remove: readonly string[];
@@ -70,9 +92,12 @@ export interface ManifestVersion {
 /** The sum of all versions up to one. */
 export interface Manifest {
   readonly version: number;
+  /** The greatest so far. */
   readonly epoch: number;
-  /** Undefined while nobody has claimed the archive. */
+  /** Who has claimed the archive, or in a cluster has written last; undefined while nobody has claimed it. */
   readonly owner: ManifestOwner | undefined;
+  /** Lives of a cluster's nodes that may write; undefined: the owner alone. */
+  readonly writers?: ReadonlySet<number>;
   /** Of the owner's log: empty again once another log's server has taken the archive over. */
   readonly positions: ReadonlyMap<number, number>;
   /** By path. */

@@ -58,8 +58,11 @@ export async function openOwnCommits(path: string): Promise<OwnCommits> {
     },
     isOwn: (commit) => known.commits.length === 0 || known.commits.includes(commit),
     // Several, because one that was asked for before a crash may be made by the archive after it.
-    remember: (commit) =>
-      keep({ ...known, commits: [...known.commits, commit].slice(-OWN_COMMITS_MAX) }),
+    async remember(commit) {
+      // In a cluster one commit may be tried as several versions.
+      if (known.commits.at(-1) === commit) return;
+      await keep({ ...known, commits: [...known.commits, commit].slice(-OWN_COMMITS_MAX) });
+    },
     confirm: (made) => keep({ ...known, made }),
     leaveOut: (stretch) => keep({ ...known, leftOut: [...(known.leftOut ?? []), stretch] }),
   };

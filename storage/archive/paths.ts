@@ -35,6 +35,8 @@ export function folderOf(path: string): string {
   return end < 0 ? '' : path.slice(0, end);
 }
 
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
 /** Sorts by code unit, as every archive lists. */
 export const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
   a.name < b.name ? -1 : Number(a.name > b.name);

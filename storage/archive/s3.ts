@@ -128,7 +128,8 @@ export async function openS3Archive(settings: S3Settings): Promise<Archive> {
         for (let attempt = 1; ; attempt++) {
           const [moved, found] = await Promise.all([idOf(source), idOf(target)]);
           if (moved === undefined) {
-            if (found !== undefined) return;
+            // Asked again: somebody else may have moved it between the two answers.
+            if ((found ?? (await idOf(target))) !== undefined) return;
             throw missing(`${url}/${from}`);
           }
           if (found !== undefined && (found === '' || found !== moved)) throw taken(`${url}/${to}`);

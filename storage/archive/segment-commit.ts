@@ -18,7 +18,7 @@ import {
   ARCHIVE_TRANSFERS_AT_ONCE,
   MANIFEST_VERSION_FILES_MAX,
 } from '../limits.ts';
-import type { Archive } from './archive.ts';
+import type { Archive, ArchiveEntry } from './archive.ts';
 import { atOnce } from './at-once.ts';
 import type {
   Manifest,
@@ -27,15 +27,21 @@ import type {
   ManifestVersion,
   SegmentFile,
 } from './manifest.ts';
-import { epochOfStaged, stagedPath } from './manifest-paths.ts';
-import { type ManifestCommit, ManifestStore, type ManifestStoreOptions } from './manifest-store.ts';
+import { parseStagedName, type Staging, stagedPath } from './manifest-paths.ts';
+import {
+  type Claim,
+  type ManifestCommit,
+  ManifestStore,
+  type ManifestStoreOptions,
+} from './manifest-store.ts';
 import { TEMPORARY_FOLDER } from './paths.ts';
 import { type Patience, patientArchive } from './patient-archive.ts';
 
 export interface SegmentCommitterOptions extends Patience, Omit<ManifestStoreOptions, 'settle'> {
   readonly owner: ManifestOwner;
   /** See `Claim`. */
-  readonly takeOver?: boolean | undefined;
+  readonly takeOver?: Claim['takeOver'];
+  readonly positions?: Claim['positions'];
 }
 
 /** A file on this machine, and what it will be in the archive. */
@@ -53,11 +59,17 @@ export interface SegmentCommit {
 }
 
 export interface SegmentReplacement {
-  readonly change: Exclude<ManifestChange, 'claim' | 'segments'>;
+  readonly change: Exclude<ManifestChange, 'claim' | 'segments' | 'dismissal'>;
   readonly add: readonly NewSegment[];
   /** Paths. */
   readonly remove: readonly string[];
 }
+
+/**
+ * What becomes of a commit in a cluster when another node's version came first: the same files may need other paths. Undefined: it stands on
+ * what is no more, and comes to nothing. `manifest`: as it is now.
+ */
+export type Rebase<Commit> = (commit: Commit) => Commit | undefined;
 
 /**
  * Owned by whoever archives: one commit at a time. While the archive is unavailable a call waits, until `signal` ends its
@@ -69,6 +81,7 @@ export class SegmentCommitter {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #store: ManifestStore;
+  readonly #life: number | undefined;
   #manifest: Manifest;
   /** Removed files that have been deleted since the newest version, which the next one tells. */
   readonly #deleted = new Set<string>();
@@ -76,14 +89,14 @@ export class SegmentCommitter {
 
   /** Claims the archive, finishes what the last owner has begun, and takes away what it has left. Rejects as `ManifestStore.claim`. */
   static async open(options: SegmentCommitterOptions): Promise<SegmentCommitter> {
-    const { owner, takeOver } = options;
+    const { owner, takeOver, positions } = options;
     const archive = patientArchive(options.archive, options);
     const store = new ManifestStore({
       ...options,
       archive,
       settle: (version) => settle(archive, version),
     });
-    await store.claim({ owner, takeOver });
+    await store.claim({ owner, takeOver, positions });
     const committer = new SegmentCommitter(archive, store, options);
     await committer.sweep();
     await store.tidy();
@@ -93,6 +106,7 @@ export class SegmentCommitter {
   private constructor(archive: Archive, store: ManifestStore, options: SegmentCommitterOptions) {
     this.#archive = archive;
     this.#store = store;
+    this.#life = options.life;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#manifest = store.manifest;
@@ -103,14 +117,27 @@ export class SegmentCommitter {
     return this.#archive.url;
   }
 
-  /** As of the newest version of this committer whose files are all at their paths. */
+  /** As of the newest version that this committer has made or seen, whose files are all at their paths. */
   get manifest(): Manifest {
     return this.#manifest;
   }
 
   /** The number that the next version will have, and its epoch: paths of its files may say so. */
-  get next(): { readonly epoch: number; readonly version: number } {
+  get next(): Staging {
     return this.#store.next;
+  }
+
+  /** Whether it is one of several nodes of a cluster that write. */
+  get isShared(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** What other nodes of the cluster have committed since. Rejects as `ManifestStore.refresh`. */
+  async refresh(): Promise<void> {
+    assert(this.#isReady, ONE_AT_A_TIME);
+    this.#isReady = false;
+    this.#manifest = await this.#store.refresh();
+    this.#isReady = true;
   }
 
   /** Copies one of the archive's files to a local path; waits while the archive is unavailable. */
@@ -118,24 +145,61 @@ export class SegmentCommitter {
     return this.#archive.fetch(path, localPath);
   }
 
-  /** Answers the version. */
-  async commit({ positions, files, schemas }: SegmentCommit): Promise<ManifestVersion> {
-    const before = this.#manifest.positions;
-    const moved = [...positions].filter(([partition, to]) => to !== before.get(partition));
-    return this.#commit(files, {
-      change: 'segments',
-      positions: Object.fromEntries(moved),
-      remove: [],
-      schemas,
+  /** Answers the version; undefined if other nodes' versions came first, and `rebase` has given it up. */
+  commit(
+    commit: SegmentCommit,
+    rebase?: Rebase<SegmentCommit>,
+  ): Promise<ManifestVersion | undefined> {
+    return this.#commit(commit, rebase, ({ positions, files, schemas }) => {
+      const before = this.#manifest.positions;
+      const moved = [...positions].filter(([partition, to]) => to !== before.get(partition));
+      const after = moved.map(([partition]) => [partition, before.get(partition) ?? 0] as const);
+      return {
+        change: 'segments',
+        positions: Object.fromEntries(moved),
+        ...(this.isShared && { after: Object.fromEntries(after) }),
+        add: files.map(({ file }) => file),
+        remove: [],
+        schemas,
+      };
     });
   }
 
-  /**
-   * Puts files in the place of others, or of nothing. Those that are removed can be read until `removeExpired`. Answers the
-   * version.
-   */
-  replace({ change, add, remove }: SegmentReplacement): Promise<ManifestVersion> {
-    return this.#commit(add, { change, positions: {}, remove, schemas: [] });
+  /** Puts files in the place of others, or of nothing. Those that are removed can be read until `removeExpired`. Answers as `commit`. */
+  replace(
+    replacement: SegmentReplacement,
+    rebase?: Rebase<SegmentReplacement>,
+  ): Promise<ManifestVersion | undefined> {
+    const planned = { ...replacement, files: replacement.add };
+    const again =
+      rebase &&
+      ((before: typeof planned) => {
+        const after = rebase(before);
+        return after && { ...after, files: after.add };
+      });
+    return this.#commit(planned, again, ({ change, files, remove }) => ({
+      change,
+      positions: {},
+      add: files.map(({ file }) => file),
+      remove,
+      schemas: [],
+    }));
+  }
+
+  /** Lets nodes of the cluster write no more that are not part of it; those that are after all are admitted again. */
+  async dismiss(lives: readonly number[]): Promise<void> {
+    const commit = { files: [] };
+    await this.#commit(
+      commit,
+      () => commit,
+      () => {
+        const dismissed = lives.filter(
+          (life) => this.#manifest.writers?.has(life) && life !== this.#life,
+        );
+        if (dismissed.length === 0) return undefined;
+        return { change: 'dismissal', dismissed, positions: {}, add: [], remove: [], schemas: [] };
+      },
+    );
   }
 
   /**
@@ -162,18 +226,14 @@ export class SegmentCommitter {
   }
 
   /**
-   * Takes away what writers have left that came to nothing: files of earlier epochs, whose versions are settled or can
-   * not be created any more, and unknown ones of long ago. Files of later epochs belong to who has fenced this server.
+   * Takes away what writers have left that came to nothing: files of earlier epochs or of lives that are not admitted, whose versions are
+   * settled or can not be created any more, and unknown ones of long ago. Files of later epochs belong to who has fenced this server.
    */
   async sweep(): Promise<number> {
-    const oldMs = this.#clock.now() - ARCHIVE_TEMPORARY_KEPT_MS;
-    const left = (await this.#archive.list(TEMPORARY_FOLDER)).filter(
-      ({ name, isFolder, modifiedMs }) => {
-        const epoch = epochOfStaged(name);
-        if (epoch !== undefined) return epoch < this.#manifest.epoch;
-        return !isFolder && modifiedMs > 0 && modifiedMs <= oldMs;
-      },
-    );
+    const listed = await this.#archive.list(TEMPORARY_FOLDER);
+    // Behind the list: whoever has put one of those files was admitted before.
+    if (this.isShared) await this.refresh();
+    const left = listed.filter((entry) => this.#isLeft(entry));
     await atOnce(left, ARCHIVE_TRANSFERS_AT_ONCE, ({ name }) =>
       this.#archive.remove(`${TEMPORARY_FOLDER}/${name}`),
     );
@@ -183,24 +243,61 @@ export class SegmentCommitter {
     return left.length;
   }
 
-  async #commit(
-    files: readonly NewSegment[],
-    change: Omit<ManifestCommit, 'add' | 'deleted'>,
-  ): Promise<ManifestVersion> {
+  #isLeft({ name, isFolder, modifiedMs }: ArchiveEntry): boolean {
+    const { epoch, writers } = this.#manifest;
+    const oldMs = this.#clock.now() - ARCHIVE_TEMPORARY_KEPT_MS;
+    const isOld = !isFolder && modifiedMs > 0 && modifiedMs <= oldMs;
+    const staged = parseStagedName(name);
+    if (staged === undefined) return isOld;
+    if (writers === undefined)
+      return staged.epoch < epoch && (staged.commit === undefined || isOld);
+    if (staged.commit === undefined) return staged.epoch <= epoch;
+    return staged.epoch === this.#life
+      ? staged.commit !== this.next.commit
+      : !writers.has(staged.epoch);
+  }
+
+  async #commit<Commit extends { readonly files: readonly NewSegment[] }>(
+    commit: Commit,
+    rebase: Rebase<Commit> | undefined,
+    changeOf: (commit: Commit) => Omit<ManifestCommit, 'deleted'> | undefined,
+  ): Promise<ManifestVersion | undefined> {
     assert(this.#isReady, ONE_AT_A_TIME);
     this.#isReady = false;
+    const { files } = commit;
     const { next } = this.#store;
     await atOnce(files.entries(), ARCHIVE_TRANSFERS_AT_ONCE, ([index, { localPath }]) =>
       this.#archive.put(stagedPath(next, index), localPath),
     );
-    const deleted = [...this.#deleted];
-    const add = files.map(({ file }) => file);
-    const version = await this.#store.commit({ ...change, add, deleted });
-    this.#deleted.clear();
+    let planned: Commit | undefined = commit;
+    const version = await this.#store.commit((manifest) => {
+      if (manifest !== this.#manifest) {
+        this.#manifest = manifest;
+        planned = planned && rebase?.(planned);
+        assert(
+          planned === undefined || planned.files.length === files.length,
+          'files are staged once',
+        );
+      }
+      const change = planned && changeOf(planned);
+      const deleted = [...this.#deleted].filter((path) => manifest.removed.has(path));
+      return change && { ...change, deleted };
+    });
     this.#manifest = this.#store.manifest;
-    await this.#store.tidy();
+    if (version === undefined) await this.#unstage(next, files.length);
+    else {
+      this.#deleted.clear();
+      await this.#store.tidy();
+    }
     this.#isReady = true;
     return version;
+  }
+
+  /** What came to nothing is nobody's. */
+  async #unstage(staging: Staging, files: number): Promise<void> {
+    await atOnce(Array(files).keys(), ARCHIVE_TRANSFERS_AT_ONCE, (index) =>
+      this.#archive.remove(stagedPath(staging, index)),
+    );
   }
 }
 

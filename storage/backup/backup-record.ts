@@ -9,6 +9,7 @@ import { AppError } from '../../src/model/errors.ts';
 import { isMissing, sync } from '../archive/disk-files.ts';
 import { OWN_COMMITS_FILE } from '../archive/own-commits.ts';
 import { checkedPath } from '../archive/paths.ts';
+import { LOG_ORIGIN_FILE } from '../log/log-origin.ts';
 
 export const BACKUP_FORMAT = 1;
 export const RECORD_NAME = 'backup.json';
@@ -28,7 +29,7 @@ const isSound = (path: string): boolean => {
   }
 };
 const isPlace = (path: string): boolean =>
-  [STATE_NAME, OWN_COMMITS_FILE].includes(path) ||
+  [STATE_NAME, OWN_COMMITS_FILE, LOG_ORIGIN_FILE].includes(path) ||
   [JOURNAL_FOLDER, ARCHIVE_FOLDER].some((folder) => path.startsWith(`${folder}/`));
 
 const file = z.object({
@@ -45,10 +46,12 @@ const record = z.object({
   server: z.string(),
   startedMs: count,
   endedMs: count,
-  /** Everything before this offset of the log is in it. */
+  /** Everything before this offset of the log is in it; of a topic the sum over its partitions. */
   position: count,
-  /** The journal's id. */
+  /** The log's id. */
   journal: z.string(),
+  /** What the log is if it is one: it is not in the backup, and goes on behind these offsets of its partitions. */
+  topic: z.object({ name: z.string(), positions: z.array(count) }).optional(),
   partitions: count,
   /** Undefined: there is none. */
   archive: z

@@ -8,6 +8,7 @@ import type { Clock } from '../../src/model/clock.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { isMissing, sync } from '../archive/disk-files.ts';
 import { OWN_COMMITS_FILE } from '../archive/own-commits.ts';
+import { LOG_ORIGIN_FILE } from '../log/log-origin.ts';
 import { createStateFrom } from '../state/rocksdb.ts';
 import {
   ARCHIVE_FOLDER,
@@ -60,7 +61,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   const mark = join(dataDir, RESTORE_MARK_NAME);
   await begin(dataDir, mark, record);
   progress('copying', undefined);
-  const folders = new Set<string>([join(dataDir, JOURNAL_FOLDER)]);
+  const folders = new Set<string>(record.topic ? [] : [join(dataDir, JOURNAL_FOLDER)]);
   for (const file of record.files) {
     if (file.path === STATE_NAME) continue;
     const target = join(dataDir, placeOf(file, record));
@@ -119,6 +120,7 @@ const namesOf = ({ archive }: BackupRecord): string[] => [
   STATE_FOLDER,
   JOURNAL_FOLDER,
   OWN_COMMITS_FILE,
+  LOG_ORIGIN_FILE,
   (archive?.folder ?? ARCHIVE_FOLDER).split('/')[0] ?? ARCHIVE_FOLDER,
 ];
 

@@ -2,9 +2,11 @@
  * All rows of the state in a file (drawing: storage/FORMAT.md, "State dump"): frames of rows in the order of their keys, each with a
  * checksum, and one without rows at the end.
  */
+
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { AppError } from '../../src/model/errors.ts';
+import { viewOf } from '../../src/model/view-of.ts';
 import { DUMP_FRAME_BYTES_MAX } from '../limits.ts';
 import type { StateRow } from '../state/state.ts';
 import type { Pace } from './digest.ts';
@@ -24,18 +26,24 @@ export async function writeDump(
   const file = await open(path, 'wx', 0o640);
   try {
     let rows = 0;
-    for await (const page of pages) {
-      const frame = encodeFrame(page);
+    for await (const { frame, count } of dumpFrames(pages)) {
       await pace(frame.length);
       await file.appendFile(frame);
-      rows += page.length;
+      rows += count;
     }
-    await file.appendFile(encodeFrame([]));
     await file.sync();
     return rows;
   } finally {
     await file.close();
   }
+}
+
+/** The bytes of a dump, for who puts them elsewhere than into a file. */
+export async function* dumpFrames(
+  pages: AsyncIterable<readonly StateRow[]>,
+): AsyncGenerator<{ readonly frame: Uint8Array; readonly count: number }> {
+  for await (const page of pages) yield { frame: encodeFrame(page), count: page.length };
+  yield { frame: encodeFrame([]), count: 0 };
 }
 
 /** Frame by frame. Throws `backup_corrupt` with the byte where it is not as it was written. */
@@ -44,18 +52,14 @@ export async function* readDump(path: string): AsyncGenerator<StateRow[]> {
   try {
     const header = new Uint8Array(FRAME_HEADER_BYTES);
     for (let at = 0; ; ) {
-      const corrupt = (what: string): AppError =>
-        new AppError('backup_corrupt', `the dump of the state ${what}`, { path, byteOffset: at });
-      if (!(await readAt(file, header, at))) throw corrupt('ends before its last frame');
-      const view = viewOf(header);
-      const length = view.getUint32(AT.bytes, true);
-      if (view.getUint32(AT.magic, true) !== DUMP_MAGIC) throw corrupt('has no "SGD1" mark here');
-      if (length > DUMP_FRAME_BYTES_MAX) throw corrupt(`has a frame of ${length} bytes`);
+      if (!(await readAt(file, header, at)))
+        throw corruptAt(path, at, 'ends before its last frame');
+      const { count, length } = readHeader(header, path, at);
       const body = new Uint8Array(length);
-      if (!(await readAt(file, body, at + FRAME_HEADER_BYTES))) throw corrupt('ends in a frame');
-      const crc = crc32(body, crc32(header.subarray(AT.rows)));
-      if (view.getUint32(AT.crc, true) !== crc) throw corrupt('fails a checksum');
-      const count = view.getUint32(AT.rows, true);
+      if (!(await readAt(file, body, at + FRAME_HEADER_BYTES))) {
+        throw corruptAt(path, at, 'ends in a frame');
+      }
+      refuseWrong(header, body, path, at);
       if (count === 0) return;
       yield decodeRows(body, count);
       at += FRAME_HEADER_BYTES + length;
@@ -64,6 +68,46 @@ export async function* readDump(path: string): AsyncGenerator<StateRow[]> {
     await file.close();
   }
 }
+
+/** All rows of a dump that is small. Throws `backup_corrupt`, which names `path`. */
+export function decodeDump(bytes: Uint8Array, path: string): StateRow[] {
+  const rows: StateRow[] = [];
+  for (let at = 0; ; ) {
+    const header = bytes.subarray(at, at + FRAME_HEADER_BYTES);
+    if (header.length < FRAME_HEADER_BYTES) throw corruptAt(path, at, 'ends before its last frame');
+    const { count, length } = readHeader(header, path, at);
+    const body = bytes.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + length);
+    if (body.length < length) throw corruptAt(path, at, 'ends in a frame');
+    refuseWrong(header, body, path, at);
+    if (count === 0) return rows;
+    for (const row of decodeRows(body, count)) rows.push(row);
+    at += FRAME_HEADER_BYTES + length;
+  }
+}
+
+function readHeader(
+  header: Uint8Array,
+  path: string,
+  at: number,
+): { readonly count: number; readonly length: number } {
+  const view = viewOf(header);
+  const length = view.getUint32(AT.bytes, true);
+  if (view.getUint32(AT.magic, true) !== DUMP_MAGIC) {
+    throw corruptAt(path, at, 'has no "SGD1" mark here');
+  }
+  if (length > DUMP_FRAME_BYTES_MAX) throw corruptAt(path, at, `has a frame of ${length} bytes`);
+  return { count: view.getUint32(AT.rows, true), length };
+}
+
+function refuseWrong(header: Uint8Array, body: Uint8Array, path: string, at: number): void {
+  const crc = crc32(body, crc32(header.subarray(AT.rows)));
+  if (viewOf(header).getUint32(AT.crc, true) !== crc) {
+    throw corruptAt(path, at, 'fails a checksum');
+  }
+}
+
+const corruptAt = (path: string, byteOffset: number, what: string): AppError =>
+  new AppError('backup_corrupt', `the dump of the state ${what}`, { path, byteOffset });
 
 function encodeFrame(rows: readonly StateRow[]): Uint8Array {
   const bytes = rows.reduce(
@@ -112,6 +156,3 @@ async function readAt(file: FileHandle, into: Uint8Array, position: number): Pro
   }
   return true;
 }
-
-const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -25,12 +25,14 @@ export interface TakeOver {
 /** Writes nothing. Rejects with `backup_invalid` if there is nothing to take over, and with `archive_foreign`. */
 export async function planTakeOver(
   archive: Archive,
-  { archive: recorded, journal, position }: BackupRecord,
+  { archive: recorded, journal, position, topic }: BackupRecord,
   log: Logger,
 ): Promise<TakeOver> {
   const { url } = archive;
   const refuse = (what: string) =>
     new AppError('backup_invalid', `${what}: restore without --take-over`);
+  if (topic !== undefined)
+    throw refuse(`the log of this backup is the topic ${topic.name}, which goes on`);
   if (recorded === undefined) throw refuse('the server of this backup kept no archive');
   if (recorded.folder !== undefined) throw refuse('the archive is in the backup');
   const reader = new ManifestReader(archive, log);

@@ -1,12 +1,21 @@
 /** What is logged but not applied yet, from block headers alone: the `pending` of the ledger. */
+
 import { AT, BLOCK_HEADER_BYTES, BLOCK_KIND, blockLengthAt } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
-import { BACKLOG_BLOCKS_MAX, BACKLOG_READ_BYTES } from '../limits.ts';
+import { viewOf } from '../../src/model/view-of.ts';
+import {
+  BACKLOG_BLOCKS_MAX,
+  BACKLOG_READ_BYTES,
+  BACKLOG_TOPIC_BYTES_MAX,
+  BACKLOG_TOPIC_MS_MAX,
+  JOURNAL_READ_BYTES,
+} from '../limits.ts';
 import { nodeDisk } from './disk.ts';
 import { JournalCursor } from './journal-cursor.ts';
-import { readHead, viewOf } from './journal-file.ts';
-import { durableEnd, type JournalShared } from './journal-shared.ts';
+import { readHead } from './journal-file.ts';
+import type { OpenReader } from './log.ts';
+import { type LogShared, logEnd } from './log-shared.ts';
 
 /** Of one partition, tenant and stream. */
 export interface BacklogEntry {
@@ -24,9 +33,13 @@ export interface BacklogEntry {
 
 export interface Backlog {
   readonly entries: readonly BacklogEntry[];
-  /** The offset up to which was counted: the durable end, unless the bound on headers ended it before. */
-  readonly through: Offset;
+  /** False: a bound ended the count before the durable end. */
   readonly complete: boolean;
+}
+
+export interface JournalBacklog extends Backlog {
+  /** The offset up to which was counted. */
+  readonly through: Offset;
 }
 
 type Sums = { -readonly [K in keyof BacklogEntry]: BacklogEntry[K] };
@@ -39,10 +52,10 @@ const decoder = new TextDecoder();
  */
 export async function countBacklog(
   dir: string,
-  shared: JournalShared,
+  shared: LogShared,
   applied: ReadonlyMap<number, Offset>,
-): Promise<Backlog> {
-  const end = durableEnd(shared) ?? offset(0);
+): Promise<JournalBacklog> {
+  const end = logEnd(shared, 0) ?? offset(0);
   const sums = new Map<string, Sums>();
   const start = offset(Math.min(end, ...applied.values()));
   const cursor = new JournalCursor(nodeDisk, dir, start);
@@ -62,6 +75,53 @@ export async function countBacklog(
     await cursor.close();
   }
   return { entries: [...sums.values()], through: cursor.offset, complete: cursor.offset >= end };
+}
+
+/**
+ * As `countBacklog`, of a topic: its blocks are read whole. Ends when it has taken too long, as it does while brokers are away.
+ */
+export async function countTopicBacklog(
+  openReader: OpenReader,
+  shared: LogShared,
+  applied: ReadonlyMap<number, Offset>,
+): Promise<Backlog> {
+  const ends = new Map<number, Offset>();
+  for (const [partition, from] of applied) {
+    const end = logEnd(shared, partition) ?? from;
+    if (end > from) ends.set(partition, end);
+  }
+  const sums = new Map<string, Sums>();
+  if (ends.size === 0) return { entries: [], complete: true };
+  const reader = openReader(new Map([...applied].filter(([partition]) => ends.has(partition))));
+  let isLate = false;
+  let isWhole = true;
+  const timer = setTimeout(() => {
+    isLate = true;
+    reader.close();
+  }, BACKLOG_TOPIC_MS_MAX);
+  try {
+    for (let bytes = 0; ends.size > 0 && bytes < BACKLOG_TOPIC_BYTES_MAX; ) {
+      const read = await reader.read(JOURNAL_READ_BYTES).catch((error: unknown) => {
+        const partition = error instanceof AppError ? error.location.partition : undefined;
+        if (partition === undefined) throw error;
+        isWhole = false;
+        ends.delete(partition);
+      });
+      if (isLate) break;
+      if (read === undefined) continue;
+      for (const block of read.blocks) {
+        bytes += block.bytes.length;
+        if (block.offset >= (ends.get(block.partition) ?? 0)) continue;
+        addHeaders(block.bytes, block.offset, applied, sums);
+      }
+      for (const [partition, end] of ends)
+        if (read.readTo(partition) >= end) ends.delete(partition);
+    }
+  } finally {
+    clearTimeout(timer);
+    reader.close();
+  }
+  return { entries: [...sums.values()], complete: isWhole && ends.size === 0 };
 }
 
 /** Adds each block whose header lies in `head`; the last one's body may lie behind it. Answers how far that goes. */

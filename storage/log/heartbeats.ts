@@ -1,11 +1,12 @@
 /** Moves the time of idle partitions: a partition has no clock but the arrival time of its blocks. */
-import { isFault } from '../../src/model/errors.ts';
-import type { JournalShared } from './journal-shared.ts';
 import type { LogWriter } from './log.ts';
+import type { LogShared } from './log-shared.ts';
 
 export interface HeartbeatsOptions {
-  readonly shared: JournalShared;
+  readonly shared: LogShared;
   readonly writer: Pick<LogWriter, 'append'>;
+  /** Whether an append that has failed so may succeed later. */
+  readonly isPassing: (error: unknown) => boolean;
   /** Makes a sealed heartbeat block. */
   readonly block: (partition: number) => Uint8Array;
 }
@@ -19,6 +20,7 @@ export interface HeartbeatsOptions {
 export function createHeartbeats({
   shared,
   writer,
+  isPassing,
   block,
 }: HeartbeatsOptions): () => Promise<void> {
   const seen = Float64Array.from(shared.eventEnds);
@@ -33,7 +35,7 @@ export function createHeartbeats({
     try {
       await writer.append(idle.map(block));
     } catch (error) {
-      if (!isFault(error, 'log_backpressure') && !isFault(error, 'log_full')) throw error;
+      if (!isPassing(error)) throw error;
     }
   };
 }

@@ -2,12 +2,14 @@
  * Erases rows from a file of the journal that is not written to any more. A new file with the same blocks at the same offsets is
  * made beside it, for `RewritableLog.replaceFile` to put in its place: so a crash leaves the one or the other.
  */
+
 import { rm, stat } from 'node:fs/promises';
 import { Block } from '../../src/model/block.ts';
 import { eraseRows } from '../../src/model/block-eraser.ts';
 import { blockLengthAt, checkBlock } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import { viewOf } from '../../src/model/view-of.ts';
 import type { Disk } from './disk.ts';
 import {
   JOURNAL_HEADER_BYTES,
@@ -16,7 +18,6 @@ import {
   readHead,
   readRun,
   unfinishedPath,
-  viewOf,
 } from './journal-file.ts';
 import type { JournalPlace } from './journal-recovery.ts';
 

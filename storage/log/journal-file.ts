@@ -3,12 +3,14 @@
  * storage/FORMAT.md. A file holds the blocks from its base offset to the base offset of the next one; block bytes
  * alone count in offsets, so a block lies at `JOURNAL_HEADER_BYTES + offset - base`.
  */
+
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { blockLengthAt } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import { viewOf } from '../../src/model/view-of.ts';
 import type { Disk } from './disk.ts';
 
 export const JOURNAL_MAGIC = 0x314a4753; // "SGJ1"
@@ -194,9 +196,6 @@ export const logIo = (what: string, path: string, cause: unknown): AppError =>
     { path },
     cause,
   );
-
-export const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** `allocUnsafeSlow`: neither zeroed, because it is overwritten, nor cut from the shared pool, which is unaligned. */
 async function readFresh(

@@ -2,25 +2,22 @@
  * Reads the journal's files from any thread, up to the durable end that the writer publishes. Live and replay are
  * the same path: what is new is in the page cache. Blocks are views into one fresh buffer per read.
  */
+
 import { ok as assert } from 'node:assert';
 import { AT, BLOCK_HEADER_BYTES, blockLengthAt, checkBlock } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import { viewOf } from '../../src/model/view-of.ts';
 import { JOURNAL_READ_BYTES } from '../limits.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { type JournalBytes, JournalCursor } from './journal-cursor.ts';
-import { readRun, viewOf } from './journal-file.ts';
-import {
-  durableEnd,
-  durableEndMovedFrom,
-  type JournalShared,
-  wakeReaders,
-} from './journal-shared.ts';
+import { readRun } from './journal-file.ts';
 import type { LoggedBlock, LogRead, LogReader } from './log.ts';
+import { type LogShared, logEnd, logEndMovedFrom, wakeReaders } from './log-shared.ts';
 
 export interface JournalReaderOptions {
   readonly dir: string;
-  readonly shared: JournalShared;
+  readonly shared: LogShared;
   /** First wanted offset of each partition to read; at least one partition. */
   readonly from: ReadonlyMap<number, Offset>;
   readonly disk?: Disk;
@@ -36,7 +33,7 @@ export function openJournalReader(options: JournalReaderOptions): LogReader {
 
 class JournalReader implements LogReader {
   readonly #dir: string;
-  readonly #shared: JournalShared;
+  readonly #shared: LogShared;
   readonly #cursor: JournalCursor;
   /** Per partition what was delivered: its blocks before this are passed over. */
   readonly #delivered: Map<number, Offset>;
@@ -99,11 +96,11 @@ class JournalReader implements LogReader {
   async #read(wanted: number): Promise<LogRead> {
     while (!this.#closed) {
       const at = this.#cursor.offset;
-      const end = durableEnd(this.#shared);
+      const end = logEnd(this.#shared, 0);
       if (end === undefined || at === end) {
-        await durableEndMovedFrom(this.#shared, end);
+        await logEndMovedFrom(this.#shared, 0, end);
         // Woken for nothing: the file may have been replaced, and this would keep the old one on the disk.
-        if (durableEnd(this.#shared) === end) await this.#cursor.close();
+        if (logEnd(this.#shared, 0) === end) await this.#cursor.close();
         continue;
       }
       if (at > end) throw this.#beyond(at, end);

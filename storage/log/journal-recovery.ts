@@ -6,12 +6,14 @@
  * it is cut, with what follows it. A bad block before that is damage to acknowledged data: nothing is cut, writing
  * goes on in a new file behind it, and readers report it when they get there.
  */
+
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AT, blockChecksumHolds, blockLengthAt } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import { viewOf } from '../../src/model/view-of.ts';
 import { JOURNAL_ROUND_BYTES_MAX } from '../limits.ts';
 import type { Disk } from './disk.ts';
 import {
@@ -24,7 +26,6 @@ import {
   readJournalHeader,
   readRun,
   UNFINISHED,
-  viewOf,
 } from './journal-file.ts';
 
 /** Larger than a reader's, because nothing else wants the thread yet. */

@@ -1,8 +1,10 @@
 /** What a journal holds, added up block by block in bounded memory. */
+
 import { type BlockHead, headOf } from '../../src/model/block.ts';
 import { AT, BLOCK_KIND } from '../../src/model/block-format.ts';
 import type { Offset } from '../../src/model/units.ts';
-import { viewOf } from './journal-file.ts';
+import { viewOf } from '../../src/model/view-of.ts';
+
 import type { JournalDamage, JournalVisitor, WalkedFile } from './journal-walk.ts';
 
 /** Of tenants and their streams that are told apart; blocks of more are added up in one line. */

@@ -2,6 +2,7 @@
  * Goes through a journal's files block by block and checks each, whoever else has them open: it only reads. Where there is no block it
  * looks for the next one and says what lies between. What a server writes just now is seen as an unfinished end.
  */
+
 import { stat } from 'node:fs/promises';
 import {
   AT,
@@ -13,6 +14,7 @@ import {
 } from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import { viewOf } from '../../src/model/view-of.ts';
 import { JOURNAL_ROUND_BYTES_MAX, JOURNAL_WALK_BYTES } from '../limits.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import {
@@ -23,7 +25,6 @@ import {
   readHead,
   readJournalHeader,
   readRun,
-  viewOf,
 } from './journal-file.ts';
 
 export interface WalkedFile extends JournalHeader {

@@ -5,12 +5,14 @@
  * then resolves the appends that it completed. What arrives meanwhile is the next round, so the more callers
  * there are, the more of them share a sync, and a caller waits for two at most while the disk keeps up.
  */
+
 import { ok as assert } from 'node:assert';
 import { rename, rm, stat } from 'node:fs/promises';
 import { AT, BLOCK_HEADER_BYTES, BLOCK_KIND, blockLengthAt } from '../../src/model/block-format.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import { AppError, FAULT } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
+import { viewOf } from '../../src/model/view-of.ts';
 import {
   DISK_CHECK_INTERVAL_MS,
   DISK_RESERVE_BYTES,
@@ -28,17 +30,11 @@ import {
   logIo,
   syncDirectory,
   unfinishedPath,
-  viewOf,
 } from './journal-file.ts';
 import type { JournalLock } from './journal-lock.ts';
 import type { JournalFile, RecoveredJournal } from './journal-recovery.ts';
-import {
-  type JournalShared,
-  publishDurableEnd,
-  publishRefusal,
-  publishStart,
-} from './journal-shared.ts';
 import type { LogRefusal, RewritableLog } from './log.ts';
+import { type LogShared, publishEnd, publishRefusal, publishStart } from './log-shared.ts';
 
 export interface JournalBounds {
   readonly fileBytes: number;
@@ -50,7 +46,7 @@ export interface JournalBounds {
 
 export interface JournalWriterOptions extends Partial<JournalBounds> {
   readonly dir: string;
-  readonly shared: JournalShared;
+  readonly shared: LogShared;
   readonly disk: Disk;
   readonly clock: Clock;
   /** Owned by the writer from now on. */
@@ -65,7 +61,7 @@ interface OpenFile extends JournalFile {
 
 export class JournalWriter implements RewritableLog {
   readonly #dir: string;
-  readonly #shared: JournalShared;
+  readonly #shared: LogShared;
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #lock: JournalLock;
@@ -102,8 +98,8 @@ export class JournalWriter implements RewritableLog {
     const writer = new JournalWriter(options, open);
     await writer.checkDisk();
     for (const [partition, end] of recovered.partitionEnds) shared.partitionEnds[partition] = end;
-    publishStart(shared, recovered.files[0]?.base ?? open.base);
-    publishDurableEnd(shared, report.end);
+    publishStart(shared, 0, recovered.files[0]?.base ?? open.base);
+    publishEnd(shared, 0, report.end);
     return writer;
   }
 
@@ -234,7 +230,7 @@ export class JournalWriter implements RewritableLog {
     for (;;) {
       const [oldest, next] = this.#files;
       if (oldest === undefined || next === undefined || next.base > before) break;
-      publishStart(this.#shared, next.base);
+      publishStart(this.#shared, 0, next.base);
       try {
         await rm(oldest.path, { force: true });
       } catch (cause) {
@@ -356,7 +352,7 @@ export class JournalWriter implements RewritableLog {
     }
     this.#queue.complete(round);
     this.#publishRefusal();
-    publishDurableEnd(this.#shared, this.#durable);
+    publishEnd(this.#shared, 0, this.#durable);
   }
 
   /** A write that found no space took nothing: undone, and refused as `log_full` until there is space again. */

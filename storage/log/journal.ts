@@ -8,14 +8,14 @@ import { syncDirectory } from './journal-file.ts';
 import { lockJournal } from './journal-lock.ts';
 import { openJournalReader } from './journal-reader.ts';
 import { type RecoveryReport, recoverJournal } from './journal-recovery.ts';
-import type { JournalShared } from './journal-shared.ts';
 import { type JournalBounds, JournalWriter } from './journal-writer.ts';
 import type { EventLog } from './log.ts';
+import type { LogShared } from './log-shared.ts';
 
 export interface JournalOptions extends Partial<JournalBounds> {
   /** The journal's own directory; created if missing. */
   readonly dir: string;
-  readonly shared: JournalShared;
+  readonly shared: LogShared;
   /** The greatest offset that any partition has committed: see `recoverJournal`. */
   readonly durableBefore?: Offset;
   readonly disk?: Disk;

@@ -2,13 +2,15 @@
  * A log writer in another thread than the journal: requests and answers over a `MessagePort`. A block moves with its
  * memory where it has that for itself, else it is copied once.
  */
+import { ok as assert } from 'node:assert';
 import type { MessagePort } from 'node:worker_threads';
+import type { Appended } from '../../src/model/appended.ts';
 import { AppError, FAULT, type FaultCode, type FaultLocation } from '../../src/model/errors.ts';
 import { assertNever } from '../../src/model/result.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import { JOURNAL_PENDING_BYTES_MAX } from '../limits.ts';
-import { type JournalShared, sharedRefusal } from './journal-shared.ts';
-import type { LogRefusal, RewritableLog } from './log.ts';
+import type { LogRefusal, LogWriter, RewritableLog } from './log.ts';
+import { type LogShared, sharedRefusal } from './log-shared.ts';
 
 type Request =
   | { readonly type: 'append'; readonly id: number; readonly blocks: readonly Uint8Array[] }
@@ -17,7 +19,7 @@ type Request =
   | { readonly type: 'replaceFile'; readonly id: number; readonly base: number };
 
 type Answer =
-  | { readonly type: 'done'; readonly id: number; readonly offsets: readonly number[] }
+  | { readonly type: 'done'; readonly id: number; readonly outcome: readonly number[] | 'spooled' }
   | { readonly type: 'failed'; readonly id: number; readonly fault: Fault };
 
 /** What of an `AppError` survives a thread boundary, where errors lose their class. */
@@ -28,11 +30,10 @@ interface Fault {
 }
 
 /** Serves the writer to whoever holds the other end of `port`, until that is closed. */
-export function serveLogWriter(writer: RewritableLog, port: MessagePort): void {
+export function serveLogWriter(writer: LogWriter, port: MessagePort): void {
   const handle = async (request: Request): Promise<Answer> => {
     try {
-      const offsets = await offsetsOf(writer, request);
-      return { type: 'done', id: request.id, offsets };
+      return { type: 'done', id: request.id, outcome: await outcomeOf(writer, request) };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       const { code, message, location } = error;
@@ -45,25 +46,35 @@ export function serveLogWriter(writer: RewritableLog, port: MessagePort): void {
 }
 
 /** What the request comes to; a file's base if it was replaced. */
-async function offsetsOf(writer: RewritableLog, request: Request): Promise<readonly Offset[]> {
+async function outcomeOf(writer: LogWriter, request: Request): Promise<Appended> {
   switch (request.type) {
     case 'append':
       return writer.append(request.blocks);
     case 'deleteBefore':
       return [await writer.deleteBefore(offset(request.offset))];
     case 'endFile':
-      await writer.endFile();
+      await rewritable(writer).endFile();
       return [];
     case 'replaceFile':
-      return (await writer.replaceFile(offset(request.base))) ? [offset(request.base)] : [];
+      return (await rewritable(writer).replaceFile(offset(request.base)))
+        ? [offset(request.base)]
+        : [];
     default:
       return assertNever(request);
   }
 }
 
+/** Nobody asks a topic for it. */
+function rewritable(writer: LogWriter): RewritableLog {
+  assert(isRewritable(writer), 'only a log in files can be written anew');
+  return writer;
+}
+
+const isRewritable = (writer: LogWriter): writer is RewritableLog => 'replaceFile' in writer;
+
 export interface RemoteWriterOptions {
   readonly port: MessagePort;
-  readonly shared: JournalShared;
+  readonly shared: LogShared;
   /** This writer's own bound, beside that of the journal. */
   readonly pendingBytesMax?: number;
 }
@@ -74,13 +85,13 @@ export function connectLogWriter(options: RemoteWriterOptions): RewritableLog {
 
 interface Waiting {
   readonly bytes: number;
-  readonly resolve: (offsets: readonly Offset[]) => void;
+  readonly resolve: (outcome: Appended) => void;
   readonly reject: (reason: AppError) => void;
 }
 
 class RemoteLogWriter implements RewritableLog {
   readonly #port: MessagePort;
-  readonly #shared: JournalShared;
+  readonly #shared: LogShared;
   readonly #pendingBytesMax: number;
   /** Bounded by `#pendingBytesMax`, since each append waits with its bytes. */
   readonly #waiting = new Map<number, Waiting>();
@@ -107,7 +118,7 @@ class RemoteLogWriter implements RewritableLog {
     return sharedRefusal(this.#shared);
   }
 
-  append(blocks: readonly Uint8Array[]): Promise<readonly Offset[]> {
+  append(blocks: readonly Uint8Array[]): Promise<Appended> {
     const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
     const tooMany = this.#pendingBytes > 0 && this.#pendingBytes + bytes > this.#pendingBytesMax;
     const refusal = this.refusal ?? (tooMany ? 'log_backpressure' : undefined);
@@ -144,10 +155,12 @@ class RemoteLogWriter implements RewritableLog {
 
   async #askOpen(request: Request): Promise<readonly Offset[]> {
     if (this.#closed) throw new AppError('log_closed', FAULT.log_closed.meaning);
-    return this.#ask(request, 0, []);
+    const offsets = await this.#ask(request, 0, []);
+    assert(offsets !== 'spooled', 'only appends are spooled');
+    return offsets;
   }
 
-  #ask(request: Request, bytes: number, memory: ArrayBuffer[]): Promise<readonly Offset[]> {
+  #ask(request: Request, bytes: number, memory: ArrayBuffer[]): Promise<Appended> {
     this.#nextId += 1;
     this.#pendingBytes += bytes;
     return new Promise((resolve, reject) => {
@@ -162,7 +175,8 @@ class RemoteLogWriter implements RewritableLog {
     this.#waiting.delete(answer.id);
     this.#pendingBytes -= waiting.bytes;
     if (answer.type === 'done') {
-      waiting.resolve(answer.offsets.map(offset));
+      const { outcome } = answer;
+      waiting.resolve(outcome === 'spooled' ? outcome : outcome.map(offset));
     } else {
       const { code, message, location } = answer.fault;
       waiting.reject(new AppError(code, message, location));

@@ -41,6 +41,14 @@ export class ThriftWriter {
     this.#zigzag(value);
   }
 
+  /** Its id is written out: it may follow any other, in a struct that somebody else has begun. */
+  i64Behind(field: number, value: number): void {
+    this.#byte(WIRE.i64);
+    this.#zigzag(field);
+    this.#field = field;
+    this.#zigzag(value);
+  }
+
   text(field: number, value: string): void {
     this.#header(field, WIRE.binary);
     this.#binary(value);

@@ -1,12 +1,12 @@
 /** Which rows of a segment an erasure takes, as SQL over its columns. */
 import { type FieldValue, numberOf } from '../../src/model/block-eraser.ts';
 import { COLUMN_KIND, type ColumnKind } from '../../src/model/columns.ts';
+import type { LogPosition } from '../../src/model/erasure.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { identifier, literal } from './segment-columns.ts';
 
 export interface ErasedEvents extends FieldValue {
-  /** Position in the log. */
-  readonly before: number;
+  readonly before: LogPosition;
   /**
    * Also what arrived before this, wherever it lay: of another server's log, whose archive this one has taken over, positions mean
    * nothing.
@@ -35,7 +35,13 @@ export function erasedCondition(
   if (present.has('more')) parts.push(`"more"[${text(field)}] = ${text(value)}`);
   if (parts.length === 0) return 'false';
   const hasValue = `coalesce(${parts.join(' OR ')}, false)`;
-  return `${hasValue} AND (_position < ${before} OR _arrival < epoch_ms(${arrivedBeforeMs}))`;
+  return `${hasValue} AND (${isBefore(before)} OR _arrival < epoch_ms(${arrivedBeforeMs}))`;
+}
+
+function isBefore(position: LogPosition): string {
+  if (typeof position === 'number') return `_position < ${position}`;
+  const cases = position.map((end, partition) => `WHEN ${partition} THEN ${end}`);
+  return `_position < CASE _partition ${cases.join(' ')} ELSE 0 END`;
 }
 
 /** The same as in blocks: `rowsWith`. */

@@ -9,9 +9,10 @@
 import { statSync } from 'node:fs';
 import { AppError } from '../../src/model/errors.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
-import type { Duck } from './duckdb.ts';
+import type { Statements } from './duckdb.ts';
 import { identifier, literal, segmentColumns, segmentProjection } from './segment-columns.ts';
 import type { StagedFile } from './stage.ts';
+import { addTextFilters } from './text-filters.ts';
 
 /** DuckDB's own default. */
 const ROW_GROUP_ROWS = 122_880;
@@ -50,7 +51,7 @@ export interface SealedFile {
 
 /** Turns a staging file into a segment at `outPath`. `schema` may be newer than the staging file's. Rejects with `segment_failed`. */
 export function sealSegment(
-  duck: Duck,
+  duck: Statements,
   stage: StagedFile,
   schema: StreamSchema,
   outPath: string,
@@ -63,9 +64,12 @@ export function sealSegment(
   });
 }
 
-/** One segment of several of the same stream, written with older schemas or the same. Rejects with `segment_failed`. */
+/**
+ * One segment of several of the same stream, with the columns that they have: written with a schema that is older than `schema`, it stays
+ * one of that. Rejects with `segment_failed`.
+ */
 export function mergeSegments(
-  duck: Duck,
+  duck: Statements,
   paths: readonly string[],
   schema: StreamSchema,
   outPath: string,
@@ -75,7 +79,9 @@ export function mergeSegments(
     const files = `[${literals}], union_by_name = true`;
     const from = `read_parquet(${files}, hive_partitioning = false)`;
     const all = await sizeOf(duck, literals, from);
-    await write(duck, files, all, schema, outPath);
+    const own = ownSchema(schema, all.columns);
+    await write(duck, files, all, own, outPath);
+    await addTextFilters(duck, outPath, all.rows, own);
     const sealed = await describe(duck, outPath);
     checkRows(all.rows, sealed);
     return sealed;
@@ -93,11 +99,11 @@ export interface FilteredSegment {
 }
 
 /**
- * A segment without the rows for which `condition` is true: SQL for a file with these columns, never null. `counted`: SQL for those
+ * A segment of the same columns without the rows for which `condition` is true: SQL for a file with these columns, never null. `counted`: SQL for those
  * that are to be counted. Rejects with `segment_failed`.
  */
 export function filterSegment(
-  duck: Duck,
+  duck: Statements,
   path: string,
   schema: StreamSchema,
   condition: (columns: readonly string[]) => string,
@@ -119,7 +125,9 @@ export function filterSegment(
     const left = rows - taken.taken;
     if (left === rows || left === 0) return { ...taken, left: undefined };
     const all = { rows, bytes, columns };
-    await write(duck, literal(path), all, schema, outPath, `WHERE NOT (${where})`);
+    const own = ownSchema(schema, columns);
+    await write(duck, literal(path), all, own, outPath, `WHERE NOT (${where})`);
+    await addTextFilters(duck, outPath, left, own);
     const sealed = await describe(duck, outPath);
     checkRows(left, sealed);
     return { ...taken, left: sealed };
@@ -128,7 +136,7 @@ export function filterSegment(
 
 /** Rows for which `condition` is true, as `filterSegment` has it. Rejects with `segment_failed`. */
 export function countRows(
-  duck: Duck,
+  duck: Statements,
   path: string,
   condition: (columns: readonly string[]) => string,
 ): Promise<number> {
@@ -144,7 +152,7 @@ export function countRows(
 
 /** `paths`: literals of the files that `from` reads. */
 async function sizeOf(
-  duck: Duck,
+  duck: Statements,
   paths: string,
   from: string,
 ): Promise<Pick<StagedFile, 'rows' | 'bytes' | 'columns'>> {
@@ -160,9 +168,15 @@ async function sizeOf(
   };
 }
 
+/** What a file has no column for stays in the map of rare fields: with an empty column it would be looked for in that. */
+const ownSchema = (schema: StreamSchema, columns: readonly string[]): StreamSchema => ({
+  ...schema,
+  columns: schema.columns.filter(({ name }) => columns.includes(name)),
+});
+
 /** `where`: a clause that leaves fewer rows than the files have. */
 async function write(
-  duck: Duck,
+  duck: Statements,
   files: string,
   { rows, bytes, columns }: Pick<StagedFile, 'rows' | 'bytes' | 'columns'>,
   schema: StreamSchema,
@@ -190,7 +204,7 @@ async function write(
 }
 
 /** Reads the file back, as far as its times go. */
-async function describe(duck: Duck, path: string): Promise<SealedFile> {
+async function describe(duck: Statements, path: string): Promise<SealedFile> {
   const [row] = await duck.rows(
     `SELECT count(*) AS rows, epoch_ms(min(ts)) AS "from", epoch_ms(max(ts)) AS "to"
       FROM read_parquet(${literal(path)}, hive_partitioning = false)`,

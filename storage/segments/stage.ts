@@ -37,6 +37,8 @@ export interface StagedFile {
   /** Event times; 0 if there is no row. */
   readonly tsMinMs: number;
   readonly tsMaxMs: number;
+  /** By how much an event's time lies ahead of its arrival, at most; negative if all lie behind it, 0 if there is no row. */
+  readonly aheadMaxMs: number;
   /** Their names, in order. */
   readonly columns: readonly string[];
 }
@@ -71,6 +73,7 @@ export class StageWriter {
   #rows = 0;
   #tsMinMs = Number.POSITIVE_INFINITY;
   #tsMaxMs = Number.NEGATIVE_INFINITY;
+  #aheadMaxMs = Number.NEGATIVE_INFINITY;
 
   /** Replaces the file at `path`. Throws `segment_failed`, as do all its methods. */
   constructor({ path, schema }: { readonly path: string; readonly schema: StreamSchema }) {
@@ -121,6 +124,7 @@ export class StageWriter {
       bytes,
       tsMinMs: this.#rows === 0 ? 0 : this.#tsMinMs,
       tsMaxMs: this.#rows === 0 ? 0 : this.#tsMaxMs,
+      aheadMaxMs: this.#rows === 0 ? 0 : this.#aheadMaxMs,
       columns: this.#columns,
     };
   }
@@ -140,14 +144,15 @@ export class StageWriter {
     const ts = column === undefined ? kept.constant(block.arrivalMs) : kept.numbers(column);
     this.#ts.add(ts, kept.count);
     let min = this.#tsMinMs;
-    let max = this.#tsMaxMs;
+    let max = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < kept.count; i++) {
       const value = ts[i] as number;
       if (value < min) min = value;
       if (value > max) max = value;
     }
     this.#tsMinMs = min;
-    this.#tsMaxMs = max;
+    this.#tsMaxMs = Math.max(this.#tsMaxMs, max);
+    this.#aheadMaxMs = Math.max(this.#aheadMaxMs, max - block.arrivalMs);
   }
 
   #addFields(block: Block): void {

@@ -18,6 +18,9 @@ export const ROW_KIND = {
   series: 18,
   rollup: 19,
   erased: 20,
+  field: 21,
+  fieldSamples: 22,
+  session: 23,
 } as const;
 type RowKind = (typeof ROW_KIND)[keyof typeof ROW_KIND];
 
@@ -48,6 +51,19 @@ export interface DeadLetterAt {
   readonly row: number;
 }
 
+export interface FieldAt {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly field: string;
+}
+
+export interface SessionAt {
+  readonly tenant: string;
+  /** Of what makes the sessions. */
+  readonly name: string;
+  readonly user: string;
+}
+
 /** What lies behind everything of a tenant in its partition; without a tenant, behind the partition's own rows. */
 export const tenantsAfter = (partition: number, tenant = NO_TENANT): KeyRange => ({
   from: writer.restart().u16(partition).text(tenant).u8(0xff).end(),
@@ -60,6 +76,19 @@ export const tenantsAfter = (partition: number, tenant = NO_TENANT): KeyRange =>
           .end(),
 });
 export const tenantOf = (key: Uint8Array): string => readAll(key).tenant;
+
+/** Of whose rows a key is; no partition has as high a number as the keys of the server begin with. */
+export const partitionOf = (key: Uint8Array): number =>
+  ((key[0] as number) << 8) | (key[1] as number);
+
+/** Everything of a partition. */
+export const partitionRange = (partition: number): KeyRange => ({
+  from: writer.restart().u16(partition).end(),
+  to: writer
+    .restart()
+    .u16(partition + 1)
+    .end(),
+});
 
 /** The one row about the whole store. 0xff is in no UTF-8 text, so no tenant's key is this one. */
 export const serverKey = (): Uint8Array => new Uint8Array([0xff, 0xff, 0xff]);
@@ -160,6 +189,41 @@ export const seriesIdOf = (key: Uint8Array): number => {
   return reader.u32();
 };
 
+/** Of a user's open sessions, by the name of what makes them. */
+export const sessionKey = (partition: number, { tenant, name, user }: SessionAt): Uint8Array =>
+  begin(partition, tenant, ROW_KIND.session).text(name).text(user).end();
+/** Of all users, of all of the tenant's sessions or of those of one name. */
+export const sessionRange = (partition: number, tenant: string, name?: string): KeyRange =>
+  namedRange(partition, tenant, ROW_KIND.session, name);
+export function parseSessionKey(key: Uint8Array): SessionAt {
+  const reader = readAll(key);
+  return { tenant: reader.tenant, name: reader.text(), user: reader.text() };
+}
+
+/** What is known of a field of a stream; of the stream itself under an empty name. */
+export const fieldKey = (partition: number, { tenant, stream, field }: FieldAt): Uint8Array =>
+  begin(partition, tenant, ROW_KIND.field).text(stream).text(field).end();
+/** Values that a field had, apart: they can be deleted while the partition works. */
+export const fieldSamplesKey = (
+  partition: number,
+  { tenant, stream, field }: FieldAt,
+): Uint8Array => begin(partition, tenant, ROW_KIND.fieldSamples).text(stream).text(field).end();
+/** Of a stream, or of all of the tenant. */
+export const fieldRange = (partition: number, tenant: string, stream?: string): KeyRange =>
+  namedRange(partition, tenant, ROW_KIND.field, stream);
+export const fieldSamplesRange = (partition: number, tenant: string, stream?: string): KeyRange =>
+  namedRange(partition, tenant, ROW_KIND.fieldSamples, stream);
+/** Of both kinds. */
+export function parseFieldKey(key: Uint8Array): FieldAt {
+  const reader = readAll(key);
+  return { tenant: reader.tenant, stream: reader.text(), field: reader.text() };
+}
+function namedRange(partition: number, tenant: string, kind: RowKind, name?: string): KeyRange {
+  if (name === undefined) return kindRange(partition, tenant, kind);
+  const prefix = begin(partition, tenant, kind).text(name).end();
+  return { from: prefix, to: prefixEnd(prefix) };
+}
+
 export const rollupRowKey = (at: RollupRowAt): Uint8Array => rollupRows(at).u48(at.bucketMs).end();
 /** Rows of one column group whose buckets start in `[fromMs, toMs)`, in the order of time. */
 export const rollupRowRange = (
@@ -188,6 +252,12 @@ export function parseRollupRowKey(key: Uint8Array): RollupRowAt {
     bucketMs: reader.u48(),
   };
 }
+/** The bucket alone: a query needs no more of the keys of rows that it asked for by their names. */
+export function bucketOfRollupRow(key: Uint8Array): number {
+  const { buffer, byteOffset, byteLength } = key;
+  const view = new DataView(buffer, byteOffset + byteLength - 6, 6);
+  return view.getUint16(0) * 2 ** 32 + view.getUint32(2);
+}
 
 const rollupRows = (at: Omit<RollupRowAt, 'bucketMs'>): KeyWriter =>
   begin(at.partition, at.tenant, ROW_KIND.rollup).text(at.rollup).u32(at.stepMs).u8(at.group);
@@ -202,7 +272,8 @@ const begin = (partition: number, tenant: string, kind: RowKind): KeyWriter =>
   writer.restart().u16(partition).text(tenant).u8(kind);
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+// A name that begins with a byte order mark keeps it.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Longest key: names are limited far below it by the configuration and the edge. */
 const KEY_BYTES_MAX = 1_024;
 

@@ -33,7 +33,12 @@ export interface RocksLevel {
   clear(range: RocksRange & BinaryEncoding): Promise<void>;
   iterator(
     range: Partial<RocksRange> &
-      BinaryEncoding & { readonly highWaterMarkBytes: number; readonly reverse?: boolean },
+      BinaryEncoding & {
+        readonly highWaterMarkBytes: number;
+        readonly reverse?: boolean;
+        /** Blocks that are read are kept in the cache. */
+        readonly fillCache?: boolean;
+      },
   ): RocksIterator;
 }
 

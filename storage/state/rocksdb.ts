@@ -8,13 +8,14 @@ import { AppError } from '../../src/model/errors.ts';
 import { ROCKSDB_CACHE_BYTES, ROCKSDB_MEMTABLE_BYTES, STATE_PAGE_BYTES } from '../limits.ts';
 import { serverKey } from './keys.ts';
 import { RocksDatabase, type RocksLevel } from './rocksdb-binding.ts';
-import type {
-  KeyRange,
-  ListingStore,
-  StateOp,
-  StateReader,
-  StateRow,
-  StateStore,
+import {
+  type KeyRange,
+  type ListingStore,
+  ROWS_PER_PAGE,
+  type StateOp,
+  type StateReader,
+  type StateRow,
+  type StateStore,
 } from './state.ts';
 
 /** Raised with every change of keys or values that an older release would misread. */
@@ -24,6 +25,13 @@ export interface StateOptions {
   readonly dir: string;
   /** Fixed at creation: ids and series are allocated per partition. */
   readonly partitions: number;
+  /** May write rows before anything is read. Answers the least number that this life of the server may have. */
+  readonly prepare?: ((store: StateStore) => Promise<number>) | undefined;
+  /**
+   * True unless it is said. The thread that commits compresses what is written ahead, for half of the disk's writing: a store that is
+   * filled once and thrown away had rather have the time.
+   */
+  readonly isLogCompressed?: boolean;
 }
 
 /** What is decided once, when the store is created. */
@@ -32,7 +40,7 @@ export interface ServerRow {
   readonly partitions: number;
   /** Seeds of the hashes of event ids: others cannot prepare ids that collide. */
   readonly dedupSeed: readonly [number, number];
-  /** How many times the store has been opened, this one included: names a life of the server. */
+  /** Names a life of the server: greater at each opening, by one if nothing else is prepared. */
   readonly starts: number;
 }
 
@@ -52,8 +60,9 @@ const opened = new Set<RocksLevel>();
  * Opens or creates the store. Rejects with `state_version` if it was made by another layout or for another number
  * of partitions, and with `state_io`.
  */
-export async function openState({ dir, partitions }: StateOptions): Promise<OpenState> {
-  const db = await openDatabase(dir);
+export async function openState(options: StateOptions): Promise<OpenState> {
+  const { dir, partitions, prepare, isLogCompressed } = options;
+  const db = await openDatabase(dir, isLogCompressed);
   opened.add(db);
   const store = storeOn(db, dir);
   const close = async () => {
@@ -61,7 +70,9 @@ export async function openState({ dir, partitions }: StateOptions): Promise<Open
     opened.delete(db);
   };
   try {
-    const server = await readServerRow(store, dir, partitions);
+    const startsMin = (await prepare?.(store)) ?? 1;
+    const stored = await readServerRow(store, dir, partitions);
+    const server = { ...stored, starts: Math.max(stored.starts, startsMin) };
     await write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true);
     return {
       ...store,
@@ -92,12 +103,16 @@ export async function attachState(
   return { ...store, server: decodeServer(row) };
 }
 
-/** Every row as of the first page, whatever is committed meanwhile. For another thread than the opener's. */
-export async function* snapshotOf(handle: bigint): AsyncGenerator<readonly StateRow[]> {
+/** Every row (of a range) as of the first page, whatever is committed meanwhile. For another thread than the opener's. */
+export async function* snapshotOf(
+  handle: bigint,
+  range?: KeyRange,
+): AsyncGenerator<readonly StateRow[]> {
   const db = new RocksDatabase(handle);
   await explained('attaching to', 'the state', () => db.open());
   // An iterator is a snapshot as of when it is made. It keeps files from being removed: not for longer than it takes.
-  const iterator = db.iterator({ highWaterMarkBytes: STATE_PAGE_BYTES, ...BINARY });
+  const bounds = range && { gte: range.from, lt: range.to };
+  const iterator = db.iterator({ highWaterMarkBytes: STATE_PAGE_BYTES, ...bounds, ...BINARY });
   try {
     for (;;) {
       const rows = await explained('reading', 'the state', () =>
@@ -130,14 +145,14 @@ export async function createStateFrom(
   }
 }
 
-async function openDatabase(dir: string): Promise<RocksLevel> {
+async function openDatabase(dir: string, isLogCompressed = true): Promise<RocksLevel> {
   const db = new RocksDatabase(dir, {
     createIfMissing: true,
     compaction: 'level',
     memtableMemoryBudget: ROCKSDB_MEMTABLE_BYTES,
     cacheSize: ROCKSDB_CACHE_BYTES,
     parallelism: 2,
-    walCompression: true,
+    walCompression: isLogCompressed,
   });
   await explained('opening', dir, () => db.open());
   return db;
@@ -151,10 +166,41 @@ const storeOn = (db: RocksLevel, path: string): StateStore => ({
       ? Promise.resolve([])
       : explained('reading', path, () => db.getMany(keys, BINARY)),
   page: (range, rowsMax) => explained('reading', path, () => readPage(db, range, rowsMax)),
+  ranges: (ranges) => ({
+    rows: (place) => pagesOf(db, path, ranges[place] as KeyRange),
+    close: () => {},
+  }),
   commit: (ops, durability) => write(db, path, ops, durability === 'synced'),
   clear: ({ from, to }) =>
     explained('writing', path, () => db.clear({ gte: from, lt: to, ...BINARY })),
 });
+
+/**
+ * By one iterator: to make one is to look its first row up in every file, on this thread. Questions ask for the same rows again and
+ * again, so these stay in the cache.
+ */
+async function* pagesOf(
+  db: RocksLevel,
+  path: string,
+  { from, to }: KeyRange,
+): AsyncGenerator<readonly StateRow[]> {
+  const iterator = db.iterator({
+    gte: from,
+    lt: to,
+    highWaterMarkBytes: STATE_PAGE_BYTES,
+    fillCache: true,
+    ...BINARY,
+  });
+  try {
+    for (;;) {
+      const rows = await explained('reading', path, () => iterator.nextv(ROWS_PER_PAGE));
+      if (rows.length === 0) return;
+      yield rows.map(([key, value]) => ({ key, value }));
+    }
+  } finally {
+    await iterator.close();
+  }
+}
 
 async function readPage(
   db: RocksLevel,
@@ -258,7 +304,8 @@ async function readServerRow(
 
 const encodeServer = (server: ServerRow): Uint8Array => Buffer.from(JSON.stringify(server));
 
-function decodeServer(row: Uint8Array): ServerRow {
+/** Throws `state_corrupt`. */
+export function decodeServer(row: Uint8Array): ServerRow {
   try {
     const server: ServerRow = JSON.parse(Buffer.from(row).toString());
     return server;

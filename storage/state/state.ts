@@ -22,6 +22,15 @@ export interface StateReader {
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
   /** The first rows of the range, at most `rowsMax` and about 1 MiB: a caller goes on behind the last key. */
   page(range: KeyRange, rowsMax: number): Promise<readonly StateRow[]>;
+  /** Where whole ranges are read better than page by page; rows from afar are all on their way then. Whoever reads ranges uses `readRanges`. */
+  ranges?(ranges: readonly KeyRange[]): RangesRead;
+}
+
+/** Ranges that are read once each, in their order, page by page. */
+export interface RangesRead {
+  rows(place: number): AsyncIterable<readonly StateRow[]>;
+  /** No more of them are wanted. */
+  close(): void;
 }
 
 /**
@@ -44,18 +53,38 @@ export interface ListingStore extends StateStore {
   pageDown(range: KeyRange, rowsMax: number): Promise<readonly StateRow[]>;
 }
 
+export const ROWS_PER_PAGE = 1_000;
+
 /** All rows of a range in order, page by page. */
 export async function* scan(
   reader: StateReader,
   range: KeyRange,
-  rowsPerPage = 1_000,
+  rowsPerPage = ROWS_PER_PAGE,
 ): AsyncGenerator<StateRow> {
+  for await (const rows of pages(reader, range, rowsPerPage)) yield* rows;
+}
+
+/** Several ranges of which each is read once, in their order: where they come from afar they are on their way from now on. */
+export function readRanges(reader: StateReader, ranges: readonly KeyRange[]): RangesRead {
+  return (
+    reader.ranges?.(ranges) ?? {
+      rows: (place) => pages(reader, ranges[place] as KeyRange, ROWS_PER_PAGE),
+      close: () => {},
+    }
+  );
+}
+
+async function* pages(
+  reader: StateReader,
+  range: KeyRange,
+  rowsPerPage: number,
+): AsyncGenerator<readonly StateRow[]> {
   let from = range.from;
   for (;;) {
     const rows = await reader.page({ from, to: range.to }, rowsPerPage);
-    yield* rows;
     const last = rows.at(-1);
     if (last === undefined) return;
+    yield rows;
     from = keyAfter(last.key);
   }
 }

@@ -20,17 +20,21 @@ const layout: RowLayout = {
   sketches: [
     { op: 'quantile', field: 'a' },
     { op: 'distinct', field: 'u' },
+    { op: 'top', field: 'u', by: 'b', capacity: 10 },
+    { op: 'first', field: 'a' },
+    { op: 'last', field: 'a' },
   ],
 };
 const columns = new BlockColumns();
 
-/** Event `series` says which series it belongs to. */
+/** Event `series` says which series it belongs to, and `at` when it counts. */
 function fold(events: readonly PlainEvent[]): BucketFold {
   const made = new BucketFold(layout);
   columns.load(eventBlock(events, { arrivalMs: 0 }));
   const rows = Uint32Array.from(events.keys());
   const series = Uint32Array.from(events, (event) => Number(event['series']));
-  made.addRows(columns, rows, 0, rows.length, series);
+  const times = Float64Array.from(events, (event) => Number(event['at'] ?? 0));
+  made.addRows(columns, times, rows, 0, rows.length, series);
   return made;
 }
 
@@ -42,11 +46,11 @@ const row = (events: readonly PlainEvent[], group: number, restated = 0): Uint8A
 const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('hex');
 
 const golden: readonly PlainEvent[] = [
-  { series: 300, a: 5, b: 0.5, u: 'x' },
-  { series: 2, a: 256, u: 'x' },
-  { series: 2, a: 257, u: 'y' },
-  { series: 2, b: -1, a: null, u: null },
-  { series: 300, a: 7, b: 70_000, u: 'x' },
+  { series: 300, at: 1_000, a: 5, b: 0.5, u: 'x' },
+  { series: 2, at: 2_000, a: 256, u: 'x' },
+  { series: 2, at: 1_500, a: 257, u: 'y' },
+  { series: 2, at: 3_000, b: -1, a: null, u: null },
+  { series: 300, at: 1_000, a: 7, b: 70_000, u: 'x' },
 ];
 
 test('the bytes of rows never change without a new version', (t) => {
@@ -72,10 +76,36 @@ test('the bytes of rows never change without a new version', (t) => {
     '01 c1fd07', // series 300: x again
   ];
   t.is(hex(row(golden, 2)), distinct.join('').replaceAll(' ', ''));
+  const top = [
+    '01 03 0a00 01000000 00000000', // capacity in place of fields
+    '02 01 2c01 23', // series 300 alone: nothing of series 2 weighs more than 0
+    '03 000000000817f140 0000000000000000', // one value, doubles: all of them, and missed
+    '01 78 000000000817f140 0000000000000000', // x: 70,000.5, without error
+  ];
+  t.is(hex(row(golden, 3)), top.join('').replaceAll(' ', ''));
+  const whole = [{ series: 1, b: 300, u: 'y' }];
+  const varints = ['01 03 0a00 01000000 00000000', '01 01 01 09', '02 ac02 00 01 79 ac02 00'];
+  t.is(hex(row(whole, 3)), varints.join('').replaceAll(' ', ''));
+  const ends = '02 01 0200 2c01 10 20';
+  const first = [
+    '01 04 0000 02000000 00000000',
+    ends,
+    '0000000000709740 0000000000107040', // series 2: at 1,500 ms, 257
+    '0000000000408f40 0000000000001440', // series 300: at 1,000 ms, of 5 and 7 the least
+  ];
+  t.is(hex(row(golden, 4)), first.join('').replaceAll(' ', ''));
+  const last = [
+    '01 05 0000 02000000 00000000',
+    ends,
+    '0000000000409f40 0000000000007040', // series 2: at 2,000 ms, 256
+    '0000000000408f40 0000000000001c40', // series 300: of 5 and 7 the greatest
+  ];
+  t.is(hex(row(golden, 5)), last.join('').replaceAll(' ', ''));
 });
 
 const event = fc.record({
   series: fc.constantFrom(0, 1, 7, 255, 256, 70_000),
+  at: fc.integer({ min: -2, max: 2 }),
   a: fc.oneof(
     fc.constant(null),
     fc.integer({ min: -64_000, max: 64_000 }).map((n) => n / 64),
@@ -84,7 +114,7 @@ const event = fc.record({
   u: fc.oneof(fc.constant(null), fc.constantFrom('x', 'y', 'z')),
 });
 const events = fc.array(event, { minLength: 1, maxLength: 30 });
-const groups = [0, 1, 2] as const;
+const groups = [0, 1, 2, 3, 4, 5] as const;
 
 test('merging the rows of parts, in any order, gives the row of the whole', (t) => {
   fc.assert(
@@ -110,7 +140,7 @@ test('a fold that takes in its own rows encodes to the same bytes', (t) => {
       const original = fold(plain);
       const copy = new BucketFold(layout);
       // Sketches first: the order in which series get their slots is not in the bytes.
-      for (const group of [2, 1, 0]) {
+      for (const group of groups.toReversed()) {
         const bytes = encodeRow(original, group);
         if (bytes !== undefined) mergeRowInto(copy, group, bytes);
       }
@@ -151,6 +181,14 @@ test('rows know their series and how often they were amended', (t) => {
   t.is(restatedOf(mergeRows(row(golden, 1), row(golden, 1, 3), row(golden, 1, 4))), 1);
 });
 
+test('a row of another capacity is refused', (t) => {
+  const sketches = layout.sketches.map((each) =>
+    each.op === 'top' ? { ...each, capacity: 11 } : each,
+  );
+  const other = new BucketFold({ ...layout, sketches });
+  t.throws(() => mergeRowInto(other, 3, row(golden, 3)), { code: 'state_corrupt' });
+});
+
 test('a cut, foreign or newer row is refused', (t) => {
   for (const group of groups) {
     const bytes = row(golden, group);
@@ -163,7 +201,7 @@ test('a cut, foreign or newer row is refused', (t) => {
       code: 'state_corrupt',
       message: /expected version 1, received 2/,
     });
-    t.throws(() => mergeRowInto(new BucketFold(layout), (group + 1) % 3, bytes), {
+    t.throws(() => mergeRowInto(new BucketFold(layout), (group + 1) % groups.length, bytes), {
       code: 'state_corrupt',
     });
   }
@@ -182,11 +220,11 @@ test('a row is right however far the buffer that it is written to has to grow', 
     const events = Array.from({ length: series }, (_, i) => ({
       series: i,
       a: i + 0.5,
-      b: -i,
+      b: i + 1,
       u: `${i}`,
     }));
     const restored = new BucketFold(layout);
-    for (const group of [0, 1, 2]) mergeRowInto(restored, group, row(events, group));
+    for (const group of groups) mergeRowInto(restored, group, row(events, group));
     const direct = fold(events);
     for (let i = 0; i < series; i++) {
       const [now, then] = [restored.slotOf(i), direct.slotOf(i)];
@@ -197,7 +235,21 @@ test('a row is right however far the buffer that it is written to has to grow', 
         if (scalars.field.max) t.is(scalars.max[now], wanted?.max[then]);
       });
     }
-    for (const group of [0, 1, 2])
-      t.is(hex(encodeRow(restored, group, 0)), hex(row(events, group)));
+    for (const group of groups) t.is(hex(encodeRow(restored, group, 0)), hex(row(events, group)));
   }
+});
+
+test('a slot that is looked for beside any other is the one of its series', (t) => {
+  const asked = fc.tuple(fc.integer({ min: -1, max: 12 }), fc.integer({ min: 0, max: 9 }));
+  fc.assert(
+    fc.property(fc.array(asked, { maxLength: 60 }), (all) => {
+      const near = new BucketFold({ scalars: [], sketches: [] });
+      const plain = new BucketFold({ scalars: [], sketches: [] });
+      // What was forgotten must not be found again.
+      for (const series of [3, 1, 7]) near.slotOf(series);
+      near.reset();
+      return all.every(([slot, series]) => near.slotNear(slot, series) === plain.slotOf(series));
+    }),
+  );
+  t.pass();
 });

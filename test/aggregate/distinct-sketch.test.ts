@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   DISTINCT_RELATIVE_BOUND,
   DistinctTable,
+  distinctBound,
   packRegister,
 } from '../../src/aggregate/distinct-sketch.ts';
 import { hashEntries, LABEL_SEED } from '../../src/aggregate/hash.ts';
@@ -81,6 +82,17 @@ test('the standard error is 1.6 %, and the stated bound holds for 95 % of answer
     answers += trials;
   }
   t.true(within >= 0.95 * answers, `${within} of ${answers}`);
+});
+
+test('of few values, too, 95 % of answers are within the stated bound', (t) => {
+  for (const count of [18, 19, 21, 24, 27, 30, 31, 40]) {
+    let within = 0;
+    for (let trial = 0; trial < 400; trial++) {
+      const estimate = sketch(registers(names(count, `${count}/${trial}/`))).estimate(0);
+      if (Math.abs(Math.round(estimate) - count) <= distinctBound(estimate)) within++;
+    }
+    t.true(within >= 0.95 * 400, `${count}: ${within} of 400`);
+  }
 });
 
 test('a million values are within the bound, as the sum of merged parts', (t) => {

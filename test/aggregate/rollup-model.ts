@@ -15,6 +15,8 @@ import { eventBlock, type PlainEvent } from './event-blocks.ts';
 interface ModelRow {
   readonly events: PlainEvent[];
   readonly series: number[];
+  /** When each counts. */
+  readonly times: number[];
   /** Indices of events that came after the row's bucket had closed. */
   readonly late: number[];
 }
@@ -63,12 +65,19 @@ export class RollupModel {
   /** Every row, as it must be stored once all buckets are closed: `step/bucket/group` -> hex. */
   stored(): Map<string, string> {
     const stored = new Map<string, string>();
-    for (const [key, { events, series, late }] of this.#rows) {
+    for (const [key, { events, series, times, late }] of this.#rows) {
       const columns = new BlockColumns().load(eventBlock(events, { arrivalMs: 0 }));
       const encode = (indices: readonly number[]) => {
         const fold = new BucketFold(layoutOf(this.#def));
         const rows = Uint32Array.from(indices);
-        fold.addRows(columns, rows, 0, rows.length, Uint32Array.from(series));
+        fold.addRows(
+          columns,
+          Float64Array.from(times),
+          rows,
+          0,
+          rows.length,
+          Uint32Array.from(series),
+        );
         return (group: number, restated: number) => encodeRow(fold, group, restated);
       };
       const all = encode([...events.keys()]);
@@ -115,10 +124,11 @@ export class RollupModel {
     resolutions.forEach(({ stepMs }, tier) => {
       if (tier < from) return;
       const key = `${stepMs}/${Math.floor(time / stepMs) * stepMs}`;
-      const row = this.#rows.get(key) ?? { events: [], series: [], late: [] };
+      const row = this.#rows.get(key) ?? { events: [], series: [], times: [], late: [] };
       if (closed[tier]) row.late.push(row.events.length);
       row.events.push(event);
       row.series.push(series);
+      row.times.push(time);
       this.#rows.set(key, row);
     });
   }

@@ -29,6 +29,10 @@ const definition: fc.Arbitrary<RollupDefinition> = fc.record({
     { op: 'quantile', field: 'mixed' },
     { op: 'distinct', field: 'mixed' },
     { op: 'distinct', field: 'user' },
+    { op: 'first', field: 'amount' },
+    { op: 'last', field: 'mixed' },
+    { op: 'top', field: 'mixed', capacity: 500 },
+    { op: 'top', field: 'user', by: 'amount', capacity: 500 },
   ]),
   resolutions: fc.constantFrom(
     [{ stepMs: 1_000, retentionMs: 20_000 }],
@@ -157,8 +161,13 @@ test('stored rows are byte for byte what one fold over all events of the bucket 
 test('a state that is restored at every commit stores the same bytes as one that never stopped', (t) => {
   fc.assert(
     fc.property(definition, history, (def, steps) => {
-      const lasting = play(def, steps, false);
-      const restarted = play(def, steps, true);
+      // Summaries that are cut are the same in the finest tier: coarser ones are derived anew after a restart.
+      const capacity = def.resolutions.length === 1 ? 2 : 500;
+      const measures = def.measures.map((each) =>
+        each.op === 'top' ? { ...each, capacity } : each,
+      );
+      const lasting = play({ ...def, measures }, steps, false);
+      const restarted = play({ ...def, measures }, steps, true);
       t.deepEqual(restarted.commits, lasting.commits);
       t.deepEqual(restarted.counts, lasting.counts);
     }),

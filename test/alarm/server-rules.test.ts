@@ -23,6 +23,8 @@ const THRESHOLDS: ServerThresholds = {
   boardLagMs: 60_000,
   archiveLagMs: 30_000,
   hiveLagMs: 60_000,
+  checkpointAgeMs: 60_000,
+  sourceLagMs: 60_000,
 };
 
 const NO_EVENTS: Partials = {
@@ -36,7 +38,7 @@ const NO_EVENTS: Partials = {
 };
 
 const HEALTHY_ARCHIVE: ArchiveReading = {
-  waitsFrom: undefined,
+  waitsFrom: [],
   dueAfterMs: 20_000,
   hasProblem: false,
   isFenced: false,
@@ -50,7 +52,7 @@ const HEALTHY: Omit<ServerReading, 'atMs'> = {
     { partition: 1, appliedOffset: 500, lagBytes: 0, commits: 10, commitMsTotal: 100 },
   ],
   events: { accepted: 1_000, rejected: 5 },
-  log: { durableOffset: 500, usedBytes: 500, bytesMax: 1_000, isRefusing: false },
+  log: { ends: [500], usedShare: 0.5, isRefusing: false },
   diskFreeBytes: 5_000,
   actors: [{ path: 'partition/0', hasFailed: false, restarts: 0 }],
   unbalancedLines: 0,
@@ -111,20 +113,57 @@ test('what a server is by itself is counted by no partition', (t) => {
   t.deepEqual(rollupsOf(rules), []);
 });
 
+test('a server that spools, has little room left for it or lost some of it says so', async (t) => {
+  const spool = { isSpooling: true, usedShare: 0.1, lostBytes: 0 };
+  const readings = [
+    ...times(2, { spool: { ...spool, isSpooling: false } }),
+    ...times(4, { spool }),
+    ...times(2, { spool: { ...spool, usedShare: 0.9, lostBytes: 4_096 } }),
+    ...times(2, { spool: { ...spool, isSpooling: false } }),
+  ];
+  await tells(t, readings, [
+    '30 s server-spooling(): ok → pending',
+    '50 s server-spooling(): pending → firing',
+    '70 s server-spool-space(): ok → firing',
+    '70 s server-spool-damaged(): ok → firing',
+    '90 s server-spooling(): firing → ok',
+    '90 s server-spool-space(): firing → ok',
+    '90 s server-spool-damaged(): firing → ok',
+  ]);
+});
+
 test('a partition that applies nothing is late by the time since what it has not applied was durable', async (t) => {
-  const stuck = (durableOffset: number) => ({
-    log: { ...HEALTHY.log, durableOffset },
-    partitions: [PARTITION_0, { ...PARTITION_1, lagBytes: durableOffset - 500 }],
+  const stuck = (end: number) => ({
+    log: { ...HEALTHY.log, ends: [end] },
+    partitions: [PARTITION_0, { ...PARTITION_1, lagBytes: end - 500 }],
   });
   const readings = [
     ...times(3),
     ...Array.from({ length: 8 }, (_, i) => stuck(600 + 100 * i)),
-    { log: { ...HEALTHY.log, durableOffset: 1_400 } },
+    { log: { ...HEALTHY.log, ends: [1_400] } },
   ];
   await tells(t, readings, [
     '80 s server-ingest-lag(1): ok → pending',
     '100 s server-ingest-lag(1): pending → firing',
     '120 s server-ingest-lag(1): firing → ok',
+  ]);
+});
+
+test('of a topic the log is full when its retention is over for what somebody still has to read', async (t) => {
+  const kept = (ends: readonly number[], needed: readonly number[]) => ({
+    log: {
+      ...{ ends, usedShare: 0, isRefusing: false, keptMs: 100_000 },
+      neededFrom: needed.map((offset, partition) => ({ partition, offset })),
+    },
+  });
+  const readings = [
+    kept([10, 5_000], [10, 5_000]),
+    ...Array.from({ length: 10 }, (_, i) => kept([11 + i, 5_000], [10, 5_000])),
+    kept([20, 5_000], [19, 5_000]),
+  ];
+  await tells(t, readings, [
+    '110 s server-log-space(): ok → firing',
+    '120 s server-log-space(): firing → ok',
   ]);
 });
 
@@ -146,7 +185,7 @@ test('one bad request is no alarm, a minute of refusals is', async (t) => {
 
 test('a log that fills, refuses, and a disk without room fire at once', async (t) => {
   const full = {
-    log: { ...HEALTHY.log, usedBytes: 950, isRefusing: true },
+    log: { ...HEALTHY.log, usedShare: 0.95, isRefusing: true },
     diskFreeBytes: 900,
   };
   await tells(
@@ -222,7 +261,10 @@ test('events that wait to be archived are late from when they were due', async (
   // The first waits from 10 s on, is due at 30 s, and 30 s later it is time for an alarm.
   await tells(
     t,
-    [...times(7, archive({ waitsFrom: 400 })), archive({ waitsFrom: 500 })],
+    [
+      ...times(7, archive({ waitsFrom: [{ partition: 0, offset: 400 }] })),
+      archive({ waitsFrom: [{ partition: 1, offset: 500 }] }),
+    ],
     ['70 s server-archive-lag(): ok → firing', '80 s server-archive-lag(): firing → ok'],
   );
 });
@@ -259,6 +301,32 @@ test('an archive that another server has claimed, events that it lacks, and a Hi
   );
 });
 
+test('a source that is behind its topics, or cannot be read, is told of after a minute', async (t) => {
+  const sources = (lagMs: number, hasProblem: boolean) => ({
+    sources: [
+      { source: 'well', lagMs: 0, hasProblem: false },
+      { source: 'orders', lagMs, hasProblem },
+    ],
+  });
+  await tells(
+    t,
+    [...times(8, sources(61_000, false)), sources(30_000, false)],
+    [
+      '10 s server-source-lag(orders): ok → pending',
+      '70 s server-source-lag(orders): pending → firing',
+      '90 s server-source-lag(orders): firing → ok',
+    ],
+  );
+  await tells(
+    t,
+    [sources(0, true), ...times(5, sources(0, false)), sources(0, true)],
+    [
+      '10 s server-source-problem(orders): ok → pending',
+      '70 s server-source-problem(orders): pending → firing',
+    ],
+  );
+});
+
 test('a tick that could not be sampled changes nothing', async (t) => {
   const partials = new ServerPartials(NO_EVENTS, START_MS);
   const rule = serverRules(THRESHOLDS).find(({ name }) => name === 'server-log-refusing');
@@ -287,7 +355,7 @@ test('after a restart an alarm stands until it is judged again, and nothing is j
   const first = new RuleTracker(rule, before);
   before.publish(START_MS + 10_000, failed(1));
   for (const ticks of await before.poll()) first.take(ticks);
-  await first.evaluate();
+  while (first.nextMs !== undefined) await first.evaluate();
   const after = new ServerPartials(NO_EVENTS, START_MS + 605_000);
   const second = new RuleTracker(rule, after, first.run.snapshot());
   const transitions: AlarmTransition[] = [];

@@ -95,6 +95,20 @@ tests:
       - {at: 5m, rule: s}`,
   ],
   [
+    'of one time the least value is first and the greatest is last',
+    `rules:
+  - {name: f, window: 2m, every: 1m, measure: first(ms), above: 57}
+  - {name: l, window: 2m, every: 1m, measure: last(ms), above: 57}
+tests:
+  - name: ends
+    input: [{labels: {type: a}, values: '10 60 20 90 1'}, {labels: {type: b}, values: '30 55 30 70 1'}]
+    expect:
+      - {at: 2m, rule: l, alarms: [{state: firing}]}
+      - {at: 3m, rule: l}
+      - {at: 3m, rule: f}
+      - {at: 5m, rule: f, alarms: [{state: firing}]}`,
+  ],
+  [
     'yesterday is compared from the second day on',
     `rules: [{name: c, window: 1h, every: 1h, change: {versus: yesterday, below: -50}}]
 tests:

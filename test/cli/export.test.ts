@@ -6,9 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { Terminal } from '../../src/cli/terminal.ts';
-import { runCli } from '../../src/cli.ts';
 import { openSite, page, send } from '../query/cold/site.ts';
+import { runHeard } from './heard-terminal.ts';
 
 function folderOf(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'streamgauge-export-cli-'));
@@ -16,24 +15,7 @@ function folderOf(t: ExecutionContext): string {
   return folder;
 }
 
-async function run(args: readonly string[]) {
-  let out = '';
-  let err = '';
-  const terminal: Terminal = {
-    out(text) {
-      out += text;
-    },
-    err(text) {
-      err += text;
-    },
-    isInteractive: false,
-    readLine: async () => '',
-    onStopSignal: () => () => {},
-    abort: () => {},
-  };
-  const exitCode = await runCli(['export', ...args], terminal);
-  return { out, err, exitCode };
-}
+const run = (args: readonly string[]) => runHeard('export', ...args);
 
 test('events become a file whose ending says its format, and errors name what is wrong', async (t) => {
   const folder = folderOf(t);

@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { Terminal } from '../../src/cli/terminal.ts';
-import { runCli } from '../../src/cli.ts';
 import { beginLocalArchive, openLocalArchive } from '../../storage/archive/local.ts';
 import { ManifestStore } from '../../storage/archive/manifest-store.ts';
 import { fileOf, schemaOf } from '../hive/archive-fixture.ts';
 import { silent } from '../storage/archive/silent.ts';
+import { runHeard } from './heard-terminal.ts';
 
 test('the statements of every stream make its table and partitions, each ended', async (t) => {
   const { out, exitCode } = await run(await configFile(t), []);
@@ -68,35 +67,19 @@ async function configFile(t: ExecutionContext, hive = '', place?: string): Promi
   const [clicks, views] = [schemaOf('acme', 'web-clicks', ['path']), schemaOf('acme', 'views')];
   const view = fileOf(views, 0, { from: 500, to: 501 });
   const path = place === undefined ? view.path : view.path.replace(/hour=.*/, place);
-  await store.commit({
+  await store.commit(() => ({
     change: 'segments',
     positions: { 0: 1_000 },
     add: [fileOf(clicks, 0), fileOf(clicks, 1), { ...view, path }],
     remove: [],
     deleted: [],
     schemas: [clicks, views],
-  });
+  }));
   await archive.close();
   const file = join(dir, 'streamgauge.yaml');
   writeFileSync(file, `archive:\n  local: {dir: archive}\n  ${hive}\n`);
   return file;
 }
 
-async function run(config: string, args: readonly string[]) {
-  let out = '';
-  let err = '';
-  const terminal: Terminal = {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isInteractive: false,
-    readLine: async () => '',
-    onStopSignal: () => () => {},
-    abort: () => {},
-  };
-  const exitCode = await runCli(['hive', 'ddl', '--config', config, ...args], terminal);
-  return { exitCode, out, err };
-}
+const run = (config: string, args: readonly string[]) =>
+  runHeard('hive', 'ddl', '--config', config, ...args);

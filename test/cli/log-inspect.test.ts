@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -7,7 +7,7 @@ import { BLOCK_KIND } from '../../src/model/block-format.ts';
 import { packBlock } from '../../src/model/block-writer.ts';
 import { BOOLEAN, COLUMN_KIND, ROLE } from '../../src/model/columns.ts';
 import { openJournal } from '../../storage/log/journal.ts';
-import { createJournalShared } from '../../storage/log/journal-shared.ts';
+import { createLogShared } from '../../storage/log/log-shared.ts';
 import { runHeard } from './heard-terminal.ts';
 
 const TYPES = new TextEncoder().encode('buylook');
@@ -50,7 +50,7 @@ async function dataDir(t: ExecutionContext): Promise<{ dir: string; control: num
   const dir = await mkdtemp(join(tmpdir(), 'streamgauge-'));
   t.teardown(() => rm(dir, { recursive: true }));
   const journal = await openJournal({
-    ...{ dir: join(dir, 'journal'), shared: createJournalShared(1), diskReserveBytes: 0 },
+    ...{ dir: join(dir, 'journal'), shared: createLogShared(1), diskReserveBytes: 0 },
   });
   const control = packControl({ ...HEADER, sequence: 4 }, { rollups: ['a'] });
   const [, at = 0] = await journal.writer.append([events, control]);
@@ -99,4 +99,14 @@ test('a folder that is none, and a number that is none, are told', async (t) => 
   for (const wrong of ['-1', 'x', '1e3', '99999999999999999']) {
     t.is((await inspect('--from', wrong)).exitCode, 2, wrong);
   }
+});
+
+test('of a log that is a topic it is told that this is not the tool', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'streamgauge-'));
+  t.teardown(() => rm(dir, { recursive: true }));
+  const config = join(dir, 'streamgauge.yaml');
+  await writeFile(config, 'log: { type: kafka, kafka: { brokers: ["127.0.0.1:9"], topic: t } }\n');
+  const { exitCode, err } = await inspect('--config', config);
+  t.is(exitCode, 3);
+  t.regex(err, /the log is the topic t .* Kafka's own tools/);
 });

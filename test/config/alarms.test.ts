@@ -94,6 +94,7 @@ test('measures have a short and a long form', (t) => {
     ['rate', { op: 'rate' }],
     ['rate(bytes)', { op: 'rate', field: 'bytes' }],
     ['sum(a.b)', { op: 'sum', field: 'a.b' }],
+    ['last(celsius)', { op: 'last', field: 'celsius' }],
     ['distinct(user)', { op: 'distinct', field: 'user' }],
     ['quantile(a,b, 0.5)', { op: 'quantile', field: 'a,b', q: 0.5 }],
     [
@@ -104,7 +105,15 @@ test('measures have a short and a long form', (t) => {
   for (const [measure, expected] of measures) {
     t.deepEqual(rule(t, { name: 'r', window: '1m', above: 1, measure }).measure, expected);
   }
-  for (const measure of ['count(a)', 'sum', 'quantile(a)', 'quantile(a, 1)', 'x(a)']) {
+  for (const measure of [
+    'count(a)',
+    'sum',
+    'quantile(a)',
+    'quantile(a, 1)',
+    'x(a)',
+    'top(a)',
+    'histogram(a)',
+  ]) {
     t.regex(problem({ name: 'r', window: '1m', above: 1, measure }), /^measure: expected "count"/);
   }
 });

@@ -157,6 +157,63 @@ export function eventLogContract(
     t.deepEqual(found.map(seq), [1, 2, 3, 4]);
   });
 
+  fact('a partition that is released comes no more until its next seek', async (t, { log }) => {
+    const send = (sequence: number) =>
+      log.writer.append([0, 1].map((partition) => testBlock({ partition, sequence })));
+    const reader = opened(
+      t,
+      log,
+      new Map([
+        [0, START],
+        [1, START],
+      ]),
+    );
+    await send(1);
+    await collect(reader, 2);
+    reader.release(0);
+    const [released] = await send(2);
+    t.deepEqual((await collect(reader, 1)).map(placeOf), ['1/2']);
+    reader.seek(0, released as Offset);
+    t.deepEqual((await collectOf(reader, 0, 1)).map(placeOf), ['0/2']);
+  });
+
+  fact('seek adds a partition to a reader, which may wait for others', async (t, { log }) => {
+    await log.writer.append([0, 1].map((partition) => testBlock({ partition, sequence: 1 })));
+    const reader = opened(t, log, new Map([[0, START]]));
+    await collect(reader, 1);
+    const waiting = collectOf(reader, 2, 1);
+    await log.writer.append([testBlock({ partition: 2, sequence: 1 })]);
+    reader.seek(2, START);
+    t.deepEqual((await waiting).map(placeOf), ['2/1']);
+    reader.seek(1, START);
+    t.deepEqual((await collectOf(reader, 1, 1)).map(placeOf), ['1/1']);
+    await log.writer.append([0, 1, 2].map((partition) => testBlock({ partition, sequence: 2 })));
+    const found = [];
+    while (found.length < 3) {
+      const { blocks } = await reader.read(1 << 20);
+      found.push(...blocks.map(placeOf).filter((place) => place.endsWith('/2')));
+    }
+    t.deepEqual(found.sort(), ['0/2', '1/2', '2/2']);
+  });
+
+  fact('a reader of which all is released reads for the next that joins', async (t, { log }) => {
+    await log.writer.append([1, 2, 3].map((sequence) => testBlock({ sequence })));
+    const reader = opened(t, log, new Map([[0, START]]));
+    await collect(reader, 3);
+    const waiting = collectOf(reader, 1, 2);
+    reader.release(0);
+    await log.writer.append([
+      testBlock({ partition: 0, sequence: 4 }),
+      testBlock({ partition: 1, sequence: 1 }),
+    ]);
+    reader.seek(1, START);
+    await log.writer.append([
+      testBlock({ partition: 0, sequence: 5 }),
+      testBlock({ partition: 1, sequence: 2 }),
+    ]);
+    t.deepEqual((await waiting).map(placeOf), ['1/1', '1/2']);
+  });
+
   fact(
     'what was appended is there after reopening, and offsets go on',
     async (t, { log, reopen }) => {
@@ -192,6 +249,8 @@ export function eventLogContract(
   });
 }
 
+const placeOf = ({ partition, bytes }: LoggedBlock): string => `${partition}/${sequenceOf(bytes)}`;
+
 const seq = (block: LoggedBlock): number => sequenceOf(block.bytes);
 
 function opened(t: ExecutionContext, log: EventLog, from: ReadonlyMap<number, Offset>): LogReader {
@@ -208,6 +267,20 @@ async function collect(
 ): Promise<LoggedBlock[]> {
   const found: LoggedBlock[] = [];
   while (found.length < count) found.push(...(await reader.read(bytesMax)).blocks);
+  return found;
+}
+
+/** The next blocks of the partition; what comes of others with them is left out. */
+async function collectOf(
+  reader: LogReader,
+  partition: number,
+  count: number,
+): Promise<LoggedBlock[]> {
+  const found: LoggedBlock[] = [];
+  while (found.length < count) {
+    const { blocks } = await reader.read(1 << 20);
+    found.push(...blocks.filter((block) => block.partition === partition));
+  }
   return found;
 }
 

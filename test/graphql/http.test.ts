@@ -59,6 +59,21 @@ test('a timeseries is answered with what is known of its quality', async (t) => 
   });
 });
 
+test('a range may be told by the clock of a zone, and points tell where they end', async (t) => {
+  const { url, memory } = await openTestListener(t);
+  const midnightMs = Date.parse('2026-10-24T22:00:00Z');
+  memory.apply(0, [{ ts: midnightMs, type: 'view' }], midnightMs);
+  const query = `{ timeseries(localFrom: "2026-10-25", localTo: "2026-10-26", timeZone: "Europe/Berlin", step: "1d") {
+    from to stepMs series { points { t end } } } }`;
+  const { data, errors } = await ask(url, query);
+  t.deepEqual(errors, []);
+  const toMs = midnightMs + 25 * 3_600_000;
+  t.deepEqual(data?.timeseries, {
+    ...{ from: midnightMs, to: toMs, stepMs: 86_400_000 },
+    series: [{ points: [{ t: midnightMs, end: toMs }] }],
+  });
+});
+
 test('a query may come by GET', async (t) => {
   const { url } = await openTestListener(t);
   const response = await fetch(`${url}/graphql?query=${encodeURIComponent('{ version }')}`);
@@ -75,7 +90,29 @@ test('what a query does wrong is told, with a code', async (t) => {
       /RFC 3339.*received "now"/,
     ],
     ['{ timeseries(last: "1x") { from } }', 'GRAPHQL_VALIDATION_FAILED', /Duration must be/],
+    [
+      '{ timeseries(localFrom: "2026-03-29T06:30Z") { from } }',
+      'GRAPHQL_VALIDATION_FAILED',
+      /without a zone/,
+    ],
+    [
+      '{ timeseries(from: 0, localFrom: "2026-03-29") { from } }',
+      'query_invalid',
+      /either "from" or "localFrom", not both/,
+    ],
+    ['{ timeseries(timeZone: "Berlin") { from } }', 'query_invalid', /received "Berlin"/],
     ['{ timeseries(after: "!") { from } }', 'query_invalid', /must be a position/],
+    ['{ timeseries(measures: [{}]) { from } }', 'query_invalid', /received neither/],
+    [
+      '{ timeseries(measures: [{op: count, expression: "1"}]) { from } }',
+      'query_invalid',
+      /either "op".* or "expression", received both/,
+    ],
+    [
+      '{ timeseries(where: {field: "type", gt: true}) { from } }',
+      'query_invalid',
+      /compare with a number or a text, received true/,
+    ],
     ['{ deadLetters(first: 1000) { nextCursor } }', 'query_invalid', /"first" must be 1 to 200/],
     ['{ nope }', 'GRAPHQL_VALIDATION_FAILED', /Cannot query field "nope"/],
     ['{', 'GRAPHQL_PARSE_FAILED', /Syntax Error/],
@@ -143,6 +180,46 @@ test('an operation that is too large is refused before it runs', async (t) => {
   }
   t.is((await ask(url, deep)).data?.version, '1.2.3'); // Fragments are no depth of the answer.
   t.is((await ask(url, aliases(8, 'timeseries { from }'))).errors.length, 0);
+});
+
+test('a comparison costs twice as much, and is answered beside the series', async (t) => {
+  const { url, memory } = await openTestListener(t);
+  const times = (count: number) =>
+    Array.from({ length: count }, (_, i) => `a${i}: timeseries(compare: DAY_BEFORE) { from }`);
+  t.is((await ask(url, `{ ${times(4).join(' ')} }`)).errors.length, 0);
+  t.regex((await ask(url, `{ ${times(5).join(' ')} }`)).errors[0]?.message ?? '', /has cost 120/);
+  const now = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
+  memory.apply(0, [{ ts: now - 60_000, type: 'view' }], now);
+  memory.apply(1, [{ ts: now, type: 'view' }], now);
+  const query = `query ($from: Timestamp, $to: Timestamp, $compare: Comparison) {
+    timeseries(from: $from, to: $to, step: "1m", fill: ZERO, compare: $compare,
+      measures: [{op: count, as: "n"}, {expression: "n * 2"}]) {
+      names compared { from to complete } series { points { t } compared { __typename t before values { value } } }
+    }
+  }`;
+  const variables = { from: now, to: now + 60_000 };
+  const alone = (await ask(url, query, { variables })).data?.timeseries;
+  t.deepEqual(alone, {
+    ...{ names: ['n', 'n * 2'], compared: null },
+    series: [{ points: [{ t: now }], compared: null }],
+  });
+  const both = await ask(url, query, { variables: { ...variables, compare: 'PERIOD_BEFORE' } });
+  t.like(both.data?.timeseries, {
+    compared: { from: now - 60_000, to: now, complete: true },
+    series: [
+      {
+        points: [{ t: now }],
+        compared: [
+          {
+            ...{ __typename: 'ComparedPoint', t: now, before: now - 60_000 },
+            values: [{ value: 1 }, { value: 2 }],
+          },
+        ],
+      },
+    ],
+  });
+  const live = 'subscription { timeseries(compare: DAY_BEFORE) { from } }';
+  t.regex((await ask(url, live)).errors[0]?.message ?? '', /Unknown argument "compare"/);
 });
 
 test('every root field but the version has a cost', (t) => {
@@ -240,7 +317,7 @@ test('a tenant sees its own', async (t) => {
     system: {
       deadLetters: async ({ tenant }) => {
         seen.push(tenant);
-        return [];
+        return { letters: [] };
       },
     },
   });
@@ -314,7 +391,7 @@ test('dead letters come in pages, their bytes as text where they are text', asyn
     system: {
       deadLetters: async ({ first, after }) => {
         const start = letters.findIndex(({ id }) => id === after) + 1;
-        return letters.slice(start, start + first);
+        return { letters: letters.slice(start, start + first) };
       },
     },
   });

@@ -1,4 +1,6 @@
 /** A query listener on a free port with partitions in memory, for tests over real sockets. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { authorizerFor } from '../../graphql/authorize.ts';
 import { openQueryListener, type QueryListenerOptions } from '../../graphql/server.ts';
@@ -8,8 +10,11 @@ import { AppError } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { AlarmBoardPort } from '../../src/query/alarms-port.ts';
 import { Followers } from '../../src/query/followers.ts';
-import { type Scheduler, systemScheduler } from '../../src/query/live-query.ts';
+import type { Health } from '../../src/query/health.ts';
+import type { LettersPort } from '../../src/query/letters.ts';
+import { systemScheduler } from '../../src/query/live-query.ts';
 import { Queries } from '../../src/query/queries.ts';
+import { RollupAges } from '../../src/query/rollup-ages.ts';
 import type { SystemPort } from '../../src/query/system.ts';
 import { MemoryPartitions } from '../query/partitions.ts';
 import { BY_TYPE, BY_TYPE_AND_COUNTRY, PURCHASES } from '../query/rollups.ts';
@@ -22,11 +27,13 @@ export interface LogLine {
 export interface ListenerParts extends Partial<QueryListenerOptions> {
   readonly keys?: readonly AccessKey[];
   readonly system?: Partial<SystemPort>;
-  readonly scheduler?: Scheduler;
+  readonly health?: Health;
+  readonly alarms?: AlarmBoardPort;
 }
 
 export async function openTestListener(t: ExecutionContext, parts: ListenerParts = {}) {
-  const { keys = [], system, scheduler = systemScheduler, ...options } = parts;
+  const { keys = [], system, health, alarms = NO_ALARMS, ...options } = parts;
+  const { scheduler = systemScheduler } = options;
   const memory = new MemoryPartitions([BY_TYPE, BY_TYPE_AND_COUNTRY, PURCHASES]);
   const queries = new Queries({ partitions: memory, stored: memory, catalog: memory, scheduler });
   const errors: LogLine[] = [];
@@ -39,8 +46,17 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
       queries,
       partitions: memory,
       catalog: memory,
+      fields: async () => ({ events: 0, hasOthers: false, fields: [], missingPartitions: [] }),
+      rollups: {
+        define: () => Promise.reject(new Error('nothing is declared here')),
+        drop: () => Promise.reject(new Error('nothing is declared here')),
+        inForce: () => Promise.reject(new Error('nothing is declared here')),
+        ages: (tenant) => new RollupAges(tenant, memory, { head: async () => undefined }),
+      },
       system: { ...NOTHING, ...system },
-      alarms: NO_ALARMS,
+      health: { read: async () => health ?? WELL },
+      letters: NO_LETTERS,
+      alarms,
       archive: undefined,
       backup: {
         view: () => undefined,
@@ -64,6 +80,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
     metrics: async () => 'streamgauge_up 1\n',
     readiness: () => [],
     ingestUrl: 'http://127.0.0.1:8080',
+    dashboardDir: NOT_BUILT,
     ...options,
   });
   t.teardown(() => listener.close());
@@ -73,15 +90,29 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
 const NOTHING: SystemPort = {
   actors: async () => [],
   partitions: async () => [],
-  deadLetters: async () => [],
+  deadLetters: async () => ({ letters: [] }),
   pendingEvents: async () => ({ events: 0, isComplete: true }),
 };
+
+/** So that tests see the same wherever they run. */
+const NOT_BUILT = join(tmpdir(), 'streamgauge-not-built');
+
+const WELL: Health = {
+  ...{ atMs: 0, problems: [], eventsAccepted: 0, eventsRejected: 0 },
+  ...{ logBytes: 0, logBytesMax: 0, logRefusal: null, spooling: null },
+  ...{ diskFreeBytes: null, diskReserveBytes: 0, archiveProblem: null, actors: [], partitions: [] },
+};
+
+function noLetters(): never {
+  throw new AppError('state_io', 'there are no letters here');
+}
+const NO_LETTERS: LettersPort = { counts: noLetters, export: noLetters, resend: noLetters };
 
 /** What is asked here is something else; alarms are tested with the server that has a board. */
 function noBoard(): never {
   throw new AppError('actor_stopped', 'there is no alarm board');
 }
-const NO_ALARMS: AlarmBoardPort = {
+export const NO_ALARMS: AlarmBoardPort = {
   alarms: noBoard,
   rules: noBoard,
   history: noBoard,

@@ -14,13 +14,20 @@ const answer = {
   restated: false,
   missingPartitions: [],
   seriesFound: 2,
+  names: ['a', 'b', 'c', 'd'],
   series: ['a', null].map((value) => ({
     labels: [{ name: 'type', value }],
+    ...(value === 'a' && {
+      compared: [{ t: 60_000, before: 0, values: new Array(4).fill({ value: 1, errorBound: 0 }) }],
+    }),
     points: [0, 60_000].map((t) => ({
       t,
+      end: t + 60_000,
       values: [
         { value: t + 1, errorBound: 0 },
         { value: null, errorBound: 0.5 },
+        { value: 2, errorBound: 0, entries: [{ value: 'x', count: 2, error: 1 }] },
+        { value: 3, errorBound: 0, buckets: [{ from: null, to: 7.5, count: 3, errorBound: 1 }] },
       ],
     })),
   })),
@@ -40,12 +47,17 @@ const run = async (executed: typeof schema, document: string, variableValues = {
 };
 
 const SELECTIONS = [
+  'points { values { entries { value error __typename } value } }',
+  'points { values { value buckets { __typename to n: count from } } }',
   'labels { name value } points { t values { value errorBound } }',
   'points { values { value } t }',
   '__typename labels { __typename name } points { kind: __typename at: t values { __typename } }',
   'first: points { t } second: points { values { v: value } }',
   'points { t } points { values { value } } ...on Series { points { values { errorBound } } }',
   '...parts labels @skip(if: $yes) { value } points @include(if: $no) { t }',
+  'columns { __typename at: t end values } again: columns { errorBounds }',
+  'compared { before } comparedColumns { __typename t before values errorBounds }',
+  'columns { t } ...on Series { columns { values @skip(if: $yes) end @include(if: $no) } }',
   'labels { name @include(if: $yes) value @skip(if: $yes) }',
 ];
 

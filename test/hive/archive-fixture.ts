@@ -26,7 +26,7 @@ export async function openArchiveFixture(): Promise<ArchiveFixture> {
     store,
     nowMs: FIRST_HOUR_MS,
     commit: async (change) => {
-      await store.commit({
+      await store.commit(() => ({
         change: 'retention',
         positions: {},
         add: [],
@@ -34,7 +34,7 @@ export async function openArchiveFixture(): Promise<ArchiveFixture> {
         deleted: [],
         schemas: [],
         ...change,
-      });
+      }));
     },
   };
   await store.claim({ owner: { journal: 'j', host: 'h', pid: 1 } });

@@ -145,6 +145,29 @@ test('ack=applied waits for the aggregates and tells the duplicates', async (t) 
   t.like(asked[0], [{ partition: 0, rowFrom: 0, rowTo: 2 }]);
 });
 
+test('what is spooled is answered without a position, and ack=applied does not wait for it', async (t) => {
+  let isSpooling = true;
+  const { port } = await startTestEdge(t, {
+    log: (log) => ({
+      refusal: undefined,
+      append: async (blocks) => (isSpooling ? 'spooled' : log.append(blocks)),
+    }),
+    needs: { whenApplied: async () => 0, readyNote: () => 'events are spooled' },
+  });
+  const durable = await send(port, { body: ONE });
+  t.is(durable.status, 200);
+  t.deepEqual(durable.json, { accepted: 1, rejected: 0, errors: [], spooled: true });
+  const applied = await send(port, { path: '/v1/events?ack=applied', body: `${ONE}{}\n` });
+  t.like(applied.json, { accepted: 1, rejected: 1, spooled: true, applied: false });
+  t.false('position' in applied.json);
+  isSpooling = false;
+  const direct = await send(port, { body: ONE });
+  t.is(typeof direct.json['position'], 'string');
+  t.false('spooled' in direct.json);
+  const ready = await send(port, { method: 'GET', path: '/readyz' });
+  t.deepEqual(ready.json, { status: 'ready', note: 'events are spooled' });
+});
+
 test('a page may send where its origin is allowed, and nowhere else', async (t) => {
   const { port } = await startTestEdge(t, { corsOrigins: ['https://shop.example'] });
   const from = (origin: string) => ({ headers: { origin }, body: ONE });

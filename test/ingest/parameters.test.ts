@@ -15,7 +15,7 @@ function request(query: string | undefined, calls: (string | undefined)[] = []):
 test('a query that was seen before is not taken apart again', (t) => {
   const reader = new ParameterReader();
   const first = reader.read(request('stream=web&ack=applied'));
-  t.deepEqual(first, { key: undefined, stream: 'web', ack: 'applied' });
+  t.deepEqual(first, { key: undefined, stream: 'web', ack: 'applied', sentAt: undefined });
   const calls: (string | undefined)[] = [];
   t.deepEqual(reader.read(request('stream=web&ack=applied', calls)), first);
   t.deepEqual(calls, [undefined]);
@@ -29,8 +29,16 @@ test('a query that holds a secret is not remembered', (t) => {
   t.true(calls.includes('key'));
 });
 
+test('a query with a time is not remembered: the next one has another', (t) => {
+  const reader = new ParameterReader();
+  t.is(reader.read(request('stream=web&sentAt=17')).sentAt, '17');
+  const calls: (string | undefined)[] = [];
+  t.is(reader.read(request('stream=web&sentAt=17', calls)).sentAt, '17');
+  t.true(calls.includes('sentAt'));
+});
+
 test('without a query nothing is said', (t) => {
-  const nothing = { key: undefined, stream: undefined, ack: undefined };
+  const nothing = { key: undefined, stream: undefined, ack: undefined, sentAt: undefined };
   t.deepEqual(new ParameterReader().read(request(undefined)), nothing);
   t.deepEqual(new ParameterReader().read(request('')), nothing);
 });

@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '../../src/model/clock.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { offset } from '../../src/model/units.ts';
 import { type Journal, openJournal } from '../../storage/log/journal.ts';
-import { createJournalShared, type JournalShared } from '../../storage/log/journal-shared.ts';
+import { createLogShared, type LogShared } from '../../storage/log/log-shared.ts';
 import { freePort } from '../free-port.ts';
 
 export const LIMITS: EdgeLimits = {
@@ -55,7 +55,7 @@ export async function startTestEdge(
 ): Promise<TestEdge> {
   const dir = await mkdtemp(join(tmpdir(), 'streamgauge-edge-'));
   const partitions = options.partitions ?? 1;
-  const shared = createJournalShared(partitions);
+  const shared = createLogShared(partitions);
   const journal = await openJournal({ dir, shared });
   // The edge shares its port, which the system's own choice (0) does not allow.
   const port = options.port ?? (await freePort());
@@ -95,7 +95,7 @@ export async function startTestEdge(
   };
 }
 
-async function allBlocks(journal: Journal, { partitionEnds }: JournalShared): Promise<Block[]> {
+async function allBlocks(journal: Journal, { partitionEnds }: LogShared): Promise<Block[]> {
   const ends = [...partitionEnds];
   const reader = journal.openReader(new Map(ends.map((_, partition) => [partition, offset(0)])));
   const blocks: Block[] = [];

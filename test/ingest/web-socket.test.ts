@@ -34,6 +34,17 @@ test('the first message grants credit, each frame is answered by its number', as
   );
 });
 
+test('a frame that is spooled is answered so', async (t) => {
+  const { port } = await startTestEdge(t, {
+    log: () => ({ refusal: undefined, append: async () => 'spooled' }),
+  });
+  const client = await open(t, port, '/v1/ws');
+  await client.next();
+  client.socket.send('{"type":"a"}');
+  const answer = await client.next();
+  t.deepEqual(answer, { seq: 1, accepted: 1, rejected: 0, errors: [], spooled: true });
+});
+
 test('a client that sends more than its credit is closed with the reason', async (t) => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const { port } = await startTestEdge(t, {

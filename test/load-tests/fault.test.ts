@@ -8,6 +8,7 @@ import { ARCHIVE_MUTANTS } from '../../load-tests/fault/archive-mutants.ts';
 import { FAULT_POINTS, HURRIES } from '../../load-tests/fault/fault-points.ts';
 import { ALARM_MUTANTS, MUTANTS, mutate } from '../../load-tests/fault/mutants.ts';
 import { cutPower, type DamageKind } from '../../load-tests/fault/power-cut.ts';
+import { SCHEDULE_MUTANTS } from '../../load-tests/fault/schedule-mutants.ts';
 import {
   RECORDS_ENV,
   recordSynced,
@@ -134,6 +135,7 @@ for (const change of [
   ...MUTANTS,
   ...ALARM_MUTANTS,
   ...ARCHIVE_MUTANTS,
+  ...SCHEDULE_MUTANTS,
   ...FAULT_POINTS,
   ...HURRIES,
 ]) {
@@ -146,7 +148,13 @@ for (const change of [
 }
 
 test('a change is planted by its name alone, so names differ', (t) => {
-  const names = [...ARCHIVE_MUTANTS, ...FAULT_POINTS, ...HURRIES].map(({ name }) => name);
+  const names = [
+    ...MUTANTS,
+    ...ARCHIVE_MUTANTS,
+    ...SCHEDULE_MUTANTS,
+    ...FAULT_POINTS,
+    ...HURRIES,
+  ].map(({ name }) => name);
   t.is(new Set(names).size, names.length);
   t.deepEqual(
     names.filter((name) => name === '' || name.includes(',')),

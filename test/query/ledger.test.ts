@@ -24,7 +24,7 @@ function setUp(lines: readonly (typeof LINE)[], pending = { events: 3, isComplet
   const system = {
     actors: async () => [],
     partitions: async () => [],
-    deadLetters: async () => [],
+    deadLetters: async () => ({ letters: [] }),
     pendingEvents: async () => pending,
   };
   return sumLedger({ tenant: TENANT, stream: 'events' }, memory, system, 5);

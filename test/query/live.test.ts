@@ -70,11 +70,13 @@ const answer = (counts: Record<string, Record<number, number>>): TimeseriesAnswe
   complete: false,
   restated: false,
   missingPartitions: [],
+  names: ['count'],
   seriesFound: Object.keys(counts).length,
   series: Object.entries(counts).map(([type, points]) => ({
     labels: [{ name: 'type', value: type }],
     points: Object.entries(points).map(([t, value]) => ({
       t: Number(t),
+      end: Number(t) + 1_000,
       values: [{ value, errorBound: 0 }],
     })),
   })),

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { StepAccumulator } from '../../src/aggregate/merge.ts';
@@ -26,6 +27,8 @@ const FROZEN: RollupDefinition = {
 const clock = { now: () => NOW_MS + 1e9 };
 
 const never = () => new Promise<void>(() => {});
+
+type ScanRows = Parameters<ReturnType<typeof storedRollups>['scanRows']>;
 
 const clientOf = (scene: GroupScene, isDown = () => false): PartialsClient => ({
   partitions: scene.shared.partitions,
@@ -111,14 +114,14 @@ test('a bucket is handed out once, when every partition has closed it, with one 
   await send(scene, 1, 'click', 0.2, 2);
   const feed = feedOf(scene);
   feed.follow(FROZEN);
-  t.deepEqual(await pollAll(feed), []);
+  t.deepEqual(bucketsOf(await pollAll(feed)), [], 'only what lies before it is closed');
   await moveTo(scene, 13, 0, 1);
   const ticks = await pollAll(feed);
   t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), {
     0: { view: 2, click: 2 },
     2: { click: 1 },
   });
-  t.deepEqual([ticks[0]?.sinceMs, ticks[0]?.fromMs], [NOW_MS, NOW_MS]);
+  t.is(ticks[0]?.sinceMs, NOW_MS);
   t.is(ticks.at(-1)?.closedToMs, NOW_MS + 3_000);
   await send(scene, 0, 'buy', 14);
   await moveTo(scene, 30, 0);
@@ -167,6 +170,51 @@ test('rows are the same from memory, from the store, after late events and after
   t.deepEqual(bytesOf(stored?.buckets ?? []), bytesOf(minute?.buckets ?? []));
 });
 
+test('a partition that comes to a node that is behind tells nothing twice, and its stored rows are not taken for whole', async (t) => {
+  const dir = await scratchDir(t);
+  const [ahead, behind] = [await open(t, join(dir, 'a')), await open(t, join(dir, 'b'))];
+  for (const each of [ahead, behind]) await each.declare([FROZEN]);
+  let [owner, epoch] = [ahead, 1];
+  // As the two of a cluster that have the partitions in turn.
+  const partitions: PartialsClient = {
+    partitions: 2,
+    nodes: { ownerEpoch: () => epoch, nodeOf: () => undefined, endAgeMs: () => 0 },
+    partials: (partition, request, ms) => clientOf(owner).partials(partition, request, ms),
+  };
+  const stored = { scanRows: (...scan: ScanRows) => storedRollups(owner.state).scanRows(...scan) };
+  const feed = new PartialsFeed({ partitions, stored, clock, sleep: never });
+  feed.follow(FROZEN, NOW_MS);
+  const both = async (work: (scene: GroupScene) => Promise<void>) => {
+    for (const each of [ahead, behind]) await work(each);
+  };
+  for (const second of [1, 11, 21]) await both((each) => send(each, second % 2, 'click', second));
+  await send(ahead, 0, 'click', 31);
+  await moveTo(ahead, 75, 0, 1);
+  const told = await pollAll(feed);
+  await ahead.commit(0, 1);
+  await moveTo(ahead, 80, 0, 1);
+  told.push(...(await pollAll(feed)));
+  const minute = () => feed.history(FROZEN.name, 60_000, NOW_MS, NOW_MS + 60_000);
+  const expected = { 0: { click: 4 } };
+  const whole = await minute();
+  t.deepEqual(countsOf(whole?.buckets ?? [], whole?.groups), expected);
+
+  [owner, epoch] = [behind, 2];
+  t.is(await minute(), undefined, 'what the other one has stored is not known');
+  t.deepEqual(await pollAll(feed), []);
+  t.is(await minute(), undefined, 'it has not come to the end of the minute');
+  await send(behind, 0, 'click', 31);
+  await moveTo(behind, 75, 0, 1);
+  await behind.commit(0, 1);
+  await both((each) => send(each, 1, 'click', 82));
+  await moveTo(behind, 100, 0, 1);
+  told.push(...(await pollAll(feed)));
+  const counts = told.flatMap((ticks) => ticks.buckets.map(({ bucketMs }) => bucketMs - NOW_MS));
+  t.deepEqual(counts, [1_000, 11_000, 21_000, 31_000, 82_000]);
+  const again = await minute();
+  t.deepEqual(countsOf(again?.buckets ?? [], again?.groups), expected);
+});
+
 test('a partition that does not answer stalls and fails nothing; nor does one with another definition', async (t) => {
   const scene = await open(t, await scratchDir(t));
   await scene.declare([BY_TYPE]);
@@ -186,6 +234,22 @@ test('a partition that does not answer stalls and fails nothing; nor does one wi
   const ticks = await pollAll(feed);
   t.is(ticks[0]?.sinceMs, NOW_MS + 5_000, 'the watermark where it was declared');
   t.deepEqual(countsOf(bucketsOf(ticks), ticks.at(-1)?.groups), { 6: { view: 1 } });
+});
+
+test('events in the rest of the step in which a rollup is declared are in its rows, and those that are not late', async (t) => {
+  const scene = await open(t, await scratchDir(t));
+  await scene.declare([BY_TYPE]);
+  await moveTo(scene, 15.4, 0, 1);
+  await send(scene, 0, 'view', 15.4);
+  await scene.declare([BY_TYPE, FROZEN], 2);
+  const feed = feedOf(scene);
+  feed.follow(FROZEN);
+  await send(scene, 0, 'click', 15.7, 15.8, 5.5);
+  await moveTo(scene, 40, 0, 1);
+  const ticks = await pollAll(feed);
+  t.is(ticks[0]?.sinceMs, NOW_MS + 16_000, 'from there on it has all of them');
+  const counts = countsOf(bucketsOf(ticks), ticks.at(-1)?.groups);
+  t.deepEqual(counts, { 5: { click: 1 }, 15: { click: 2 } });
 });
 
 test('a partition that is slow to answer holds up no poll, and is not asked again meanwhile', async (t) => {

@@ -75,6 +75,9 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
   rollups(): readonly RollupDefinition[] {
     return this.#definitions;
   }
+  sinceMs(): number {
+    return Number.NEGATIVE_INFINITY;
+  }
 
   /** Folds one block of events into every rollup of the partition. */
   apply(partition: number, events: readonly TestEvent[], arrivalMs: number): void {

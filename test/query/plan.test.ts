@@ -1,5 +1,6 @@
 import test from 'ava';
 import { isFault } from '../../src/model/errors.ts';
+import type { RollupDefinition } from '../../src/model/rollup.ts';
 import { type Plan, planTimeseries } from '../../src/query/plan.ts';
 import type { TimeseriesRequest } from '../../src/query/request.ts';
 import { BY_TYPE, BY_TYPE_AND_COUNTRY, PURCHASES, rollup } from './rollups.ts';
@@ -54,9 +55,9 @@ test('the condition that the filter guarantees does not judge labels again', (t)
       { field: 'shop', eq: 'a' },
     ],
   };
-  const { keeps } = plan({ groupBy: ['shop'], where });
-  t.true(keeps(['a']));
-  t.false(keeps(['b']));
+  const [condition] = plan({ groupBy: ['shop'], where }).conditions;
+  t.true(condition?.keeps(['a']));
+  t.false(condition?.keeps(['b']));
 });
 
 test('the coarsest resolution that divides the step and fits the range answers', (t) => {
@@ -161,6 +162,15 @@ test('a request that contradicts itself is refused', (t) => {
     [{ measures: [{ op: 'quantile', field: 'duration_ms' }] }, /needs "q" from 0 to 1/],
     [{ measures: [{ op: 'quantile', field: 'duration_ms', q: 1.1 }] }, /needs "q" from 0 to 1/],
     [{ measures: [{ op: 'sum', field: 'duration_ms', q: 0.5 }] }, /only quantile has "q"/],
+    [{ measures: [{ op: 'sum', field: 'ms', buckets: [1] }] }, /only histogram has "buckets"/],
+    [{ measures: [{ op: 'sum', field: 'ms', by: 'n' }] }, /only top has "by" and "k"/],
+    [{ measures: [{ op: 'top', k: 3 }] }, /top needs the field/],
+    [{ measures: [{ op: 'top', field: 'path', k: 501 }] }, /"k" must be 1 to 500/],
+    [{ measures: [{ op: 'top', field: 'path', k: 0 }] }, /"k" must be 1 to 500/],
+    [{ measures: [{ op: 'histogram', field: 'ms' }] }, /histogram needs "buckets"/],
+    [{ measures: [{ op: 'histogram', field: 'ms', buckets: [] }] }, /1 to 100 edges/],
+    [{ measures: [{ op: 'histogram', field: 'ms', buckets: [1, 1] }] }, /each greater than/],
+    [{ measures: [{ op: 'histogram', field: 'ms', buckets: [1, Infinity] }] }, /1 to 100 edges/],
     [{ groupBy: ['type', 'type'] }, /only once/],
     [{ groupBy: 'abcdefghi'.split('') }, /at most 8 fields/],
     [{ limit: 0 }, /"limit" must be 1 to 10000/],
@@ -171,7 +181,7 @@ test('a request that contradicts itself is refused', (t) => {
     [{ fromMs: NOW, toMs: NOW }, /must lie before/],
     [{ lastMs: HOUR, fromMs: 0 }, /either "last" or "from"/],
     [{ where: { eq: 'a' } }, /must name its field/],
-    [{ where: { field: 'type' } }, /needs one of eq, ne, in, prefix, exists/],
+    [{ where: { field: 'type' } }, /needs one of eq, ne, in, prefix, gt, gte, lt, lte, exists/],
     [{ where: { field: 'type', in: new Array(300).fill('a') } }, /256 parts and values/],
   ];
   for (const [parts, expected] of cases) t.regex(refusal(parts), expected);
@@ -191,14 +201,14 @@ test('a rate needs the sum of its field, or nothing', (t) => {
 test('only the column groups that the measures need are read', (t) => {
   const duration = { field: 'duration_ms' };
   t.deepEqual(plan({}).groups, [0]);
-  const { groups, orderGroup } = plan({
+  const { groups, groupOf, orderBy } = plan({
     measures: [
       { op: 'distinct', field: 'user' },
       { op: 'max', ...duration },
     ],
   });
   t.deepEqual(groups, [0, 2]);
-  t.is(orderGroup, 2);
+  t.is(groupOf[orderBy.measure], 2);
   t.deepEqual(plan({ measures: [{ op: 'quantile', ...duration, q: 0.5 }] }).groups, [1]);
 });
 
@@ -208,4 +218,19 @@ test('a rollup of another stream is never taken', (t) => {
     refusal({ groupBy: ['browser'] }, [BY_TYPE, other]),
     /"by_type" lacks dimension "browser"$/,
   );
+});
+
+test('a rollup that counts since before the range is taken before a smaller one that is new', (t) => {
+  const [wide, narrow] = [rollup('wide', { dimensions: ['type'] }), rollup('narrow')];
+  const since = new Map([
+    [wide, NOW - 5 * HOUR],
+    [narrow, NOW - HOUR],
+  ]);
+  const chosen = (lastMs: number) => {
+    const sinceMs = (each: RollupDefinition) => since.get(each) as number;
+    return planTimeseries(request({ lastMs }), [wide, narrow], NOW, sinceMs).rollup.name;
+  };
+  t.is(chosen(HOUR / 2), 'narrow');
+  t.is(chosen(2 * HOUR), 'wide');
+  t.is(chosen(9 * HOUR), 'wide', 'neither has seen all of it: it has seen more');
 });

@@ -7,7 +7,7 @@ import type { SegmentQuery } from '../../src/query/archive-port.ts';
 import { Queries } from '../../src/query/queries.ts';
 import type { TimeseriesRequest } from '../../src/query/request.ts';
 import { RollupHistory } from '../../src/query/rollup-history.ts';
-import { answerFromSegments } from '../../src/query/segment-series.ts';
+import { answerFromSegments, explainSegments } from '../../src/query/segment-series.ts';
 import { MemoryPartitions, TENANT } from './partitions.ts';
 import { BY_TYPE } from './rollups.ts';
 
@@ -22,6 +22,7 @@ function setUp({ archivedRows = 1, scanRowsMax = 100 } = {}) {
   const head = (atMs: number) => ({
     watermarkMs: NOW,
     beganMs: (rollup: RollupDefinition) => (rollup === BY_TYPE ? atMs : undefined),
+    version: () => undefined,
   });
   const heads = { head: async (partition: number) => head(BEGAN - partition * 1_000) };
   const history = new RollupHistory({
@@ -43,6 +44,12 @@ function setUp({ archivedRows = 1, scanRowsMax = 100 } = {}) {
       if (events > scanRowsMax) throw new AppError('query_invalid', 'too many events');
       return { series: [], seriesFound: 0, files: 1, events };
     },
+    scan: async ({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }) => {
+      const events = (toMs - fromMs) / HOUR_MS;
+      if (events > scanRowsMax) throw new AppError('query_invalid', 'too many events');
+      const log = { files: 0, events: 0 };
+      return { archived: { files: 1, events }, log, eventsCounted: events };
+    },
     scanRowsMax,
     committed: () => 0,
     partitions: memory,
@@ -56,6 +63,7 @@ function setUp({ archivedRows = 1, scanRowsMax = 100 } = {}) {
     clock,
     segments: {
       timeseries: (request, note, after) => answerFromSegments(tools, request, note, after),
+      explain: (request, note) => explainSegments(tools, request, note),
       lacksBeforeMs: (...args) => history.lacksBeforeMs(...args),
     },
   });
@@ -115,6 +123,28 @@ test('an archive that is out of reach keeps no rollup from answering', async (t)
   faults.archive = new AppError('archive_io', 'out of reach');
   const { source, note } = await ask(24 * HOUR_MS);
   t.deepEqual([source, note], ['ROLLUP', null]);
+});
+
+test('an explanation goes the way of the answer, and has its note', async (t) => {
+  for (const [lastMs, scanRowsMax] of [
+    [8 * HOUR_MS, 100],
+    [24 * HOUR_MS, 100],
+    [24 * HOUR_MS, 10],
+  ] as const) {
+    const { ask, queries } = setUp({ scanRowsMax });
+    const { source, note } = await ask(lastMs);
+    const request = { tenant: TENANT, stream: 'events', measures: [{ op: 'count' as const }] };
+    const asked = { ...request, groupBy: [], lastMs, stepMs: HOUR_MS };
+    const { plan, rollups } = await queries.explain(asked);
+    t.like(plan, { source, note });
+    t.is(plan?.segments?.archived.events, source === 'SEGMENTS' ? 24 : undefined);
+    t.deepEqual(
+      rollups.map(({ isTaken, reason }) => [isTaken, reason]),
+      source === 'SEGMENTS' ? [[false, 'segments are to answer']] : [[true, null]],
+    );
+    const { problem } = await queries.explain({ ...asked, groupBy: ['user'] });
+    t.is(problem, scanRowsMax === 10 && lastMs > 10 * HOUR_MS ? 'too many events' : null);
+  }
 });
 
 test('a subscription is answered from rollups only, and says so', (t) => {

@@ -26,6 +26,10 @@ export const BY_TYPE_AND_COUNTRY = rollup('by_type_and_country', {
     { op: 'max', field: 'duration_ms' },
     { op: 'quantile', field: 'duration_ms' },
     { op: 'distinct', field: 'user' },
+    { op: 'first', field: 'duration_ms' },
+    { op: 'last', field: 'duration_ms' },
+    { op: 'top', field: 'user', capacity: 50 },
+    { op: 'top', field: 'user', by: 'duration_ms', capacity: 50 },
   ],
 });
 

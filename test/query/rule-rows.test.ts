@@ -94,6 +94,8 @@ for (const isCommitted of [true, false]) {
     t.deepEqual(await of({ op: 'max', field }, 5_000), once);
     t.deepEqual(await of({ op: 'avg', field }, 2_000), later);
     t.deepEqual(await of({ op: 'quantile', field, q: 0.99 }, 5_000), later);
+    t.deepEqual(await of({ op: 'last', field }, 5_000), later);
+    t.deepEqual(await of({ op: 'first', field }, 5_000), []);
     t.deepEqual(await of({ op: 'distinct', field: 'user' }, 1), []);
   });
 

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { formatDuration, parseDuration, parseTimestamp } from '../../src/query/time.ts';
+import {
+  formatDuration,
+  parseDuration,
+  parseLocalTime,
+  parseTimestamp,
+} from '../../src/query/time.ts';
 
 test('a timestamp is epoch milliseconds or an RFC 3339 date-time', (t) => {
   const noon = Date.UTC(2026, 4, 1, 12);
@@ -26,6 +31,17 @@ test('anything else is no timestamp', (t) => {
   }
 });
 
+test('a local time is a day or a time of a day, without a zone', (t) => {
+  const day = Date.UTC(2026, 2, 29);
+  t.is(parseLocalTime('2026-03-29'), day);
+  t.is(parseLocalTime('2026-03-29T06:30'), day + 6.5 * 3_600_000);
+  t.is(parseLocalTime('2026-03-29 06:30:15'), day + 6.5 * 3_600_000 + 15_000);
+  const wrong = ['2026-3-29', '2026-02-30', '2026-03-29T24:01', '2026-03-29T06', '1969-01-01', ''];
+  for (const value of [...wrong, '2026-03-29T06:30Z', day, null]) {
+    t.is(parseLocalTime(value), undefined, JSON.stringify(value));
+  }
+});
+
 test('durations are read and written in the same units', (t) => {
   const texts = {
     '250ms': 250,
@@ -34,6 +50,8 @@ test('durations are read and written in the same units', (t) => {
     '15m': 900_000,
     '2h': 7_200_000,
     '7d': 604_800_000,
+    '1mo': 2_629_746_000,
+    '1y': 31_556_952_000,
   };
   for (const [text, ms] of Object.entries(texts)) {
     t.is(parseDuration(text), ms);

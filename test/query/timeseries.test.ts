@@ -118,6 +118,146 @@ test('measures are answered in their order, with what is known of their error', 
   t.true(Math.abs((distinct?.value ?? 0) - 100) <= (distinct?.errorBound ?? 0));
 });
 
+test('first and last values are those of all partitions and buckets, and late events amend them', async (t) => {
+  const { memory, clock, ask } = setUp();
+  const at = (ts: number, duration_ms: number) => event(START + ts, { duration_ms });
+  memory.apply(0, [at(5, 30), at(MINUTE - 1, 10), event(START)], START);
+  memory.apply(1, [at(5, 20), at(MINUTE - 1, 40), at(MINUTE + 1, 50)], START + MINUTE);
+  const measures = [
+    { op: 'first', field: 'duration_ms' },
+    { op: 'last', field: 'duration_ms', as: 'end' },
+    { op: 'first', field: 'duration_ms', where: { field: 'type', eq: 'buy' } },
+    { expression: '2 * end' },
+  ] as const;
+  const range = { fromMs: START, toMs: START + 3 * MINUTE, stepMs: MINUTE };
+  const values = async (more: Partial<TimeseriesRequest> = {}) => {
+    const { series, restated } = await ask({ ...range, measures, ...more });
+    const points = series[0]?.points.map((point) => point.values.map(({ value }) => value));
+    return { restated, points };
+  };
+  t.deepEqual(await values(), {
+    restated: false,
+    points: [
+      [20, 40, null, 80],
+      [50, 50, null, 100],
+    ],
+  });
+  clock.nowMs = START + HOUR;
+  for (const partition of [0, 1]) memory.apply(partition, [event(clock.nowMs)], clock.nowMs);
+  memory.commit(0);
+  memory.apply(0, [at(4, 60), { ...at(MINUTE - 1, 45), type: 'buy' }], clock.nowMs);
+  memory.apply(1, [at(5, 1), at(MINUTE - 1, 44)], clock.nowMs);
+  t.deepEqual(await values({ fill: 'PREVIOUS' }), {
+    restated: true,
+    points: [
+      [60, 45, 45, 90],
+      [50, 50, 45, 100],
+      [50, 50, 45, 100],
+    ],
+  });
+});
+
+test('a histogram is answered from the quantiles that a rollup keeps, of all partitions', async (t) => {
+  const { memory, ask } = setUp();
+  for (let i = 0; i < 1_000; i++) {
+    memory.apply(i % 2, [event(START + (i % 2) * SECOND, { duration_ms: i })], START);
+  }
+  memory.apply(0, [event(START)], START);
+  const range = { fromMs: START, toMs: START + MINUTE, stepMs: MINUTE };
+  const measures = [{ op: 'histogram', field: 'duration_ms', buckets: [10, 300, 512] }] as const;
+  const { series } = await ask({ ...range, measures });
+  const [value] = series[0]?.points[0]?.values ?? [];
+  t.like(value, { value: 1_000, errorBound: 0 });
+  // 300 and 301 share a bin.
+  t.deepEqual(value?.buckets, [
+    { from: null, to: 10, count: 10, errorBound: 0 },
+    { from: 10, to: 300, count: 290, errorBound: 0 },
+    { from: 300, to: 512, count: 212, errorBound: 0 },
+    { from: 512, to: null, count: 488, errorBound: 0 },
+  ]);
+  const uneven = await ask({
+    ...range,
+    measures: [{ op: 'histogram', field: 'duration_ms', buckets: [301] }],
+  });
+  const [below] = uneven.series[0]?.points[0]?.values[0]?.buckets ?? [];
+  t.is(below?.errorBound, 2);
+  t.true(Math.abs((below?.count ?? 0) - 301) <= 2);
+});
+
+test('the heaviest values are those of all partitions and buckets, by events or by a sum', async (t) => {
+  const { memory, ask } = setUp();
+  // User u9 has ten events, u8 nine and so on; the fewer, the longer.
+  for (let i = 0; i < 10; i++) {
+    for (let n = 0; n <= i; n++) {
+      const parts = { user: `u${i}`, duration_ms: 10 ** (3 - (i % 4)) };
+      memory.apply(n % 2, [event(START + n * SECOND, parts)], START);
+    }
+  }
+  memory.commit(0);
+  const range = { fromMs: START, toMs: START + MINUTE, stepMs: MINUTE };
+  const { series } = await ask({
+    ...range,
+    measures: [
+      { op: 'top', field: 'user', k: 3 },
+      { op: 'top', field: 'user', by: 'duration_ms', k: 2 },
+      { op: 'count' },
+    ],
+  });
+  const [byEvents, bySum, count] = series[0]?.points[0]?.values ?? [];
+  t.deepEqual(byEvents, {
+    value: 55,
+    errorBound: 0,
+    entries: [
+      { value: 'u9', count: 10, error: 0 },
+      { value: 'u8', count: 9, error: 0 },
+      { value: 'u7', count: 8, error: 0 },
+    ],
+  });
+  t.deepEqual(bySum?.entries, [
+    { value: 'u8', count: 9_000, error: 0 },
+    { value: 'u4', count: 5_000, error: 0 },
+  ]);
+  t.deepEqual(count, { value: 55, errorBound: 0 });
+  const more = ask({ ...range, measures: [{ op: 'top', field: 'user', k: 51 }] });
+  await t.throwsAsync(more, { message: /lacks measure top\(user\) of capacity 51 or more/ });
+});
+
+test('series are ordered by how many values their histograms have', async (t) => {
+  const { memory, ask } = setUp();
+  for (let i = 0; i < 9; i++) {
+    const type = i < 3 ? 'few' : 'many';
+    memory.apply(0, [event(START + i * SECOND, { type, duration_ms: i, country: 'DE' })], START);
+  }
+  const { series } = await ask({
+    fromMs: START,
+    toMs: START + MINUTE,
+    stepMs: SECOND,
+    groupBy: ['type'],
+    measures: [{ op: 'histogram', field: 'duration_ms', buckets: [4] }],
+  });
+  t.deepEqual(
+    series.map(({ labels }) => labels[0]?.value),
+    ['many', 'few'],
+  );
+});
+
+test('buckets count against what an answer may hold', async (t) => {
+  const { memory, ask } = setUp();
+  for (let i = 0; i < 1_000; i++) memory.apply(0, [event(START, { country: `c${i}` })], START);
+  const buckets = Array.from({ length: 100 }, (_, i) => i);
+  const asked = {
+    fromMs: START,
+    toMs: START + 60 * SECOND,
+    stepMs: SECOND,
+    groupBy: ['country'],
+  };
+  await t.notThrowsAsync(ask(asked));
+  await t.throwsAsync(
+    ask({ ...asked, measures: [{ op: 'histogram', field: 'duration_ms', buckets }] }),
+    { code: 'query_invalid', message: /which is too much for one answer/ },
+  );
+});
+
 test('a measure whose field no event had is null, not zero', async (t) => {
   const { memory, ask } = setUp();
   memory.apply(0, [event(START)], START);

@@ -8,6 +8,7 @@ import test from 'ava';
 import { HDFS_USER, type Hdfs, startHdfs } from '../../deploy/local/hdfs.ts';
 import type { WebHdfsSettings } from '../../storage/archive/webhdfs.ts';
 import { archiveContract } from '../contract/archive.ts';
+import { archiveWritersContract } from '../contract/archive-writers.ts';
 import { asksRemoteArchive } from './remote-cold.ts';
 
 let hdfs: Hdfs;
@@ -36,6 +37,7 @@ function settingsOf(): WebHdfsSettings {
 }
 
 archiveContract('hdfs', async () => settingsOf(), { hasFolders: true });
+archiveWritersContract('hdfs', async () => settingsOf());
 
 test('single events are asked for from HDFS, each file fetched once', async (t) => {
   const { type: _, auth: __, ...place } = settingsOf();

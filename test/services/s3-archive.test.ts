@@ -9,6 +9,7 @@ import type { Archive } from '../../storage/archive/archive.ts';
 import { openArchive } from '../../storage/archive/open.ts';
 import type { S3Settings } from '../../storage/archive/s3.ts';
 import { archiveContract, rejects, textAt } from '../contract/archive.ts';
+import { archiveWritersContract } from '../contract/archive-writers.ts';
 import { losingAnswers } from './losing-answers.ts';
 import { asksRemoteArchive } from './remote-cold.ts';
 
@@ -54,6 +55,7 @@ function settingsOf(): S3Settings {
 }
 
 archiveContract('s3', async () => settingsOf(), { hasFolders: false });
+archiveWritersContract('s3', async () => settingsOf());
 
 test('single events are asked for from S3, each file fetched once', async (t) => {
   const { type: _, credentials, ...place } = settingsOf();

@@ -123,7 +123,7 @@ export class Warehouse {
 
   /** What Spark takes for a view of these files and no others. */
   viewOf(paths: readonly string[]): string {
-    return `AS ${paths.map((path) => `SELECT * FROM parquet.\`/warehouse/${path}\``).join(' UNION ALL ')}`;
+    return `USING parquet OPTIONS (path '/warehouse/{${paths.join(',')}}', mergeSchema true)`;
   }
 
   /** The files are taken out of HDFS. */

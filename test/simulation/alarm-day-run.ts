@@ -5,9 +5,7 @@
 import { Board, type BoardOptions } from '../../actors/alarm-board/board.ts';
 import { Deliveries } from '../../actors/alarm-board/deliveries.ts';
 import { allIn } from '../../actors/alarm-board/rows.ts';
-import { writeCommit } from '../../actors/partition/commit.ts';
-import { type MachineOptions, PartitionMachine } from '../../actors/partition/machine.ts';
-import { loadRollups, loadSnapshot } from '../../actors/partition/snapshot.ts';
+import type { MachineOptions } from '../../actors/partition/machine.ts';
 import { BlockColumns } from '../../src/aggregate/block-columns.ts';
 import { rollupsOf } from '../../src/alarm/compile.ts';
 import { readReceiver, readRoute, readRule } from '../../src/config/alarms.ts';
@@ -22,6 +20,7 @@ import { BOARD_ROW, boardRange } from '../../storage/state/board-keys.ts';
 import { silent } from '../actors/scripted-clock.ts';
 import { clock, type DayStep, dayLog, PARTITIONS, RULES } from './alarm-day-script.ts';
 import { MemoryStore } from './memory-store.ts';
+import { SimulatedPartition } from './partition.ts';
 import { Random } from './random.ts';
 
 export interface DayOptions {
@@ -62,7 +61,7 @@ class DayRun {
   readonly #random: Random;
   readonly #store = new MemoryStore();
   readonly #told: { delivery: Delivery; atMs: number }[] = [];
-  #partitions: DayPartition[] = [];
+  #partitions: SimulatedPartition[] = [];
   #board!: Board;
   #wallMs = 0;
   #crashes = 0;
@@ -83,7 +82,7 @@ class DayRun {
     for (const [i, { wallMs, atMs, blocks }] of this.#steps.entries()) {
       if (this.#random.chance(crash)) await this.#crash(i);
       this.#wallMs = wallMs;
-      for (const block of blocks) await this.#partition(block).apply(block);
+      for (const block of blocks) await this.#partition(block).feed(block);
       for (const partition of this.#partitions) {
         if (this.#random.chance(0.3)) await partition.commit();
       }
@@ -107,7 +106,7 @@ class DayRun {
     for (const { blocks } of this.#steps.slice(0, step)) {
       for (const block of blocks) {
         const partition = this.#partition(block);
-        if (block.offset >= partition.machine.position) await partition.apply(block);
+        if (block.offset >= partition.machine.position) await partition.feed(block);
       }
     }
   }
@@ -115,7 +114,7 @@ class DayRun {
   async #start(): Promise<void> {
     this.#partitions = [];
     for (let id = 0; id < PARTITIONS; id++) {
-      this.#partitions.push(await DayPartition.load(this.#store, id));
+      this.#partitions.push(await SimulatedPartition.load(optionsOf(id), this.#store));
     }
     this.#board = await Board.load(this.#boardOptions());
   }
@@ -143,8 +142,8 @@ class DayRun {
     }
   }
 
-  #partition({ partition }: LoggedBlock): DayPartition {
-    return this.#partitions[partition] as DayPartition;
+  #partition({ partition }: LoggedBlock): SimulatedPartition {
+    return this.#partitions[partition] as SimulatedPartition;
   }
 
   #boardOptions(): BoardOptions {
@@ -168,7 +167,7 @@ class DayRun {
           partitions: {
             partitions: PARTITIONS,
             partials: async (partition, request) => {
-              const { machine } = this.#partitions[partition] as DayPartition;
+              const { machine } = this.#partitions[partition] as SimulatedPartition;
               machine.closeAsked(request);
               return machine.partials(request);
             },
@@ -190,42 +189,13 @@ class DayRun {
   }
 }
 
-/** One partition as its actor drives it. */
-class DayPartition {
-  readonly machine: PartitionMachine;
-  readonly #store: MemoryStore;
-
-  static async load(store: MemoryStore, partition: number): Promise<DayPartition> {
-    const options: MachineOptions = {
-      partition,
-      dedup: { idsMax: 1e6, bytesMax: 1e9, logBytesMax: 1e9 },
-      dedupSeed: [1, 2],
-      deadLettersMax: 10,
-      columns,
-    };
-    const machine = new PartitionMachine(options, await loadSnapshot(store, partition));
-    return new DayPartition(machine, store);
-  }
-
-  private constructor(machine: PartitionMachine, store: MemoryStore) {
-    this.machine = machine;
-    this.#store = store;
-  }
-
-  async apply(logged: LoggedBlock): Promise<void> {
-    const { machine } = this;
-    const { commit, reload } = machine.apply(logged);
-    if (commit || reload) await this.commit();
-    if (!reload) return;
-    const { partition, definitions, watermarkMs } = machine;
-    machine.reload(await loadRollups(this.#store, partition, definitions, watermarkMs));
-  }
-
-  async commit(): Promise<void> {
-    await writeCommit(this.#store, this.machine.takeCommit());
-    this.machine.committed();
-  }
-}
+const optionsOf = (partition: number): MachineOptions => ({
+  partition,
+  dedup: { idsMax: 1e6, bytesMax: 4e6, offsetsMax: 1e9 },
+  dedupSeed: [1, 2],
+  deadLettersMax: 10,
+  columns,
+});
 
 export function describe(transition: AlarmTransition): string {
   const { atMs, rule, group, from, to, reason, severity, value } = transition;

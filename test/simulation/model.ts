@@ -4,6 +4,7 @@ import { hourOf } from '../../actors/partition/ledger.ts';
 import type { RollupDefinition, RollupsControl } from '../../src/model/rollup.ts';
 import { HOUR_MS } from '../../src/model/units.ts';
 import type { PlainEvent, Value } from '../aggregate/event-blocks.ts';
+import { getOr } from './get-or.ts';
 import type { Step } from './workload.ts';
 
 const MINUTE_MS = 60_000;
@@ -15,6 +16,8 @@ export interface Point {
   count: number;
   sum: number;
   readonly numbers: number[];
+  /** The same with the time at which each counts. */
+  readonly timed: { readonly timeMs: number; readonly n: number }[];
   readonly users: Set<string>;
 }
 
@@ -123,6 +126,7 @@ export class Model {
         count: 0,
         sum: 0,
         numbers: [],
+        timed: [],
         users: new Set<string>(),
       }),
     );
@@ -131,6 +135,7 @@ export class Model {
     if (typeof n === 'number') {
       point.sum += n;
       point.numbers.push(n);
+      point.timed.push({ timeMs, n });
     }
     const user = event['user'];
     if (typeof user === 'string') point.users.add(user);
@@ -155,12 +160,3 @@ const isUnfiltered = (definitions: readonly RollupDefinition[]): boolean =>
 
 const labelOf = (value: Value | undefined): string | null =>
   value === null || value === undefined ? null : String(value);
-
-function getOr<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
-    map.set(key, value);
-  }
-  return value;
-}

@@ -1,12 +1,11 @@
 /** Drives a partition's machine over a log as its actor does, and lets the process die wherever it can. */
 import assert from 'node:assert/strict';
 import { writeCommit } from '../../actors/partition/commit.ts';
-import { type MachineOptions, PartitionMachine } from '../../actors/partition/machine.ts';
-import { loadRollups, loadSnapshot } from '../../actors/partition/snapshot.ts';
-import { VerdictCursor } from '../../actors/partition/verdict-cursor.ts';
+import type { MachineOptions, PartitionMachine } from '../../actors/partition/machine.ts';
 import { verdictRange } from '../../storage/state/keys.ts';
 import { Follower } from './follower.ts';
 import { Crash, MemoryStore } from './memory-store.ts';
+import { SimulatedPartition } from './partition.ts';
 import type { Random } from './random.ts';
 import type { Step } from './workload.ts';
 
@@ -27,7 +26,6 @@ export class PartitionRun {
   readonly store = new MemoryStore();
   /** Outlives every crash, as those do who were told. */
   readonly follower = new Follower();
-  machine!: PartitionMachine;
   /** The log before it is deleted. */
   logStart = 0;
   crashes = 0;
@@ -35,7 +33,7 @@ export class PartitionRun {
   readonly #steps: readonly Step[];
   readonly #random: Random;
   readonly #faults: Faults;
-  #verdicts!: VerdictCursor;
+  #partition!: SimulatedPartition;
   /** Index of the next step to hand over. */
   #next = 0;
   /** As the last commit that was written said. */
@@ -46,6 +44,10 @@ export class PartitionRun {
     this.#steps = steps;
     this.#random = random;
     this.#faults = faults;
+  }
+
+  get machine(): PartitionMachine {
+    return this.#partition.machine;
   }
 
   /** Until every block is applied and committed. */
@@ -74,9 +76,7 @@ export class PartitionRun {
   }
 
   async #start(): Promise<void> {
-    const snapshot = await loadSnapshot(this.store, this.#options.partition);
-    this.machine = new PartitionMachine(this.#options, snapshot);
-    this.#verdicts = new VerdictCursor(this.store, this.#options.partition);
+    this.#partition = await SimulatedPartition.load(this.#options, this.store);
     const { neededFrom } = this.machine;
     this.#committedNeed = neededFrom;
     assert(neededFrom >= this.logStart, 'the log that is needed has been deleted');
@@ -87,16 +87,10 @@ export class PartitionRun {
   async #feed({ logged }: Step): Promise<void> {
     const { machine } = this;
     this.#next += 1;
-    if (logged.offset < machine.position) {
-      machine.relearn(logged, await this.#verdicts.at(logged.offset));
-      return;
+    if (logged.offset >= machine.position && this.#random.chance(0.2)) {
+      machine.advanceTo(logged.offset);
     }
-    if (this.#random.chance(0.2)) machine.advanceTo(logged.offset);
-    const { commit, reload } = machine.apply(logged);
-    if (commit || reload) await this.#commit(true);
-    if (!reload) return;
-    const { definitions, watermarkMs } = machine;
-    machine.reload(await loadRollups(this.store, machine.partition, definitions, watermarkMs));
+    await this.#partition.feed(logged, () => this.#commit(true));
   }
 
   async #commit(mayCrash: boolean): Promise<void> {
@@ -105,11 +99,11 @@ export class PartitionRun {
     const commit = this.machine.takeCommit();
     if (crashes) this.store.crashAfter(random.int(0, commit.clears.length + commit.sweeps.length));
     try {
-      await writeCommit(this.store, commit);
+      const { letters } = await writeCommit(this.store, commit);
+      this.machine.committed(letters);
     } finally {
       this.store.crashAfter(Number.POSITIVE_INFINITY);
     }
-    this.machine.committed();
     this.#committedNeed = commit.neededFrom;
     // A crash that comes too late for the commit is one behind it.
     if (crashes) throw new Crash('the process ended behind a commit');

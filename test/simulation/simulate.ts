@@ -51,8 +51,8 @@ export async function simulate(seed: number): Promise<SimulationReport> {
   const options: MachineOptions = {
     partition: 0,
     dedup: forgets
-      ? { idsMax: random.int(20, 200), bytesMax: 4_000, logBytesMax: random.int(4, 40) * 1_000 }
-      : { idsMax: 1e6, bytesMax: 1e9, logBytesMax: 1e9 },
+      ? { idsMax: random.int(20, 200), bytesMax: 4_000, offsetsMax: random.int(4, 40) * 1_000 }
+      : { idsMax: 1e6, bytesMax: 4e6, offsetsMax: 1e9 },
     dedupSeed: [seed, 77],
     deadLettersMax: DEAD_LETTERS_MAX,
     columns,
@@ -223,12 +223,15 @@ function comparePoints(
   series.forEach((id, i) => {
     const point = expected.get(names[i] as string) as Point;
     const sorted = [...point.numbers].sort((x, y) => x - y);
+    const inOrder = point.timed.toSorted((x, y) => x.timeMs - y.timeMs || x.n - y.n);
     for (const measure of definition.measures) {
       const { value, errorBound } = accumulator.answer(id, { measure });
       const where = `${measure.op} of ${names[i]} in ${what}`;
       if (measure.op === 'count') assert.equal(value, point.count, where);
       if (measure.op === 'sum') assert.equal(value, sorted.length > 0 ? point.sum : null, where);
       if (measure.op === 'max') assert.equal(value, sorted.at(-1) ?? null, where);
+      if (measure.op === 'first') assert.equal(value, inOrder[0]?.n ?? null, where);
+      if (measure.op === 'last') assert.equal(value, inOrder.at(-1)?.n ?? null, where);
       if (measure.op === 'distinct') {
         const users = point.users.size;
         assert(Math.abs((value ?? 0) - users) <= Math.max(1, users * 0.1), `${where}: ${value}`);

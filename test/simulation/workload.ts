@@ -19,6 +19,8 @@ const DAY_MS = 24 * HOUR_MS;
 /** Late events reach back this far at most, which every rollup's minutes still hold; or so far that none does. */
 const LATE_MS_MAX = 90 * MINUTE_MS;
 const EXPIRED_MS = 400 * DAY_MS;
+/** Steps before now among which is what comes again. */
+const RESENT_FROM = 40;
 const START_MS = Date.UTC(2026, 0, 1) + 12_345_678;
 
 /** What a block says, for the model; `logged` says the same to the machine. */
@@ -54,6 +56,8 @@ const FULL: RollupDefinition = {
     { op: 'max', field: 'n' },
     { op: 'quantile', field: 'n' },
     { op: 'distinct', field: 'user' },
+    { op: 'first', field: 'n' },
+    { op: 'last', field: 'n' },
   ],
   resolutions: RESOLUTIONS,
   latenessMs: 10_000,
@@ -116,7 +120,7 @@ export class Workload {
     else if (kind < 0.86) this.#addDeadLetters();
     else if (kind < 0.93) this.#resend();
     else if (kind < 0.97) this.#changeRollups();
-    else this.#epoch += 1;
+    else this.#startAnew();
   }
 
   /** Mostly little by little; sometimes nobody sends for a while, and sometimes the edge's clock goes back. */
@@ -202,18 +206,23 @@ export class Workload {
     this.steps.push({ ...place, kind, tenant, stream, rows, isResent: false });
   }
 
-  /** The newest block of data once more, byte by byte; or only its events, in a block of their own. */
+  /** The life of a producer ends, and the next one numbers its blocks from the beginning. */
+  #startAnew(): void {
+    this.#epoch += 1;
+    this.#sequence = 0;
+  }
+
+  /** One of the newest blocks of data once more, perhaps of an earlier life, byte by byte; or only its events, in a block of their own. */
   #resend(): void {
-    const last = this.steps.findLast(
-      (step): step is DataStep => step.kind === 'events' || step.kind === 'deadLetters',
-    );
-    if (last === undefined) return;
+    const recent = this.steps.slice(-RESENT_FROM).filter((step) => 'isResent' in step);
+    if (recent.length === 0) return;
+    const one = this.#random.pick(recent);
     if (this.#random.chance(0.5)) {
-      const { kind, tenant, stream, rows } = last;
+      const { kind, tenant, stream, rows } = one;
       this.#addData(kind, tenant, stream, rows);
       return;
     }
-    this.steps.push({ ...last, ...this.#log(last.logged.bytes, last.nowMs), isResent: true });
+    this.steps.push({ ...one, ...this.#log(one.logged.bytes, one.nowMs), isResent: true });
   }
 
   #changeRollups(): void {

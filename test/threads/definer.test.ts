@@ -1,9 +1,10 @@
 import test from 'ava';
-import { Declarations } from '../../src/declarations.ts';
-import { AppError } from '../../src/model/errors.ts';
+import { Declarations, type RollupSet } from '../../src/declarations.ts';
+import { AppError, isFault } from '../../src/model/errors.ts';
 import type { RollupsControl } from '../../src/model/rollup.ts';
 import { Definer } from '../../src/threads/definer.ts';
 
+const NO_ROLLUPS: RollupSet = { configured: [], declared: [], rules: [] };
 const control = (version: number): RollupsControl => ({ type: 'setRollups', version, rollups: [] });
 
 function scene() {
@@ -11,6 +12,7 @@ function scene() {
   const waits: (() => void)[] = [];
   const log = { isFull: false, waited: 0 };
   const definer = new Definer({
+    isPassing: (error) => isFault(error, 'log_full'),
     append: async ({ version }) => {
       if (log.isFull) throw new AppError('log_full', 'no room');
       logged.push(version);
@@ -48,6 +50,7 @@ test('definitions that find the log full are logged when it has room; the newest
 
 test('what room does not help against is told', async (t) => {
   const definer = new Definer({
+    isPassing: (error) => isFault(error, 'log_full'),
     append: () => Promise.reject(new AppError('log_io', 'the disk is gone')),
     sleep: () => Promise.resolve(),
     onWait: () => t.fail(),
@@ -58,11 +61,11 @@ test('what room does not help against is told', async (t) => {
 test('versions grow with every change and every start, beyond those that counted starts alone', async (t) => {
   const versions: number[] = [];
   for (const starts of [2, 3, 1_000_000]) {
-    const declarations = new Declarations(starts, []);
+    const declarations = new Declarations(starts, NO_ROLLUPS);
     declarations.logThrough(async ({ version }) => void versions.push(version));
     versions.push(declarations.current.version);
-    await declarations.redefine([]);
-    await declarations.redefine([]);
+    await declarations.redefine({ rules: [] });
+    await declarations.redefine({ declared: [] });
     t.is(versions.at(-1), declarations.current.version);
   }
   t.deepEqual(

@@ -13,7 +13,7 @@ import { EdgeWorker } from '../../src/threads/edge-worker.ts';
 import { PartitionLinks } from '../../src/threads/partition-links.ts';
 import { PartitionWorker } from '../../src/threads/partition-worker.ts';
 import { createProgress } from '../../src/threads/progress.ts';
-import { createJournalShared } from '../../storage/log/journal-shared.ts';
+import { createLogShared } from '../../storage/log/log-shared.ts';
 import { openState } from '../../storage/state/rocksdb.ts';
 import { BY_TYPE, scratchDir } from '../actors/partition/group-scene.ts';
 import { send } from '../ingest/send.ts';
@@ -31,22 +31,26 @@ const PARTITIONS = 2;
 
 /** A server without its query side. */
 async function startLife(t: ExecutionContext, dir: string, rollups: readonly RollupDefinition[]) {
-  const shared = createJournalShared(PARTITIONS);
+  const shared = createLogShared(PARTITIONS);
   const progress = createProgress(PARTITIONS);
   const state = await openState({ dir: join(dir, 'state'), partitions: PARTITIONS });
-  const declarations = new Declarations(state.server.starts, rollups);
+  const declarations = new Declarations(state.server.starts, {
+    configured: rollups,
+    declared: [],
+    rules: [],
+  });
   const journalDir = join(dir, 'journal');
   const onFailed = (fault: Error) => t.fail(String(fault));
   const partitions = new PartitionWorker(
     {
       thread: 0,
       partitions: [0, 1],
-      journalDir,
-      journal: shared.buffer,
+      source: { type: 'journal', dir: journalDir },
+      shared: shared.buffer,
       progress: progress.buffer,
       state: state.handle,
       commitIntervalMs: 50,
-      bounds: { dedupIdsMax: 1e4, dedupBytesMax: 1e7, dedupLogBytesMax: 1e9, deadLettersMax: 10 },
+      bounds: { dedupIdsMax: 1e4, dedupBytesMax: 1e7, dedupOffsetsMax: 1e9, deadLettersMax: 10 },
       logging: { level: 'silent', format: 'json' },
     },
     2,
@@ -70,7 +74,7 @@ async function startLife(t: ExecutionContext, dir: string, rollups: readonly Rol
       },
       logging: { level: 'silent', format: 'json', thread: 'edge/0' },
       producerEpoch: state.server.starts,
-      journal: shared.buffer,
+      shared: shared.buffer,
       progress: progress.buffer,
       partitionThreads: threads(1),
       log: {
@@ -130,7 +134,7 @@ const rowsOf = (buckets: readonly PartialBucket[]) =>
 test('rollups are redefined while events come; idle partitions close their buckets; a restart reads the same', async (t) => {
   const dir = await scratchDir(t);
   const first = await startLife(t, dir, [BY_TYPE]);
-  await first.declarations.redefine([BY_TYPE, FROZEN]);
+  await first.declarations.redefine({ rules: [FROZEN] });
   first.feed.follow(FROZEN);
   const body = '{"type":"a","key":"1"}\n{"type":"a","key":"2"}\n{"type":"a","key":"3"}\n';
   const told = await first.follow(2, async () => {
@@ -144,7 +148,7 @@ test('rollups are redefined while events come; idle partitions close their bucke
   second.feed.follow(FROZEN, fromMs);
   const again = await second.follow(rowsOf(told).length);
   t.deepEqual(rowsOf(again).slice(0, rowsOf(told).length), rowsOf(told));
-  await second.declarations.redefine([BY_TYPE]);
+  await second.declarations.redefine({ configured: [BY_TYPE] });
   while ((await second.stored()).includes(FROZEN.name)) await sleep(20);
   t.deepEqual(await second.stored(), [BY_TYPE.name, BY_TYPE.name]);
   await second.close();

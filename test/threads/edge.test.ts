@@ -9,7 +9,7 @@ import type { Question } from '../../src/threads/asker.ts';
 import type { EdgeThreadData, FromEdge, ToEdge } from '../../src/threads/edge-protocol.ts';
 import { createProgress, publishApplied } from '../../src/threads/progress.ts';
 import type { PartitionQuestions } from '../../src/threads/protocol.ts';
-import { createJournalShared } from '../../storage/log/journal-shared.ts';
+import { createLogShared } from '../../storage/log/log-shared.ts';
 import { connectLogWriter } from '../../storage/log/remote.ts';
 import { freePort } from '../free-port.ts';
 import { send } from '../ingest/send.ts';
@@ -90,7 +90,7 @@ test('a bug ends the thread, not the process', async (t) => {
 });
 
 async function setUp(t: ExecutionContext) {
-  const shared = createJournalShared(1);
+  const shared = createLogShared(1);
   const progress = createProgress(1);
   const channels: MessageChannel[] = [];
 
@@ -116,7 +116,7 @@ async function setUp(t: ExecutionContext) {
       },
       logging: { level: 'silent', format: 'json', thread: `edge/${edgeId}` },
       producerEpoch: 1,
-      journal: shared.buffer,
+      shared: shared.buffer,
       progress: progress.buffer,
       partitionThreads: [{ port: toPartition.port2, partitions: [0] }],
       log,

@@ -9,11 +9,12 @@ import { PartitionWorker } from '../../src/threads/partition-worker.ts';
 import {
   createProgress,
   neededFrom,
+  type Progress,
   progressMovedFrom,
   progressTicks,
 } from '../../src/threads/progress.ts';
 import { openJournal } from '../../storage/log/journal.ts';
-import { createJournalShared } from '../../storage/log/journal-shared.ts';
+import { createLogShared } from '../../storage/log/log-shared.ts';
 import { partitionStateKey } from '../../storage/state/keys.ts';
 import { type OpenState, openState } from '../../storage/state/rocksdb.ts';
 import { BY_TYPE, NOW_MS, scratchDir, TENANT } from '../actors/partition/group-scene.ts';
@@ -26,27 +27,27 @@ const TIMEOUT_MS = 20_000;
 async function openThread(
   t: ExecutionContext,
   dir: string,
-  prepare: (state: OpenState) => Promise<void> = async () => {},
+  prepare: (state: OpenState, progress: Progress) => Promise<void> = async () => {},
 ) {
-  const shared = createJournalShared(PARTITIONS);
+  const shared = createLogShared(PARTITIONS);
   const progress = createProgress(PARTITIONS);
   const state = await openState({ dir: join(dir, 'state'), partitions: PARTITIONS });
-  await prepare(state);
+  await prepare(state, progress);
   const changed = new EventEmitter();
   const journalDir = join(dir, 'journal');
   const worker = new PartitionWorker(
     {
       thread: 0,
       partitions: [0, 2],
-      journalDir,
-      journal: shared.buffer,
+      source: { type: 'journal', dir: journalDir },
+      shared: shared.buffer,
       progress: progress.buffer,
       state: state.handle,
       commitIntervalMs: 20,
       bounds: {
         dedupIdsMax: 10_000,
         dedupBytesMax: 1e7,
-        dedupLogBytesMax: 1e9,
+        dedupOffsetsMax: 1e9,
         deadLettersMax: 10,
       },
       logging: { level: 'silent', format: 'json' },
@@ -181,7 +182,7 @@ test('a thread that does not answer is left out where that is asked for', async 
   await close();
 });
 
-test('a partition of another thread is a bug of the asker, and the thread goes on', async (t) => {
+test('a question about a partition that the thread does not have is answered so, and the thread goes on', async (t) => {
   const { worker, links, close } = await openThread(t, await scratchDir(t));
   await worker.ready;
   const port = worker.ports[0] as (typeof worker.ports)[0];
@@ -191,8 +192,47 @@ test('a partition of another thread is a bug of the asker, and the thread goes o
     ask: { partition: 1, request: LEDGER },
   });
   const [answer] = await once(port, 'message');
-  t.like(answer, { id: 999, ok: false, code: undefined });
+  t.like(answer, { id: 999, ok: false, code: 'partition_elsewhere' });
   const { entries } = await links.ask('ledger', { partition: 2, request: LEDGER }, TIMEOUT_MS);
   t.deepEqual(entries, []);
+  await close();
+});
+
+test('partitions come to a thread and leave it: what is given is committed, and taken again from there', async (t) => {
+  const { shared, progress, worker, links, journal, reached, close } = await openThread(
+    t,
+    await scratchDir(t),
+    async (_, { owned }) => void owned.fill(0),
+  );
+  await worker.ready;
+  await journal.writer.append([control(0), control(2), block(0, 1, 5), block(2, 1, 7)]);
+  const [none] = await links.askAll('metrics', TIMEOUT_MS);
+  t.deepEqual(none, [], 'a thread may have no partition');
+
+  await worker.take([0, 1, 2]);
+  t.deepEqual([...progress.owned], [1, 0, 1], 'partition 1 comes to another thread');
+  await reached(shared.applied, 0, shared.partitionEnds[0] as number);
+  await worker.give([0]);
+  t.deepEqual([...progress.owned], [0, 0, 1]);
+  t.is(progress.committed[0], shared.partitionEnds[0]);
+  t.is(shared.applied[0], 0, 'how far it was here does not count for who has it now');
+  t.is(shared.watermarkWanted[0], 0);
+  shared.applied[0] = 1e9;
+  const asked = links.ask('ledger', { partition: 0, request: LEDGER }, TIMEOUT_MS);
+  await t.throwsAsync(asked, { code: 'partition_elsewhere' });
+  t.deepEqual(worker.problems, []);
+
+  await journal.writer.append([block(0, 2, 6)]);
+  const leaving = worker.give([2]);
+  const taken = worker.take([0, 2]);
+  t.is(shared.applied[0], 0, 'what another node has told does not count here');
+  await Promise.all([leaving, taken]);
+  await reached(shared.applied, 0, shared.partitionEnds[0] as number);
+  await reached(shared.applied, 2, shared.partitionEnds[2] as number);
+  const ledgerOf = async (partition: number) =>
+    (await links.ask('ledger', { partition, request: LEDGER }, TIMEOUT_MS)).entries[0];
+  t.like(await ledgerOf(0), { received: 11, applied: 6, duplicate: 5 });
+  t.like(await ledgerOf(2), { received: 7, applied: 7, duplicate: 0 });
+  t.deepEqual([...progress.owned], [1, 0, 1]);
   await close();
 });

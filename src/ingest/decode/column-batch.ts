@@ -13,6 +13,7 @@ import {
   type StringColumn,
 } from '../../model/columns.ts';
 import { Dictionary } from './dictionary.ts';
+import type { EventTimes } from './event-times.ts';
 import { type DecodeLimits, DICTIONARY_BYTES_MAX } from './limits.ts';
 
 const ROWS_AT_FIRST = 64;
@@ -212,6 +213,19 @@ export class ColumnBatch {
     this.#ts.values[row] = tsMs;
     this.partitionHash[row] = partitionHash;
     this.#bytes += bytes;
+  }
+
+  /** Gives the rows from `from` on, which have the times that were sent, those that they are to have; answers how many were clamped. */
+  settleTimes(from: number, times: EventTimes): number {
+    const { values } = this.#ts;
+    let clamped = 0;
+    for (let row = from; row < this.rows; row++) {
+      const sentMs = values[row] as number;
+      const timeMs = times.timeOf(sentMs);
+      if (timeMs !== sentMs + times.offsetMs) clamped++;
+      values[row] = timeMs;
+    }
+    return clamped;
   }
 
   /** Empties the batch. Costs a fill of the cells that were used, at memory speed. */

@@ -2,10 +2,14 @@
  * From the bytes of one request or frame to rows of a stream's `ColumnBatch`. Nothing here throws on what came from
  * outside: a line is accepted, or refused with a code, and its neighbours are not touched.
  */
+
 import { isUtf8 } from 'node:buffer';
+import { viewOf } from '../../model/view-of.ts';
 import { ColumnBatch } from './column-batch.ts';
-import { EventDraft, type Fault } from './event-draft.ts';
+import { EventDraft, type Fault, type FieldNames } from './event-draft.ts';
+import type { EventTimes } from './event-times.ts';
 import { readJson } from './fallback.ts';
+import type { Given } from './given.ts';
 import { elementEnd, isWholeArray, skipSpace, skipSpaceBack } from './json-body.ts';
 import { ShapeLearner } from './learner.ts';
 import type { DecodeLimits } from './limits.ts';
@@ -23,6 +27,8 @@ const COMMA = 0x2c;
 /** What the edge keeps per tenant and stream. Bodies are decoded one after the other, each at once. */
 export class StreamDecoder {
   readonly batch: ColumnBatch;
+  /** Of the body that is decoded next; undefined: whatever its events say. */
+  times: EventTimes | undefined;
   readonly #limits: DecodeLimits;
   readonly #draft: EventDraft;
   readonly #msgpack: MsgpackReader;
@@ -31,20 +37,24 @@ export class StreamDecoder {
   readonly #padded = new PaddedCopy();
   /** Of the piece that is being decoded: when it came, what became of it, and whether all of it is valid UTF-8. */
   #arrivalMs = 0;
+  #given: Given | undefined;
   #outcome = new DecodeOutcome();
   /** Its next line, and the one that it ends before. */
   #line = 0;
   #lineMax = 0;
   #plain = false;
 
-  /** For `onFull` see `ColumnBatch`: it may be called while a body is being decoded, between two of its rows. */
-  constructor(limits: DecodeLimits, onFull: (batch: ColumnBatch) => void) {
+  /**
+   * For `onFull` see `ColumnBatch`: it may be called while a body is being decoded, between two of its rows. A field in
+   * `renamed` is read as if it had the other name.
+   */
+  constructor(limits: DecodeLimits, onFull: (batch: ColumnBatch) => void, renamed?: FieldNames) {
     this.batch = new ColumnBatch(limits, onFull);
     this.#limits = limits;
-    this.#draft = new EventDraft(limits);
+    this.#draft = new EventDraft(limits, renamed);
     this.#msgpack = new MsgpackReader(limits);
     this.#shapes = new ShapeTree(this.batch);
-    this.#learner = new ShapeLearner(this.#shapes);
+    this.#learner = new ShapeLearner(this.#shapes, renamed);
   }
 
   /**
@@ -57,15 +67,20 @@ export class StreamDecoder {
    *
    * A long body is decoded in pieces, so that others are served in between: this call decodes the piece that starts
    * at `from`, and the outcome's `rest` is where the next one does. Other bodies may be decoded between them.
+   *
+   * What is `given` fills in what events do not say; whoever gives once gives always, because lines without a type are
+   * learned then.
    */
   decode(
     form: BodyForm,
     body: Uint8Array,
     arrivalMs: number,
     from: BodyPlace = BODY_START,
+    given?: Given,
   ): DecodeOutcome {
     this.#outcome = new DecodeOutcome(from);
     this.#arrivalMs = arrivalMs;
+    this.#given = given;
     this.#line = from.line;
     this.#lineMax = from.line + this.#limits.pieceLinesMax;
     const bytes =
@@ -102,7 +117,7 @@ export class StreamDecoder {
       const stop = this.#match(text, at);
       if (stop >= 0) {
         const after = bytes[stop] === CARRIAGE_RETURN ? stop + 1 : stop;
-        if ((after >= to || bytes[after] === NEWLINE) && this.#accept(at, stop)) {
+        if ((after >= to || bytes[after] === NEWLINE) && this.#accept(at, stop, line)) {
           at = after + 1;
           continue;
         }
@@ -121,10 +136,11 @@ export class StreamDecoder {
   #document(body: Buffer, from: BodyPlace): void {
     const isStart = from.byte === 0;
     const start = isStart ? skipSpace(body, byteOrderMarkLength(body), body.length) : from.byte;
-    this.#plain = isUtf8(body.subarray(start));
+    const rest = start === 0 ? body : body.subarray(start);
+    this.#plain = isUtf8(rest);
     const end = skipSpaceBack(body, start, body.length) - start;
     if (end === 0) return;
-    const text = this.#padded.take(body.subarray(start), SLACK_BYTES);
+    const text = this.#padded.take(rest, SLACK_BYTES);
     const { bytes } = text;
     const array = !isStart || bytes[0] === 0x5b;
     if (isStart && array && !isWholeArray(text, 0, end)) {
@@ -144,7 +160,7 @@ export class StreamDecoder {
       if (stop >= 0) {
         const after = skipSpace(bytes, stop, last);
         const ends = after === last || (array && bytes[after] === COMMA);
-        if (ends && this.#accept(at, stop)) {
+        if (ends && this.#accept(at, stop, element)) {
           at = skipSpace(bytes, after + 1, last);
           continue;
         }
@@ -180,7 +196,7 @@ export class StreamDecoder {
         this.#outcome.reject(NOT_WHOLE, line, bytes, at, bytes.length, this.#limits);
         return;
       }
-      const fault = this.#judgeValue(at, end);
+      const fault = this.#judgeValue(at, end, line);
       if (fault === undefined) this.#outcome.accepted++;
       else this.#outcome.reject(fault, line, bytes, at, end, this.#limits);
       at = end;
@@ -192,10 +208,9 @@ export class StreamDecoder {
     return line >= this.#lineMax || this.#outcome.rejected >= this.#limits.pieceRejectionsMax;
   }
 
-  #judgeValue(at: number, end: number): Fault | undefined {
+  #judgeValue(at: number, end: number, line: number): Fault | undefined {
     if (end - at > this.#limits.lineBytesMax) return { code: 'line_too_long' };
-    const fault = this.#msgpack.readEvent(at, this.#draft);
-    return fault ?? this.#draft.commit(this.batch, this.#arrivalMs);
+    return this.#msgpack.readEvent(at, this.#draft) ?? this.#commit(line);
   }
 
   /** Tries the shapes on the text at `at`; see `ShapeTree.match`. */
@@ -206,16 +221,25 @@ export class StreamDecoder {
     return this.#shapes.match(bytes, view, at, this.#arrivalMs);
   }
 
-  #accept(from: number, to: number): boolean {
+  #accept(from: number, to: number, line: number): boolean {
     if (to - from > this.#limits.lineBytesMax) return false;
-    this.#shapes.accept(to - from);
+    // The fallback says why.
+    if (this.times?.refusal(this.#shapes.tsMs) !== undefined) return false;
+    let bytes = to - from;
+    const given = this.#given;
+    if (given !== undefined) {
+      given.atLine(line);
+      if (!this.#shapes.fill(given)) return false;
+      bytes += given.bytes;
+    }
+    this.#shapes.accept(bytes);
     this.#outcome.accepted++;
     return true;
   }
 
   /** Judges one JSON text by `JSON.parse`, and learns its shape if it is an unknown one. */
   #fallBack(text: Text, from: number, to: number, line: number, unknown: boolean): void {
-    const fault = this.#judge(text.bytes, from, to);
+    const fault = this.#judge(text.bytes, from, to, line);
     if (fault !== undefined) {
       this.#outcome.reject(fault, line, text.bytes, from, to, this.#limits);
       return;
@@ -224,10 +248,14 @@ export class StreamDecoder {
     if (unknown) this.#learner.consider(text, from, to);
   }
 
-  #judge(bytes: Buffer, from: number, to: number): Fault | undefined {
+  #judge(bytes: Buffer, from: number, to: number, line: number): Fault | undefined {
     if (to - from > this.#limits.lineBytesMax) return { code: 'line_too_long' };
-    const fault = readJson(bytes, from, to, this.#draft, this.#limits);
-    return fault ?? this.#draft.commit(this.batch, this.#arrivalMs);
+    return readJson(bytes, from, to, this.#draft, this.#limits) ?? this.#commit(line);
+  }
+
+  #commit(line: number): Fault | undefined {
+    this.#given?.atLine(line);
+    return this.#draft.commit(this.batch, this.#arrivalMs, this.#given, this.times);
   }
 }
 
@@ -239,9 +267,6 @@ function behindLine(bytes: Buffer, from: number, bytesMax: number): number {
   const next = bytes.indexOf(NEWLINE, from + bytesMax);
   return next === -1 ? bytes.length : next + 1;
 }
-
-const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const byteOrderMarkLength = (bytes: Uint8Array): number =>
   bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;

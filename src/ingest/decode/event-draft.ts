@@ -13,6 +13,8 @@ import { BOOLEAN } from '../../model/columns.ts';
 import type { RejectionCode } from '../../model/errors.ts';
 import { EPOCH_MS_MAX, EPOCH_MS_MIN } from '../../model/units.ts';
 import { type ColumnBatch, SLOT, slotRole } from './column-batch.ts';
+import type { EventTimes } from './event-times.ts';
+import type { Given, GivenText } from './given.ts';
 import { hashBytes, NO_PARTITION_HASH, placeableHash } from './hash.ts';
 import type { DecodeLimits } from './limits.ts';
 import { parseRfc3339 } from './rfc3339.ts';
@@ -20,6 +22,8 @@ import { parseRfc3339 } from './rfc3339.ts';
 const KIND = { null: 0, string: 1, number: 2, boolean: 3 } as const;
 
 const TEXT_BYTES_AT_FIRST = 1024;
+/** Values that may be given beside the event's own: id, key, type. */
+const GIVEN_MAX = 3;
 
 /** Why the event is refused, and what it is about. */
 export interface Fault {
@@ -27,24 +31,12 @@ export interface Fault {
   readonly detail?: string;
 }
 
-/** The names with a role take no objects and no arrays. */
-export function nestedRoleFault(name: string): Fault | undefined {
-  switch (slotRole(name)) {
-    case SLOT.ts:
-      return { code: 'invalid_ts' };
-    case SLOT.type:
-      return { code: 'invalid_type' };
-    case SLOT.id:
-      return { code: 'invalid_id' };
-    case SLOT.key:
-      return { code: 'invalid_key' };
-    default:
-      return undefined;
-  }
-}
+/** What a flattened name is called here, where a topic calls it otherwise. */
+export type FieldNames = ReadonlyMap<string, string>;
 
 export class EventDraft {
   readonly #limits: DecodeLimits;
+  readonly #renamed: FieldNames | undefined;
   readonly #names: string[] = [];
   readonly #kinds: Uint8Array;
   readonly #numbers: Float64Array;
@@ -56,18 +48,36 @@ export class EventDraft {
   #end = 0;
   #count = 0;
 
-  constructor(limits: DecodeLimits) {
+  constructor(limits: DecodeLimits, renamed?: FieldNames) {
     this.#limits = limits;
-    this.#kinds = new Uint8Array(limits.fieldsMax);
-    this.#numbers = new Float64Array(limits.fieldsMax);
-    this.#from = new Uint32Array(limits.fieldsMax);
-    this.#to = new Uint32Array(limits.fieldsMax);
+    this.#renamed = renamed;
+    const valuesMax = limits.fieldsMax + GIVEN_MAX;
+    this.#kinds = new Uint8Array(valuesMax);
+    this.#numbers = new Float64Array(valuesMax);
+    this.#from = new Uint32Array(valuesMax);
+    this.#to = new Uint32Array(valuesMax);
     this.#reserve(TEXT_BYTES_AT_FIRST);
   }
 
   start(): void {
     this.#count = 0;
     this.#end = 0;
+  }
+
+  /** The names with a role take no objects and no arrays. */
+  nestedRoleFault(name: string): Fault | undefined {
+    switch (slotRole(this.#renamed?.get(name) ?? name)) {
+      case SLOT.ts:
+        return { code: 'invalid_ts' };
+      case SLOT.type:
+        return { code: 'invalid_type' };
+      case SLOT.id:
+        return { code: 'invalid_id' };
+      case SLOT.key:
+        return { code: 'invalid_key' };
+      default:
+        return undefined;
+    }
   }
 
   addNull(name: string): Fault | undefined {
@@ -106,7 +116,13 @@ export class EventDraft {
   }
 
   /** Judges the event as a whole and appends it as a row of `batch`; answers nothing if it was good. */
-  commit(batch: ColumnBatch, arrivalMs: number): Fault | undefined {
+  commit(
+    batch: ColumnBatch,
+    arrivalMs: number,
+    given?: Given,
+    times?: EventTimes,
+  ): Fault | undefined {
+    if (given !== undefined) this.#fill(given);
     let ts = arrivalMs;
     let typed = false;
     let keyHash: number = NO_PARTITION_HASH;
@@ -142,6 +158,8 @@ export class EventDraft {
       }
     }
     if (!typed) return { code: 'missing_type' };
+    const refusal = times?.refusal(ts);
+    if (refusal !== undefined) return refusal;
     let newColumns = this.#newColumns(batch);
     if (!batch.fits(newColumns)) {
       batch.seal();
@@ -156,8 +174,32 @@ export class EventDraft {
     return undefined;
   }
 
-  #add(name: string, kind: number, number: number): Fault | undefined {
+  #fill({ id, key, type }: Given): void {
+    const own = this.#count;
+    const says = (name: string) => {
+      for (let i = 0; i < own; i++) {
+        if (this.#names[i] === name && this.#kinds[i] !== KIND.null) return true;
+      }
+      return false;
+    };
+    if (!says('id')) this.#give('id', id);
+    if (!says('key')) this.#give('key', key);
+    if (!says('type')) this.#give('type', type);
+  }
+
+  #give(name: string, { bytes, length, isEmpty }: GivenText): void {
+    if (isEmpty) return;
+    this.#reserve(length);
+    this.#text.set(bytes.subarray(0, length), this.#end);
+    this.#names[this.#count] = name;
+    this.#kinds[this.#count] = KIND.string;
+    this.#count++;
+    this.#textEnded(length);
+  }
+
+  #add(from: string, kind: number, number: number): Fault | undefined {
     const { fieldsMax, fieldNameBytesMax } = this.#limits;
+    const name = this.#renamed?.get(from) ?? from;
     if (this.#count === fieldsMax) return { code: 'too_many_fields' };
     // UTF-16 units bound the bytes from below and their triple from above.
     const long = name.length > fieldNameBytesMax;
@@ -178,10 +220,15 @@ export class EventDraft {
   #addText(name: string, length: number): Fault | undefined {
     const fault = this.#add(name, KIND.string, 0);
     if (fault !== undefined) return fault;
+    this.#textEnded(length);
+    return undefined;
+  }
+
+  /** The newest value is the text that has been written at the end. */
+  #textEnded(length: number): void {
     this.#from[this.#count - 1] = this.#end;
     this.#end += length;
     this.#to[this.#count - 1] = this.#end;
-    return undefined;
   }
 
   /** Writes at the end of the text; answers the number of bytes. Short ASCII, the usual case, needs no native call. */

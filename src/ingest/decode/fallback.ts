@@ -3,7 +3,7 @@
  * shape path must agree with it wherever it takes a line at all.
  */
 import { isUtf8 } from 'node:buffer';
-import { type EventDraft, type Fault, nestedRoleFault } from './event-draft.ts';
+import type { EventDraft, Fault } from './event-draft.ts';
 import { skipSpace, skipSpaceBack } from './json-body.ts';
 import type { DecodeLimits } from './limits.ts';
 
@@ -97,7 +97,7 @@ function addValue(
       break;
   }
   if (value === null) return draft.addNull(name);
-  const fault = nestedRoleFault(name);
+  const fault = draft.nestedRoleFault(name);
   if (fault !== undefined) return fault;
   if (isObject(value)) return flatten(value, name, depth + 1, draft, limits);
   const faultInside = judgeArray(value, depth + 1, limits, name);

@@ -1,4 +1,5 @@
 /** Takes accepted lines apart into the literals and names that a shape consists of, as long as that is of use. */
+import type { FieldNames } from './event-draft.ts';
 import { elementEnd, skipSpace } from './json-body.ts';
 import type { Text } from './padded.ts';
 import type { ShapeStep, ShapeTree } from './shape.ts';
@@ -14,17 +15,19 @@ const FRUITLESS_SAMPLES_MAX = 64;
 
 export class ShapeLearner {
   readonly #tree: ShapeTree;
+  readonly #renamed: FieldNames | undefined;
   #fruitless = 0;
   #skipped = 0;
 
-  constructor(tree: ShapeTree) {
+  constructor(tree: ShapeTree, renamed?: FieldNames) {
     this.#tree = tree;
+    this.#renamed = renamed;
   }
 
   /** Takes the line `[from, to)` into account: one that the fallback accepted and the tree did not know. */
   consider(text: Text, from: number, to: number): void {
     if (this.#fruitless >= FRUITLESS_LINES_MAX && ++this.#skipped % SAMPLED_LINES !== 0) return;
-    const steps = shapeSteps(text, from, to);
+    const steps = shapeSteps(text, from, to, this.#renamed);
     if (steps !== undefined && this.#tree.learn(text.bytes, steps)) {
       this.#fruitless = 0;
     } else if (++this.#fruitless === FRUITLESS_LINES_MAX + FRUITLESS_SAMPLES_MAX) {
@@ -38,7 +41,12 @@ export class ShapeLearner {
  * The steps of the JSON object `[from, to)`, which the fallback has accepted; undefined if its shape is not worth or not
  * safe to be kept: it holds an array, a name that is escaped or comes twice, or a line feed between its values.
  */
-function shapeSteps(text: Text, from: number, to: number): ShapeStep[] | undefined {
+function shapeSteps(
+  text: Text,
+  from: number,
+  to: number,
+  renamed: FieldNames | undefined,
+): ShapeStep[] | undefined {
   const { bytes } = text;
   const steps: ShapeStep[] = [];
   const names = new Set<string>();
@@ -67,7 +75,8 @@ function shapeSteps(text: Text, from: number, to: number): ShapeStep[] | undefin
       at = skipSpace(bytes, nameEnd + 1, to); // its colon
       at = skipSpace(bytes, at + 1, to);
       if (bytes[at] === 0x5b) return undefined;
-      const name = depth === 1 ? key : `${path.slice(0, depth - 1).join('.')}.${key}`;
+      const full = depth === 1 ? key : `${path.slice(0, depth - 1).join('.')}.${key}`;
+      const name = renamed?.get(full) ?? full;
       if (names.has(name)) return undefined; // a later object undoes an earlier value too
       names.add(name);
       if (bytes[at] === 0x7b) {

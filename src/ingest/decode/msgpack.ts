@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { Dictionary } from './dictionary.ts';
-import { type EventDraft, type Fault, nestedRoleFault } from './event-draft.ts';
+import type { EventDraft, Fault } from './event-draft.ts';
 import { hashBytes } from './hash.ts';
 import type { DecodeLimits } from './limits.ts';
 import { PaddedCopy } from './padded.ts';
@@ -143,9 +143,9 @@ export class MsgpackReader {
         if (!this.#isText(at, at + length)) return { code: 'invalid_utf8', detail: name };
         return draft.addBytes(name, this.#bytes, at, at + length);
       case MSGPACK.map:
-        return nestedRoleFault(name) ?? this.#flatten(name, depth + 1, draft);
+        return draft.nestedRoleFault(name) ?? this.#flatten(name, depth + 1, draft);
       case MSGPACK.array: {
-        const fault = nestedRoleFault(name);
+        const fault = draft.nestedRoleFault(name);
         if (fault !== undefined) return fault;
         const value = this.#array(depth + 1, name);
         return Array.isArray(value) ? draft.addString(name, JSON.stringify(value)) : value;

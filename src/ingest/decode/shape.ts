@@ -15,6 +15,7 @@ import { BOOLEAN } from '../../model/columns.ts';
 import { EPOCH_MS_MAX } from '../../model/units.ts';
 import { type ColumnBatch, SLOT, type Slot } from './column-batch.ts';
 import { EscapedString } from './escaped.ts';
+import type { Given } from './given.ts';
 import { hashBlock, hashBytes, hashFinish, NO_PARTITION_HASH, placeableHash } from './hash.ts';
 import { parseRfc3339 } from './rfc3339.ts';
 
@@ -263,6 +264,43 @@ export class ShapeTree {
     this.#tsMs = tsMs;
     this.#partitionHash = keyHash || userHash || idHash;
     return at;
+  }
+
+  /**
+   * Fills in what the line that was matched does not say. False, and nothing was written: it has no type, or a column that
+   * is not there yet is needed, which the fallback makes.
+   */
+  fill(given: Given): boolean {
+    const batch = this.#batch;
+    const { rows } = batch;
+    const ids = batch.find('id')?.strings;
+    const keys = batch.find('key')?.strings;
+    const types = batch.find('type')?.strings;
+    if (ids === undefined || types === undefined) return false;
+    const isTyped = types.codes[rows] !== 0;
+    if (!isTyped && given.type.isEmpty) return false;
+    const isKeyed = given.key.isEmpty || (keys !== undefined && keys.codes[rows] !== 0);
+    if (!isKeyed && keys === undefined) return false;
+    if (!isTyped) {
+      const { view, length, hash } = given.type;
+      types.codes[rows] = types.entries.intern(view, 0, length, hash);
+    }
+    if (keys !== undefined && !isKeyed) {
+      const { view, length, hash } = given.key;
+      keys.codes[rows] = keys.entries.intern(view, 0, length, hash);
+      this.#partitionHash = placeableHash(hash);
+    }
+    if (ids.codes[rows] === 0) {
+      const { view, length, hash } = given.id;
+      ids.codes[rows] = ids.entries.intern(view, 0, length, hash);
+      this.#partitionHash ||= placeableHash(hash);
+    }
+    return true;
+  }
+
+  /** Of the line that was matched. */
+  get tsMs(): number {
+    return this.#tsMs;
   }
 
   /** Makes a row of the line that was matched; `bytes` is its length. */

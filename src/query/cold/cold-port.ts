@@ -13,8 +13,11 @@ import type {
 } from '../../../actors/cold/questions.ts';
 import type {
   FoundSeries,
+  FoundValue,
   SeriesAnswer,
+  SeriesMeasure,
   SeriesQuestion,
+  SeriesScan,
 } from '../../../actors/cold/series-question.ts';
 import type { ByteSource } from '../../model/byte-source.ts';
 
@@ -26,8 +29,11 @@ export type {
   ExportFormat,
   ExportQuestion,
   FoundSeries,
+  FoundValue,
   SeriesAnswer,
+  SeriesMeasure,
   SeriesQuestion,
+  SeriesScan,
   SqlAnswer,
   StoredEvent,
   Value,
@@ -40,6 +46,8 @@ export interface ColdPort {
   sql(question: SqlQuestion): Promise<SqlAnswer>;
   /** Undefined: no event of the stream is known. */
   timeseries(question: SeriesQuestion): Promise<SeriesAnswer | undefined>;
+  /** What that would read; rejects as it would. */
+  scan(question: SeriesQuestion): Promise<SeriesScan | undefined>;
   export(question: ExportQuestion): Promise<ByteSource>;
   /** Of `[partition]` the offset before which everything is committed. */
   committed(partition: number): number;

@@ -1,10 +1,10 @@
 /** Questions about single events, as they are allowed: within bounds, so many at a time. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ByteSource } from '../../model/byte-source.ts';
+import { type ByteSource, endingWith } from '../../model/byte-source.ts';
 import { systemClock } from '../../model/clock.ts';
 import { AppError } from '../../model/errors.ts';
-import { decodePositions } from '../../model/positions.ts';
-import { appliedAfter } from '../after.ts';
+import { askedAfter } from '../after.ts';
+import { isCommittedBy } from '../committed-by.ts';
+import { Places } from '../places.ts';
 import type { PartitionClient } from '../ports.ts';
 import type { ColdGate, ColdKind } from './cold-gate.ts';
 import type {
@@ -13,11 +13,11 @@ import type {
   ExportQuestion,
   SeriesAnswer,
   SeriesQuestion,
+  SeriesScan,
   SqlAnswer,
   StoredEvent,
 } from './cold-port.ts';
 import { decodeEventKey, encodeEventKey } from './event-cursor.ts';
-import { ExportGate } from './export-gate.ts';
 import { COMMITTED_POLL_MS, COMMITTED_TIMEOUT_MS, EVENTS_PAGE_MAX } from './limits.ts';
 
 export interface EventsRequest extends Omit<EventsQuestion, 'after'> {
@@ -41,13 +41,20 @@ export class ColdQueries {
   readonly #port: ColdPort;
   readonly #partitions: PartitionClient;
   readonly #gate: ColdGate;
-  readonly #exportGate: ExportGate;
+  /** Of exports. A tenant leaves one to the others, if there are several. */
+  readonly #places: Places;
 
   constructor(port: ColdPort, partitions: PartitionClient, gate: ColdGate) {
     this.#port = port;
     this.#partitions = partitions;
     this.#gate = gate;
-    this.#exportGate = new ExportGate(port.exports.concurrency);
+    const max = port.exports.concurrency;
+    const maxEach = Math.max(1, max - 1);
+    this.#places = new Places(
+      { max, maxEach },
+      (own, all) =>
+        `${all} exports run, ${own} of them of this tenant; there may be ${max}, ${maxEach} of a tenant: try again when one has ended, or raise "cold.exports.concurrency"`,
+    );
   }
 
   async events({ after, position, ...request }: EventsRequest): Promise<EventPage> {
@@ -86,36 +93,20 @@ export class ColdQueries {
     return this.#ask('timeseries', question, after, () => this.#port.timeseries(question));
   }
 
+  /** What that would read; it has its turn among these questions, because the log is staged for it alike. */
+  scan(question: SeriesQuestion): Promise<SeriesScan | undefined> {
+    return this.#ask('timeseries', question, undefined, () => this.#port.scan(question));
+  }
+
   /** Whoever is answered reads to the end or closes: until then it has one of few places. */
   async export({ position, ...request }: ExportRequest): Promise<ByteSource> {
-    const leave = this.#exportGate.enter(request.tenant);
-    let isIn = true;
-    const end = () => {
-      if (isIn) leave();
-      isIn = false;
-    };
+    const leave = this.#places.enter(request.tenant);
     try {
       if (position !== undefined) await this.#committedAfter(position);
       const endMs = systemClock.now() + this.#port.exports.timeoutMs;
-      const source = await this.#port.export({ ...request, endMs });
-      return {
-        async next() {
-          try {
-            const piece = await source.next();
-            if (piece === undefined) end();
-            return piece;
-          } catch (error) {
-            end();
-            throw error;
-          }
-        },
-        close() {
-          source.close();
-          end();
-        },
-      };
+      return endingWith(await this.#port.export({ ...request, endMs }), leave);
     } catch (error) {
-      end();
+      leave();
       throw error;
     }
   }
@@ -133,17 +124,17 @@ export class ColdQueries {
   /** What is applied is not yet in any question's sight: that it is committed, is. */
   async #committedAfter(position: string): Promise<void> {
     const endMs = performance.now() + COMMITTED_TIMEOUT_MS;
-    await appliedAfter(position, this.#partitions, COMMITTED_TIMEOUT_MS, 'position');
-    const offsets = [...(decodePositions(position) ?? [])];
-    while (offsets.some(([partition, offset]) => this.#port.committed(partition) < offset)) {
-      if (performance.now() > endMs) {
-        throw new AppError(
-          'query_timeout',
-          `the position was not committed within ${COMMITTED_TIMEOUT_MS} ms: ask without "position", or again later`,
-        );
-      }
-      await sleep(COMMITTED_POLL_MS);
-    }
+    const committed = () => this.#committed(position, endMs);
+    await askedAfter(position, this.#partitions, COMMITTED_TIMEOUT_MS, committed, 'position');
+  }
+
+  async #committed(position: string, endMs: number): Promise<void> {
+    const committed = (partition: number) => this.#port.committed(partition);
+    if (await isCommittedBy(endMs, position, committed, COMMITTED_POLL_MS)) return;
+    throw new AppError(
+      'query_timeout',
+      `the position was not committed within ${COMMITTED_TIMEOUT_MS} ms: ask without "position", or again later`,
+    );
   }
 }
 

@@ -37,7 +37,12 @@ export async function archiveScene(t: ExecutionContext) {
   let end = 0;
 
   /** A segment of so many rows in the `hour`-th hour after the start. */
-  async function cut(hour: number, rows: number, partition = 0): Promise<void> {
+  async function cut(
+    hour: number,
+    rows: number,
+    partition = 0,
+    aheadMaxMs?: number,
+  ): Promise<void> {
     const place = { ...SHOP, hourMs: START_MS + hour * HOUR_MS };
     const range = { partition, from: end, to: end + 100 };
     end += 100;
@@ -53,7 +58,17 @@ export async function archiveScene(t: ExecutionContext) {
     const { epoch } = committer.next;
     const path = segmentPath({ ...range, folder: hours.folderFor(place), epoch });
     const times = { tsMinMs: place.hourMs, tsMaxMs: place.hourMs + rows - 1 };
-    const file = { path, ...place, ...range, rows, bytes: rows * 10, ...times, schema: 1 };
+    const ahead = aheadMaxMs === undefined ? {} : { aheadMaxMs };
+    const file = {
+      path,
+      ...place,
+      ...range,
+      rows,
+      bytes: rows * 10,
+      ...times,
+      ...ahead,
+      schema: 1,
+    };
     const schemas = hours.manifest.schemas.size > 0 ? [] : [{ ...SHOP, version: 1, columns: [] }];
     await hours.commit({
       positions: new Map([[partition, range.to]]),

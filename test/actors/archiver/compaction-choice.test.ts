@@ -50,6 +50,15 @@ test('an hour with very many files is not waited for', (t) => {
   t.is(compactionDueMs(hourOf(new Array<number>(1_000).fill(10)), POLICY), 0);
 });
 
+test('files of different schemas stay apart: what one has a column for is rare in the other', (t) => {
+  const files = filesOf([10, 20, 30, 40]).map((file, i) => ({ ...file, schema: i < 3 ? 1 : 2 }));
+  t.deepEqual(
+    groupFiles(files, POLICY.fileBytes).map((group) => group.map(({ path }) => path)),
+    [['f0', 'f1', 'f2'], ['f3']],
+  );
+  t.is(filesSaved(files, POLICY.fileBytes), 2);
+});
+
 test('groups hold each file once, are as many as was said, and none is twice too large', (t) => {
   const sizes = fc.array(fc.integer({ min: 1, max: 3_000 }), { minLength: 1, maxLength: 600 });
   fc.assert(

@@ -49,6 +49,20 @@ test('an hour that is over becomes a file in a folder of its own; the old ones s
   t.deepEqual(compaction.counts, { compactions: 1, filesMerged: 3, filesMade: 1 });
 });
 
+test('how far events lie ahead of their arrival is known of a compacted file if it is of all before', async (t) => {
+  const { hours, cut, compactionOf } = await scene(t);
+  for (const aheadMaxMs of [-5, 70]) await cut(0, 10, 0, aheadMaxMs);
+  for (const aheadMaxMs of [5, undefined]) await cut(1, 10, 0, aheadMaxMs);
+  const compaction = compactionOf();
+  compaction.demand();
+  while (compaction.isDemanded) await compaction.step();
+  const files = [...hours.manifest.files.values()].sort((a, b) => a.hourMs - b.hourMs);
+  t.deepEqual(
+    files.map(({ aheadMaxMs }) => aheadMaxMs),
+    [70, undefined],
+  );
+});
+
 test('a cut in the middle of a compaction is in it', async (t) => {
   const { hours, cut, counted, compactionOf } = await scene(t);
   for (let i = 0; i < 4; i++) await cut(0, 60);

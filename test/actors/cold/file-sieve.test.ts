@@ -1,4 +1,5 @@
 /** Random files of three schemas and random questions: filters change what is read, and never what is answered. */
+import { statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { wantedTexts } from '../../../actors/cold/file-sieve.ts';
 import { buildFilters } from '../../../actors/cold/filter-build.ts';
 import type { EventsQuestion, EventWhere } from '../../../actors/cold/questions.ts';
 import type { SegmentFiles } from '../../../actors/cold/segment-files.ts';
+import { SegmentFilters } from '../../../actors/cold/segment-filters.ts';
 import type { StreamSnapshot } from '../../../actors/cold/snapshots.ts';
 import { ValueFilters } from '../../../actors/cold/value-filters.ts';
 import { COLUMN_KIND } from '../../../src/model/columns.ts';
@@ -41,11 +43,15 @@ const USERS = [
   ...['', "o'x", 'ünï ☃', 'longer than what is kept in place', '7', '7.0', ' 7', '07', 'true'],
 ];
 
+/** What may be a number, and has no column as such in the schema of its file. */
+const NUMBER_LIKE = ['7', '5', 'true'];
+
 /** The same field may lie in a column, in the map, and in both: an event may have had it twice. */
 function rowOf(random: Random, version: number, row: number, place: number): string {
   const user = literal(random.pick(USERS));
   const number = random.chance(1 / 3) ? String(5 + random.int(0, 3)) : 'NULL';
-  const inMap = version === 1 || random.chance(1 / 4);
+  const inMap = version === 1 || (version === 2 && random.chance(1 / 4));
+  const rare = version === 1 ? user : literal(random.pick(NUMBER_LIKE));
   const values: Record<string, string> = {
     id: literal(`e${random.int(0, 299)}`),
     ts: `TIMESTAMP '1970-01-01' + INTERVAL ${place * 1000 + row} MILLISECOND`,
@@ -53,7 +59,7 @@ function rowOf(random: Random, version: number, row: number, place: number): str
     plan: random.chance(1 / 2) ? 'NULL' : literal(`p${random.int(0, 3)}`),
     user: random.chance(1 / 3) ? 'NULL' : user,
     user_number: number,
-    more: inMap ? `MAP {'user': ${user}, 'coupon': 'c${random.int(0, 49)}'}` : 'NULL',
+    more: inMap ? `MAP {'user': ${rare}, 'coupon': 'c${random.int(0, 49)}'}` : 'NULL',
     _arrival: `TIMESTAMP '1970-01-01'`,
     _partition: '0',
     _position: String(place),
@@ -69,10 +75,10 @@ test.before(async () => {
 });
 test.after.always(() => rm(root, { recursive: true }));
 
-/** What was given to read is counted. */
-async function scene(seed: number) {
+/** What was given to read is counted. `dictionaryMax`: with dictionaries DuckDB writes filters into files. */
+async function scene(seed: number, dictionaryMax = 1) {
   const random = new Random(seed);
-  const folder = join(root, String(seed));
+  const folder = join(root, `${seed} ${dictionaryMax}`);
   await mkdir(folder);
   // The database of a process stays, with the folders that it was opened with.
   const limits = { ...MEMORY, tempDir: join(root, 'temp'), folders: [root] };
@@ -83,12 +89,13 @@ async function scene(seed: number) {
     const path = `${i}.parquet`;
     const rows = Array.from({ length: ROWS }, (_, row) => rowOf(random, schema, row, i));
     await duck.rows(
-      `COPY (${rows.join(' UNION ALL ')}) TO ${literal(join(folder, path))} (FORMAT parquet)`,
+      `COPY (${rows.join(' UNION ALL ')}) TO ${literal(join(folder, path))}
+        (FORMAT parquet, DICTIONARY_SIZE_LIMIT ${dictionaryMax})`,
     );
     const times = { hourMs: 0, tsMinMs: i * 1000, tsMaxMs: i * 1000 + ROWS - 1 };
     files.push({
       ...{ ...WHERE, ...times, path, schema, partition: 0 },
-      ...{ from: i, to: i + 1, rows: ROWS, bytes: 1 },
+      ...{ from: i, to: i + 1, rows: ROWS, bytes: statSync(join(folder, path)).size },
     });
   }
   duck.close();
@@ -101,17 +108,19 @@ async function scene(seed: number) {
         release: () => {},
       };
     },
+    localPath: ({ path }) => join(folder, path),
     held: () => ({ fetchedBytes: 0, cachedBytes: 0 }),
     forget: () => {},
   };
-  const toolsWith = (filters: ValueFilters): FindTools => ({
+  const toolsWith = (filters: ValueFilters, isLocal = true): FindTools => ({
     duck: {
       run: (question) => runStatement(limits, question),
       parse: () => Promise.reject(new Error('nothing is parsed')),
       copy: () => Promise.reject(new Error('nothing is copied')),
     },
-    segments,
+    segments: isLocal ? segments : { ...segments, localPath: () => undefined },
     filters,
+    segmentFilters: new SegmentFilters(),
     timeLeftMs: () => 60_000,
   });
   const snapshot: StreamSnapshot = {
@@ -174,33 +183,57 @@ function someWhere(random: Random, depth = 0): EventWhere {
   }
 }
 
-test('a question is answered from filters as without them, and reads fewer files', async (t) => {
-  const seed = 20_261_121;
-  const { random, snapshot, toolsWith, filesReadBy } = await scene(seed);
-  const plain = toolsWith(new ValueFilters(0));
-  const filtered = await withFilters(toolsWith(new ValueFilters(1e7)), snapshot);
-  let read = { plain: 0, filtered: 0 };
-  for (let i = 0; i < 60; i++) {
-    const question: EventsQuestion = {
-      ...ALL,
-      where: someWhere(random),
-      ...(random.chance(1 / 8) && { id: `e${random.int(0, 319)}` }),
-    };
-    const answers: unknown[] = [];
-    const ask = (tools: FindTools) => async () => {
-      answers.push(await findEvents(tools, snapshot, question));
-    };
-    read = {
-      plain: read.plain + (await filesReadBy(ask(plain))),
-      filtered: read.filtered + (await filesReadBy(ask(filtered))),
-    };
-    t.deepEqual(answers[1], answers[0], `${seed}: ${JSON.stringify(question)}`);
-  }
-  t.true(read.filtered < read.plain, JSON.stringify(read));
+for (const [from, dictionaryMax] of [
+  ['memory', 1],
+  ['files', 100],
+] as const) {
+  test(`a question is answered from filters in ${from} as without them, and reads fewer files`, async (t) => {
+    const seed = 20_261_121;
+    const { random, snapshot, toolsWith, filesReadBy } = await scene(seed, dictionaryMax);
+    const plain = toolsWith(new ValueFilters(0), false);
+    const filtered = toolsWith(new ValueFilters(1e7));
+    if (from === 'memory') await withFilters(filtered, snapshot);
+    let read = { plain: 0, filtered: 0 };
+    for (let i = 0; i < 60; i++) {
+      const question: EventsQuestion = {
+        ...ALL,
+        where: someWhere(random),
+        ...(random.chance(1 / 8) && { id: `e${random.int(0, 319)}` }),
+      };
+      const answers: unknown[] = [];
+      const ask = (tools: FindTools) => async () => {
+        answers.push(await findEvents(tools, snapshot, question));
+      };
+      read = {
+        plain: read.plain + (await filesReadBy(ask(plain))),
+        filtered: read.filtered + (await filesReadBy(ask(filtered))),
+      };
+      t.deepEqual(answers[1], answers[0], `${seed}: ${JSON.stringify(question)}`);
+    }
+    t.true(read.filtered < read.plain, JSON.stringify(read));
+  });
+}
+
+test('files with filters in them need no others', async (t) => {
+  const { snapshot, toolsWith, filesReadBy } = await scene(11, 100);
+  const tools = toolsWith(new ValueFilters(1e7));
+  const ask = (question: Partial<EventsQuestion>) =>
+    filesReadBy(() => findEvents(tools, snapshot, { ...ALL, ...question }));
+  t.is(await ask({ id: 'nobody has this one' }), 0);
+  t.is(tools.filters.wish, undefined);
+  // Files of the first schema have no column of users.
+  const older = snapshot.files.filter(({ schema }) => schema === 1);
+  const read = await ask({ where: { field: 'user', eq: 'nobody' } });
+  t.true(read >= older.length && read < FILES / 2, `${read} read`);
+  const gone = { ...snapshot, files: snapshot.files.map((file) => ({ ...file, bytes: 1 })) };
+  t.is(
+    await filesReadBy(() => findEvents(toolsWith(new ValueFilters(0)), gone, { ...ALL, id: 'x' })),
+    FILES,
+  );
 });
 
 test('a question that looked far makes the next one of its kind read the files of its value', async (t) => {
-  const { snapshot, toolsWith, filesReadBy } = await scene(7);
+  const { snapshot, toolsWith, filesReadBy } = await scene(12);
   const tools = toolsWith(new ValueFilters(1e7));
   const question = { ...ALL, where: { field: 'user', eq: 'longer than what is kept in place' } };
   t.is(await filesReadBy(() => findEvents(tools, snapshot, question)), FILES);
@@ -247,14 +280,18 @@ test('a condition that is wrong is refused, whatever filters leave out', async (
 
 test('only what every event that fits must have is looked up in filters', (t) => {
   const wanted = (where: EventWhere, version = 3) => wantedTexts(schemaOf(version), { where });
-  t.deepEqual(wanted({ field: 'user', eq: 'u1' }), [{ field: 'user', texts: ['u1'] }]);
+  t.deepEqual(wanted({ field: 'user', eq: 'u1' }), [
+    { field: 'user', texts: ['u1'], column: 'user' },
+  ]);
   t.deepEqual(wanted({ and: [{ field: 'plan', in: ['a', 1] }] }), [
-    { field: 'plan', texts: ['a', '1'] },
+    { field: 'plan', texts: ['a', '1'], column: undefined },
   ]);
   // It may be in the column of numbers, once there is one.
   t.deepEqual(wanted({ field: 'user', eq: '7' }), []);
   t.deepEqual(wanted({ field: 'user', in: ['u1', 7] }), []);
-  t.deepEqual(wanted({ field: 'user', eq: '7' }, 2), [{ field: 'user', texts: ['7'] }]);
+  t.deepEqual(wanted({ field: 'user', eq: '7' }, 2), [
+    { field: 'user', texts: ['7'], column: undefined },
+  ]);
   for (const where of [
     { field: 'user', ne: 'u1' },
     { field: 'user', prefix: 'u1' },

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chunkSources, tableOf } from '../../../actors/cold/sources.ts';
 import { release, Tail } from '../../../actors/cold/tail.ts';
+import { ownVoucher, type Vouched } from '../../../actors/partition/voucher.ts';
+import { AppError } from '../../../src/model/errors.ts';
 import { type Offset, offset } from '../../../src/model/units.ts';
 import type { LoggedBlock, LogReader } from '../../../storage/log/log.ts';
 import type { StateReader } from '../../../storage/state/state.ts';
@@ -56,12 +58,13 @@ class Log {
   }
 }
 
-async function scene(t: ExecutionContext, bytesMax = 2 ** 30) {
+async function scene(t: ExecutionContext, bytesMax = 2 ** 30, voucher = ownVoucher) {
   const { folder, duck } = await openWorkshop(t);
   const log = new Log();
   let files = 0;
   const newPath = () => join(folder, `chunk-${files++}.parquet`);
-  const tail = new Tail(OF, { openReader: log.open, state, newPath, bytesMax });
+  const tools = { openReader: log.open, state, voucher, newPath, bytesMax };
+  const tail = new Tail(OF, tools);
   /** Offsets of the blocks whose rows are there, checked to be whole. */
   const seen = async (archived: number): Promise<string[]> => {
     const { schema, chunks } = tail;
@@ -129,4 +132,32 @@ test('a tail past its bound is refused, and leaves nothing behind', async (t) =>
     code: 'query_overload',
   });
   t.deepEqual(await staged(), []);
+});
+
+test('what was read of a partition that moved meanwhile is not kept, and a partition on its way is waited for', async (t) => {
+  const vouched: Vouched = { partitions: new Set(), fault: undefined, holds: async () => true };
+  const away = new AppError('partition_elsewhere', 'on its way');
+  const answers: Vouched[] = [
+    { ...vouched, holds: async () => false },
+    { ...vouched, fault: away },
+    vouched,
+  ];
+  const asked: number[][] = [];
+  const { log, tail, seen, staged } = await scene(t, 2 ** 30, {
+    async vouch(to) {
+      asked.push([...to.keys()]);
+      return answers.shift() as Vouched;
+    },
+  });
+  log.append(1, 10);
+  const stretch = { from: log.at(0), to: log.at(log.end) };
+  await t.throwsAsync(tail.extend(stretch, undefined), { code: 'partition_elsewhere' });
+  t.deepEqual(await staged(), []);
+  await tail.extend(stretch, undefined);
+  t.deepEqual(await seen(0), log.offsets(0, log.end));
+  t.deepEqual(asked, [
+    [0, 1, 2],
+    [0, 1, 2],
+    [0, 1, 2],
+  ]);
 });

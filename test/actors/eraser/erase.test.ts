@@ -9,7 +9,7 @@ import { isFault } from '../../../src/model/errors.ts';
 import { type Offset, offset } from '../../../src/model/units.ts';
 import { nodeDisk } from '../../../storage/log/disk.ts';
 import type { Journal } from '../../../storage/log/journal.ts';
-import { durableEnd, wakeReaders } from '../../../storage/log/journal-shared.ts';
+import { logEnd, wakeReaders } from '../../../storage/log/log-shared.ts';
 import { decodeErasure, erasureKey } from '../../../storage/state/erasure-rows.ts';
 import { deadLetterKey, erasedKey, seriesKey, verdictKey } from '../../../storage/state/keys.ts';
 import {
@@ -41,7 +41,7 @@ async function site(t: ExecutionContext, fileBytes = 4096): Promise<Site> {
   const { journal, shared } = await scratchJournal(t, { dir, fileBytes });
   const state = new MemoryStore();
   let sequence = 0;
-  const end = () => durableEnd(shared) ?? offset(0);
+  const end = () => logEnd(shared, 0) ?? offset(0);
   return {
     dir,
     journal,
@@ -49,14 +49,16 @@ async function site(t: ExecutionContext, fileBytes = 4096): Promise<Site> {
     end,
     tools: {
       state,
-      journalDir: dir,
-      disk: nodeDisk,
-      files: journal.writer,
+      journal: {
+        journalDir: dir,
+        disk: nodeDisk,
+        files: journal.writer,
+        wakeReaders: () => wakeReaders(shared),
+      },
       partitions: 2,
       committed: () => Number.POSITIVE_INFINITY,
       sleep: async () => undefined,
       signal: new AbortController().signal,
-      wakeReaders: () => wakeReaders(shared),
       pushOut: () => state.commit([]),
     },
     async append(events, place = {}) {
@@ -231,7 +233,8 @@ test('what was counted stays counted when the log deletes the file before it is 
       return nodeDisk.open(path, flags);
     },
   };
-  const done = await eraseFromLogAndState({ ...here.tools, disk }, request, 'ann', []);
+  const journal = here.tools.journal && { ...here.tools.journal, disk };
+  const done = await eraseFromLogAndState({ ...here.tools, journal }, request, 'ann', []);
   t.like(done.log, { rows: 1, counted: [[0, here.end()]] });
   t.deepEqual((await storedOf(here, request)).log, done.log);
   t.is(await erasedCount(here), 1);
@@ -308,4 +311,29 @@ test('rollups that have the value for a label are named', async (t) => {
     rollups,
   );
   t.deepEqual(done.labels, ['by-user']);
+});
+
+test('in a topic nothing is erased; of each partition the letters before its own place lose what was sent', async (t) => {
+  const here = await site(t);
+  const place = (partition: number, position: number) =>
+    deadLetterKey({ partition, tenant: 'default', offset: position, row: 0 });
+  const letter = encodeDeadLetter({
+    ...{ stream: 'events', arrivalMs: ARRIVAL_MS, line: 0, code: 'bad_ts', message: 'm' },
+    raw: Buffer.from('{"user":"ann"}'),
+  });
+  const keys = [place(0, 4), place(0, 5), place(1, 700), place(1, 800)];
+  await here.state.commit(keys.map((key) => ({ key, value: letter })));
+  const looks: number[] = [];
+  const tools = {
+    ...here.tools,
+    journal: undefined,
+    committed: (partition: number) => (looks.push(partition) > 3 ? [5, 800][partition] : 0) ?? 0,
+  };
+  const done = await eraseFromLogAndState(tools, { ...asked(0), before: [5, 800] }, 'ann', []);
+  t.like(done, { state: 'archive', deadLetters: 2, log: { rows: 0, counted: [] } });
+  const kept = (await here.state.getMany(keys)).map((row) => {
+    return decodeDeadLetter(row as Uint8Array).raw.length > 0;
+  });
+  t.deepEqual(kept, [false, true, false, true]);
+  t.deepEqual(looks, [0, 0, 0, 0, 1], 'first all that lies before is committed');
 });

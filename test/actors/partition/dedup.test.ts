@@ -5,7 +5,7 @@ import { BlockColumns, type LabelColumn } from '../../../src/aggregate/block-col
 import { eventBlock } from '../../aggregate/event-blocks.ts';
 
 const SEED = [1, 2] as const;
-const WIDE: DedupBounds = { idsMax: 1_000_000, bytesMax: 1e9, logBytesMax: 1e12 };
+const WIDE: DedupBounds = { idsMax: 1_000_000, bytesMax: 1e9, offsetsMax: 1e12 };
 
 /** Null is a row without an id. */
 type Ids = readonly (string | null)[];
@@ -82,7 +82,7 @@ test('memory ends the window sooner, and never grows past its bound', (t) => {
 });
 
 test('a window that spans too much of the log is moved on by any block, also of an idle partition', (t) => {
-  const dedup = new Dedup({ ...WIDE, logBytesMax: 1_000 }, SEED);
+  const dedup = new Dedup({ ...WIDE, offsetsMax: 1_000 }, SEED);
   judge(dedup, ['a'], 0);
   t.deepEqual(judge(dedup, ['a'], 990), [0]);
   t.false(dedup.isOverdueAt(999));
@@ -102,7 +102,7 @@ const history = fc.array(
 const bounds = fc.record({
   idsMax: fc.integer({ min: 4, max: 80 }),
   bytesMax: fc.integer({ min: 200, max: 4_000 }),
-  logBytesMax: fc.integer({ min: 100, max: 5_000 }),
+  offsetsMax: fc.integer({ min: 100, max: 5_000 }),
 });
 
 test('a window that is rebuilt from the log gives the verdicts of one that never went away', (t) => {

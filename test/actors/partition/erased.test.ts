@@ -17,7 +17,7 @@ import { MemoryStore } from '../../simulation/memory-store.ts';
 const columns = new BlockColumns();
 const OPTIONS = {
   partition: 0,
-  dedup: { idsMax: 1e6, bytesMax: 1e9, logBytesMax: 1e9 },
+  dedup: { idsMax: 1e6, bytesMax: 1e9, offsetsMax: 1e9 },
   dedupSeed: [1, 2] as const,
   deadLettersMax: 10,
   columns,
@@ -53,8 +53,8 @@ test('erased events are not applied again, and the ledger counts them as it did'
   t.like(line, { received: 3, applied: 3, duplicate: 0, rejected: 0 });
   const verdict = decodeVerdict(machine.recentVerdict(0) as Uint8Array);
   t.deepEqual([0, 1, 2].map(verdict.isDropped), [true, false, false]);
-  await writeCommit(store, machine.takeCommit());
-  machine.committed();
+  const { letters } = await writeCommit(store, machine.takeCommit());
+  machine.committed(letters);
   // The id that was erased is not known any more, the other one is.
   machine.apply(logged(1_000, [view('a'), view('b')]));
   t.like(machine.ledgerChanges()[0], { received: 5, applied: 3, duplicate: 2 });

@@ -19,12 +19,13 @@ import { packControl } from '../../../src/model/block.ts';
 import { systemClock } from '../../../src/model/clock.ts';
 import { identityOf, type RollupDefinition } from '../../../src/model/rollup.ts';
 import { type Journal, openJournal } from '../../../storage/log/journal.ts';
+import type { OpenReader } from '../../../storage/log/log.ts';
 import {
-  createJournalShared,
-  durableEnd,
-  type JournalShared,
-  journalStart,
-} from '../../../storage/log/journal-shared.ts';
+  createLogShared,
+  type LogShared,
+  logEnd,
+  logStart,
+} from '../../../storage/log/log-shared.ts';
 import { type OpenState, openState } from '../../../storage/state/rocksdb.ts';
 import type { StateStore } from '../../../storage/state/state.ts';
 import { type BlockPlace, eventBlock, type PlainEvent } from '../../aggregate/event-blocks.ts';
@@ -57,9 +58,13 @@ const EAGER: RestartLimit = {
 export interface SceneOptions {
   readonly dir: string;
   readonly partitions?: number;
+  /** Of these, what the group has to begin with; default: all. */
+  readonly taken?: readonly number[];
   /** Wraps the store of the partitions. */
   readonly store?: (store: StateStore) => StateStore;
   readonly maxRestarts?: number;
+  /** Wraps what reads the log. */
+  readonly readers?: (open: OpenReader) => OpenReader;
   /** Of a file of the journal. */
   readonly fileBytes?: number;
   /** What happens to the log before the partitions load. */
@@ -75,7 +80,7 @@ export async function scratchDir(t: ExecutionContext): Promise<string> {
 export class GroupScene {
   readonly group: PartitionGroup;
   readonly journal: Journal;
-  readonly shared: JournalShared;
+  readonly shared: LogShared;
   readonly system: ActorSystem;
   readonly state: OpenState;
   /** Per partition, as published. */
@@ -86,12 +91,14 @@ export class GroupScene {
   static async open({
     dir,
     partitions = 2,
+    taken = Array.from({ length: partitions }, (_, i) => i),
     store,
     maxRestarts,
+    readers,
     fileBytes,
     beforeStart,
   }: SceneOptions): Promise<GroupScene> {
-    const shared = createJournalShared(partitions);
+    const shared = createLogShared(partitions);
     const state = await openState({ dir: join(dir, 'state'), partitions });
     const journal = await openJournal({
       dir: join(dir, 'journal'),
@@ -110,11 +117,11 @@ export class GroupScene {
     const committed = new Map<number, number>();
     const group = await PartitionGroup.start({
       system,
-      partitions: Array.from({ length: partitions }, (_, i) => i),
+      partitions: taken,
       optionsOf: (partition) => ({
         machine: {
           partition,
-          dedup: { idsMax: 10_000, bytesMax: 1e7, logBytesMax: 1e9 },
+          dedup: { idsMax: 10_000, bytesMax: 1e7, offsetsMax: 1e9 },
           dedupSeed: state.server.dedupSeed,
           deadLettersMax: 10,
           columns,
@@ -123,7 +130,7 @@ export class GroupScene {
         clock: systemClock,
         log: silent,
         restart: { ...EAGER, ...(maxRestarts !== undefined && { maxRestarts }) },
-        logged: () => ({ start: journalStart(shared), end: durableEnd(shared) ?? 0 }),
+        logged: () => ({ start: logStart(shared, 0), end: logEnd(shared, 0) ?? 0 }),
         publish: {
           applied: (position) => {
             shared.applied[partition] = position;
@@ -132,7 +139,8 @@ export class GroupScene {
           wantsHeartbeat: (wanted) => Atomics.store(shared.watermarkWanted, partition, +wanted),
         },
       }),
-      openReader: journal.openReader,
+      openReader: readers?.(journal.openReader) ?? journal.openReader,
+      goesOnAt: () => undefined,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       log: silent,
     });
@@ -142,7 +150,7 @@ export class GroupScene {
   private constructor(
     group: PartitionGroup,
     journal: Journal,
-    shared: JournalShared,
+    shared: LogShared,
     system: ActorSystem,
     state: OpenState,
     committed: Map<number, number>,
@@ -153,7 +161,7 @@ export class GroupScene {
     this.system = system;
     this.state = state;
     this.committed = committed;
-    this.#sequence = durableEnd(shared) ?? 0;
+    this.#sequence = logEnd(shared, 0) ?? 0;
   }
 
   async close(): Promise<void> {

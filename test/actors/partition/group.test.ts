@@ -4,6 +4,7 @@ import type { LedgerReply } from '../../../actors/partition/protocol.ts';
 import { AT, sealBlock } from '../../../src/model/block-format.ts';
 import { AppError, isFault } from '../../../src/model/errors.ts';
 import { offset } from '../../../src/model/units.ts';
+import type { OpenReader } from '../../../storage/log/log.ts';
 import { deadLetterRange } from '../../../storage/state/keys.ts';
 import { decodeDeadLetter } from '../../../storage/state/rows.ts';
 import { type StateStore, scan } from '../../../storage/state/state.ts';
@@ -287,5 +288,61 @@ test('partitions commit in turns: each once in as many calls as there are turns'
     commits(),
     before.map((count) => count + 1),
   );
+  await scene.close();
+});
+
+/** Partition 0 cannot be read beyond where it began until it is mended; it rejects one read. */
+function stuck() {
+  const seen = { mend: () => {} };
+  const readers =
+    (open: OpenReader): OpenReader =>
+    (from) => {
+      const inner = open(from);
+      const start = from.get(0) ?? offset(0);
+      let isStuck = true;
+      let isTold = false;
+      seen.mend = () => {
+        isStuck = false;
+        inner.seek(0, start);
+      };
+      return {
+        read: async (bytesMax) => {
+          if (!isTold) {
+            isTold = true;
+            throw new AppError('block_corrupt', 'record 7 is no block', {
+              partition: 0,
+              byteOffset: start,
+            });
+          }
+          const { blocks, readTo } = await inner.read(bytesMax);
+          if (!isStuck) return { blocks, readTo };
+          return {
+            blocks: blocks.filter(({ partition }) => partition !== 0),
+            readTo: (partition) => (partition === 0 ? start : readTo(partition)),
+          };
+        },
+        seek: (partition, to) => inner.seek(partition, to),
+        release: (partition) => inner.release(partition),
+        close: () => inner.close(),
+      };
+    };
+  return { readers, seen };
+}
+
+test('a partition that cannot be read on stands still and says why; the others go on, and so does it once it can', async (t) => {
+  const { readers, seen } = stuck();
+  const scene = await GroupScene.open({ dir: await scratchDir(t), readers });
+  await scene.declare([BY_TYPE]);
+  await scene.send(0, events(3));
+  await scene.send(1, events(4));
+  const { applied, partitionEnds } = scene.shared;
+  await scene.until(() => (applied[1] as number) >= (partitionEnds[1] as number));
+  t.deepEqual(scene.group.problems(), ['partition 0 stands still: record 7 is no block']);
+  t.like(await scene.ledger(1), { applied: 4 });
+  t.is(await scene.ledger(0), undefined);
+  seen.mend();
+  await scene.applied();
+  await scene.until(() => scene.group.problems().length === 0);
+  t.like(await scene.ledger(0), { applied: 3 });
   await scene.close();
 });

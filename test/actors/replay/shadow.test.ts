@@ -28,6 +28,11 @@ const ROLLUP: RollupDefinition = {
     { op: 'sum', field: 'x' },
     { op: 'quantile', field: 'n' },
     { op: 'distinct', field: 'user' },
+    { op: 'first', field: 'x' },
+    { op: 'last', field: 'n' },
+    { op: 'last', field: 'ts' },
+    { op: 'top', field: 'user', capacity: 500 },
+    { op: 'top', field: 'user', by: 'n', capacity: 500 },
   ],
   resolutions: [
     { stepMs: 1_000, retentionMs: 400 * 24 * HOUR_MS },
@@ -38,7 +43,7 @@ const ROLLUP: RollupDefinition = {
   seriesMax: 100,
 };
 const DEFINITIONS = { type: 'setRollups', version: 1, rollups: [ROLLUP] } as const;
-const UNUSED = { position: 0, neededFrom: 0, clears: [], trims: [], sweeps: [] };
+const UNUSED = { position: 0, neededFrom: 0, clears: [], letters: [], sweeps: [] };
 const columns = new BlockColumns();
 
 interface Sent {

@@ -1,5 +1,4 @@
 /** A replay's way through the log, which is cut while it is read. */
-import { DuckDBInstance } from '@duckdb/node-api';
 import test from 'ava';
 import { Shadow } from '../../../actors/replay/shadow.ts';
 import { ReplaySource, type SourceTools } from '../../../actors/replay/source.ts';
@@ -59,9 +58,10 @@ async function rebuilt(failures: (number | undefined)[]) {
   const shadow = await Shadow.open(store, live, options);
   const source = new ReplaySource(
     {
-      duck: await (await DuckDBInstance.create(':memory:')).connect(),
+      memoryBytesMax: 0,
       segments: {
         lease: () => Promise.reject(new Error('there are no segments')),
+        localPath: () => undefined,
         held: () => ({ fetchedBytes: 0, cachedBytes: 0 }),
         forget() {},
       },

@@ -8,19 +8,15 @@ import { Hours } from '../../../actors/archiver/hours.ts';
 import { AppError, isFault } from '../../../src/model/errors.ts';
 import { DAY_MS, HOUR_MS } from '../../../src/model/units.ts';
 import type { Archive } from '../../../storage/archive/archive.ts';
-import type { Manifest, SegmentFile } from '../../../storage/archive/manifest.ts';
+import type { SegmentFile } from '../../../storage/archive/manifest.ts';
 import { ManifestReader } from '../../../storage/archive/manifest-reader.ts';
 import { type NewSegment, SegmentCommitter } from '../../../storage/archive/segment-commit.ts';
-import {
-  rewrittenFolder,
-  rewrittenPath,
-  segmentPath,
-} from '../../../storage/archive/segment-path.ts';
 import { Random } from '../../simulation/random.ts';
-import { BLOCK_BYTES, blockName, blocksIn, CommitModel, contentOf } from './commit-model.ts';
+import { BLOCK_BYTES, CommitModel } from './commit-model.ts';
 import { type FaultRates, faultyArchive } from './faulty-archive.ts';
 import { MemoryArchive } from './memory-archive.ts';
 import { silent } from './silent.ts';
+import { BLOCKS_MAX, compactedOf, cutOf, isArchived, NO_FILE } from './simulated-files.ts';
 import { Died, Process, Turns } from './turns.ts';
 
 export interface CommitReport {
@@ -31,8 +27,7 @@ export interface CommitReport {
   strays: number;
 }
 
-const PARTITIONS = 2;
-const BLOCKS_MAX = 24;
+const PARTITIONS = [0, 1];
 const GRACE_MS = HOUR_MS;
 const RATES: FaultRates = { die: 0.012, unavailable: 0.03, io: 0.004 };
 const NO_RATES: FaultRates = { die: 0, unavailable: 0, io: 0 };
@@ -115,7 +110,7 @@ class World {
   async #serve(process: Process, archive: Archive): Promise<void> {
     const hours = new Hours(await this.#open(process, archive), this.clock);
     const deletion = this.#deletionOf(hours);
-    while (!isArchived(hours.manifest)) {
+    while (!isArchived(hours.manifest, PARTITIONS.length)) {
       this.#passTime();
       if (this.#random.chance(0.1)) this.#model.tellHive();
       deletion.dueMs(this.#nowMs);
@@ -167,7 +162,7 @@ class World {
         await hours.replace({ change: 'compaction', add, remove });
       }
     } else {
-      await hours.commit(this.#cut(hours, this.#random.int(0, 3)));
+      await hours.commit(cutOf(hours, PARTITIONS, this.#random.int(0, 3)));
     }
   }
 
@@ -180,7 +175,8 @@ class World {
     const process = new Process(this.#started++);
     const archive = this.#archiveOf(process, NO_RATES);
     const hours = new Hours(await this.#open(process, archive), this.clock);
-    while (!isArchived(hours.manifest)) await hours.commit(this.#cut(hours, 5));
+    while (!isArchived(hours.manifest, PARTITIONS.length))
+      await hours.commit(cutOf(hours, PARTITIONS, 5));
     this.#model.tellHive();
     const deletion = this.#deletionOf(hours);
     deletion.dueMs(this.#nowMs);
@@ -190,53 +186,16 @@ class World {
     assert.deepEqual(hours.manifest, this.#model.manifest);
   }
 
-  /** Up to `blocksMax` blocks more of each partition, in files of one stream and hour. */
-  #cut(hours: Hours, blocksMax: number) {
-    const { manifest } = hours;
-    const files: NewSegment[] = [];
-    const positions = new Map<number, number>();
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      const from = manifest.positions.get(partition) ?? 0;
-      const to = Math.min(from + blocksMax * BLOCK_BYTES, BLOCKS_MAX * BLOCK_BYTES);
-      positions.set(partition, to);
-      const byPlace = new Map<string, string[]>();
-      for (let offset = from; offset < to; offset += BLOCK_BYTES) {
-        const hour = Math.floor(offset / BLOCK_BYTES / 8);
-        const stream = `s${(offset / BLOCK_BYTES) % 2}`;
-        const place = hours.folderFor({ tenant: 't', stream, hourMs: hour * HOUR_MS });
-        byPlace.set(place, [...(byPlace.get(place) ?? []), blockName(partition, offset)]);
-      }
-      for (const [place, blocks] of byPlace) {
-        const path = segmentPath({ folder: place, partition, from, to, epoch: manifest.epoch });
-        files.push(segment({ ...fileAt(path), partition, from, to, rows: blocks.length }, blocks));
-      }
-    }
-    return { positions, files, schemas: [] };
-  }
-
   /** A file with the blocks of several, which it reads as anybody would. */
   async #compacted(
     archive: Archive,
     files: readonly SegmentFile[],
     { committer: { next } }: Hours,
   ): Promise<NewSegment> {
-    const blocks: string[] = [];
-    for (const { path } of files) {
-      const bytes = await archive.read(path);
-      if (bytes === undefined) {
-        assert(
-          next.epoch < this.#model.manifest.epoch,
-          `the manifest names ${path}, and it is not there`,
-        );
-        throw new Overtaken();
-      }
-      blocks.push(...blocksIn(bytes));
-    }
-    const folder = rewrittenFolder(files[0] ?? NO_FILE, next.version);
-    const from = Math.min(...files.map((file) => file.from));
-    const to = Math.max(...files.map((file) => file.to));
-    const path = rewrittenPath(folder, 0, { from, to });
-    return segment({ ...fileAt(path), from, to, rows: blocks.length }, blocks);
+    const made = await compactedOf(archive, files, next.version);
+    if (made !== undefined) return made;
+    assert(next.epoch < this.#model.manifest.epoch, 'the manifest names a file that is not there');
+    throw new Overtaken();
   }
 
   #archiveOf(process: Process, rates: FaultRates): Archive {
@@ -253,25 +212,6 @@ class World {
     });
   }
 }
-
-const isArchived = ({ positions }: Manifest): boolean =>
-  [0, 1].every((partition) => positions.get(partition) === BLOCKS_MAX * BLOCK_BYTES);
-
-const segment = (file: Omit<SegmentFile, 'bytes'>, blocks: readonly string[]): NewSegment => {
-  const content = contentOf(blocks);
-  return { file: { ...file, bytes: content.length }, localPath: content.toString() };
-};
-
-function fileAt(path: string) {
-  const hourMs = Number(/hour=(\d\d)/.exec(path)?.[1]) * HOUR_MS;
-  const stream = /stream=(\w+)/.exec(path)?.[1] ?? '';
-  return { path, tenant: 't', stream, hourMs, tsMinMs: 0, tsMaxMs: 0, schema: 0 };
-}
-
-const NO_FILE = segment(
-  { ...fileAt('tenant=t/stream=none/hour=99'), from: 0, to: 0, rows: 0 },
-  [],
-).file;
 
 /** A server that works on files which its successor has removed. */
 class Overtaken extends Error {}

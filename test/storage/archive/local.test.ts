@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { beginLocalArchive, openLocalArchive } from '../../../storage/archive/local.ts';
 import { archiveContract, localFile, rejects, scratchDir, textAt } from '../../contract/archive.ts';
+import { archiveWritersContract } from '../../contract/archive-writers.ts';
 
+archiveWritersContract('local', async (t) => ({ type: 'local', dir: await scratchDir(t) }));
 archiveContract('local', async (t) => ({ type: 'local', dir: await scratchDir(t) }), {
   hasFolders: true,
 });

@@ -10,6 +10,7 @@ import {
   type Manifest,
   type ManifestVersion,
   type SegmentFile,
+  SHARED_MANIFEST_FORMAT,
 } from '../../../storage/archive/manifest.ts';
 import {
   decodeCheckpoint,
@@ -40,6 +41,7 @@ const file: fc.Arbitrary<SegmentFile> = fc.record(
     bytes: integer,
     tsMinMs: time,
     tsMaxMs: time,
+    aheadMaxMs: time.map((ms) => ms - 1e12),
     schema: integer,
   },
   {
@@ -94,9 +96,25 @@ const version: fc.Arbitrary<ManifestVersion> = fc.record(
   { noNullPrototype: true },
 );
 
+/** Of a node of a cluster. */
+const shared: fc.Arbitrary<ManifestVersion> = fc
+  .tuple(
+    version,
+    fc.record(
+      {
+        format: fc.constant(SHARED_MANIFEST_FORMAT),
+        change: fc.constantFrom('claim', 'segments', 'dismissal'),
+        after: fc.dictionary(partition.map(String), integer, { noNullPrototype: true }),
+        dismissed: fc.array(integer, { maxLength: 4 }),
+      },
+      { noNullPrototype: true, requiredKeys: ['format', 'change'] },
+    ),
+  )
+  .map(([one, own]) => ({ ...one, ...own }));
+
 test('a version comes back as it was encoded', (t) => {
   fc.assert(
-    fc.property(version, (one) => {
+    fc.property(fc.oneof(version, shared), (one) => {
       t.deepEqual(decodeVersion(encodeVersion(one), PATH), one);
     }),
   );
@@ -114,9 +132,11 @@ test('a checkpoint comes back as it was encoded', (t) => {
     removed: fc.array(fc.tuple(path, time)).map((pairs) => new Map(pairs)),
     schemas: fc.array(schema).map((all) => new Map(all.map((one) => [streamKey(one), one]))),
   });
+  const writers = fc.array(integer).map((lives) => ({ writers: new Set(lives) }));
   fc.assert(
-    fc.property(checkpoint, (one) => {
-      t.deepEqual(decodeCheckpoint(encodeCheckpoint(one, 1), PATH), { ...one });
+    fc.property(checkpoint, fc.option(writers), (one, others) => {
+      const sum = { ...one, ...others };
+      t.deepEqual(decodeCheckpoint(encodeCheckpoint(sum, 1), PATH), sum);
     }),
   );
 });
@@ -182,9 +202,9 @@ const CASES: readonly {
   { title: 'no object', json: '[]', says: /: expected an object, received \[\]/ },
   {
     title: 'a newer format',
-    json: { ...VERSION, format: 2 },
+    json: { ...VERSION, format: 3 },
     code: 'manifest_version',
-    says: /format 2, and this release reads format 1: start the release that wrote it/,
+    says: /format 3, and this release reads formats 1 and 2: start the release that wrote it/,
   },
   {
     title: 'a number in place of a text',
@@ -265,12 +285,13 @@ test('an archive that nobody has claimed has no checkpoint', (t) => {
 
 test('the examples in storage/FORMAT.md are what is written and read', (t) => {
   const text = readFileSync(new URL('../../../storage/FORMAT.md', import.meta.url), 'utf8');
-  const [first = '', second = ''] = [...text.matchAll(/```json\n(.*?)```/gs)].map(
-    ([, json]) => json ?? '',
-  );
+  const examples = [...text.matchAll(/```json\n(.*?)```/gs)].map(([, json]) => json ?? '');
+  const [alone = '', node = '', checkpoint = ''] = examples;
   const parse = (bytes: Uint8Array | string): unknown => JSON.parse(bytes.toString());
-  const one = decodeVersion(Buffer.from(first), PATH);
-  t.deepEqual(parse(Buffer.from(encodeVersion(one))), parse(first));
-  const sum = decodeCheckpoint(Buffer.from(second), PATH);
-  t.deepEqual(parse(Buffer.from(encodeCheckpoint(sum, 1_795_254_720_113))), parse(second));
+  for (const version of [alone, node]) {
+    const one = decodeVersion(Buffer.from(version), PATH);
+    t.deepEqual(parse(Buffer.from(encodeVersion(one))), parse(version));
+  }
+  const sum = decodeCheckpoint(Buffer.from(checkpoint), PATH);
+  t.deepEqual(parse(Buffer.from(encodeCheckpoint(sum, 1_795_254_720_113))), parse(checkpoint));
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { AppError, type FaultCode, isFault } from '../../../src/model/errors.ts';
 import { DAY_MS } from '../../../src/model/units.ts';
 import type { Archive } from '../../../storage/archive/archive.ts';
-import { EMPTY_MANIFEST } from '../../../storage/archive/manifest.ts';
+import { EMPTY_MANIFEST, type Manifest } from '../../../storage/archive/manifest.ts';
 import {
   checkpointPath,
   MANIFEST_FOLDER,
@@ -48,7 +48,7 @@ function step(store: ManifestStore, change: Partial<ManifestCommit> = {}): Manif
 
 async function steps(store: ManifestStore, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
-    await store.commit(step(store));
+    await store.commit(() => step(store));
     await store.tidy();
   }
 }
@@ -90,7 +90,7 @@ test('what is loaded is the sum of all versions, wherever checkpoints are and wh
         const remove = i % 3 === 2 && oldest !== undefined ? [oldest] : [];
         const deleted = i % 5 === 4 ? [...sum.removed.keys()] : [];
         const change = step(store, { remove, deleted });
-        await store.commit(change);
+        await store.commit(() => change);
         sum = applyVersion(sum, versionAfter(sum, { ...change, atMs: clock.ms }));
         sums.push(sum);
         await store.tidy();
@@ -183,10 +183,17 @@ test('who claims last writes, and the one before learns who did', async (t) => {
   const first = await claimed();
   const second = await claimed();
   t.is(second.manifest.epoch, 2);
-  const message = await rejects(t, 'archive_fenced', first.commit(step(first)));
+  const message = await rejects(
+    t,
+    'archive_fenced',
+    first.commit(() => step(first)),
+  );
   t.regex(message, /version 2 of the manifest was written by process 1 on h with epoch 2/);
-  await second.commit(step(second));
-  await t.throwsAsync(first.commit(step(first)), { message: /has claimed the archive/ });
+  await second.commit(() => step(second));
+  await t.throwsAsync(
+    first.commit(() => step(first)),
+    { message: /has claimed the archive/ },
+  );
 });
 
 test('of many that claim at once each gets an epoch, and only the last may write', async (t) => {
@@ -194,7 +201,7 @@ test('of many that claim at once each gets an epoch, and only the last may write
   const stores = Array.from({ length: 5 }, () => openStore());
   await Promise.all(stores.map((store) => store.claim({ owner: ownerOf('j') })));
   t.deepEqual(stores.map((store) => store.manifest.epoch).sort(), [1, 2, 3, 4, 5]);
-  const outcomes = await Promise.allSettled(stores.map((store) => store.commit(step(store))));
+  const outcomes = await Promise.allSettled(stores.map((store) => store.commit(() => step(store))));
   const done = stores.filter((_, i) => outcomes[i]?.status === 'fulfilled');
   t.deepEqual(
     done.map((store) => store.manifest.epoch),
@@ -220,7 +227,11 @@ test('the archive of another log is left alone, unless it is to be taken over', 
   await other.claim({ ...claim, takeOver: true });
   t.is(other.manifest.positions.size, 0);
   t.is(other.manifest.files.size, 3);
-  await rejects(t, 'archive_fenced', first.commit(step(first)));
+  await rejects(
+    t,
+    'archive_fenced',
+    first.commit(() => step(first)),
+  );
 });
 
 test('a version whose answer was lost is known again', async (t) => {
@@ -248,7 +259,11 @@ test('who wakes up after its next version has come and gone writes nothing', asy
   clock.ms += DAY_MS;
   await steps(awake, 8);
   t.false(archive.files.has(versionPath(2)));
-  const message = await rejects(t, 'archive_fenced', sleeper.commit(step(sleeper)));
+  const message = await rejects(
+    t,
+    'archive_fenced',
+    sleeper.commit(() => step(sleeper)),
+  );
   t.regex(message, /written long ago/);
   t.false(archive.files.has(versionPath(2)));
   t.deepEqual(await reader().load(), awake.manifest);
@@ -323,7 +338,111 @@ test('an archive that loses its newest version under its owner is no archive tha
   const store = await claimed();
   await steps(store, 2);
   archive.files.clear();
-  const message = await rejects(t, 'archive_unavailable', store.commit(step(store)));
+  const message = await rejects(
+    t,
+    'archive_unavailable',
+    store.commit(() => step(store)),
+  );
   t.regex(message, /has lost version 3/);
   t.is(archive.files.size, 0);
+});
+
+/** Stores of nodes of one cluster. */
+async function nodes(lives: readonly number[], checkpointVersions?: number) {
+  const { clock, archive, reader } = scene();
+  const options = { archive, clock, log: silent, settle: nothing, checkpointVersions };
+  const stores = lives.map((life) => new ManifestStore({ ...options, life }));
+  for (const store of stores) await store.claim({ owner: ownerOf('j') });
+  return { archive, reader, stores, options };
+}
+
+/** As `step`, of another partition for each node; after where the manifest says that it ends. */
+const ownStep =
+  (partition: number) =>
+  (manifest: Manifest): ManifestCommit => {
+    const from = manifest.positions.get(partition) ?? 0;
+    return {
+      change: 'segments',
+      positions: { [partition]: from + 10 },
+      after: { [partition]: from },
+      add: [fileOf(partition, from, from + 10)],
+      remove: [],
+      deleted: [],
+      schemas: [],
+    };
+  };
+
+test('nodes of a cluster write in turns that nobody gives them, and each knows in the end what all have written', async (t) => {
+  const { stores, reader } = await nodes([100, 101, 102]);
+  for (let round = 0; round < 4; round++) {
+    await Promise.all(stores.map((store, partition) => store.commit(ownStep(partition))));
+  }
+  const manifest = await reader().load();
+  t.is(manifest.version, 3 + 4 * 3);
+  t.deepEqual([...manifest.positions].sort(), [
+    [0, 40],
+    [1, 40],
+    [2, 40],
+  ]);
+  for (const store of stores) t.deepEqual(await store.refresh(), manifest);
+});
+
+test('a commit that comes second is asked for again as of what is there, and may be given up', async (t) => {
+  const { stores } = await nodes([100, 101]);
+  const [first, second] = stores;
+  await first?.commit(ownStep(0));
+  const seen: number[] = [];
+  const made = await second?.commit((manifest) => {
+    seen.push(manifest.positions.get(0) ?? 0);
+    return seen.length === 1 ? ownStep(0)(manifest) : undefined;
+  });
+  t.is(made, undefined);
+  t.deepEqual(seen, [0, 10]);
+  t.is((await second?.commit(ownStep(1)))?.version, 4);
+});
+
+test('every node settles the newest version before it writes the next', async (t) => {
+  const settled: string[] = [];
+  const { archive, options, stores } = await nodes([100]);
+  const settling = new ManifestStore({
+    ...options,
+    life: 101,
+    settle: async ({ version }) => void settled.push(`${version}`),
+  });
+  await settling.claim({ owner: ownerOf('j') });
+  await stores[0]?.commit(ownStep(0));
+  await settling.commit(ownStep(1));
+  t.deepEqual(settled, ['1', '3', '4']);
+  t.true(archive.files.has(versionPath(4)));
+});
+
+test('a server that claims the archive for itself shuts out all nodes, until one of them claims it again', async (t) => {
+  const { stores, options } = await nodes([100, 101]);
+  const alone = new ManifestStore(options);
+  await alone.claim({ owner: ownerOf('j') });
+  t.is(alone.manifest.epoch, 102);
+  for (const store of stores) await rejects(t, 'archive_fenced', store.commit(ownStep(0)));
+  await stores[0]?.claim({ owner: ownerOf('j') });
+  await rejects(
+    t,
+    'archive_fenced',
+    alone.commit(() => step(alone)),
+  );
+  t.deepEqual([...(stores[0]?.manifest.writers ?? [])], [100]);
+});
+
+test('the checkpoints of a cluster are written once, by whoever makes the version', async (t) => {
+  const { archive, stores, reader } = await nodes([100, 101], 4);
+  for (let round = 0; round < 10; round++) {
+    for (const [partition, store] of stores.entries()) {
+      await store.commit(ownStep(partition));
+      await store.tidy();
+    }
+  }
+  const checkpoints = namesIn(archive).filter((name) => name.startsWith('c'));
+  t.deepEqual(
+    checkpoints.map((name) => Number(name.slice(1, -5))),
+    [4, 8, 12, 16, 20],
+  );
+  t.deepEqual([...((await reader().load()).writers ?? [])], [100, 101]);
 });

@@ -121,7 +121,8 @@ test('the sweep spares what a later owner has put, and what another writer has p
   const { dir, archive, clock, open, segment, files } = await scene(t);
   const { localPath } = await segment(0, 0, 10);
   const committer = await open();
-  await archive.put(stagedPath({ epoch: 9, version: 9 }, 0), localPath);
+  const later = { format: 1, epoch: 9, version: 9, commit: 'later' } as const;
+  await archive.put(stagedPath(later, 0), localPath);
   await archive.put('_tmp/fresh', localPath);
   await archive.put('_tmp/old', localPath);
   const oldSeconds = (clock.ms - DAY_MS) / 1_000 - 1;

@@ -22,11 +22,14 @@ export class Process {
 
 export class Turns {
   readonly #random: Random;
+  readonly #settled: (() => Promise<unknown>) | undefined;
   #waiting: { readonly process: Process; readonly go: () => void; readonly die: () => void }[] = [];
   now = 0;
 
-  constructor(random: Random) {
+  /** @param settled for processes that also do what takes no turn: resolves when all of them wait for one */
+  constructor(random: Random, settled?: () => Promise<unknown>) {
     this.#random = random;
+    this.#settled = settled;
   }
 
   /** Waits for a turn of this process. */
@@ -46,8 +49,10 @@ export class Turns {
   /** Gives turns until nobody waits. */
   async run(): Promise<void> {
     for (;;) {
-      await setImmediate();
+      await (this.#settled ?? setImmediate)();
       if (this.#waiting.length === 0) return;
+      // In which order they have come is not the seed's.
+      if (this.#settled !== undefined) this.#waiting.sort((a, b) => a.process.id - b.process.id);
       this.now++;
       const awake = this.#waiting.filter(({ process }) => process.pausedUntil <= this.now);
       const next = this.#random.pick(awake.length > 0 ? awake : this.#waiting);

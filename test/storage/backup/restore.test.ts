@@ -50,13 +50,14 @@ async function scene(t: ExecutionContext, pace: Pace = atOnce) {
   await claimTarget(to, 'mark', dataDir);
   const take = () =>
     takeBackup({
-      ...{ to, dataDir, journalDir, pace, log: silent, clock: { now: () => 1 } },
-      journalId: 'j',
+      ...{ to, dataDir, pace, logger: silent, clock: { now: () => 1 } },
+      log: {
+        ...{ type: 'journal', id: 'j', dir: journalDir },
+        ...{ start: offset(0), end: () => offset(148) },
+      },
       partitions: 1,
       serverVersion: '0',
       archive: undefined,
-      logStart: offset(0),
-      logEnd: () => offset(148),
       snapshot: () => snapshotOf(state.handle),
       progress(phase) {
         // What is committed once the rows are being read is not in the backup.

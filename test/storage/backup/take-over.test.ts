@@ -19,7 +19,7 @@ async function archiveOf(journal: string, archivedTo: number) {
   await store.claim({ owner: ownerOf(journal) });
   const nothing = { remove: [], deleted: [], schemas: [] };
   const add = [fileOf(0, 0, archivedTo)];
-  await store.commit({ ...nothing, change: 'segments', positions: { 0: archivedTo }, add });
+  await store.commit(() => ({ ...nothing, change: 'segments', positions: { 0: archivedTo }, add }));
   return archive;
 }
 

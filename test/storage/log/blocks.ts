@@ -17,6 +17,7 @@ export interface TestBlock {
   readonly rejected?: number;
   /** Tells blocks apart. */
   readonly sequence?: number;
+  readonly producerEpoch?: number;
   /** Of the body, rounded up to a multiple of 8. */
   readonly bodyBytes?: number;
 }
@@ -32,6 +33,7 @@ export function testBlock(block: TestBlock = {}): Uint8Array {
   view.setUint8(AT.kind, block.kind ?? BLOCK_KIND.events);
   view.setUint16(AT.partition, block.partition ?? 0, true);
   view.setFloat64(AT.sequence, block.sequence ?? 0, true);
+  view.setUint32(AT.producerEpoch, block.producerEpoch ?? 0, true);
   view.setUint32(AT.rows, block.rows ?? 0, true);
   view.setUint32(AT.received, block.received ?? 0, true);
   view.setUint32(AT.rejected, block.rejected ?? 0, true);

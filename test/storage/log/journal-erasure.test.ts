@@ -8,7 +8,7 @@ import { type Offset, offset } from '../../../src/model/units.ts';
 import { type Disk, nodeDisk } from '../../../storage/log/disk.ts';
 import { type Erasable, findErasable, writeErased } from '../../../storage/log/journal-erasure.ts';
 import { openJournalReader } from '../../../storage/log/journal-reader.ts';
-import { durableEnd, wakeReaders } from '../../../storage/log/journal-shared.ts';
+import { logEnd, wakeReaders } from '../../../storage/log/log-shared.ts';
 import { eventBlock } from '../../aggregate/event-blocks.ts';
 import { faultyDisk, systemError } from './faulty-disk.ts';
 import { journalFiles, readUntil, scratchDir, scratchJournal } from './scratch.ts';
@@ -65,7 +65,7 @@ test('an end that is asked for while appends are under way comes between two of 
     journal.writer.append([blockOf(['bob'], sequence)]),
   );
   await Promise.all([...appends, journal.writer.endFile()]);
-  const end = durableEnd(shared)!;
+  const end = logEnd(shared, 0)!;
   const reader = journal.openReader(new Map([[0, offset(0)]]));
   t.is((await readUntil(reader, 0, end)).length, 20);
   reader.close();
@@ -162,7 +162,7 @@ test('a file that cannot be begun leaves none behind, and the one before is writ
   await journal.writer.close();
   const { journal: again } = await scratchJournal(t, { dir });
   t.deepEqual(again.recovery.damage, []);
-  t.is(again.recovery.end, durableEnd(shared)!);
+  t.is(again.recovery.end, logEnd(shared, 0)!);
 });
 
 test('the file is ended for each who asks while it is being ended', async (t) => {
@@ -185,7 +185,7 @@ test('a reader at the end of the log lets go of the file that was replaced', asy
   };
   const reader = openJournalReader({ dir, shared, from: new Map([[0, offset(0)]]), disk });
   t.teardown(() => reader.close());
-  await readUntil(reader, 0, durableEnd(shared)!);
+  await readUntil(reader, 0, logEnd(shared, 0)!);
   const next = reader.read(1000);
   await journal.writer.endFile();
   t.is(closed.length, 0);

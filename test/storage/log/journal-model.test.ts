@@ -10,7 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { type Offset, offset } from '../../../src/model/units.ts';
 import { type Disk, nodeDisk } from '../../../storage/log/disk.ts';
-import { durableEnd } from '../../../storage/log/journal-shared.ts';
+import { logEnd } from '../../../storage/log/log-shared.ts';
 import { sequenceOf, testBlock } from './blocks.ts';
 import { journalFiles, PARTITIONS, scratchDir, scratchJournal } from './scratch.ts';
 
@@ -73,7 +73,7 @@ interface Lived {
 async function live(t: ExecutionContext, dir: string, one: Life, first: number): Promise<Lived> {
   const { disk, syncedBytes } = recordingDisk();
   const { journal, shared } = await scratchJournal(t, { dir, disk, fileBytes: 16_384 });
-  const start = durableEnd(shared) ?? offset(0);
+  const start = logEnd(shared, 0) ?? offset(0);
   const acknowledged: Sent[] = [];
   const sent: Sent[] = [];
   let next = start;
@@ -161,7 +161,7 @@ async function readAll(t: ExecutionContext, dir: string): Promise<Sent[]> {
   const { journal, shared } = await scratchJournal(t, { dir, fileBytes: 16_384 });
   t.deepEqual(journal.recovery.damage, []);
   const { start } = journal.recovery;
-  const end = durableEnd(shared) ?? start;
+  const end = logEnd(shared, 0) ?? start;
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
   const reader = journal.openReader(new Map(partitions.map((partition) => [partition, start])));
   const found: Sent[] = [];

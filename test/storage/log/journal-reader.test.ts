@@ -5,7 +5,7 @@ import { isFault } from '../../../src/model/errors.ts';
 import { type Offset, offset } from '../../../src/model/units.ts';
 import { type Disk, nodeDisk } from '../../../storage/log/disk.ts';
 import { openJournalReader } from '../../../storage/log/journal-reader.ts';
-import { createJournalShared, durableEnd } from '../../../storage/log/journal-shared.ts';
+import { createLogShared, logEnd } from '../../../storage/log/log-shared.ts';
 import { sequenceOf, testBlock } from './blocks.ts';
 import {
   journalFiles,
@@ -20,7 +20,7 @@ const START = offset(0);
 
 test('a reader that is opened before the writer waits for it', async (t) => {
   const dir = await scratchDir(t);
-  const shared = createJournalShared(PARTITIONS);
+  const shared = createLogShared(PARTITIONS);
   const reader = openJournalReader({ dir, shared, from: new Map([[0, START]]) });
   t.teardown(() => reader.close());
   const waiting = reader.read(1000);
@@ -78,7 +78,7 @@ test('a damaged block in an older file is reported where it lies, after those be
     t.like(error, { location: { path, byteOffset: at } });
   }
   reader.seek(0, offset(3 * length));
-  const rest = await readUntil(reader, 0, durableEnd(shared) ?? START);
+  const rest = await readUntil(reader, 0, logEnd(shared, 0) ?? START);
   t.deepEqual(
     rest.map((block) => sequenceOf(block.bytes)),
     [3, 4, 5, 6, 7],
@@ -95,7 +95,7 @@ test('damage in the body of a block that nobody here wants is passed over', asyn
   const bytes = await readFile(path);
   bytes[64 + testBlock().length + 90] = 0xff;
   await writeFile(path, bytes);
-  t.deepEqual(await sequences(journal, 0, durableEnd(shared) ?? START), [0, 2]);
+  t.deepEqual(await sequences(journal, 0, logEnd(shared, 0) ?? START), [0, 2]);
 });
 
 test('an offset behind the end of the log is an error, not a wait', async (t) => {
@@ -121,7 +121,7 @@ test("seeking one partition back does not repeat another's blocks", async (t) =>
   const offsets = await journal.writer.append(
     [0, 1, 0, 1].map((partition, sequence) => testBlock({ partition, sequence })),
   );
-  const end = durableEnd(shared) ?? START;
+  const end = logEnd(shared, 0) ?? START;
   const reader = journal.openReader(
     new Map([
       [0, START],
@@ -144,7 +144,7 @@ test('a seek goes back to an older file', async (t) => {
   for (const sequence of [1, 2, 3]) {
     await journal.writer.append([testBlock({ sequence, bodyBytes: 800 })]);
   }
-  const end = durableEnd(shared) ?? START;
+  const end = logEnd(shared, 0) ?? START;
   const reader = journal.openReader(new Map([[0, START]]));
   t.teardown(() => reader.close());
   await readUntil(reader, 0, end);
@@ -180,7 +180,7 @@ test('a seek that comes while a file is being closed is not forgotten', async (t
     reader.seek(0, first);
   };
   t.deepEqual(
-    (await readUntil(reader, 0, durableEnd(shared) ?? START)).map((b) => sequenceOf(b.bytes)),
+    (await readUntil(reader, 0, logEnd(shared, 0) ?? START)).map((b) => sequenceOf(b.bytes)),
     [1, 2, 3],
   );
 });
@@ -200,7 +200,7 @@ test('a damaged file that is replaced by a sound one is read on', async (t) => {
   await writeFile(`${path}.restored`, sound);
   await rename(`${path}.restored`, path);
   t.deepEqual(
-    (await readUntil(reader, 0, durableEnd(shared) ?? START)).map((b) => sequenceOf(b.bytes)),
+    (await readUntil(reader, 0, logEnd(shared, 0) ?? START)).map((b) => sequenceOf(b.bytes)),
     [1, 2],
   );
 });
@@ -217,7 +217,7 @@ test('a partition that is released no longer holds the others back', async (t) =
   ]);
   const reader = journal.openReader(from);
   t.teardown(() => reader.close());
-  const end = durableEnd(shared) ?? START;
+  const end = logEnd(shared, 0) ?? START;
   await readUntil(reader, 0, end);
   reader.seek(1, START);
   await reader.read(1);
@@ -228,7 +228,7 @@ test('a partition that is released no longer holds the others back', async (t) =
   // The next read begins where partition 0 was, and finds the block of partition 1 that nobody wants.
   t.deepEqual([blocks.length, readTo(0) > end], [0, true]);
   reader.seek(1, offsets[2] as Offset);
-  const again = await readUntil(reader, 1, durableEnd(shared) ?? START);
+  const again = await readUntil(reader, 1, logEnd(shared, 0) ?? START);
   t.deepEqual(
     again.map(({ partition }) => partition),
     [1, 1, 0],
@@ -243,7 +243,7 @@ test('small reads go on across files to the same end', async (t) => {
   }
   const reader = journal.openReader(new Map([[0, START]]));
   t.teardown(() => reader.close());
-  const found = await readUntil(reader, 0, durableEnd(shared) ?? START, 1);
+  const found = await readUntil(reader, 0, logEnd(shared, 0) ?? START, 1);
   t.deepEqual(
     found.map((block) => sequenceOf(block.bytes)),
     Array.from({ length: 30 }, (_, index) => index),

@@ -8,7 +8,7 @@ import {
   JOURNAL_AT,
   JOURNAL_HEADER_BYTES,
 } from '../../../storage/log/journal-file.ts';
-import { durableEnd } from '../../../storage/log/journal-shared.ts';
+import { logEnd } from '../../../storage/log/log-shared.ts';
 import { testBlock } from './blocks.ts';
 import { journalFiles, PARTITIONS, scratchDir, scratchJournal, sequences } from './scratch.ts';
 
@@ -28,7 +28,7 @@ async function threeBlocks(
 
 async function reopened(t: ExecutionContext, dir: string) {
   const { journal, shared } = await scratchJournal(t, { dir });
-  const found = await sequences(journal, 0, durableEnd(shared) ?? offset(0));
+  const found = await sequences(journal, 0, logEnd(shared, 0) ?? offset(0));
   return { found, report: journal.recovery, journal };
 }
 
@@ -115,7 +115,7 @@ test('a bad block deeper than one round is damage: kept, reported, and written b
   t.is(again.recovery.cut, undefined);
   t.deepEqual(again.recovery.damage, [{ path: path ?? '', byteOffset: at }]);
   const [next] = await again.writer.append([testBlock({ sequence: 5 })]);
-  const end = durableEnd(shared) ?? offset(0);
+  const end = logEnd(shared, 0) ?? offset(0);
   t.deepEqual(await sequences(again, 0, end, next), [5]);
   const error = await t.throwsAsync(sequences(again, 0, end));
   t.true(isFault(error, 'block_corrupt') && error.location.byteOffset === at);
@@ -138,7 +138,7 @@ test('offsets that someone has committed are not given out again when the log is
   const { journal, shared } = await scratchJournal(t, { dir, durableBefore });
   t.is(journal.recovery.damage.length, 1);
   t.deepEqual(await journal.writer.append([testBlock({ sequence: 8 })]), [durableBefore]);
-  t.deepEqual(await sequences(journal, 0, durableEnd(shared) ?? offset(0), durableBefore), [8]);
+  t.deepEqual(await sequences(journal, 0, logEnd(shared, 0) ?? offset(0), durableBefore), [8]);
 });
 
 test('a missing file in the middle is reported, and its reader told', async (t) => {
@@ -155,7 +155,7 @@ test('a missing file in the middle is reported, and its reader told', async (t) 
     again.recovery.damage.map((place) => place.path),
     [first ?? ''],
   );
-  const error = await t.throwsAsync(sequences(again, 0, durableEnd(shared) ?? offset(0)));
+  const error = await t.throwsAsync(sequences(again, 0, logEnd(shared, 0) ?? offset(0)));
   t.true(isFault(error, 'block_corrupt') && error.location.path === first);
 });
 

@@ -2,7 +2,7 @@ import { mkdir, rename, rmdir, stat } from 'node:fs/promises';
 import test from 'ava';
 import { isFault } from '../../../src/model/errors.ts';
 import { type Offset, offset } from '../../../src/model/units.ts';
-import { durableEnd, sharedRefusal } from '../../../storage/log/journal-shared.ts';
+import { logEnd, sharedRefusal } from '../../../storage/log/log-shared.ts';
 import { sequenceOf, testBlock } from './blocks.ts';
 import { faultyDisk, systemError } from './faulty-disk.ts';
 import { journalFiles, readUntil, scratchDir, scratchJournal, sequences } from './scratch.ts';
@@ -80,7 +80,7 @@ test('a reader in the middle of a file that is deleted reads on', async (t) => {
   const first = (await reader.read(1000)).blocks;
   const [secondFile] = (await journalFiles(dir)).slice(1);
   await journal.writer.deleteBefore(offset(Number(/(\d+)\.journal$/.exec(secondFile ?? '')?.[1])));
-  const rest = await readUntil(reader, 0, durableEnd(shared) ?? offset(0));
+  const rest = await readUntil(reader, 0, logEnd(shared, 0) ?? offset(0));
   t.deepEqual(
     [...first, ...rest].map((block) => sequenceOf(block.bytes)),
     Array.from({ length: 12 }, (_, index) => index),
@@ -106,7 +106,7 @@ test('at its size bound the log is full until files are deleted', async (t) => {
   }
   t.true(taken > 5 && taken < 14);
   t.true(journal.writer.logBytes <= options.bytesMax);
-  await journal.writer.deleteBefore(durableEnd(shared) ?? offset(0));
+  await journal.writer.deleteBefore(logEnd(shared, 0) ?? offset(0));
   await journal.writer.append([block()]);
   t.is(sharedRefusal(shared), undefined);
 });
@@ -185,7 +185,7 @@ test('an append larger than a round takes several and is answered after the last
     disk.rounds.map((round) => round.blocks),
     [2, 2, 1],
   );
-  t.is(durableEnd(shared), offset((offsets[4] as Offset) + (blocks[4] as Uint8Array).length));
+  t.is(logEnd(shared, 0), offset((offsets[4] as Offset) + (blocks[4] as Uint8Array).length));
 });
 
 test('a reader sees nothing that is not synced', async (t) => {
@@ -201,7 +201,7 @@ test('a reader sees nothing that is not synced', async (t) => {
   });
   const appended = journal.writer.append([testBlock()]);
   await new Promise((resolve) => setImmediate(resolve));
-  t.is(durableEnd(shared), offset(0));
+  t.is(logEnd(shared, 0), offset(0));
   t.is(seen, 0);
   synced.resolve();
   await Promise.all([appended, read]);
@@ -227,7 +227,7 @@ test('after a failed sync nothing is acknowledged any more, and reopening finds 
 
   const { journal: again, shared: sharedAgain } = await scratchJournal(t, { dir });
   await again.writer.append([testBlock({ sequence: 4 })]);
-  t.deepEqual(await sequences(again, 0, durableEnd(sharedAgain) ?? offset(0)), [1, 4]);
+  t.deepEqual(await sequences(again, 0, logEnd(sharedAgain, 0) ?? offset(0)), [1, 4]);
 });
 
 test('a failed sync rejects what waits behind it too', async (t) => {
@@ -264,7 +264,7 @@ test('a write without space is undone, refused as full, and taken once there is 
   disk.before = {};
   await journal.writer.checkDisk();
   await journal.writer.append([testBlock({ sequence: 3 })]);
-  t.deepEqual(await sequences(journal, 0, durableEnd(shared) ?? offset(0)), [1, 3]);
+  t.deepEqual(await sequences(journal, 0, logEnd(shared, 0) ?? offset(0)), [1, 3]);
 });
 
 test('a block that is not sealed is a bug of the caller', async (t) => {

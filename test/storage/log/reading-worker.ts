@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { offset } from '../../../src/model/units.ts';
 import { openJournalReader } from '../../../storage/log/journal-reader.ts';
-import { attachJournalShared } from '../../../storage/log/journal-shared.ts';
+import { attachLogShared } from '../../../storage/log/log-shared.ts';
 import { sequenceOf } from './blocks.ts';
 
 interface Start {
@@ -16,7 +16,7 @@ const { dir, buffer, partition } = workerData as Start;
 parentPort?.on('message', () => undefined);
 const reader = openJournalReader({
   dir,
-  shared: attachJournalShared(buffer),
+  shared: attachLogShared(buffer),
   from: new Map([[partition, offset(0)]]),
 });
 const first = reader.read(1 << 20);

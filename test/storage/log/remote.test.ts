@@ -2,7 +2,8 @@ import { MessageChannel } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { isFault } from '../../../src/model/errors.ts';
 import { offset } from '../../../src/model/units.ts';
-import { durableEnd } from '../../../storage/log/journal-shared.ts';
+import type { LogWriter } from '../../../storage/log/log.ts';
+import { logEnd } from '../../../storage/log/log-shared.ts';
 import { connectLogWriter, serveLogWriter } from '../../../storage/log/remote.ts';
 import { eventLogContract } from '../../contract/event-log.ts';
 import { testBlock } from './blocks.ts';
@@ -30,6 +31,23 @@ eventLogContract('journal through a port', async (t) => {
   };
 });
 
+test('what is spooled has no offsets through a port either', async (t) => {
+  const { journal, shared } = await scratchJournal(t, { dir: await scratchDir(t) });
+  const { port1, port2 } = new MessageChannel();
+  const spooling: LogWriter = {
+    pendingBytes: 0,
+    refusal: undefined,
+    append: async () => 'spooled',
+    deleteBefore: (before) => journal.writer.deleteBefore(before),
+    close: async () => {},
+  };
+  serveLogWriter(spooling, port1);
+  const writer = connectLogWriter({ port: port2, shared });
+  t.teardown(() => writer.close());
+  t.is(await writer.append([testBlock({ sequence: 1 })]), 'spooled');
+  t.is(await writer.deleteBefore(offset(0)), offset(0));
+});
+
 test('a block in memory of its own moves, one in shared memory is copied', async (t) => {
   const { journal, writer, shared } = await connected(t);
   const own = testBlock({ sequence: 1 });
@@ -39,7 +57,7 @@ test('a block in memory of its own moves, one in shared memory is copied', async
   await writer.append([own, two.subarray(0, own.length), two.subarray(own.length)]);
   t.is(own.length, 0);
   t.true(two.length > 0);
-  t.deepEqual(await sequences(journal, 0, durableEnd(shared) ?? offset(0)), [1, 2, 3]);
+  t.deepEqual(await sequences(journal, 0, logEnd(shared, 0) ?? offset(0)), [1, 2, 3]);
 });
 
 test('errors keep their code, and the refusal is known without asking', async (t) => {

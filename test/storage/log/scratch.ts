@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type Offset, offset } from '../../../src/model/units.ts';
 import { type Journal, type JournalOptions, openJournal } from '../../../storage/log/journal.ts';
-import { createJournalShared, type JournalShared } from '../../../storage/log/journal-shared.ts';
 import type { LoggedBlock, LogReader } from '../../../storage/log/log.ts';
+import { createLogShared, type LogShared } from '../../../storage/log/log-shared.ts';
 import { sequenceOf } from './blocks.ts';
 
 export const PARTITIONS = 4;
@@ -21,8 +21,8 @@ export async function scratchDir(t: ExecutionContext): Promise<string> {
 export async function scratchJournal(
   t: ExecutionContext,
   options: Partial<JournalOptions> & { dir: string },
-): Promise<{ journal: Journal; shared: JournalShared }> {
-  const shared = options.shared ?? createJournalShared(PARTITIONS);
+): Promise<{ journal: Journal; shared: LogShared }> {
+  const shared = options.shared ?? createLogShared(PARTITIONS);
   const journal = await openJournal({ diskReserveBytes: 0, ...options, shared });
   t.teardown(() => journal.writer.close());
   return { journal, shared };

@@ -158,3 +158,28 @@ test('a value is text and nothing else', async (t) => {
   }
   t.true(existsSync(path));
 });
+
+test('of a topic each partition has its own place up to which events are erased', async (t) => {
+  const { folder, duck } = await openWorkshop(t);
+  const events: ErasedEvents = {
+    ...{ field: 'type', value: 'view', arrivedBeforeMs: 0 },
+    before: [100, 3],
+  };
+  const schema = schemaFrom([]);
+  const path = join(folder, 'places.parquet');
+  await duck.rows(
+    `COPY (SELECT 'view' AS type, p AS _partition, o AS _position, TIMESTAMP '2026-01-01' AS _arrival
+      FROM (VALUES (0, 99), (0, 100), (1, 2), (1, 3), (2, 0)) v(p, o)) TO '${path}' (FORMAT parquet)`,
+  );
+  const condition = erasedCondition(events, schema, []);
+  const rows = await duck.rows(
+    `SELECT _partition, _position FROM read_parquet('${path}') WHERE ${condition} ORDER BY ALL`,
+  );
+  t.deepEqual(
+    rows.map((row) => [Number(row['_partition']), Number(row['_position'])]),
+    [
+      [0, 99],
+      [1, 2],
+    ],
+  );
+});

@@ -72,7 +72,11 @@ test('what is staged, and what is sealed of it, is what the blocks hold', async 
           tsMinMs: Math.min(...times),
           tsMaxMs: Math.max(...times),
         });
-        t.like(staged, { tsMinMs: sealed.tsMinMs, tsMaxMs: sealed.tsMaxMs });
+        t.like(staged, {
+          tsMinMs: sealed.tsMinMs,
+          tsMaxMs: sealed.tsMaxMs,
+          aheadMaxMs: Math.max(...wanted.map(({ ts, arrivalMs }) => ts - arrivalMs)),
+        });
         const read = await readSegment(duck, sealedPath, staged.columns, schema);
         t.deepEqual(read.map(withoutMinusZero), wanted.map(withoutMinusZero));
       },

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {
+  bucketOfRollupRow,
   deadLetterKey,
   deadLetterRange,
   ledgerKey,
@@ -54,6 +55,7 @@ test('byte order of rollup rows is the order of their fields, and they read back
         a.bucketMs - b.bucketMs;
       t.is(Math.sign(Buffer.compare(rollupRowKey(a), rollupRowKey(b))), Math.sign(order));
       t.deepEqual(parseRollupRowKey(rollupRowKey(a)), a);
+      t.is(bucketOfRollupRow(rollupRowKey(a)), a.bucketMs);
     }),
   );
 });

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { isFault } from '../../../src/model/errors.ts';
 import { attachState, openState } from '../../../storage/state/rocksdb.ts';
-import { scan } from '../../../storage/state/state.ts';
+import { readRanges, scan } from '../../../storage/state/state.ts';
 
 const key = (...bytes: number[]): Uint8Array => new Uint8Array(bytes);
 const ALL = { from: key(0), to: key(0xff, 0xff) };
@@ -27,6 +27,36 @@ test('a commit is read back in key order, page by page', async (t) => {
   for await (const row of scan(state, ALL, 17)) found.push(Buffer.from(row.key).toString('hex'));
   const expected = rows.map((row) => Buffer.from(row.key).toString('hex')).sort();
   t.deepEqual(found, expected);
+  await state.close();
+});
+
+test('ranges of many pages are read to their ends, each as it was when its reading began', async (t) => {
+  const state = await openState({ dir: await scratchDir(t), partitions: 1 });
+  const rows = Array.from({ length: 2_500 }, (_, i) => ({
+    key: key(5, i >> 8, i & 0xff),
+    value: key(1),
+  }));
+  await state.commit([...rows, { key: key(6), value: key(2) }, { key: key(7), value: key(3) }]);
+  const read = readRanges(state, [
+    { from: key(5), to: key(6) },
+    { from: key(6), to: key(7) },
+    { from: key(8), to: key(9) },
+  ]);
+  const found: number[] = [];
+  for (const place of [0, 1, 2]) {
+    let count = 0;
+    for await (const page of read.rows(place)) {
+      count += page.length;
+      if (place === 0) await state.commit([{ key: key(5, 0xff), value: key(4) }]);
+    }
+    found.push(count);
+  }
+  t.deepEqual(found, [2_500, 1, 0]);
+  for await (const page of read.rows(0)) {
+    t.is(page.length, 1_000);
+    break;
+  }
+  read.close();
   await state.close();
 });
 

@@ -1,0 +1,80 @@
+/**
+ * What a site gets by one line, `<script src="https://HOST:8080/client.js" data-key="KEY" async></script>`: page views by
+ * themselves, and `streamgauge` for the page's own events.
+ */
+import { createClient, type EventFields } from './index.ts';
+
+/** What a page may call; before the script is here, `(window.streamgauge ||= []).push(['track', 'signup'])` notes it. */
+type Call =
+  | readonly ['track' | 'identify', string, EventFields?]
+  | readonly ['consent', boolean]
+  | readonly ['forget'];
+
+declare global {
+  interface Window {
+    streamgauge?: { push(...calls: Call[]): void } | Call[];
+  }
+}
+
+function start({ src, dataset }: HTMLScriptElement): void {
+  const { key, stream, url, consent, sampleRate, pageViews } = dataset;
+  const client = createClient({
+    ...{ key, stream, url: url ?? new URL(src).origin },
+    consent: consent !== 'false',
+    ...(sampleRate !== undefined && { sampleRate: Number(sampleRate) }),
+  });
+  const views =
+    pageViews === 'off' ? () => {} : watchPageViews((page) => client.track('page_view', page));
+  const api = {
+    track: (type: string, fields?: EventFields) => client.track(type, fields),
+    identify: (user: string, traits?: EventFields) => client.identify(user, traits),
+    forget: () => client.forget(),
+    flush: () => client.flush(),
+    consent(isGiven: boolean) {
+      client.consent(isGiven);
+      views();
+    },
+    push(...calls: Call[]) {
+      for (const call of calls) obey(call);
+    },
+  };
+  const obey = (call: Call) => {
+    if (call[0] === 'consent') api.consent(call[1]);
+    else if (call[0] === 'forget') api.forget();
+    else if (call[0] === 'track' || call[0] === 'identify') api[call[0]](call[1], call[2]);
+    else console.warn(`streamgauge: expected track, identify, consent or forget, received ${call}`);
+  };
+  const before = window.streamgauge;
+  window.streamgauge = api;
+  views();
+  if (Array.isArray(before)) api.push(...before);
+}
+
+/**
+ * Answers what tells the page that is seen now, unless it was told. Called by itself when a page changes its own address.
+ * Queries are left out of addresses: they are where secrets are.
+ */
+function watchPageViews(track: (page: EventFields) => boolean): () => void {
+  let told = '';
+  let referrer = document.referrer;
+  const look = () => {
+    const { host, pathname, href } = location;
+    const page = host + pathname;
+    if (page === told || !track({ host, path: pathname, referrer: withoutQuery(referrer) })) return;
+    told = page;
+    referrer = href;
+  };
+  const { pushState } = history;
+  history.pushState = (...change) => {
+    pushState.apply(history, change);
+    look();
+  };
+  addEventListener('popstate', look);
+  return look;
+}
+
+const withoutQuery = (url: string): string | undefined => url.split(/[?#]/, 1)[0] || undefined;
+
+// Below everything that it uses.
+const script = document.currentScript;
+if (script instanceof HTMLScriptElement) start(script);

@@ -1,0 +1,287 @@
+/** Brings what waits to the server: in order, one request at a time, until each event is answered. */
+import { type Verdict, verdictOf } from './answer.ts';
+import { waitMs } from './backoff.ts';
+import type { Losses } from './losses.ts';
+import type { Settings } from './options.ts';
+import { startOf } from './places.ts';
+import type { Platform, QueuedEvent } from './platform.ts';
+import type { ProblemCode } from './problem.ts';
+import { Queue } from './queue.ts';
+
+/** How often a client with nothing to do looks for what others have kept and do not send any more: a tab that was closed. */
+const ADOPT_MS = 60_000;
+/** What waits no longer than this, its own client is still about to send. */
+const ADOPT_AGE_MS = 60_000;
+/**
+ * What a beacon took along is sent again for so long, to be sure of it. Later its ids may have left the server's window of
+ * duplicates, and it would count twice more often than it was lost.
+ */
+const BEACON_REPEAT_MS = 3_600_000;
+
+/** Above every place. */
+const AFTER_ALL = '~';
+
+export interface SenderNeeds {
+  readonly platform: Platform;
+  readonly settings: Settings;
+  readonly losses: Losses;
+  readonly report: (code: ProblemCode, message: string) => void;
+  /** Something was answered: there may be room for what waited outside. */
+  readonly onSettled: () => void;
+}
+
+export class Sender {
+  readonly #needs: SenderNeeds;
+  readonly #queue: Queue;
+  /** Tracked in this turn, not yet given to the store. */
+  #unkept: QueuedEvent[] = [];
+  #sending: Promise<boolean> | undefined;
+  /** The place up to which somebody wants everything sent, full batch or not. */
+  #flushTo = '';
+  #failures = 0;
+  /** The server said how long: nobody's haste shortens that. */
+  #mustWait = false;
+  #batchEvents: number;
+  #cancelTimer: (() => void) | undefined;
+  #cancelAdoption: (() => void) | undefined;
+  #isOn = false;
+  #isClosed = false;
+
+  constructor(needs: SenderNeeds) {
+    this.#needs = needs;
+    const { queueEventsMax, queueBytesMax, batchEventsMax } = needs.settings;
+    this.#queue = new Queue({ eventsMax: queueEventsMax, bytesMax: queueBytesMax });
+    this.#batchEvents = batchEventsMax;
+  }
+
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  hasRoomFor(bytes: number): boolean {
+    return this.#queue.hasRoomFor(bytes);
+  }
+
+  /** Begins with what earlier lives have left. */
+  async start(): Promise<void> {
+    this.#isOn = true;
+    this.#watchStore();
+    if ((await this.#adopt(AFTER_ALL)) > 0) await this.flush();
+  }
+
+  /** Of an event for which there is room, or that has to be kept all the same. */
+  add(event: QueuedEvent): void {
+    this.#queue.add(event);
+    if (this.#unkept.push(event) === 1) queueMicrotask(() => this.keep());
+    const isRetrying = this.#failures > 0 && this.#cancelTimer !== undefined;
+    if (this.#sending !== undefined || isRetrying) return;
+    if (this.#hasFullBatch()) void this.#run();
+    else this.#waitForMore();
+  }
+
+  /** Gives the store what it does not have yet. At the end of each turn, and before a page goes. */
+  keep(): void {
+    const events = this.#unkept;
+    this.#unkept = [];
+    if (events.length > 0) this.#stored((store) => store.put(events));
+  }
+
+  /** Resolves with whether all that waits now was answered. False at once while the server has asked to be left alone. */
+  async flush(): Promise<boolean> {
+    this.#flushTo = this.#queue.newest?.place ?? '';
+    while (!this.#isSentTo(this.#flushTo)) {
+      if (!(await this.#run())) return false;
+    }
+    return true;
+  }
+
+  /** Lets `send` take along what has no answer yet, as much as one beacon holds. It stays here until an answer comes. */
+  beacon(send: (body: string) => boolean): void {
+    const batch = this.#nextBatch();
+    if (!this.#isOn || batch.length === 0 || !send(bodyOf(batch))) return;
+    const beaconedMs = this.#needs.platform.now();
+    this.#stored((store) => store.put(batch.map((event) => ({ ...event, beaconedMs }))));
+  }
+
+  /** Forgets everything, here and in the store, until the next start. */
+  clear(): void {
+    this.#isOn = false;
+    this.#cancelAdoption?.();
+    this.#queue.clear();
+    this.#unkept = [];
+    this.#stored((store) => store.clear());
+  }
+
+  /** Sends nothing more. What waits stays in the store. */
+  close(): void {
+    this.keep();
+    this.#isOn = false;
+    this.#isClosed = true;
+    this.#cancelTimer?.();
+    this.#cancelAdoption?.();
+    this.#needs.platform.store?.close();
+  }
+
+  /** At most one at a time: false if nothing may be sent now, or an attempt failed. */
+  #run(): Promise<boolean> {
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = undefined;
+      this.#waitForMore();
+    });
+    return this.#sending;
+  }
+
+  async #sendAll(): Promise<boolean> {
+    const { platform, losses, report } = this.#needs;
+    do {
+      const batch = this.#nextBatch();
+      if (batch.length === 0) return true;
+      if (!this.#isOn || this.#mustWait) return false;
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+      const verdict = await this.#attempt(batch);
+      if (verdict.type === 'later') {
+        this.#failures += 1;
+        this.#mustWait = verdict.afterMs !== undefined;
+        this.#wait(waitMs(this.#failures, verdict.afterMs, platform.random()), true);
+        return false;
+      }
+      this.#failures = 0;
+      if (verdict.type === 'tooLarge') this.#sendLess(batch, verdict.reason);
+      else {
+        const { rejected, reason } = verdict;
+        if (rejected > 0) {
+          losses.count('refused', rejected);
+          const of = `${rejected} of ${batch.length} events`;
+          report('refused', `${of} were refused, and are dead letters at the server: ${reason}`);
+        }
+        this.#settle(batch);
+      }
+    } while (!this.#isSentTo(this.#flushTo) || this.#hasFullBatch());
+    return true;
+  }
+
+  async #attempt(batch: readonly QueuedEvent[]): Promise<Verdict> {
+    const { platform, report } = this.#needs;
+    if (!platform.isOnline()) return { type: 'later', afterMs: undefined, reason: 'offline' };
+    try {
+      const verdict = verdictOf(await platform.post(bodyOf(batch)), platform.now());
+      if (verdict.type === 'later') {
+        report('not_taken', `events wait, because the server said: ${verdict.reason}`);
+      }
+      return verdict;
+    } catch (error) {
+      const reason = inWords(error);
+      report('unreachable', `events wait, because the server does not answer: ${reason}`);
+      return { type: 'later', afterMs: undefined, reason };
+    }
+  }
+
+  /** The server's bound may be lower than ours: from here on requests have half of the events. */
+  #sendLess(batch: readonly QueuedEvent[], reason: string): void {
+    if (batch.length > 1) {
+      this.#batchEvents = Math.ceil(batch.length / 2);
+      return;
+    }
+    this.#needs.losses.count('too_large');
+    this.#needs.report('too_large', `an event was given up, because the server said: ${reason}`);
+    this.#settle(batch);
+  }
+
+  #settle(batch: readonly QueuedEvent[]): void {
+    this.#queue.remove(batch);
+    // A store that is behind must not be given it later.
+    this.keep();
+    this.#stored((store) => store.remove(batch.map(({ place }) => place)));
+    this.#needs.onSettled();
+  }
+
+  #nextBatch(): QueuedEvent[] {
+    return this.#queue.batch({
+      eventsMax: this.#batchEvents,
+      bytesMax: this.#needs.settings.batchBytesMax,
+    });
+  }
+
+  #hasFullBatch(): boolean {
+    const { length, bytes } = this.#queue;
+    return length >= this.#batchEvents || bytes + length >= this.#needs.settings.batchBytesMax;
+  }
+
+  #isSentTo(place: string): boolean {
+    const { oldest } = this.#queue;
+    return oldest === undefined || oldest.place > place;
+  }
+
+  #waitForMore(): void {
+    if (this.#queue.length > 0 && this.#cancelTimer === undefined) {
+      this.#wait(this.#needs.settings.flushIntervalMs, false);
+    }
+  }
+
+  #wait(ms: number, isRetry: boolean): void {
+    if (!this.#isOn) return;
+    this.#cancelTimer = this.#needs.platform.after(
+      ms,
+      () => {
+        this.#cancelTimer = undefined;
+        this.#mustWait = false;
+        void this.flush();
+      },
+      isRetry,
+    );
+  }
+
+  #watchStore(): void {
+    const { platform } = this.#needs;
+    if (platform.store === undefined) return;
+    const look = async () => {
+      this.#watchStore();
+      if (this.#queue.length > 0) return;
+      const before = startOf(platform.now() - ADOPT_AGE_MS);
+      if ((await this.#adopt(before)) > 0) await this.flush();
+    };
+    this.#cancelAdoption?.();
+    this.#cancelAdoption = platform.after(ADOPT_MS, () => void look(), true);
+  }
+
+  /** Takes over what the store has from before this place. Answers how many events. */
+  async #adopt(before: string): Promise<number> {
+    const { platform, losses } = this.#needs;
+    try {
+      const kept = (await platform.store?.load(before, this.#queue.room)) ?? [];
+      // What was given up meanwhile must not come back.
+      if (!this.#isOn) return 0;
+      const sureUntilMs = platform.now() - BEACON_REPEAT_MS;
+      const old = kept.filter(({ beaconedMs = sureUntilMs }) => beaconedMs < sureUntilMs);
+      if (old.length > 0) {
+        losses.count('unconfirmed', old.length);
+        this.#stored((store) => store.remove(old.map(({ place }) => place)));
+      }
+      return this.#queue.adopt(kept.filter((event) => !old.includes(event)));
+    } catch (error) {
+      this.#storeFailed(error);
+      return 0;
+    }
+  }
+
+  #stored(work: (store: NonNullable<Platform['store']>) => Promise<void>): void {
+    const { store } = this.#needs.platform;
+    // What is answered after the end is sent once more by who comes next, and dropped by its id.
+    if (store === undefined || this.#isClosed) return;
+    work(store).catch((error: unknown) => this.#storeFailed(error));
+  }
+
+  #storeFailed(error: unknown): void {
+    this.#needs.report(
+      'store_failed',
+      `events that wait are kept in memory only, and are gone with it: ${error}`,
+    );
+  }
+}
+
+const bodyOf = (batch: readonly QueuedEvent[]): string => batch.map(({ line }) => line).join('\n');
+
+/** With what is behind a `fetch failed` of Node.js. */
+const inWords = (error: unknown): string =>
+  error instanceof Error && error.cause !== undefined ? `${error}: ${error.cause}` : String(error);

@@ -1,0 +1,35 @@
+/** What is looked at, kept in the address: back goes back, and a link shows a colleague the same. */
+import { useCallback, useEffect, useState } from 'preact/hooks';
+
+export interface Address {
+  readonly path: string;
+  readonly parameters: URLSearchParams;
+  /** Goes to another view, as by a link. */
+  readonly go: (path: string) => void;
+  /** Changes parameters of the view in place; undefined takes one away. */
+  readonly set: (changes: Readonly<Record<string, string | undefined>>) => void;
+}
+
+export function useAddress(): Address {
+  const [url, setUrl] = useState(() => new URL(location.href));
+  useEffect(() => {
+    const moved = () => setUrl(new URL(location.href));
+    addEventListener('popstate', moved);
+    return () => removeEventListener('popstate', moved);
+  }, []);
+  const go = useCallback((path: string) => {
+    history.pushState(null, '', path);
+    setUrl(new URL(location.href));
+    scrollTo(0, 0);
+  }, []);
+  const set = useCallback((changes: Readonly<Record<string, string | undefined>>) => {
+    const next = new URL(location.href);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === undefined) next.searchParams.delete(name);
+      else next.searchParams.set(name, value);
+    }
+    history.replaceState(null, '', next);
+    setUrl(next);
+  }, []);
+  return { path: url.pathname, parameters: url.searchParams, go, set };
+}

@@ -1,0 +1,124 @@
+/** The frame: who is signed in, where one is, and whether the server is heard. */
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { type Address, useAddress } from './address.ts';
+import { type AskError, type Connection, openLive } from './graph.ts';
+import { asAskError, type Page, PageContext } from './hooks.ts';
+import { Keys } from './keys.tsx';
+import { Overview } from './overview.tsx';
+import { readSession, type Session, signOut } from './session.ts';
+import { SignIn } from './sign-in.tsx';
+import { System } from './system.tsx';
+import { ThemeSwitch } from './theme-switch.tsx';
+
+export const VIEWS = [
+  { path: '/', name: 'Overview', key: 'o' },
+  { path: '/system', name: 'System', key: 's' },
+] as const;
+
+export function App() {
+  const [session, setSession] = useState<Session>();
+  const [error, setError] = useState<AskError>();
+  const [wasSignedOut, setWasSignedOut] = useState(false);
+  const read = useCallback(() => {
+    setError(undefined);
+    readSession().then(setSession, (failed: unknown) => setError(asAskError(failed)));
+  }, []);
+  useEffect(read, [read]);
+  const ended = useCallback(() => {
+    setWasSignedOut(true);
+    read();
+  }, [read]);
+  if (error !== undefined) {
+    return (
+      <main class="alone">
+        <h1>Streamgauge</h1>
+        <p role="alert">{error.message}</p>
+        <button type="button" onClick={read}>
+          Try again
+        </button>
+      </main>
+    );
+  }
+  if (session === undefined) return <main class="alone" aria-busy="true" />;
+  if (session.access === null) {
+    return <SignIn wasSignedOut={wasSignedOut} signedIn={setSession} />;
+  }
+  return <Frame session={session} ended={ended} />;
+}
+
+function Frame({ session, ended }: { session: Session; ended: () => void }) {
+  const address = useAddress();
+  const [connection, setConnection] = useState<Connection>('connecting');
+  const live = useMemo(() => openLive(setConnection, ended), [ended]);
+  useEffect(() => () => live.close(), [live]);
+  const page: Page = useMemo(() => ({ session, live, ended }), [session, live, ended]);
+  const view = VIEWS.find(({ path }) => path === address.path) ?? VIEWS[0];
+  useEffect(() => {
+    document.title = `${view.name} – Streamgauge`;
+  }, [view]);
+  return (
+    <PageContext.Provider value={page}>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <Rail address={address} shown={view.path} session={session} ended={ended} />
+      <main id="content" tabIndex={-1}>
+        {connection === 'lost' && (
+          <p class="banner" role="status">
+            The connection to the server is lost. What is shown stands still; it goes on by itself
+            as soon as the server answers.
+          </p>
+        )}
+        {view.path === '/system' ? <System /> : <Overview address={address} />}
+      </main>
+      <Keys go={address.go} />
+    </PageContext.Provider>
+  );
+}
+
+interface RailProps {
+  readonly address: Address;
+  readonly shown: string;
+  readonly session: Session;
+  readonly ended: () => void;
+}
+
+function Rail({ address, shown, session, ended }: RailProps) {
+  const { access, needsKey, version } = session;
+  return (
+    <header class="rail">
+      <p class="brand">Streamgauge</p>
+      <nav aria-label="Views">
+        {VIEWS.map(({ path, name }) => (
+          <a
+            key={path}
+            href={path}
+            aria-current={path === shown ? 'page' : undefined}
+            onClick={(event) => {
+              if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+              event.preventDefault();
+              address.go(path);
+            }}
+          >
+            {name}
+          </a>
+        ))}
+      </nav>
+      <div class="who">
+        <ThemeSwitch />
+        {needsKey && (
+          <p>
+            {access?.tenant}, by key {access?.key}{' '}
+            <button type="button" class="plain" onClick={() => void signOut().finally(ended)}>
+              Sign out
+            </button>
+          </p>
+        )}
+        <p class="quiet">
+          Press <kbd>?</kbd> for keys
+        </p>
+        <p class="quiet">Version {version}</p>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,148 @@
+/** Events that were refused: by what, what was received, and one fixed and sent again. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { DeadLetter, DeadLetterCount } from './answers.ts';
+import { AsOf } from './as-of.tsx';
+import { DeadLetterRow } from './dead-letter-row.tsx';
+import { counted, grouped } from './format.ts';
+import { useAsk } from './hooks.ts';
+import { Refused, Waiting } from './quality.tsx';
+
+const LETTERS = `query ($stream: String, $code: String, $after: String) {
+  deadLetterCounts { counts { stream code letters } complete }
+  deadLetters(stream: $stream, code: $code, after: $after, first: 20) {
+    letters { id arrival stream code message text }
+    nextCursor
+  }
+}`;
+
+interface Answer {
+  readonly deadLetterCounts: {
+    readonly counts: readonly DeadLetterCount[];
+    readonly complete: boolean;
+  };
+  readonly deadLetters: {
+    readonly letters: readonly DeadLetter[];
+    readonly nextCursor: string | null;
+  };
+}
+
+interface Place {
+  readonly stream?: string;
+  readonly code?: string;
+  readonly after?: string;
+}
+
+/** `rejected`: how many the server has refused since its start, where it tells. */
+export function DeadLettersSection({ rejected }: { rejected: number | undefined }) {
+  const [place, setPlace] = useState<Place>({});
+  const { data, error, again } = useAsk<Answer>(LETTERS, place);
+  const newer = useNewer(rejected, data);
+  const section = useRef<HTMLElement>(null);
+  const isThere = data !== undefined;
+  useEffect(() => {
+    if (isThere && location.hash === '#dead-letters') section.current?.scrollIntoView();
+  }, [isThere]);
+  return (
+    <section id="dead-letters" ref={section} class="section" aria-labelledby="dead-letters-title">
+      <h2 id="dead-letters-title">Dead letters</h2>
+      {error && <Refused error={error} />}
+      {data === undefined && error === undefined && <Waiting />}
+      {data && (
+        <>
+          <p class="quiet">
+            Events that were refused, the newest first; they show up about two seconds after they
+            came. <AsOf answer={data} again={again} />{' '}
+            <span role="status">
+              {newer > 0 && `${counted(newer, 'event')} refused since then.`}
+            </span>
+          </p>
+          {data.deadLetterCounts.counts.length === 0 ? (
+            <p>Nothing was refused.</p>
+          ) : (
+            <Kinds counts={data.deadLetterCounts.counts} place={place} show={setPlace} />
+          )}
+          {!data.deadLetterCounts.complete && (
+            <p class="quiet">These counts are of a part of them: there are too many to count.</p>
+          )}
+          <ul class="letters">
+            {data.deadLetters.letters.map((letter) => (
+              <DeadLetterRow key={letter.id} letter={letter} />
+            ))}
+          </ul>
+          <p class="actions">
+            {place.after !== undefined && (
+              <button type="button" onClick={() => setPlace(({ after: _, ...kind }) => kind)}>
+                Newest
+              </button>
+            )}{' '}
+            {data.deadLetters.nextCursor !== null && (
+              <button
+                type="button"
+                onClick={() =>
+                  setPlace((kind) => ({ ...kind, after: data.deadLetters.nextCursor ?? '' }))
+                }
+              >
+                Older ones
+              </button>
+            )}
+          </p>
+        </>
+      )}
+    </section>
+  );
+}
+
+interface KindsProps {
+  readonly counts: readonly DeadLetterCount[];
+  readonly place: Place;
+  readonly show: (place: Place) => void;
+}
+
+/** Kinds beyond are found by the whole list. */
+const KINDS_SHOWN = 12;
+
+function Kinds({ counts, place, show }: KindsProps) {
+  const all = counts.reduce((sum, { letters }) => sum + letters, 0);
+  const kinds = counts.slice(0, KINDS_SHOWN);
+  return (
+    <fieldset class="ranges">
+      <legend class="unseen">Which</legend>
+      <label>
+        <input
+          type="radio"
+          name="kind"
+          checked={place.code === undefined}
+          onChange={() => show({})}
+        />
+        <span>All {grouped(all)}</span>
+      </label>
+      {kinds.map(({ stream, code, letters }) => (
+        <label key={`${stream} ${code}`}>
+          <input
+            type="radio"
+            name="kind"
+            checked={place.code === code && place.stream === stream}
+            onChange={() => show({ stream, code })}
+          />
+          <span>
+            {stream}: {code} {grouped(letters)}
+          </span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Events that were refused since the list was asked for. */
+function useNewer(rejected: number | undefined, answer: Answer | undefined): number {
+  const newest = useRef(rejected);
+  newest.current = rejected;
+  const [asked, setAsked] = useState<{
+    readonly answer: Answer;
+    readonly rejected: number | undefined;
+  }>();
+  useEffect(() => {
+    if (answer !== undefined) setAsked({ answer, rejected: newest.current });
+  }, [answer]);
+  return (rejected ?? 0) - (asked?.rejected ?? rejected ?? 0);
+}

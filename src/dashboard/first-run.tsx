@@ -1,0 +1,50 @@
+/** Of a server that has no event yet: the one line that sends one. The first event replaces it by the live view. */
+import { useState } from 'preact/hooks';
+import { usePage } from './hooks.ts';
+import { ingestUrlFor } from './session.ts';
+
+const EVENT = JSON.stringify({ type: 'page_view', url: '/pricing', user: 'u1' });
+
+export function FirstRun({ stream }: { stream: string }) {
+  const { session } = usePage();
+  const url = ingestUrlFor(session, location.hostname);
+  const key = session.needsKey ? ` -H 'Authorization: Bearer KEY'` : '';
+  const path = `/v1/events${stream === 'events' ? '' : `?stream=${encodeURIComponent(stream)}`}`;
+  const line = `curl '${url}${path}'${key} -H 'Content-Type: application/json' -d '${EVENT}'`;
+  const [copied, setCopied] = useState('');
+  const copy = () =>
+    navigator.clipboard.writeText(line).then(
+      () => setCopied('Copied'),
+      () => setCopied('The browser does not let the page copy: select the line'),
+    );
+  return (
+    <section class="first-run" aria-labelledby="first-run-title">
+      <h1 id="first-run-title">Send the first event</h1>
+      <p>This server has no event yet. Paste this into a terminal that reaches it:</p>
+      <textarea
+        class="code"
+        readOnly
+        rows={3}
+        aria-label="Command that sends an event"
+        value={line}
+      />
+      <p class="actions">
+        <button type="button" onClick={() => void copy()}>
+          Copy
+        </button>{' '}
+        <span role="status">{copied}</span>
+      </p>
+      {session.needsKey && (
+        <p>
+          KEY is a key with scope "write"; on the server{' '}
+          <code>npx streamgauge keys create --tenant {session.access?.tenant} --scope write</code>{' '}
+          makes one.
+        </p>
+      )}
+      <p class="waiting" role="status">
+        <span class="pulse" aria-hidden="true" /> Waiting for the first event. This page shows it by
+        itself.
+      </p>
+    </section>
+  );
+}

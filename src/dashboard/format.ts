@@ -1,0 +1,70 @@
+/** Numbers, sizes and times as people read them, each with its unit. */
+
+const SI = [
+  { from: 1e12, suffix: 'T' },
+  { from: 1e9, suffix: 'G' },
+  { from: 1e6, suffix: 'M' },
+  { from: 1e4, suffix: 'k', by: 1e3 },
+] as const;
+
+/** Three digits that matter; whole up to 10,000: "0.25", "42", "9,876", "12.3k", "1.2M". Null is nothing known. */
+export function shortNumber(value: number | null | undefined): string {
+  if (value == null) return '–';
+  const size = Math.abs(value);
+  for (const step of SI) {
+    if (size >= step.from)
+      return `${digits(value / ('by' in step ? step.by : step.from))}${step.suffix}`;
+  }
+  return size >= 100 || Number.isInteger(value) ? grouped(Math.round(value)) : digits(value);
+}
+
+/** Every digit of a count: "1,234,567". */
+export const grouped = (count: number): string => count.toLocaleString('en');
+
+const digits = (value: number): string =>
+  value.toLocaleString('en', { maximumSignificantDigits: 3 });
+
+const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+export function shortBytes(bytes: number | null | undefined): string {
+  if (bytes == null) return '–';
+  const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), BYTES.length - 1);
+  return `${digits(bytes / 1024 ** step)} ${BYTES[step]}`;
+}
+
+const LENGTHS = [
+  { ms: 86_400_000, unit: 'd' },
+  { ms: 3_600_000, unit: 'h' },
+  { ms: 60_000, unit: 'min' },
+  { ms: 1_000, unit: 's' },
+] as const;
+
+export function shortLength(ms: number | null | undefined): string {
+  if (ms == null) return '–';
+  const length = LENGTHS.find((each) => ms >= each.ms);
+  return length === undefined ? `${digits(ms)} ms` : `${digits(ms / length.ms)} ${length.unit}`;
+}
+
+/** On the viewer's clock. */
+export const clockTime = (ms: number): string =>
+  new Date(ms).toLocaleTimeString('en-GB', {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+
+/** With the day where it is another one than today. */
+export function moment(ms: number, nowMs = Date.now()): string {
+  const day = new Date(ms).toLocaleDateString('en-CA');
+  return day === new Date(nowMs).toLocaleDateString('en-CA')
+    ? clockTime(ms)
+    : `${day} ${clockTime(ms)}`;
+}
+
+/** For a title: the date, the time, and how far the viewer's clock is from UTC. */
+export const wholeMoment = (ms: number): string =>
+  `${new Date(ms).toLocaleString('en-CA', { hour12: false, timeZoneName: 'longOffset' })}`;
+
+/** "1 event", "2 events". */
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${grouped(count)} ${count === 1 ? one : many}`;

@@ -1,0 +1,118 @@
+/** Questions to the server: one answer by POST, or live by one WebSocket for the whole page. Never again and again by a timer. */
+import { type Client, createClient } from 'graphql-ws';
+
+/** What a server has refused, or could not be asked. */
+export class AskError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+interface GraphError {
+  readonly message: string;
+  readonly extensions?: { readonly code?: string };
+}
+
+/** Rejects with an `AskError`. */
+export async function ask<Data>(query: string, variables: object = {}): Promise<Data> {
+  const response = await fetch('/graphql', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  }).catch(() => {
+    throw new AskError('away', 'The server does not answer. Is it running, and is the network up?');
+  });
+  const { data, errors = [] }: { data?: Data; errors?: GraphError[] } = await response.json();
+  const [error] = errors;
+  if (error !== undefined) throw askError(error);
+  if (data == null) throw new AskError('empty', 'The server has answered nothing.');
+  return data;
+}
+
+const askError = ({ message, extensions }: GraphError): AskError =>
+  new AskError(extensions?.code ?? 'unknown', message);
+
+export type Connection = 'connecting' | 'open' | 'lost';
+
+export interface Live {
+  /** Goes on over lost connections, each time with a fresh snapshot. Answers what ends it. */
+  subscribe<Data>(
+    query: string,
+    variables: object,
+    told: (data: Data) => void,
+    failed: (error: AskError) => void,
+  ): () => void;
+  close(): void;
+}
+
+/** The key does not count any more: signed out elsewhere, or for too long. */
+const FORBIDDEN = 4403;
+const RETRY_MS = { first: 500, most: 15_000 };
+/** A server that is silent for so long, although it was asked whether it is there, counts as gone. */
+const KEEP_ALIVE_MS = 12_000;
+
+export function openLive(
+  connectionChanged: (connection: Connection) => void,
+  forbidden: () => void,
+): Live {
+  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  let isForbidden = false;
+  const client: Client = createClient({
+    url: `${scheme}//${location.host}/graphql`,
+    // Also where nothing is subscribed to: a page is told that the server, or its session, is gone.
+    lazy: false,
+    onNonLazyError: () => connectionChanged('lost'),
+    keepAlive: KEEP_ALIVE_MS,
+    retryAttempts: Number.POSITIVE_INFINITY,
+    shouldRetry: () => !isForbidden,
+    retryWait: (attempt) => waited(Math.min(RETRY_MS.first * 2 ** attempt, RETRY_MS.most)),
+    on: {
+      connected: () => connectionChanged('open'),
+      closed: (event) => {
+        if (event instanceof CloseEvent && event.code === FORBIDDEN) {
+          isForbidden = true;
+          forbidden();
+        } else {
+          connectionChanged('lost');
+        }
+      },
+    },
+  });
+  return {
+    subscribe<Data>(
+      query: string,
+      variables: object,
+      told: (data: Data) => void,
+      failed: (error: AskError) => void,
+    ) {
+      return client.subscribe<Data>(
+        { query, variables: { ...variables } },
+        {
+          next({ data, errors }) {
+            if (data != null) told(data);
+            const [error] = errors ?? [];
+            if (error !== undefined) failed(askError({ ...error, extensions: codeOf(error) }));
+          },
+          error(error) {
+            const [first] = Array.isArray(error) ? error : [];
+            if (first !== undefined) failed(askError({ ...first, extensions: codeOf(first) }));
+          },
+          complete() {},
+        },
+      );
+    },
+    close: () => void client.dispose(),
+  };
+}
+
+const codeOf = ({ extensions }: { extensions?: unknown }): { code?: string } => {
+  const { code } = (extensions ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? { code } : {};
+};
+
+/** Not all pages of a server that comes back at the same moment. */
+const waited = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms * (0.75 + Math.random() / 2)));

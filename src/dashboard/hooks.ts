@@ -1,0 +1,137 @@
+/** What components share: the connection, the address, questions and their answers. */
+import { createContext } from 'preact';
+import { useCallback, useContext, useEffect, useState } from 'preact/hooks';
+import type { Health, TimeseriesUpdate } from './answers.ts';
+import { AskError, ask, type Live } from './graph.ts';
+import { applyUpdate, type LiveAnswer } from './live-answer.ts';
+import type { Session } from './session.ts';
+
+export interface Page {
+  readonly session: Session;
+  readonly live: Live;
+  /** The session is over: somebody has to sign in again. */
+  readonly ended: () => void;
+}
+
+export const PageContext = createContext<Page | undefined>(undefined);
+
+export function usePage(): Page {
+  const page = useContext(PageContext);
+  if (page === undefined) throw new Error('used outside of the signed-in page');
+  return page;
+}
+
+export interface Answered<Data> {
+  readonly data: Data | undefined;
+  readonly error: AskError | undefined;
+}
+
+const NOTHING_YET = { data: undefined, error: undefined } as const;
+
+/** One answer, and how to ask anew; what was answered stays until there is another. */
+export function useAsk<Data>(
+  query: string,
+  variables: object = {},
+): Answered<Data> & { readonly again: () => void } {
+  const { ended } = usePage();
+  const [answered, setAnswered] = useState<Answered<Data>>(NOTHING_YET);
+  // A new object each time it is to be asked anew.
+  const [occasion, setOccasion] = useState({});
+  const given = JSON.stringify(variables);
+  useEffect(() => {
+    const asked = { query, variables: JSON.parse(given), occasion, isWanted: true };
+    const tell = (next: Partial<Answered<Data>>) => {
+      if (asked.isWanted) setAnswered((before) => ({ ...before, error: undefined, ...next }));
+    };
+    ask<Data>(asked.query, asked.variables).then(
+      (data) => tell({ data }),
+      (failed: unknown) => {
+        const error = asAskError(failed);
+        if (error.code === 'unauthorized') ended();
+        else tell({ error });
+      },
+    );
+    return () => {
+      asked.isWanted = false;
+    };
+  }, [ended, query, given, occasion]);
+  return { ...answered, again: useCallback(() => setOccasion({}), []) };
+}
+
+export const asAskError = (error: unknown): AskError =>
+  error instanceof AskError ? error : new AskError('unknown', String(error));
+
+/** What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes. */
+export function useLive<Data, State>(
+  query: string,
+  variables: object | undefined,
+  fold: (before: State | undefined, data: Data) => State | undefined,
+): Answered<State> {
+  const { live } = usePage();
+  const [answered, setAnswered] = useState<Answered<State>>(NOTHING_YET);
+  const given = variables && JSON.stringify(variables);
+  useEffect(() => {
+    setAnswered(NOTHING_YET);
+    if (given === undefined) return undefined;
+    return live.subscribe<Data>(
+      query,
+      JSON.parse(given),
+      (data) => setAnswered(({ data: before }) => ({ data: fold(before, data), error: undefined })),
+      (error) => setAnswered(({ data }) => ({ data, error })),
+    );
+  }, [live, query, given, fold]);
+  return answered;
+}
+
+export interface MeasureInput {
+  readonly op: string;
+  readonly field?: string;
+  readonly q?: number;
+}
+
+export interface TimeseriesVariables {
+  readonly stream: string;
+  readonly last: string;
+  /** Default: about 240 points. */
+  readonly step?: string;
+  /** Each point is of so long a time up to its end. */
+  readonly window?: string;
+  readonly measures: readonly MeasureInput[];
+  readonly groupBy?: readonly string[];
+  readonly limit?: number;
+  readonly fill?: 'ZERO' | 'NULL';
+}
+
+const TIMESERIES = `subscription ($stream: String!, $last: Duration, $step: Duration, $window: Duration, $measures: [MeasureInput!]!,
+    $groupBy: [String!]! = [], $limit: Int! = 20, $fill: Fill) {
+  timeseries(stream: $stream, last: $last, step: $step, window: $window, measures: $measures, groupBy: $groupBy, limit: $limit, fill: $fill) {
+    snapshot gap from to stepMs rollup watermark restated missingPartitions names
+    series { labels { name value } points { t end values { value errorBound } } }
+    removedSeries { labels { name value } }
+  }
+}`;
+
+const foldTimeseries = (
+  before: LiveAnswer | undefined,
+  { timeseries }: { readonly timeseries: TimeseriesUpdate },
+): LiveAnswer | undefined => applyUpdate(before, timeseries);
+
+/** Undefined variables: nothing is asked. */
+export const useTimeseries = (variables: TimeseriesVariables | undefined): Answered<LiveAnswer> =>
+  useLive(TIMESERIES, variables, foldTimeseries);
+
+const HEALTH = `subscription {
+  health {
+    at problems eventsAccepted eventsRejected logBytes logBytesMax logRefusal spooling
+    diskFreeBytes diskReserveBytes archiveProblem
+    actors { path name state mailboxDepth mailboxMax oldestMessageAgeMs handled restarts deadLetters lastError }
+    partitions { id appliedOffset committedOffset lagBytes watermark series dedupIds }
+  }
+}`;
+
+const foldHealth = (_: Health | undefined, { health }: { readonly health: Health }): Health =>
+  health;
+
+/** Of operators alone: the machinery is not for every reader. */
+export const useHealth = (isAdmin: boolean): Answered<Health> =>
+  useLive(HEALTH, isAdmin ? {} : undefined, foldHealth);

@@ -1,0 +1,12 @@
+/** Where the page begins. */
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { applyTheme, storedTheme } from './theme.ts';
+import 'uplot/dist/uPlot.min.css';
+import './style.css';
+import './parts.css';
+
+applyTheme(storedTheme());
+const page = document.querySelector('#page');
+if (page === null) throw new Error('index.html has no element "page"');
+render(<App />, page);

@@ -1,0 +1,146 @@
+/** One page that answers whether all is well: what comes, what of it is most, and whether the server keeps up. */
+import { useEffect, useState } from 'preact/hooks';
+import type { Address } from './address.ts';
+import { AlarmsPanel } from './alarms-panel.tsx';
+import type { Ledger, Rollup } from './answers.ts';
+import { FirstRun } from './first-run.tsx';
+import { HealthPanel } from './health-panel.tsx';
+import { useAsk, useTimeseries } from './hooks.ts';
+import { hasEvents } from './live-answer.ts';
+import { chosen, type Offer, offerOf, RANGES, rangeOf } from './panels.ts';
+import { Refused, Waiting } from './quality.tsx';
+import { QuantilesPanel } from './quantiles-panel.tsx';
+import { RatePanel } from './rate-panel.tsx';
+import { TypesPanel } from './types-panel.tsx';
+import { UniquesPanel } from './uniques-panel.tsx';
+
+const ROLLUPS = `{ rollups { name stream dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
+const RECEIVED = `query ($stream: String!) { ledger(stream: $stream) { received } }`;
+
+export function Overview({ address }: { address: Address }) {
+  const rollups = useAsk<{ readonly rollups: readonly Rollup[] }>(ROLLUPS);
+  if (rollups.error !== undefined) return <Refused error={rollups.error} />;
+  if (rollups.data === undefined) return <Waiting />;
+  const all = rollups.data.rollups;
+  const streams = offerOf(all, '').streams;
+  const asked = address.parameters.get('stream');
+  const stream = asked === null && streams.includes('events') ? 'events' : chosen(asked, streams);
+  return <Stream key={stream} address={address} stream={stream} offer={offerOf(all, stream)} />;
+}
+
+interface StreamProps {
+  readonly address: Address;
+  readonly stream: string;
+  readonly offer: Offer;
+}
+
+function Stream({ address, stream, offer }: StreamProps) {
+  const received = useAsk<{ readonly ledger: Pick<Ledger, 'received'> }>(RECEIVED, { stream });
+  const finestMs = Math.max(1_000, offer.counting?.resolutions[0]?.stepMs ?? 0);
+  // The newest minute tells of the first event, and of what comes now.
+  const now = useTimeseries(
+    offer.counting && {
+      stream,
+      last: `${Math.max(60_000, 20 * finestMs)}ms`,
+      step: `${finestMs}ms`,
+      measures: [{ op: 'rate' }],
+      fill: 'ZERO',
+    },
+  );
+  const [hasSeenEvents, setHasSeenEvents] = useState(false);
+  const seesEvents = hasEvents(now.data);
+  useEffect(() => {
+    if (seesEvents) setHasSeenEvents(true);
+  }, [seesEvents]);
+  const range = rangeOf(address.parameters.get('range'));
+  const isEmpty = received.data?.ledger.received === 0 && !hasSeenEvents && !seesEvents;
+  const error = received.error ?? now.error;
+  return (
+    <>
+      <Choices
+        address={address}
+        stream={stream}
+        streams={offer.streams}
+        range={range.last}
+        isEmpty={isEmpty}
+      />
+      {error && <Refused error={error} />}
+      {received.data === undefined ? (
+        error === undefined && <Waiting />
+      ) : isEmpty ? (
+        <FirstRun stream={stream} />
+      ) : offer.counting === undefined ? (
+        <p>
+          No rollup counts the events of stream {stream}, so there is nothing to show live. Declare
+          one with measure <code>count</code> in the configuration, or by the mutation{' '}
+          <code>defineRollup</code>.
+        </p>
+      ) : (
+        <div class="panels">
+          <RatePanel stream={stream} range={range} now={now.data} />
+          {offer.byType && <TypesPanel stream={stream} range={range} rollup={offer.byType} />}
+          <AlarmsPanel />
+          {offer.distinct.size > 0 && (
+            <UniquesPanel stream={stream} range={range} fields={offer.distinct} address={address} />
+          )}
+          {offer.quantiles.size > 0 && (
+            <QuantilesPanel
+              stream={stream}
+              range={range}
+              fields={offer.quantiles}
+              address={address}
+            />
+          )}
+          <HealthPanel />
+        </div>
+      )}
+    </>
+  );
+}
+
+interface ChoicesProps {
+  readonly address: Address;
+  readonly stream: string;
+  readonly streams: readonly string[];
+  readonly range: string;
+  readonly isEmpty: boolean;
+}
+
+function Choices({ address, stream, streams, range, isEmpty }: ChoicesProps) {
+  return (
+    <div class="bar">
+      {!isEmpty && <h1>Overview</h1>}
+      {streams.length > 1 && (
+        <label>
+          Stream{' '}
+          <select
+            value={stream}
+            onChange={({ currentTarget: { value } }) =>
+              address.set({ stream: value, field: undefined })
+            }
+          >
+            {streams.map((each) => (
+              <option key={each}>{each}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      {!isEmpty && (
+        <fieldset class="ranges">
+          <legend class="unseen">Time range</legend>
+          {RANGES.map(({ last, name }) => (
+            <label key={last}>
+              <input
+                type="radio"
+                name="range"
+                checked={last === range}
+                onChange={() => address.set({ range: last })}
+              />
+              <span>{name}</span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+    </div>
+  );
+}

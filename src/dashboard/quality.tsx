@@ -1,0 +1,48 @@
+/** How good an answer is, said beside it: how fresh, in which steps, what is missing. */
+
+import { clockTime, shortLength, wholeMoment } from './format.ts';
+import type { AskError } from './graph.ts';
+import type { LiveAnswer } from './live-answer.ts';
+
+export interface QualityProps {
+  readonly answer: LiveAnswer;
+  /** The time that its figures are of; default: they are steps. */
+  readonly of?: string;
+}
+
+export function QualityLine({ answer, of }: QualityProps) {
+  const { watermark, stepMs, rollup, restated, missingPartitions } = answer;
+  return (
+    <p class="quality quiet">
+      {watermark === null ? (
+        'No event is counted yet'
+      ) : (
+        <span title={wholeMoment(watermark)}>Complete to {clockTime(watermark)}</span>
+      )}
+      {' · '}
+      {of ?? `${shortLength(stepMs)} steps`} of rollup {rollup}
+      {restated && ' · late events have changed steps that were complete'}
+      {missingPartitions.length > 0 && (
+        <strong>
+          {' '}
+          · partitions {missingPartitions.join(', ')} do not answer: what they have not committed is
+          missing
+        </strong>
+      )}
+    </p>
+  );
+}
+
+/** Why there is no answer, in the server's own words. */
+export const Refused = ({ error }: { error: AskError }) => (
+  <p role="alert" class="refused">
+    {error.message} <span class="quiet">({error.code})</span>
+  </p>
+);
+
+/** Not an empty chart: nothing is known yet, which is something else than nothing there. */
+export const Waiting = () => (
+  <p class="waiting quiet" aria-busy="true">
+    Asking the server…
+  </p>
+);

@@ -1,0 +1,60 @@
+/** How a number field is spread: the middle, and what one in a hundred exceeds. */
+import { Chart, type Line } from './chart.tsx';
+import { FieldChoice } from './field-choice.tsx';
+import { shortLength, shortNumber } from './format.ts';
+import { useTimeseries } from './hooks.ts';
+import { newest } from './live-answer.ts';
+import { chosen, wholeOf } from './panels.ts';
+import { QualityLine, Refused, Waiting } from './quality.tsx';
+import type { FieldPanelProps } from './uniques-panel.tsx';
+
+const LINES: readonly Line[] = [
+  { name: 'p50', measure: 0 },
+  { name: 'p99', measure: 1 },
+];
+
+/** The unit that a field's name tells; else there is none to say. */
+const shownAs = (field: string): typeof shortNumber =>
+  /_?ms$|Ms$/.test(field) ? shortLength : shortNumber;
+
+export function QuantilesPanel({ stream, range, fields, address }: FieldPanelProps) {
+  const names = [...fields.keys()];
+  const field = chosen(address.parameters.get('field'), names);
+  const measures = [0.5, 0.99].map((q) => ({ op: 'quantile', field, q }));
+  const rollup = fields.get(field);
+  const whole = useTimeseries(rollup && { stream, ...wholeOf(range, rollup), measures });
+  const steps = useTimeseries({ stream, last: range.last, measures, fill: 'NULL' });
+  const shown = shownAs(field);
+  const error = whole.error ?? steps.error;
+  return (
+    <section class="panel" aria-labelledby="quantiles-title">
+      <h2 id="quantiles-title">
+        Spread of <FieldChoice address={address} parameter="field" fields={names} field={field} />
+      </h2>
+      <dl class="figures">
+        {LINES.map(({ name, measure }) => (
+          <div key={name}>
+            <dt>
+              {name} in {range.name}
+            </dt>
+            <dd data-figure={name}>{shown(newest(whole.data, measure)?.value)}</dd>
+          </div>
+        ))}
+      </dl>
+      {error && <Refused error={error} />}
+      {steps.data === undefined ? (
+        error === undefined && <Waiting />
+      ) : (
+        <>
+          <Chart
+            title={`p50 and p99 of ${field} over ${range.name}`}
+            answer={steps.data}
+            lines={LINES}
+            shown={shown}
+          />
+          <QualityLine answer={steps.data} />
+        </>
+      )}
+    </section>
+  );
+}

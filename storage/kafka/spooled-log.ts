@@ -1,0 +1,39 @@
+/** The writer of a log in a topic with a spool in front of it. */
+import { systemClock } from '../../src/model/clock.ts';
+import type { Logger } from '../../src/model/logger.ts';
+import { KAFKA_PENDING_BYTES_MAX } from '../limits.ts';
+import { Spool } from '../spool/spool.ts';
+import { attachSpoolShared, type SpoolSettings } from '../spool/spool-shared.ts';
+import { SpoolingWriter } from '../spool/spooling-writer.ts';
+import { type KafkaWriterOptions, openKafkaWriter } from './kafka-writer.ts';
+
+/**
+ * Does not need the brokers: what comes is spooled until they are there. Rejects as `openJournal` does, and if the topic can be
+ * reached and is not the log of `id`.
+ */
+export async function openSpooledLog(
+  kafka: KafkaWriterOptions,
+  { numbers, ...settings }: SpoolSettings,
+  logger: Logger,
+  onFailed: (error: unknown) => void,
+): Promise<SpoolingWriter> {
+  const { shared, pendingBytesMax = KAFKA_PENDING_BYTES_MAX, clock = systemClock } = kafka;
+  const spool = await Spool.open({
+    ...settings,
+    partitions: shared.partitions,
+    pendingBytesMax: 2 * pendingBytesMax,
+    logger,
+  });
+  // What it would refuse is spooled, and nobody's concern.
+  const unheard = { ...shared, words: shared.words.slice() };
+  return SpoolingWriter.start({
+    spool,
+    connect: () => openKafkaWriter({ ...kafka, shared: unheard }),
+    shared,
+    numbers: attachSpoolShared(numbers),
+    pendingBytesMax,
+    clock,
+    logger,
+    onFailed,
+  });
+}

@@ -1,0 +1,258 @@
+/** The dashboard as somebody sees it: a real browser, a real server, real events. */
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { Page } from 'playwright-core';
+import { Server } from '../../load-tests/server.ts';
+import { hashSecret } from '../../src/model/access.ts';
+import { visit } from './chromium.ts';
+
+const READER = `sg_${'r'.repeat(43)}`;
+const WRITER = `sg_${'w'.repeat(43)}`;
+const PHONE = { viewport: { width: 390, height: 844 } };
+const DESKTOP = { viewport: { width: 1280, height: 900 } };
+
+const ROLLUPS = [
+  { name: 'by_type', dimensions: ['type'], measures: ['count'] },
+  { name: 'users', measures: ['count', 'distinct(user)', 'quantile(duration_ms)'] },
+];
+/** Fires at the first error. */
+const ALARMS = {
+  rules: [
+    {
+      name: 'errors',
+      filter: [{ field: 'type', in: ['error'] }],
+      window: '5m',
+      every: '1s',
+      lateness: '0s',
+      above: 0,
+      severity: 'critical',
+    },
+  ],
+};
+
+async function site(t: ExecutionContext, config: object = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'streamgauge-dashboard-'));
+  const server = await Server.prepare({ folder, partitions: 2, config: { ...config } });
+  await server.start();
+  t.teardown(async () => {
+    await server.kill();
+    await rm(folder, { recursive: true });
+  });
+  return { server, url: `http://${server.host}:${server.queryPort}` };
+}
+
+async function send(server: Server, events: readonly object[], key?: string): Promise<void> {
+  await fetch(`http://${server.host}:${server.ingestPort}/v1/events`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-ndjson',
+      ...(key && { authorization: `Bearer ${key}` }),
+    },
+    body: events.map((event) => JSON.stringify(event)).join('\n'),
+  });
+}
+
+const views = (count: number): object[] =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{ type: i % 4 === 0 ? 'buy' : 'view', user: `u${i % 50}` },
+    duration_ms: 10 + (i % 90),
+  }));
+
+const figure = (page: Page, name: string) => page.locator(`[data-figure="${name}"]`);
+
+/** Waits until the page shows it, however long the server takes. */
+const untilShown = (page: Page, name: string, text: string) =>
+  figure(page, name).filter({ hasText: text }).waitFor({ timeout: 60_000 });
+
+test('a server without events shows how to send one, and turns into the live view by itself', async (t) => {
+  const { server, url } = await site(t);
+  const { page, origins, troubles } = await visit(t, url, DESKTOP);
+  await page.getByRole('heading', { name: 'Send the first event' }).waitFor();
+  const line = await page.getByLabel('Command that sends an event').inputValue();
+  t.true(line.startsWith(`curl 'http://${server.host}:${server.ingestPort}/v1/events' -H`), line);
+  await send(server, [{ type: 'page_view', url: '/pricing', user: 'u1' }]);
+  await page.getByRole('heading', { name: 'Overview' }).waitFor({ timeout: 60_000 });
+  await untilShown(page, 'total', '1');
+  t.is(await page.getByRole('heading', { name: 'Send the first event' }).count(), 0);
+  t.deepEqual([...origins], [url]);
+  t.deepEqual(troubles, []);
+});
+
+test('the figures of the overview are those that a query answers', async (t) => {
+  const { server, url } = await site(t, { rollups: ROLLUPS, alarms: ALARMS });
+  const { page } = await visit(t, url, DESKTOP);
+  await page.getByRole('heading', { name: 'Send the first event' }).waitFor();
+  await send(server, [...views(1_200), { type: 'error' }, { type: 'view', ts: 'yesterday' }]);
+  await untilShown(page, 'total', '1,201');
+  await untilShown(page, 'accepted', '1,201');
+  await untilShown(page, 'rejected', '1');
+  await page.getByText('1 firing.').waitFor({ timeout: 60_000 });
+
+  const measured = await server.query<{
+    readonly timeseries: {
+      readonly series: readonly {
+        readonly points: readonly { readonly values: readonly { readonly value: number }[] }[];
+      }[];
+    };
+  }>(`{ timeseries(last: "5s", step: "5s", window: "15m", measures: [
+    { op: distinct, field: "user" }, { op: quantile, field: "duration_ms", q: 0.5 }, { op: quantile, field: "duration_ms", q: 0.99 }
+  ]) { series { points { values { value } } } } }`);
+  const [users, p50, p99] = measured.timeseries.series[0]?.points[0]?.values ?? [];
+  await untilShown(page, 'uniques', String(Math.round(users?.value ?? 0)));
+  const shown = (ms = 0) => `${Number(ms.toPrecision(3))} ms`;
+  await untilShown(page, 'p50', shown(p50?.value));
+  await untilShown(page, 'p99', shown(p99?.value));
+  await page.getByRole('row', { name: 'view 900' }).waitFor();
+  await page.getByRole('row', { name: 'buy 300' }).waitFor();
+  t.pass();
+});
+
+test('a dead letter is fixed on the page, sent again, and counts', async (t) => {
+  const { server, url } = await site(t);
+  await send(server, [{ type: 'view', ts: 'yesterday' }]);
+  await server.caughtUp();
+  const { page } = await visit(t, `${url}/system`, DESKTOP);
+  const section = page.getByRole('region', { name: 'Dead letters' });
+  const letter = section.getByText('invalid_ts', { exact: true });
+  // Letters can be read once their partition has committed them.
+  while ((await letter.count()) === 0) {
+    const asked = page.waitForResponse((response) => response.url().endsWith('/graphql'));
+    await section.getByRole('button', { name: 'Ask again' }).click();
+    await asked;
+  }
+  await letter.click();
+  const text = section.getByLabel('What was received');
+  t.is(await text.inputValue(), '{"type":"view","ts":"yesterday"}');
+  await text.fill('{"type":"view","ts":"tomorrow"}');
+  await section.getByRole('button', { name: 'Send again' }).click();
+  await section.getByText(/^Refused again: .*"ts"/).waitFor();
+  await text.fill('{"type":"view"}');
+  await section.getByRole('button', { name: 'Send again' }).click();
+  await section.getByText('Sent again: it counts.').waitFor();
+  const { applied } = await server.ledger();
+  t.is(applied, 1);
+});
+
+test('who has a key signs in with it, sees its events alone, and signs out', async (t) => {
+  const { server, url } = await site(t, {
+    keys: [keyOf('reader', 'acme', READER, ['read']), keyOf('writer', 'acme', WRITER, ['write'])],
+  });
+  await send(server, views(40), WRITER);
+  const { page } = await visit(t, url, DESKTOP);
+  const key = page.getByLabel('Key with scope "read" or "admin"');
+  await key.fill(`sg_${'x'.repeat(43)}`);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('this is none of the keys of this server').waitFor();
+  await key.fill(WRITER);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('the key "writer" may not read').waitFor();
+  await key.fill(READER);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await untilShown(page, 'total', '40');
+  await page.getByText('How the server is, is for operators').waitFor();
+  const [cookie] = await page.context().cookies();
+  t.like(cookie, { httpOnly: true, sameSite: 'Strict', path: '/' });
+  const stored: string = await page.evaluate('JSON.stringify(localStorage) + document.cookie');
+  t.false(stored.includes('sg_'));
+
+  const other = await page.context().newPage();
+  await other.goto(`${url}/system`);
+  await other.getByRole('heading', { name: 'Ledger' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('You are signed out.').waitFor();
+  // Its sockets were of the same session.
+  await other.getByText('You are signed out.').waitFor();
+});
+
+test('a lost connection is told of, and the page goes on when the server is back', async (t) => {
+  const { server, url } = await site(t);
+  await send(server, views(8));
+  const { page } = await visit(t, url, DESKTOP);
+  await untilShown(page, 'total', '8');
+  await server.stop();
+  await page.getByText('The connection to the server is lost').waitFor();
+  t.is(await figure(page, 'total').textContent(), '8');
+  await server.start();
+  await page
+    .getByText('The connection to the server is lost')
+    .waitFor({ state: 'detached', timeout: 60_000 });
+  await send(server, views(4));
+  await untilShown(page, 'total', '12');
+});
+
+test('the page is used by keyboard, and its address tells what it shows', async (t) => {
+  const { server, url } = await site(t);
+  await send(server, views(4));
+  const { page } = await visit(t, url, DESKTOP);
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('s');
+  await page.getByRole('heading', { name: 'System' }).waitFor();
+  t.is(page.url(), `${url}/system`);
+  await page.goBack();
+  await page.getByRole('radio', { name: '1 hour' }).check();
+  t.is(page.url(), `${url}/?range=1h`);
+  await page.reload();
+  t.true(await page.getByRole('radio', { name: '1 hour' }).isChecked());
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+});
+
+const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) => [
+  { name: `${colorScheme}-desktop`, options: { ...DESKTOP, colorScheme } },
+  { name: `${colorScheme}-phone`, options: { ...PHONE, colorScheme } },
+]);
+
+test('axe finds nothing serious in any view, and nothing is wider than the window', async (t) => {
+  const { server, url } = await site(t, { rollups: ROLLUPS, alarms: ALARMS });
+  const { page } = await visit(t, url, DESKTOP);
+  const each = async (view: string) => {
+    for (const { name, options } of LOOKS) {
+      await page.emulateMedia({ colorScheme: options.colorScheme });
+      await page.setViewportSize(options.viewport);
+      await look(t, page, `${view}-${name}`);
+    }
+  };
+  await page.getByRole('heading', { name: 'Send the first event' }).waitFor();
+  await each('first-run');
+  await send(server, [...views(400), { type: 'error' }, { type: 'view', ts: 'yesterday' }]);
+  await page.getByText('1 firing.').waitFor({ timeout: 60_000 });
+  await each('overview');
+  await page.goto(`${url}/system`);
+  await page.getByRole('heading', { name: 'Actors' }).waitFor();
+  await each('system');
+});
+
+const AXE = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** Pictures for people, who see what axe does not. */
+const PICTURES = join(tmpdir(), 'streamgauge-pictures');
+
+async function look(t: ExecutionContext, page: Page, name: string): Promise<void> {
+  await mkdir(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+  await page.evaluate(await AXE);
+  const { violations }: { violations: readonly Violation[] } = await page.evaluate('axe.run()');
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  t.deepEqual(
+    serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
+    [],
+    name,
+  );
+  const [wide, window]: [number, number] = await page.evaluate(
+    '[document.documentElement.scrollWidth, innerWidth]',
+  );
+  t.true(wide <= window, `${name} is ${wide} px wide in a window of ${window}`);
+}
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string | null;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+function keyOf(id: string, tenant: string, secret: string, scopes: readonly string[]) {
+  return { id, tenant, scopes, hash: `sha256:${hashSecret(secret)}` };
+}
