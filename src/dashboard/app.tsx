@@ -1,6 +1,7 @@
 /** The frame: who is signed in, where one is, and whether the server is heard. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { type Address, useAddress } from './address.ts';
+import { Events } from './events.tsx';
 import { type AskError, type Connection, openLive } from './graph.ts';
 import { asAskError, type Page, PageContext } from './hooks.ts';
 import { Keys } from './keys.tsx';
@@ -12,6 +13,7 @@ import { ThemeSwitch } from './theme-switch.tsx';
 
 export const VIEWS = [
   { path: '/', name: 'Overview', key: 'o' },
+  { path: '/events', name: 'Events', key: 'v' },
   { path: '/system', name: 'System', key: 's' },
 ] as const;
 
@@ -69,11 +71,22 @@ function Frame({ session, ended }: { session: Session; ended: () => void }) {
             as soon as the server answers.
           </p>
         )}
-        {view.path === '/system' ? <System /> : <Overview address={address} />}
+        {shown(view.path, address)}
       </main>
       <Keys go={address.go} />
     </PageContext.Provider>
   );
+}
+
+function shown(path: (typeof VIEWS)[number]['path'], address: Address) {
+  switch (path) {
+    case '/':
+      return <Overview address={address} />;
+    case '/events':
+      return <Events address={address} />;
+    case '/system':
+      return <System />;
+  }
 }
 
 interface RailProps {

@@ -1,7 +1,7 @@
 /** The page by keyboard: `g` and a letter goes to a view, `?` lists what there is. */
 import { useEffect, useRef } from 'preact/hooks';
 
-const VIEW_OF: Readonly<Record<string, string>> = { o: '/', s: '/system' };
+const VIEW_OF: Readonly<Record<string, string>> = { o: '/', v: '/events', s: '/system' };
 /** A letter that comes later belongs to no `g`. */
 const SECOND_KEY_MS = 1_500;
 
@@ -32,6 +32,22 @@ export function Keys({ go }: { go: (path: string) => void }) {
         </dt>
         <dd>Overview</dd>
         <dt>
+          <kbd>g</kbd> <kbd>v</kbd>
+        </dt>
+        <dd>Events</dd>
+        <dt>
+          <kbd>j</kbd> <kbd>k</kbd> <kbd>Enter</kbd>
+        </dt>
+        <dd>Events: next, one before, open</dd>
+        <dt>
+          <kbd>space</kbd>
+        </dt>
+        <dd>Events: pause, go on</dd>
+        <dt>
+          <kbd>/</kbd>
+        </dt>
+        <dd>Events: search</dd>
+        <dt>
           <kbd>g</kbd> <kbd>s</kbd>
         </dt>
         <dd>System</dd>
@@ -51,5 +67,6 @@ export function Keys({ go }: { go: (path: string) => void }) {
   );
 }
 
-const isWriting = (target: EventTarget | null): boolean =>
+/** Keys are letters then. */
+export const isWriting = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
