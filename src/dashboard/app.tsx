@@ -1,6 +1,7 @@
 /** The frame: who is signed in, where one is, and whether the server is heard. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { type Address, useAddress } from './address.ts';
+import { Alarms } from './alarms.tsx';
 import { Events } from './events.tsx';
 import { type AskError, type Connection, openLive } from './graph.ts';
 import { asAskError, type Page, PageContext } from './hooks.ts';
@@ -14,6 +15,7 @@ import { ThemeSwitch } from './theme-switch.tsx';
 export const VIEWS = [
   { path: '/', name: 'Overview', key: 'o' },
   { path: '/events', name: 'Events', key: 'v' },
+  { path: '/alarms', name: 'Alarms', key: 'a' },
   { path: '/system', name: 'System', key: 's' },
 ] as const;
 
@@ -84,6 +86,8 @@ function shown(path: (typeof VIEWS)[number]['path'], address: Address) {
       return <Overview address={address} />;
     case '/events':
       return <Events address={address} />;
+    case '/alarms':
+      return <Alarms address={address} />;
     case '/system':
       return <System />;
   }

@@ -4,6 +4,7 @@ import { ConditionForm } from './condition-form.tsx';
 import { type EventFilter, inWords } from './event-filter.ts';
 import { useRollups } from './hooks.ts';
 import { streamsOf } from './panels.ts';
+import { TextField } from './text-field.tsx';
 
 export interface EventsFilterProps {
   readonly filter: EventFilter;
@@ -33,32 +34,24 @@ export function EventsFilter({ filter, change }: EventsFilterProps) {
       >
         <summary>Filter</summary>
         <div class="choices">
-          <label>
-            Stream
-            <input
-              list={listId}
-              value={stream}
-              spellcheck={false}
-              onChange={({ currentTarget: { value } }) =>
-                change({ stream: value.trim() || 'events' })
-              }
-            />
-          </label>
+          <TextField
+            label="Stream"
+            value={stream}
+            settle={(value) => change({ stream: value.trim() || 'events' })}
+            input={{ list: listId }}
+          />
           <datalist id={listId}>
             {streamsOf(rollups).map((each) => (
               <option key={each} value={each} />
             ))}
           </datalist>
-          <label class="grow">
-            Contains
-            <input
-              type="search"
-              id="event-contains"
-              placeholder="a text of any field"
-              value={contains}
-              onChange={({ currentTarget: { value } }) => change({ contains: value })}
-            />
-          </label>
+          <TextField
+            label="Contains"
+            isWide={true}
+            value={contains}
+            settle={(value) => change({ contains: value })}
+            input={{ type: 'search', placeholder: 'a text of any field' }}
+          />
         </div>
         <div class="choices">
           <MomentField name="From" ms={fromMs} change={(ms) => change({ fromMs: ms })} />
@@ -108,22 +101,17 @@ interface MomentFieldProps {
 }
 
 /** On the viewer's clock, by the second: what the address has more exactly stays until it is changed here. */
-function MomentField({ name, ms, change }: MomentFieldProps) {
-  return (
-    <label>
-      {name}
-      <input
-        type="datetime-local"
-        step={1}
-        value={ms === undefined ? '' : localText(ms)}
-        onChange={({ currentTarget: { value } }) => {
-          const time = new Date(value).getTime();
-          change(Number.isNaN(time) ? undefined : time);
-        }}
-      />
-    </label>
-  );
-}
+const MomentField = ({ name, ms, change }: MomentFieldProps) => (
+  <TextField
+    label={name}
+    value={ms === undefined ? '' : localText(ms)}
+    settle={(value) => {
+      const time = new Date(value).getTime();
+      change(Number.isNaN(time) ? undefined : time);
+    }}
+    input={{ type: 'datetime-local', step: 1 }}
+  />
+);
 
 /** As the field wants it: without a zone. */
 function localText(ms: number): string {

@@ -1,7 +1,12 @@
 /** The page by keyboard: `g` and a letter goes to a view, `?` lists what there is. */
 import { useEffect, useRef } from 'preact/hooks';
 
-const VIEW_OF: Readonly<Record<string, string>> = { o: '/', v: '/events', s: '/system' };
+const VIEW_OF: Readonly<Record<string, string>> = {
+  o: '/',
+  v: '/events',
+  a: '/alarms',
+  s: '/system',
+};
 /** A letter that comes later belongs to no `g`. */
 const SECOND_KEY_MS = 1_500;
 
@@ -35,6 +40,10 @@ export function Keys({ go }: { go: (path: string) => void }) {
           <kbd>g</kbd> <kbd>v</kbd>
         </dt>
         <dd>Events</dd>
+        <dt>
+          <kbd>g</kbd> <kbd>a</kbd>
+        </dt>
+        <dd>Alarms</dd>
         <dt>
           <kbd>j</kbd> <kbd>k</kbd> <kbd>Enter</kbd>
         </dt>

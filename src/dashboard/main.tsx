@@ -6,6 +6,7 @@ import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import './parts.css';
 import './events.css';
+import './alarms.css';
 
 applyTheme(storedTheme());
 const page = document.querySelector('#page');

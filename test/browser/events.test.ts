@@ -77,6 +77,16 @@ test('a paused list stays as it is and says how many events it is behind', async
   t.is(await following(page).textContent(), 'Live');
   t.is(await lines(page).count(), 3);
 
+  // Nor whoever writes.
+  await page.keyboard.press('/');
+  await page.keyboard.type('amount');
+  await send(server, [order('o-5', 5)]);
+  await line(page, 'amount=5').waitFor();
+  const search = page.getByPlaceholder('a text of any field');
+  t.is(await search.inputValue(), 'amount');
+  await search.fill('');
+  await search.blur();
+
   // Whoever reads one is not interrupted either.
   await page.keyboard.press('j');
   await page.keyboard.press('ArrowDown');
@@ -87,7 +97,7 @@ test('a paused list stays as it is and says how many events it is behind', async
   await send(server, [order('o-4', 4)]);
   await following(page).filter({ hasText: 'Held while you read, 1 behind' }).waitFor();
   t.is(await opened.textContent(), before);
-  t.is(await lines(page).count(), 3);
+  t.is(await lines(page).count(), 4);
   await page.getByRole('button', { name: 'Show them' }).click();
   await line(page, 'amount=4').waitFor();
   t.is(await opened.count(), 0);
