@@ -71,7 +71,10 @@ const isFilter = (value: unknown): boolean =>
 
 function conditionDraft(condition: AlarmCondition): RuleDraft {
   const { kind, above, below, versus, by, deviations, weeks, direction } = condition;
-  const bounds = { ...(above !== null && { above }), ...(below !== null && { below }) };
+  const bounds = {
+    ...(above !== null && { above: plainBound(above) }),
+    ...(below !== null && { below: plainBound(below) }),
+  };
   switch (kind) {
     case 'threshold':
       return bounds;
@@ -83,6 +86,10 @@ function conditionDraft(condition: AlarmCondition): RuleDraft {
       return { noData: true };
   }
 }
+
+/** A number where it is normal again past the same bound. */
+const plainBound = (bound: Bound): Bound =>
+  typeof bound === 'object' && bound.fire === bound.clear ? bound.fire : bound;
 
 const textsOf = (labels: readonly Label[]): object =>
   Object.fromEntries(labels.map(({ name, value }) => [name, value]));

@@ -34,6 +34,8 @@ test('a rule is written as the configuration has it, with exactly one condition'
     below: undefined,
     annotations: { summary: 's' },
   });
+  const above = { ...NO_CONDITION, above: { fire: 2, clear: 2 } };
+  t.like(draftOf(rule({ condition: above })), { above: 2 });
   const change: AlarmCondition = {
     ...NO_CONDITION,
     ...{ kind: 'change', versus: 'yesterday', by: 'percent', below: { fire: -50, clear: -40 } },
