@@ -71,32 +71,35 @@ async function countedSingly(server: Server, query: string, atLeast: number): Pr
   }
 }
 
-test('each event counts once while the server is killed and started again under it', async (t) => {
-  const { server, url, file } = await site(t);
-  const client = createClient({
-    url,
-    file,
-    flushIntervalMs: 10,
-    batchEventsMax: 40,
-    onProblem() {},
-  });
-  let tracked = 0;
-  const trackSome = async (count: number) => {
-    for (let i = 0; i < count; i++) {
-      t.true(client.track('step', { n: tracked++ }));
-      if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+for (const transport of ['http', 'websocket'] as const) {
+  test(`each event counts once while the server is killed and started again under it, by ${transport}`, async (t) => {
+    const { server, url, file } = await site(t);
+    const client = createClient({
+      url,
+      file,
+      transport,
+      flushIntervalMs: 10,
+      batchEventsMax: 40,
+      onProblem() {},
+    });
+    let tracked = 0;
+    const trackSome = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        t.true(client.track('step', { n: tracked++ }));
+        if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    for (let round = 0; round < 3; round++) {
+      await trackSome(300);
+      await server.kill();
+      await trackSome(100);
+      await server.start();
     }
-  };
-  for (let round = 0; round < 3; round++) {
-    await trackSome(300);
-    await server.kill();
-    await trackSome(100);
-    await server.start();
-  }
-  await delivered(client);
-  t.is(await client.close(), 0);
-  t.deepEqual(await counted(server), { applied: tracked, counted: tracked });
-});
+    await delivered(client);
+    t.is(await client.close(), 0);
+    t.deepEqual(await counted(server), { applied: tracked, counted: tracked });
+  });
+}
 
 test('a program that is killed again and again loses nothing that it has tracked', async (t) => {
   const { server, url, file } = await site(t);
