@@ -111,7 +111,7 @@ async function sendAll(
     next = pieces.next();
     // It may fail while a batch is on its way, and is heard when it is waited for.
     next.catch(() => {});
-    const { text } = read.value;
+    const text = read.value;
     for (let at = 0; at < text.length; ) {
       const end = text.indexOf('\n', at);
       const to = end === -1 ? text.length : end;

@@ -25,4 +25,33 @@ Examples:\n  streamgauge send --stream shop events.ndjson.gz\n  my-program | str
       const { send } = await import('../send.ts');
       finish(await send(file, options, terminal));
     });
+
+  addIngestOptions(addConfigOptions(program.command('import <path...>')), 'write and read')
+    .description(
+      'bring the events of files into the running server, each once; the same command goes on where it was stopped',
+    )
+    .option('--url <url>', 'of the query listener (default: as the configuration says)')
+    .option('--stream <name>', 'where to (default: events)')
+    .option(
+      '--format <format>',
+      'ndjson, csv, tsv, common, combined, or a format of nginx or Apache (default: what each file looks like)',
+    )
+    .option('--type <type>', 'of events without one (default: request, of access logs)')
+    .option('--type-field <name>', 'the field that is the type; not of access logs')
+    .option('--time-field <name>', 'the field that is the time; not of access logs')
+    .option('--state <file>', 'how far it is (default: streamgauge-import-STREAM.json)')
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      `\nPaths are files and folders, packed by gzip or zstd or not.
+
+Examples:
+  streamgauge import --stream web /var/log/nginx
+  streamgauge import --stream shop --type order --time-field created orders-2025.csv.gz
+  streamgauge import --stream web --format '$remote_addr [$time_local] "$request" $status $request_time' access.log`,
+    )
+    .action(async (paths: string[], options) => {
+      const { importFiles } = await import('../import.ts');
+      finish(await importFiles(paths, options, terminal));
+    });
 }

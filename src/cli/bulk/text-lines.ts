@@ -6,14 +6,6 @@ import { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { AppError } from '../../model/errors.ts';
 
-/** Whole lines. */
-export interface TextPiece {
-  /** Where the text begins, in bytes after unpacking. */
-  readonly from: number;
-  /** Each line with its end, save for the last of a file that has none. */
-  readonly text: string;
-}
-
 /** Longer than any line that the server takes: what has no end by then is no text. */
 const LINE_BYTES_MAX = 16 * 2 ** 20;
 /** gzip (RFC 1952) and Zstandard (RFC 8878) say in their first bytes what they are; names of files lie. */
@@ -22,37 +14,42 @@ const PACKERS = [
   { magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: createZstdDecompress },
 ] as const;
 const MAGIC_BYTES_MAX = 4;
+const EMPTY = Buffer.alloc(0);
 /** At a time. Larger spares turns, and takes the memory. */
 const UNPACKED_BYTES = 2 ** 18;
 
-/** Begins with the byte `from`, which begins a line. `name` is for messages. */
-export async function* textLines(
-  input: Readable,
-  name: string,
-  from = 0,
-): AsyncGenerator<TextPiece> {
-  let at = 0;
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of unpacked(input, name)) {
-    const isBefore = at + chunk.length <= from;
-    const bytes = isBefore ? chunk.subarray(chunk.length) : chunk.subarray(Math.max(0, from - at));
-    at += chunk.length;
+/** Whole lines, each with its end, save for the last one if it has none. `name` is for messages. */
+export async function* textLines(input: Readable, name: string): AsyncGenerator<string> {
+  let rest: Buffer = EMPTY;
+  let isFirst = true;
+  for await (const all of unpacked(input, name)) {
+    const isMarked = isFirst && all.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+    const bytes = isMarked ? all.subarray(BYTE_ORDER_MARK.length) : all;
+    isFirst = false;
     const end = bytes.lastIndexOf(10) + 1;
-    if (end === 0) {
-      rest = bytes.length === 0 ? rest : Buffer.concat([rest, bytes]);
-      if (rest.length > LINE_BYTES_MAX) throw tooLong(name, at - rest.length);
-      continue;
-    }
-    const whole = Buffer.concat([rest, bytes.subarray(0, end)]);
-    rest = Buffer.from(bytes.subarray(end));
-    yield { from: at - rest.length - whole.length, text: whole.toString('latin1') };
+    if (end > 0) yield Buffer.concat([rest, bytes.subarray(0, end)]).toString('latin1');
+    rest = Buffer.concat([end > 0 ? EMPTY : rest, bytes.subarray(end)]);
+    if (rest.length > LINE_BYTES_MAX) throw tooLong(name);
   }
-  if (rest.length > 0) yield { from: at - rest.length, text: rest.toString('latin1') };
+  if (rest.length > 0) yield rest.toString('latin1');
 }
+
+/** The bytes at the beginning, `bytesMax` of them or all. */
+export async function headOf(input: Readable, name: string, bytesMax: number): Promise<Buffer> {
+  let head: Buffer = EMPTY;
+  for await (const bytes of unpacked(input, name)) {
+    head = Buffer.concat([head, bytes.subarray(0, bytesMax - head.length)]);
+    if (head.length === bytesMax) break;
+  }
+  return head;
+}
+
+/** What some programs begin UTF-8 with is none of the first line. */
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 async function* unpacked(input: Readable, name: string): AsyncGenerator<Buffer> {
   const chunks: AsyncIterator<Buffer> = input[Symbol.asyncIterator]();
-  let head: Buffer = Buffer.alloc(0);
+  let head: Buffer = EMPTY;
   while (head.length < MAGIC_BYTES_MAX) {
     const { value, done } = await chunks.next();
     if (done === true) break;
@@ -77,8 +74,8 @@ async function* unpacked(input: Readable, name: string): AsyncGenerator<Buffer> 
   }
 }
 
-const tooLong = (name: string, from: number): AppError =>
+const tooLong = (name: string): AppError =>
   new AppError(
     'config_invalid',
-    `${name}: expected lines of text, received more than ${LINE_BYTES_MAX} bytes without an end of line from byte ${from} on`,
+    `${name}: expected lines of text, received more than ${LINE_BYTES_MAX} bytes without an end of line`,
   );
