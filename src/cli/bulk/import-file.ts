@@ -2,7 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { lineId } from './event-id.ts';
 import type { ImportFile } from './import-files.ts';
-import { type ImportFormat, type MadeEvent, Unreadable } from './import-format.ts';
+import { type ImportFormat, type MadeEvent, type RecordPage, Unreadable } from './import-format.ts';
+import type { SourceProgress } from './import-state.ts';
 
 export interface Batch {
   readonly file: ImportFile;
@@ -39,45 +40,63 @@ export async function* batchesOf(
   importId: string,
   askArrived: AskArrived,
 ): AsyncGenerator<Batch> {
-  const { path, progress } = file;
-  const { settled, sentMax } = progress;
-  const idPrefix = idPrefixOf(importId, progress.number);
-  const input = createReadStream(path, { highWaterMark: READ_BYTES });
+  const input = createReadStream(file.path, { highWaterMark: READ_BYTES });
+  const pages = unsettled(format.pages(input, file.path), file.progress, importId, askArrived);
   let batch = new OpenBatch(file);
-  let record = 0;
-  /** What may have been sent before, from `settled` on: it is asked for at once. */
-  let unknown: MadeEvent[] = [];
-  const addUnknown = async (): Promise<void> => {
-    const first = record - unknown.length;
-    const arrived = await askArrived(
-      unknown.filter((event) => typeof event === 'string'),
-      first,
-      record,
-    );
-    for (const [i, event] of unknown.entries()) {
-      const hasArrived = typeof event === 'string' && arrived.has(idOf(event));
-      batch.add(first + i, hasArrived ? ARRIVED : event);
-    }
-    unknown = [];
-  };
-  for await (const page of format.pages(input, path)) {
-    // What is settled is only counted.
-    const from = Math.min(page.count, Math.max(0, settled - record));
-    record += from;
-    for (let i = from; i < page.count; i++) {
-      const event = page.event(i, lineId(idPrefix, record));
-      if (record < sentMax) unknown.push(event);
-      else batch.add(record, event);
-      record++;
-      if (record === sentMax) await addUnknown();
+  let end = file.progress.settled;
+  for await (const { first, events } of pages) {
+    end = first;
+    for (const event of events) {
+      batch.add(end++, event);
       if (batch.chars < BATCH_CHARS) continue;
-      yield batch.closed(record, input.bytesRead);
+      yield batch.closed(end, input.bytesRead);
       batch = new OpenBatch(file);
     }
   }
+  yield batch.closed(end, input.bytesRead);
+}
+
+const ARRIVED = Symbol('arrived');
+type FoundEvent = MadeEvent | typeof ARRIVED;
+
+interface EventPage {
+  readonly first: number;
+  readonly events: readonly FoundEvent[];
+}
+
+/** Without records that are settled. Those that may have been sent before come first, on one page. */
+async function* unsettled(
+  pages: AsyncIterable<RecordPage>,
+  { number, settled, sentMax }: SourceProgress,
+  importId: string,
+  askArrived: AskArrived,
+): AsyncGenerator<EventPage> {
+  const idPrefix = idPrefixOf(importId, number);
+  let unknown: MadeEvent[] = [];
+  const known = async (): Promise<EventPage> => {
+    const [first, events] = [settled, unknown];
+    unknown = [];
+    const texts = events.filter((event) => typeof event === 'string');
+    const arrived = await askArrived(texts, first, first + events.length);
+    const hasArrived = (event: MadeEvent) => typeof event === 'string' && arrived.has(idOf(event));
+    return { first, events: events.map((event) => (hasArrived(event) ? ARRIVED : event)) };
+  };
+  let record = 0;
+  for await (const page of pages) {
+    const events: MadeEvent[] = [];
+    // What is settled is only counted.
+    const from = Math.min(page.count, Math.max(0, settled - record));
+    for (let i = from; i < page.count; i++) {
+      const at = record + i;
+      const event = page.event(i, lineId(idPrefix, at));
+      (at < sentMax ? unknown : events).push(event);
+    }
+    record += page.count;
+    if (unknown.length > 0 && record >= sentMax) yield await known();
+    if (events.length > 0) yield { first: record - events.length, events };
+  }
   // The file ends before the records that might have been sent of it.
-  if (unknown.length > 0) await addUnknown();
-  yield batch.closed(record, input.bytesRead);
+  if (unknown.length > 0) yield await known();
 }
 
 /** As the server has it: a record may have brought its own. */
@@ -88,8 +107,6 @@ export const idOf = (event: string): string => {
 
 export const idPrefixOf = (importId: string, file: number): string =>
   `${importId}.${file.toString(36).padStart(3, '0')}`;
-
-const ARRIVED = Symbol('arrived');
 
 class OpenBatch {
   chars = 0;
@@ -104,7 +121,7 @@ class OpenBatch {
     this.#file = file;
   }
 
-  add(record: number, event: MadeEvent | typeof ARRIVED): void {
+  add(record: number, event: FoundEvent): void {
     if (event === ARRIVED) {
       this.#arrived++;
     } else if (event instanceof Unreadable) {
