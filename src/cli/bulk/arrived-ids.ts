@@ -1,5 +1,6 @@
 /** Which of some ids the running server has events of, however long ago they came: its memory of ids has an end, its archive not. */
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { AppError } from '../../model/errors.ts';
 import { askServer, serverAddress } from '../ask-server.ts';
@@ -17,6 +18,8 @@ export interface Asked {
 
 /** Of a condition: some 40 KB of a request. */
 const OTHERS_MAX = 1_000;
+const WAIT_MS = 1_000;
+const WAITS_MAX = 600;
 
 const NOW = `query ($stream: String!, $from: Timestamp!) {
   ledgerLines(stream: $stream, from: $from) { position }
@@ -44,7 +47,14 @@ export async function arrivedIds(
   const arrived = new Set<string>();
   for (const where of conditions) {
     const body = { stream, position, columns: ['id'], where };
-    const answer = await postJson(url, { ...headers, 'accept-encoding': 'identity' }, body, signal);
+    const plain = { ...headers, 'accept-encoding': 'identity' };
+    let answer = await postJson(url, plain, body, signal);
+    // As many exports run as may.
+    for (let waits = 0; answer.statusCode === 503 && waits < WAITS_MAX; waits++) {
+      answer.resume();
+      await sleep(WAIT_MS, undefined, { signal });
+      answer = await postJson(url, plain, body, signal);
+    }
     for await (const id of idsIn(answer, url)) arrived.add(id);
   }
   return arrived;

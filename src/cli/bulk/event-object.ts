@@ -11,6 +11,7 @@ import {
   ofLines,
   shortened,
   Unreadable,
+  writeEvent,
 } from './import-format.ts';
 import { epochMs, timeMs } from './log-time.ts';
 import { textLines } from './text-lines.ts';
@@ -40,7 +41,7 @@ export function csv(delimiter: string, given: EventShape): ImportFormat {
         const known = names;
         yield {
           count: rows.length,
-          event: (i, id) => rowEvent(rows[i] as string[], known, shape, id),
+          write: (i, id, out) => writeEvent(rowEvent(rows[i] as string[], known, shape, id), out),
         };
       }
     },

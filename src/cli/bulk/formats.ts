@@ -1,14 +1,10 @@
 /** Which format a file has: what the user says, else what its name and its beginning show. */
 import { AppError } from '../../model/errors.ts';
-import { accessLogLine, NAMED_FORMATS } from './access-log.ts';
+import { AccessLine, accessLog } from './access-log.ts';
+import { NAMED_FORMATS } from './access-log-format.ts';
+import { EventBytes } from './event-bytes.ts';
 import { csv, ndjson } from './event-object.ts';
-import {
-  type EventShape,
-  type ImportFormat,
-  type MadeEvent,
-  ofLines,
-  Unreadable,
-} from './import-format.ts';
+import type { EventShape, ImportFormat } from './import-format.ts';
 
 export interface FormatOptions extends EventShape {
   /** "auto", a name, or a format of nginx or Apache. */
@@ -27,7 +23,7 @@ export function formatOf(path: string, head: Buffer, options: FormatOptions): Im
       `--${option === 'typeField' ? 'type-field' : 'time-field'} is for ndjson, csv and tsv: the format of an access log says itself what is where (${path} has ${name})`,
     );
   }
-  return ofLines(accessLogLine(name, options.type));
+  return accessLog(name, options.type);
 }
 
 function guessed(path: string, head: Buffer): string {
@@ -39,8 +35,11 @@ function guessed(path: string, head: Buffer): string {
   const whole = lines.length > 1 ? lines.slice(0, -1) : lines;
   if (whole.every((line) => /^\s*(\{|$)/.test(line))) return 'ndjson';
   const found = ['combined', 'common'].find((name) => {
-    const toEvent = accessLogLine(name);
-    return whole.some((line) => isEvent(toEvent(line, '')));
+    const format = new AccessLine(name, 'request');
+    return whole.some((line) => {
+      const bytes = Buffer.from(line, 'latin1');
+      return format.write(bytes, 0, bytes.length, '', new EventBytes()) === true;
+    });
   });
   if (found !== undefined) return found;
   throw new AppError(
@@ -49,6 +48,3 @@ function guessed(path: string, head: Buffer): string {
     { path },
   );
 }
-
-const isEvent = (event: MadeEvent): boolean =>
-  event !== undefined && !(event instanceof Unreadable);

@@ -1,5 +1,6 @@
 /** What a file to import is made of, and how a record of it becomes an event. */
 import type { Readable } from 'node:stream';
+import type { EventBytes } from './event-bytes.ts';
 import { textLines } from './text-lines.ts';
 
 /** Why a record is no event. */
@@ -17,8 +18,8 @@ export type MadeEvent = string | undefined | Unreadable;
 /** Some records that follow each other. */
 export interface RecordPage {
   readonly count: number;
-  /** The record `index` of the page, with this id unless it has its own. */
-  event(index: number, id: string): MadeEvent;
+  /** Writes the event of record `index` of the page as a line without its end, with this id unless it has its own. False for what is nothing. */
+  write(index: number, id: string, out: EventBytes): boolean | Unreadable;
 }
 
 /** Texts are Latin-1 of the file's bytes, as of `textLines`. */
@@ -27,7 +28,12 @@ export interface ImportFormat {
   pages(input: Readable, name: string): AsyncGenerator<RecordPage>;
 }
 
-export type LineToEvent = (line: string, id: string) => MadeEvent;
+/** Of what is made as a text. */
+export function writeEvent(event: MadeEvent, out: EventBytes): boolean | Unreadable {
+  if (typeof event !== 'string') return event ?? false;
+  out.text(event);
+  return true;
+}
 
 /** What the user says of all records. */
 export interface EventShape {
@@ -37,13 +43,16 @@ export interface EventShape {
 }
 
 /** A record is a line. */
-export const ofLines = (toEvent: LineToEvent): ImportFormat => ({
+export const ofLines = (toEvent: (line: string, id: string) => MadeEvent): ImportFormat => ({
   async *pages(input, name) {
     for await (const text of textLines(input, name)) {
       const lines = text.split('\n');
       // Behind the last end of line is no line.
       if (text.endsWith('\n')) lines.pop();
-      yield { count: lines.length, event: (i, id) => toEvent(lines[i] as string, id) };
+      yield {
+        count: lines.length,
+        write: (i, id, out) => writeEvent(toEvent(lines[i] as string, id), out),
+      };
     }
   },
 });

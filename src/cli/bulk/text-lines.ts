@@ -20,6 +20,11 @@ const UNPACKED_BYTES = 2 ** 18;
 
 /** Whole lines, each with its end, save for the last one if it has none. `name` is for messages. */
 export async function* textLines(input: Readable, name: string): AsyncGenerator<string> {
+  for await (const bytes of byteLines(input, name)) yield bytes.toString('latin1');
+}
+
+/** As `textLines`; the bytes are not written to any more. */
+export async function* byteLines(input: Readable, name: string): AsyncGenerator<Buffer> {
   let rest: Buffer = EMPTY;
   let isFirst = true;
   for await (const all of unpacked(input, name)) {
@@ -27,11 +32,11 @@ export async function* textLines(input: Readable, name: string): AsyncGenerator<
     const bytes = isMarked ? all.subarray(BYTE_ORDER_MARK.length) : all;
     isFirst = false;
     const end = bytes.lastIndexOf(10) + 1;
-    if (end > 0) yield Buffer.concat([rest, bytes.subarray(0, end)]).toString('latin1');
+    if (end > 0) yield Buffer.concat([rest, bytes.subarray(0, end)]);
     rest = Buffer.concat([end > 0 ? EMPTY : rest, bytes.subarray(end)]);
     if (rest.length > LINE_BYTES_MAX) throw tooLong(name);
   }
-  if (rest.length > 0) yield rest.toString('latin1');
+  if (rest.length > 0) yield rest;
 }
 
 /** The bytes at the beginning, `bytesMax` of them or all. */
