@@ -35,7 +35,11 @@ export function conflictsIn(settings: Settings, against: CheckedAgainst): Confli
         ({ path, message }) => ({ path: ['rollups', i, ...path], message }),
       ),
     ),
-    ...sessionConflicts(settings.sessions, settings.partitions).map(({ path, message }) => ({
+    ...sessionConflicts(
+      settings.sessions,
+      settings.partitions,
+      (stream) => settings.web.enabled && stream === settings.web.stream,
+    ).map(({ path, message }) => ({
       path: ['sessions', ...path],
       message,
     })),

@@ -1,0 +1,12 @@
+/** Bounds of what is made of visits, each with its reason. */
+
+/** Agents whose parse is remembered. A large site sees some thousands a day; with 512 characters each these are 8 MB at most. */
+export const AGENTS_KNOWN_MAX = 8_192;
+
+/** Parameters of the pixel that become fields of its event; further ones are left out. */
+export const PARAMETERS_MAX = 32;
+/** Of one of their values, and of a path; what is longer is cut. Larger makes columns of long texts that nobody groups by. */
+export const TEXT_LENGTH_MAX = 1_024;
+
+/** How often it is looked whether the day is over, whose salt has to go. */
+export const SALT_LOOK_MS = 60_000;
