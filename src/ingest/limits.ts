@@ -92,6 +92,11 @@ export const REFUSALS_LOGGED_PER_SECOND = 10;
  * 20,000 requests, a second or two of what one edge can take.
  */
 export const HIT_BYTES_MAX = 16 * 2 ** 20;
+/**
+ * How long requests of the pixel wait for others, to go into the log together: nobody waits for them. Smaller loses less with a
+ * crash; larger makes larger blocks, of which each costs its readers nearly as much as a small one (load-tests/pixel-bench.ts).
+ */
+export const HIT_LINGER_MS = 50;
 /** Requests of the pixel that are made into events at a time: a few milliseconds of work, one round through the log. */
 export const HITS_AT_ONCE_MAX = 512;
 /** What is looked at of a header that says who asks: longer ones are cut. */

@@ -2,7 +2,9 @@
  * `GET /v1/pixel.gif`: a page view, of where no script runs. The image is answered at once, as an image that makes a page wait or
  * looks broken is worse than a view that is lost; what becomes of it then is counted.
  */
+
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hit, HitLines } from '../model/visit.ts';
 import { admitSender, busyRefusal } from './admission.ts';
 import type { TrustedProxies } from './client-address.ts';
@@ -13,6 +15,7 @@ import { Exchange } from './exchange.ts';
 import { HEADER } from './header-bytes.ts';
 import {
   HIT_BYTES_MAX,
+  HIT_LINGER_MS,
   HITS_AT_ONCE_MAX,
   LANGUAGES_LENGTH_MAX,
   PAGE_LENGTH_MAX,
@@ -97,13 +100,13 @@ export class Pixel {
     this.#waiting.push(hit);
     if (this.#isAsking) return;
     this.#isAsking = true;
-    // What else comes in this turn goes with it.
-    setImmediate(() => void this.#askAll());
+    void this.#askAll();
   }
 
   /** One question at a time: the longer an answer takes, the more hits the next one is about. */
   async #askAll(): Promise<void> {
     while (this.#waiting.length > 0) {
+      if (this.#waiting.length < HITS_AT_ONCE_MAX) await sleep(HIT_LINGER_MS);
       const hits = this.#waiting.splice(0, HITS_AT_ONCE_MAX);
       const bytes = hits.reduce((sum, hit) => sum + bytesOf(hit), 0);
       const lines = await this.#options.visits.linesOf(hits);
