@@ -1,7 +1,7 @@
 /** What components share: the connection, the address, questions and their answers. */
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useState } from 'preact/hooks';
-import type { Health, TimeseriesUpdate } from './answers.ts';
+import type { Health, Rollup, TimeseriesUpdate } from './answers.ts';
 import { AskError, ask, type Live } from './graph.ts';
 import { applyUpdate, type LiveAnswer } from './live-answer.ts';
 import type { Session } from './session.ts';
@@ -56,6 +56,14 @@ export function useAsk<Data>(
     };
   }, [ended, query, given, occasion]);
   return { ...answered, again: useCallback(() => setOccasion({}), []) };
+}
+
+const ROLLUPS = `{ rollups { name stream dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
+
+/** What the server can answer from: asked when a view opens. */
+export function useRollups(): Answered<readonly Rollup[]> {
+  const { data, error } = useAsk<{ readonly rollups: readonly Rollup[] }>(ROLLUPS);
+  return { data: data?.rollups, error };
 }
 
 export const asAskError = (error: unknown): AskError =>

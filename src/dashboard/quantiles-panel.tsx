@@ -1,11 +1,11 @@
 /** How a number field is spread: the middle, and what one in a hundred exceeds. */
-import { Chart, type Line } from './chart.tsx';
+import { AnsweredChart } from './answered-chart.tsx';
+import type { Line } from './chart.tsx';
 import { FieldChoice } from './field-choice.tsx';
 import { shortLength, shortNumber } from './format.ts';
 import { useTimeseries } from './hooks.ts';
 import { newest } from './live-answer.ts';
 import { chosen, wholeOf } from './panels.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
 import type { FieldPanelProps } from './uniques-panel.tsx';
 
 const LINES: readonly Line[] = [
@@ -25,7 +25,6 @@ export function QuantilesPanel({ stream, range, fields, address }: FieldPanelPro
   const whole = useTimeseries(rollup && { stream, ...wholeOf(range, rollup), measures });
   const steps = useTimeseries({ stream, last: range.last, measures, fill: 'NULL' });
   const shown = shownAs(field);
-  const error = whole.error ?? steps.error;
   return (
     <section class="panel" aria-labelledby="quantiles-title">
       <h2 id="quantiles-title">
@@ -41,20 +40,13 @@ export function QuantilesPanel({ stream, range, fields, address }: FieldPanelPro
           </div>
         ))}
       </dl>
-      {error && <Refused error={error} />}
-      {steps.data === undefined ? (
-        error === undefined && <Waiting />
-      ) : (
-        <>
-          <Chart
-            title={`p50 and p99 of ${field} over ${range.name}`}
-            answer={steps.data}
-            lines={LINES}
-            shown={shown}
-          />
-          <QualityLine answer={steps.data} />
-        </>
-      )}
+      <AnsweredChart
+        title={`p50 and p99 of ${field} over ${range.name}`}
+        data={steps.data}
+        error={whole.error ?? steps.error}
+        lines={LINES}
+        shown={shown}
+      />
     </section>
   );
 }

@@ -1,7 +1,8 @@
 /** The client for pages. */
 import { Client } from '../client.ts';
+import { Frames } from '../frames.ts';
 import { type ClientOptions, type Defaults, settingsOf } from '../options.ts';
-import { eventsUrl, post } from '../post.ts';
+import { eventsUrl, framesUrl, post } from '../post.ts';
 import { indexedDbStore } from './indexed-db-store.ts';
 import { localVisitors } from './local-visitors.ts';
 
@@ -24,8 +25,9 @@ const HEADERS = { 'content-type': 'text/plain' };
 /** Throws a `TypeError` if an option is not usable. One of a stream is enough for a page. */
 export function createClient(options: ClientOptions): Client {
   const settings = settingsOf(options, DEFAULTS);
-  const { url, stream } = settings;
-  const address = () => eventsUrl(settings, Date.now(), options.key);
+  const { url, stream, transport } = settings;
+  const address = () => eventsUrl(url, stream, options.key);
+  const frames = new Frames(() => new WebSocket(framesUrl(url, stream, options.key)));
   const client = new Client(settings, {
     now: Date.now,
     random: Math.random,
@@ -34,7 +36,9 @@ export function createClient(options: ClientOptions): Client {
       const timer = setTimeout(work, ms);
       return () => clearTimeout(timer);
     },
-    post: (body) => post(address(), body, HEADERS),
+    post: (body) =>
+      transport === 'websocket' ? frames.post(body) : post(address(), body, HEADERS),
+    hangUp: () => frames.close(),
     isOnline: () => navigator.onLine,
     warn: ({ code, message }) => console.warn(`streamgauge: ${code}: ${message}`),
     store: indexedDbStore(`streamgauge ${url} ${stream}`),
