@@ -7,7 +7,6 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hit, HitLines } from '../model/visit.ts';
 import { admitSender, busyRefusal } from './admission.ts';
-import type { TrustedProxies } from './client-address.ts';
 import { Contribution } from './contribution.ts';
 import { BODY_START, type BodyPlace } from './decode/outcome.ts';
 import type { EdgeContext } from './edge-context.ts';
@@ -20,8 +19,7 @@ import {
   LANGUAGES_LENGTH_MAX,
   PAGE_LENGTH_MAX,
 } from './limits.ts';
-import type { WebOptions } from './options.ts';
-import { type VisitAnswers, visitOf } from './visits.ts';
+import { visitOf, type WebPages } from './visits.ts';
 
 /** One transparent point. */
 const GIF = Uint8Array.from(
@@ -36,22 +34,17 @@ const HEADERS = [
   ['X-Content-Type-Options', 'nosniff'],
 ] as const;
 
-export interface PixelOptions {
-  readonly edge: Pick<EdgeContext, 'rules' | 'counters' | 'refusalLog' | 'coalescer'>;
-  readonly web: WebOptions;
-  readonly visits: VisitAnswers;
-  readonly proxies: TrustedProxies;
-}
-
 export class Pixel {
-  readonly #options: PixelOptions;
+  readonly #edge: Pick<EdgeContext, 'rules' | 'counters' | 'refusalLog' | 'coalescer'>;
+  readonly #pages: WebPages;
   #waiting: Hit[] = [];
   /** Of hits that are not durable, and not lost, yet. */
   #bytes = 0;
   #isAsking = false;
 
-  constructor(options: PixelOptions) {
-    this.#options = options;
+  constructor(edge: EdgeContext, pages: WebPages) {
+    this.#edge = edge;
+    this.#pages = pages;
   }
 
   /** Whether all that was answered is durable or lost. */
@@ -60,13 +53,12 @@ export class Pixel {
   }
 
   handle(res: HttpResponse, req: HttpRequest): void {
-    const { edge, web, proxies } = this.#options;
-    const { rules, counters } = edge;
-    const { stream = web.stream, ...parameters } = rules.parameters.read(req);
+    const { rules, counters, refusalLog } = this.#edge;
+    const { stream = this.#pages.stream, ...parameters } = rules.parameters.read(req);
     // An image needs no leave of its server's: pages that may not send events by script may show it.
     const sender = admitSender(rules, req, '', { ...parameters, stream });
     if (!sender.ok) {
-      edge.refusalLog.note(sender.error, res, req);
+      refusalLog.note(sender.error, res, req);
       new Exchange(res, counters, '').refuse(sender.error);
       return;
     }
@@ -74,7 +66,7 @@ export class Pixel {
     const busy = busyRefusal(rules, tenant);
     if (busy === undefined) {
       this.#add({
-        ...visitOf(tenant, proxies, res, req),
+        ...visitOf(tenant, this.#pages.proxies, res, req),
         stream,
         arrivalMs: rules.clock.now(),
         query: req.getQuery() ?? '',
@@ -93,7 +85,7 @@ export class Pixel {
   #add(hit: Hit): void {
     const bytes = bytesOf(hit);
     if (this.#bytes + bytes > HIT_BYTES_MAX) {
-      this.#options.edge.counters.hitsLost('overloaded', 1);
+      this.#edge.counters.hitsLost('overloaded', 1);
       return;
     }
     this.#bytes += bytes;
@@ -109,8 +101,8 @@ export class Pixel {
       if (this.#waiting.length < HITS_AT_ONCE_MAX) await sleep(HIT_LINGER_MS);
       const hits = this.#waiting.splice(0, HITS_AT_ONCE_MAX);
       const bytes = hits.reduce((sum, hit) => sum + bytesOf(hit), 0);
-      const lines = await this.#options.visits.linesOf(hits);
-      if (lines === undefined) this.#options.edge.counters.hitsLost('unanswered', hits.length);
+      const lines = await this.#pages.answers.linesOf(hits);
+      if (lines === undefined) this.#edge.counters.hitsLost('unanswered', hits.length);
       const durable = Promise.all((lines ?? []).map((some) => this.#append(some)));
       void durable.then(() => {
         this.#bytes -= bytes;
@@ -121,7 +113,7 @@ export class Pixel {
 
   /** Resolves when they are durable, or lost. */
   #append({ tenant, stream, ndjson, hits }: HitLines): Promise<void> {
-    const { coalescer, counters, rules } = this.#options.edge;
+    const { coalescer, counters, rules } = this.#edge;
     return new Promise((resolve) => {
       const contribution = new Contribution(false, ({ fault }) => {
         if (fault !== undefined) counters.hitsLost(fault.code, hits);

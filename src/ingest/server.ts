@@ -103,6 +103,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     applied: new AppliedWaits(needs.whenApplied),
     counters,
     refusalLog: new RefusalLog(logger, clock, proxies),
+    pages: options.web && needs.visits && { ...options.web, proxies, answers: needs.visits },
     unreadyReason: () => {
       if (isClosing) return 'the server is stopping';
       const { refusal } = log;
@@ -112,8 +113,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     readyNote: () => needs.readyNote?.(),
   };
   const webSockets = new WebSockets(edge);
-  const { web } = options;
-  const pixel = web && needs.visits && new Pixel({ edge, web, visits: needs.visits, proxies });
+  const pixel = edge.pages && new Pixel(edge, edge.pages);
   const listener = await Listener.open({
     ...options,
     tls,

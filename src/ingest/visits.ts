@@ -11,6 +11,14 @@ export interface VisitAnswers {
   linesOf(hits: readonly Hit[]): Promise<readonly HitLines[] | undefined>;
 }
 
+/** What an edge needs to make page views of requests. */
+export interface WebPages {
+  /** Whose events are page views. */
+  readonly stream: string;
+  readonly proxies: TrustedProxies;
+  readonly answers: VisitAnswers;
+}
+
 /** While `req` and `res` are valid. */
 export function visitOf(
   tenant: string,
