@@ -118,7 +118,7 @@ function defaultFile(cwd: string): string | undefined {
 function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: string): Settings {
   const absolute = (path: Path, value: string) =>
     resolve(sourceOf(sources, path)?.folder ?? cwd, value);
-  const { tls, dataDir, alarms, archive, cluster, log, sources: topicSources } = settings;
+  const { tls, dataDir, alarms, archive, cluster, log, sources: topicSources, web } = settings;
   return {
     ...settings,
     dataDir: absolute(['dataDir'], dataDir),
@@ -149,6 +149,9 @@ function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: 
           : receiver,
       ),
     },
+    ...(web.geoipFile !== undefined && {
+      web: { ...web, geoipFile: absolute(['web', 'geoipFile'], web.geoipFile) },
+    }),
     ...(tls && {
       tls: {
         certFile: absolute(['tls', 'certFile'], tls.certFile),

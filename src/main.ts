@@ -269,7 +269,11 @@ async function startEdges(
 function startWeb({ config, logger }: Foundation, edges: readonly EdgeWorker[]) {
   if (!config.web.enabled) return undefined;
   return new WebWorker({
-    data: { saltFile: join(config.dataDir, 'visitor-salt'), logging: config.logging },
+    data: {
+      saltFile: join(config.dataDir, 'visitor-salt'),
+      geoipFile: config.web.geoipFile,
+      logging: config.logging,
+    },
     edges,
     onRestart: (fault) => logger.error({ err: fault }, 'the thread of visits starts again'),
   });

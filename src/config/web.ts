@@ -1,9 +1,12 @@
 /** Page views: the pixel, what is added to events of pages, and the aggregates of both. What it all means is in docs/web.md. */
+import type { z } from 'zod';
 import type { SessionDefinition } from '../model/session.ts';
 import { PAGE_VIEW } from '../model/visit.ts';
+import { unreadable } from './files.ts';
 import { type Rollup, rollup } from './rollups.ts';
-import { streamName, yes } from './scalars.ts';
+import { streamName, text, yes } from './scalars.ts';
 import { sessions, VISITOR_FIELD } from './sessions.ts';
+import type { Path } from './settings.ts';
 import { group } from './shapes.ts';
 
 export const web = group({
@@ -11,12 +14,11 @@ export const web = group({
   enabled: yes.default(false),
   /** Whose events are page views. */
   stream: streamName.default('events'),
+  /** Countries of addresses, in MaxMind's format. Without it they are not known. */
+  geoipFile: text('the path of an MMDB file').optional(),
 });
 
-export interface WebSettings {
-  readonly enabled: boolean;
-  readonly stream: string;
-}
+export type WebSettings = z.output<typeof web>;
 
 interface Declared {
   readonly rollups: readonly Rollup[];
@@ -24,11 +26,12 @@ interface Declared {
 }
 
 /** What people ask of a site, beside what is declared; of what has the name of one of these, that stands in its place. */
-export function withWeb<T extends Declared>(settings: T, { enabled, stream }: WebSettings): T {
+export function withWeb<T extends Declared>(settings: T, web: WebSettings): T {
+  const { enabled, stream } = web;
   if (!enabled) return settings;
   return {
     ...settings,
-    rollups: joined(settings.rollups, rollupsOf(stream)),
+    rollups: joined(settings.rollups, rollupsOf(web)),
     sessions: joined(settings.sessions, [sessionsOf(stream)]),
   };
 }
@@ -37,7 +40,7 @@ const VIEWS = { field: 'type', in: [PAGE_VIEW] };
 const PEOPLE = { field: 'bot', in: [false] };
 const BOTS = { field: 'bot', in: [true] };
 
-function rollupsOf(stream: string): Rollup[] {
+function rollupsOf({ stream, geoipFile }: WebSettings): Rollup[] {
   const views = { stream, filter: [VIEWS, PEOPLE] };
   const measures = ['count', `distinct(${VISITOR_FIELD})`];
   const tops = ['path', 'source', 'referrer', 'country', 'language', 'utm_campaign'];
@@ -47,6 +50,9 @@ function rollupsOf(stream: string): Rollup[] {
       measures: [...measures, ...tops.map((field) => `top(${field})`)],
     },
     { ...views, name: 'web_devices', dimensions: ['browser', 'os', 'device_type'], measures },
+    ...(geoipFile === undefined
+      ? []
+      : [{ ...views, name: 'web_countries', dimensions: ['country'], measures }]),
     {
       ...{ stream, name: 'web_bots', filter: [VIEWS, BOTS] },
       ...{ dimensions: ['browser'], measures: ['count', 'top(path)'] },
@@ -65,6 +71,17 @@ const sessionsOf = (stream: string): SessionDefinition =>
     exit: 'path',
     dimensions: ['host', 'source', 'device_type'],
   });
+
+interface Conflict {
+  readonly path: Path;
+  readonly message: string;
+}
+
+export function webConflicts({ geoipFile }: WebSettings): Conflict[] {
+  const reason = geoipFile === undefined ? undefined : unreadable(geoipFile);
+  if (reason === undefined) return [];
+  return [{ path: ['geoipFile'], message: `expected a file that can be read (${reason})` }];
+}
 
 function joined<T extends { readonly name: string }>(own: readonly T[], more: readonly T[]): T[] {
   const taken = new Set(own.map(({ name }) => name));

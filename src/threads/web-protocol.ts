@@ -6,6 +6,8 @@ import type { Hit, HitLines, Visit, VisitFields } from '../model/visit.ts';
 export interface WebThreadData {
   /** Where the day's salt is. */
   readonly saltFile: string;
+  /** Of countries. Undefined: they are not known. */
+  readonly geoipFile: string | undefined;
   /** One to each edge. */
   readonly ports: readonly MessagePort[];
   readonly logging: Omit<LogOptions, 'thread'>;

@@ -3,7 +3,8 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createLogger } from '../logging.ts';
 import { systemClock } from '../model/clock.ts';
 import { assertNever } from '../model/result.ts';
-import { SALT_LOOK_MS } from '../web/limits.ts';
+import { Countries } from '../web/countries.ts';
+import { LOOK_MS } from '../web/limits.ts';
 import { DailySalt } from '../web/salt.ts';
 import { Visits } from '../web/visits.ts';
 import { answerOf, type Question } from './asker.ts';
@@ -19,10 +20,23 @@ const salt = new DailySalt({
   onUnwritten: (error) =>
     logger.warn({ err: error }, "the day's salt cannot be kept: a restart makes visitors new ones"),
 });
+const { geoipFile } = data;
+const countries =
+  geoipFile === undefined
+    ? undefined
+    : new Countries({
+        file: geoipFile,
+        onUnread: (error) =>
+          logger.warn({ err: error, file: geoipFile }, 'the file of countries cannot be read'),
+      });
+const visits = new Visits(salt, systemClock, countries);
 // The day before is forgotten, also when nobody comes.
-const look = setInterval(() => salt.at(systemClock.now()), SALT_LOOK_MS);
+const lookNow = () => {
+  salt.at(systemClock.now());
+  countries?.look();
+};
+const look = setInterval(lookNow, LOOK_MS);
 salt.at(systemClock.now());
-const visits = new Visits(salt, systemClock);
 
 for (const port of data.ports) port.on('message', (question) => void answer(port, question));
 main.on('message', close);

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import type { Clock } from '../model/clock.ts';
 import type { Hit, HitLines, Visit, VisitFields } from '../model/visit.ts';
 import { Agents } from './agents.ts';
+import type { Countries } from './countries.ts';
 import { pageFields } from './page.ts';
 import type { DailySalt } from './salt.ts';
 
@@ -13,15 +14,23 @@ export class Visits {
   readonly #agents = new Agents();
   readonly #salt: DailySalt;
   readonly #clock: Clock;
+  readonly #countries: Countries | undefined;
 
-  constructor(salt: DailySalt, clock: Clock) {
+  constructor(salt: DailySalt, clock: Clock, countries?: Countries) {
     this.#salt = salt;
     this.#clock = clock;
+    this.#countries = countries;
   }
 
   fieldsOf(visit: Visit): VisitFields {
     const fields = this.#agents.fieldsOf(visit.agent);
-    return visit.isPrivate ? fields : { ...fields, visitor: this.#visitorOf(visit) };
+    if (visit.isPrivate) return fields;
+    const country = this.#countries?.countryOf(visit.network);
+    return {
+      ...fields,
+      ...(country !== undefined && { country }),
+      visitor: this.#visitorOf(visit),
+    };
   }
 
   /** Events of each stream in the order of their hits. */

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { formatProblem, loadConfig } from '../../src/config.ts';
 
@@ -43,6 +43,17 @@ test('with several partitions only events of pages have sessions by their visito
   t.regex(
     loaded.ok ? '' : loaded.error.map(formatProblem).join('\n'),
     /sessions\[0\]\.user: expected "user"/,
+  );
+});
+
+test('with a file of countries there is a rollup of them; one that is not there is refused', (t) => {
+  const { config } = usable(t, 'web: { enabled: true, geoipFile: streamgauge.yaml }');
+  t.true(config.rollups.some(({ name }) => name === 'web_countries'));
+  t.true(isAbsolute(config.web.geoipFile ?? ''));
+  const missing = load(t, 'web: { enabled: true, geoipFile: missing.mmdb }');
+  t.regex(
+    missing.ok ? '' : missing.error.map(formatProblem).join('\n'),
+    /web\.geoipFile: expected a file that can be read \(ENOENT\)/,
   );
 });
 
