@@ -28,6 +28,7 @@ import type { Foundation } from './foundation.ts';
 import type { EdgeOptions } from './ingest/options.ts';
 import { findLog } from './log-side.ts';
 import { createLogger } from './logging.ts';
+import { lostRollups } from './lost-rollups.ts';
 import type { AppError } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
 import type { RollupsControl } from './model/rollup.ts';
@@ -290,26 +291,30 @@ async function logToOpen({
   topic,
   spool,
   declarations,
+  logger,
 }: Foundation): Promise<JournalHere | KafkaHere> {
   const definitions = declarations.current;
   const wanted = definedText(definitions);
   let durableBefore = 0;
   const definedTo: number[] = [];
+  const lost = new Set<string>();
   for (const partition of allBelow(config.partitions)) {
     const head = await loadHead(state, partition);
     const position = head?.state.position ?? 0;
     const known = head?.definitions;
     const isCurrent = known !== undefined && definedText(known) === wanted;
+    if (known !== undefined) for (const loss of lostRollups(known, definitions)) lost.add(loss);
     definedTo.push(isCurrent ? position : -1);
     durableBefore = Math.max(durableBefore, position);
   }
+  // In a cluster the leader declares, and what lies here may be of long ago.
+  if (!config.cluster.enabled) for (const loss of lost) logger.warn({}, loss);
   const first = { definitions, definedTo };
   if (source.type === 'journal') {
     return { type: 'journal', dir: source.dir, ...config.journal, durableBefore, ...first };
   }
   const { pendingBytesMax } = config.log.kafka ?? config.journal;
   const inSyncMin = topic?.found?.minInSyncReplicas;
-  // In a cluster the leader declares.
   const all = config.cluster.enabled && {
     definedTo: definedTo.map(() => Number.POSITIVE_INFINITY),
   };
