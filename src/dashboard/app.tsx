@@ -3,9 +3,11 @@ import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { type Address, useAddress } from './address.ts';
 import { Alarms } from './alarms.tsx';
 import { Events } from './events.tsx';
+import { Explore } from './explore.tsx';
 import { type AskError, type Connection, openLive } from './graph.ts';
 import { asAskError, type Page, PageContext } from './hooks.ts';
 import { Keys } from './keys.tsx';
+import { Link } from './link.tsx';
 import { Overview } from './overview.tsx';
 import { readSession, type Session, signOut } from './session.ts';
 import { SignIn } from './sign-in.tsx';
@@ -14,6 +16,7 @@ import { ThemeSwitch } from './theme-switch.tsx';
 
 export const VIEWS = [
   { path: '/', name: 'Overview', key: 'o' },
+  { path: '/explore', name: 'Explore', key: 'e' },
   { path: '/events', name: 'Events', key: 'v' },
   { path: '/alarms', name: 'Alarms', key: 'a' },
   { path: '/system', name: 'System', key: 's' },
@@ -84,6 +87,8 @@ function shown(path: (typeof VIEWS)[number]['path'], address: Address) {
   switch (path) {
     case '/':
       return <Overview address={address} />;
+    case '/explore':
+      return <Explore address={address} />;
     case '/events':
       return <Events address={address} />;
     case '/alarms':
@@ -107,18 +112,9 @@ function Rail({ address, shown, session, ended }: RailProps) {
       <p class="brand">Streamgauge</p>
       <nav aria-label="Views">
         {VIEWS.map(({ path, name }) => (
-          <a
-            key={path}
-            href={path}
-            aria-current={path === shown ? 'page' : undefined}
-            onClick={(event) => {
-              if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-              event.preventDefault();
-              address.go(path);
-            }}
-          >
+          <Link key={path} path={path} go={address.go} isHere={path === shown}>
             {name}
-          </a>
+          </Link>
         ))}
       </nav>
       <div class="who">

@@ -1,6 +1,7 @@
 /** Copies a text, and says whether it could. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { copy } from './clipboard.ts';
 
 export interface CopyButtonProps {
   readonly text: () => string;
@@ -9,18 +10,9 @@ export interface CopyButtonProps {
 
 export function CopyButton({ text, children }: CopyButtonProps) {
   const [outcome, setOutcome] = useState('');
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text());
-      setOutcome('Copied');
-    } catch {
-      // Only pages that came over TLS, or from this machine, may.
-      setOutcome('The browser does not let the page copy: select the text');
-    }
-  };
   return (
     <>
-      <button type="button" onClick={() => void copy()}>
+      <button type="button" onClick={() => void copy(text()).then(setOutcome)}>
         {children}
       </button>{' '}
       <span role="status" class="quiet">

@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 const VIEW_OF: Readonly<Record<string, string>> = {
   o: '/',
+  e: '/explore',
   v: '/events',
   a: '/alarms',
   s: '/system',
@@ -37,6 +38,10 @@ export function Keys({ go }: { go: (path: string) => void }) {
         </dt>
         <dd>Overview</dd>
         <dt>
+          <kbd>g</kbd> <kbd>e</kbd>
+        </dt>
+        <dd>Explore</dd>
+        <dt>
           <kbd>g</kbd> <kbd>v</kbd>
         </dt>
         <dd>Events</dd>
@@ -45,21 +50,25 @@ export function Keys({ go }: { go: (path: string) => void }) {
         </dt>
         <dd>Alarms</dd>
         <dt>
-          <kbd>j</kbd> <kbd>k</kbd> <kbd>Enter</kbd>
-        </dt>
-        <dd>Events: next, one before, open</dd>
-        <dt>
-          <kbd>space</kbd>
-        </dt>
-        <dd>Events: pause, go on</dd>
-        <dt>
-          <kbd>/</kbd>
-        </dt>
-        <dd>Events: search</dd>
-        <dt>
           <kbd>g</kbd> <kbd>s</kbd>
         </dt>
         <dd>System</dd>
+        <dt>
+          <kbd>space</kbd>
+        </dt>
+        <dd>Pauses what is live, and goes on</dd>
+        <dt>
+          <kbd>/</kbd>
+        </dt>
+        <dd>To the filter</dd>
+        <dt>
+          <kbd>j</kbd> <kbd>k</kbd>
+        </dt>
+        <dd>In a list of events: the next, the one before; Enter opens it</dd>
+        <dt>
+          <kbd>←</kbd> <kbd>→</kbd>
+        </dt>
+        <dd>In a chart: from step to step; Enter holds one</dd>
         <dt>
           <kbd>?</kbd>
         </dt>
@@ -76,6 +85,6 @@ export function Keys({ go }: { go: (path: string) => void }) {
   );
 }
 
-/** Keys are letters then. */
+/** Keys belong to what is written. */
 export const isWriting = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);

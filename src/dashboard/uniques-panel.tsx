@@ -1,15 +1,14 @@
 /** How many different values a field has: users, most of the time. */
 import type { Address } from './address.ts';
-import { AnsweredChart } from './answered-chart.tsx';
+import { AnsweredChart, type MeasureLine } from './answered-chart.tsx';
 import type { Rollup } from './answers.ts';
-import type { Line } from './chart.tsx';
 import { FieldChoice } from './field-choice.tsx';
 import { grouped, shortNumber } from './format.ts';
 import { useTimeseries } from './hooks.ts';
 import { newest } from './live-answer.ts';
 import { chosen, type Range, wholeOf } from './panels.ts';
 
-const LINES: readonly Line[] = [{ name: 'Different values in a step', measure: 0 }];
+const LINES: readonly MeasureLine[] = [{ name: 'Different values in a step', measure: 0 }];
 
 export interface FieldPanelProps {
   readonly stream: string;
