@@ -10,7 +10,7 @@ import { clockTime, shortLength } from './format.ts';
 import type { AskError } from './graph.ts';
 import { useAsk, useTimeseries } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
+import { BesideQuality, QualityLine, Refused, Waiting } from './quality.tsx';
 import { type AskedRange, lineVariablesOf, type Question } from './question.ts';
 import { BESIDE, ONCE } from './timeseries-document.ts';
 import { TopTable } from './top-table.tsx';
@@ -116,6 +116,7 @@ function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps
         <>
           <Charts answer={answer} question={question} zoom={zoom} go={go} />
           <QualityLine answer={answer} exactness={exactnessOf(answer)} timeZone={timeZone} />
+          {answer.compared && <BesideQuality compared={answer.compared} timeZone={timeZone} />}
           {answer.note !== null && <p class="quiet">{answer.note}</p>}
           {question.measures
             .filter(({ op, field }) => op === 'top' && field !== undefined)

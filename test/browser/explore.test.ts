@@ -158,6 +158,7 @@ test('the period before stands beside, with the numbers of a query', async (t) =
     .getByRole('combobox', { name: 'Compare with', exact: true })
     .selectOption('the period before');
   await page.getByTitle('count, the period before').waitFor();
+  await page.getByText(/^Dotted: .* – /).waitFor();
   t.is(new URL(page.url()).searchParams.get('compare'), 'PERIOD_BEFORE');
   const { timeseries } = await answerTo(server, await copied(page, 'GraphQL'));
   const [series] = timeseries.series;
