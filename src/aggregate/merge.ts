@@ -90,6 +90,21 @@ export class StepAccumulator {
     return this.answerer(measure)(outputSeries);
   }
 
+  /** The events of each series, every `stride` numbers from `at` on; `none` for one that nothing was merged into. */
+  readCounts(
+    series: readonly number[],
+    none: number,
+    into: Float64Array,
+    at: number,
+    stride: number,
+  ): void {
+    const { fold } = this;
+    for (let i = 0; i < series.length; i++) {
+      const slot = fold.find(series[i] as number);
+      into[at + i * stride] = slot < 0 ? none : (fold.counts[slot] as number);
+    }
+  }
+
   /** As `answer`, for many series of what is merged now: what of it does not depend on the series is found once. */
   answerer(asked: AskedMeasure): (outputSeries: number) => Answer {
     const { fold } = this;
