@@ -90,18 +90,13 @@ export class StepAccumulator {
     return this.answerer(measure)(outputSeries);
   }
 
-  /** The events of each series, every `stride` numbers from `at` on; `none` for one that nothing was merged into. */
-  readCounts(
-    series: readonly number[],
-    none: number,
-    into: Float64Array,
-    at: number,
-    stride: number,
-  ): void {
-    const { fold } = this;
-    for (let i = 0; i < series.length; i++) {
-      const slot = fold.find(series[i] as number);
-      into[at + i * stride] = slot < 0 ? none : (fold.counts[slot] as number);
+  /** The events of each of `series()`, every `stride` numbers from `at` on. */
+  readCounts(into: Float64Array, at: number, stride: number): void {
+    const { counts } = this.fold;
+    let next = at;
+    for (const slot of this.fold.order()) {
+      into[next] = counts[slot] as number;
+      next += stride;
     }
   }
 
