@@ -53,7 +53,6 @@ try {
   await server.start();
   runs = await importAll();
   await count();
-  await server.stop();
 } finally {
   await server.kill();
 }
