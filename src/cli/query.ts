@@ -151,7 +151,9 @@ const rounded = (value: number): string =>
 function standing(answer: Answer): string {
   const { source, rollup, note, watermark, complete, restated, missingPartitions } = answer;
   const until =
-    watermark === null ? 'not known to be complete' : `complete to ${new Date(watermark).toISOString()}`;
+    watermark === null
+      ? 'not known to be complete'
+      : `complete to ${new Date(watermark).toISOString()}`;
   const parts = [
     rollup === null ? source.toLowerCase() : `rollup ${rollup}`,
     complete ? 'complete' : until,
