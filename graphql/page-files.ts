@@ -3,13 +3,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { acceptsGzip } from '../src/model/accepts-gzip.ts';
 import type { Exchange } from './http.ts';
 
 /** Where `npm ci` builds it. */
 export const DASHBOARD_DIR = fileURLToPath(new URL('../.dashboard', import.meta.url));
 
 /** What the page shows, each by its own address: all of them are the same file. */
-const PAGE_PATHS: ReadonlySet<string> = new Set(['/', '/system']);
+const PAGE_PATHS: ReadonlySet<string> = new Set(['/', '/explore', '/system']);
 
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
@@ -56,7 +57,7 @@ export function openPageFiles(dir: string): PageFiles | undefined {
     const isPage = PAGE_PATHS.has(path);
     if (method !== 'get' || !(isPage || (path !== '/index.html' && paths.has(path)))) return false;
     const file = fileAt(isPage ? '/index.html' : path);
-    const isGzip = /\bgzip\b/.test(headers.get('accept-encoding') ?? '');
+    const isGzip = acceptsGzip(headers.get('accept-encoding') ?? '');
     await exchange.respond(
       new Response(isGzip ? file.gzipped : file.plain, {
         headers: { ...file.headers, ...(isGzip && { 'content-encoding': 'gzip' }) },

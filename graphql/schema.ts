@@ -28,6 +28,7 @@ import {
   seriesWithColumns,
   timeseries,
   timeseriesUpdates,
+  writeSeries,
 } from './resolvers/timeseries.ts';
 import { scalars } from './scalars.ts';
 
@@ -110,7 +111,7 @@ export const executedSchema = createSchema<GraphContext>({
   resolvers: {
     ...resolvers,
     CutSeries: cutSeriesScalar,
-    Timeseries: { series: cutSeries },
+    Timeseries: { series: writeSeries },
     TimeseriesUpdate: { series: cutSeries },
   },
 });

@@ -1,6 +1,6 @@
 /** GraphQL execution with our limits, masks and access: the same for HTTP, SSE and WebSocket. */
 import { GraphQLError } from 'graphql';
-import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import { createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from '../src/model/logger.ts';
 import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { HealthUpdates } from '../src/query/health-updates.ts';
@@ -11,6 +11,7 @@ import type { Forwarding } from './forward.ts';
 import { isTooDeep, operationLimits, TOKENS_MAX, VALUE_DEPTH_MAX } from './limits.ts';
 import { asksForSchema } from './projection.ts';
 import { executedSchema, schema } from './schema.ts';
+import { stringifyResult } from './series-json.ts';
 
 /** What a transport says about a request. */
 export interface RequestContext {
@@ -53,6 +54,14 @@ const execution: Plugin = {
   },
 };
 
+/** Over HTTP, where yoga writes results; also the errors that it answers without an execution. */
+const writing: Plugin = {
+  onResultProcess({ result, setResult }) {
+    if (isAsyncIterable(result) || Array.isArray(result)) return;
+    setResult({ ...result, stringify: stringifyResult });
+  },
+};
+
 const TOO_DEEP = {
   errors: [
     new GraphQLError(`variables may nest ${VALUE_DEPTH_MAX} deep`, {
@@ -67,7 +76,7 @@ export function createGraphServer(options: GraphServerOptions): GraphServer {
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     context: ({ access, caller }) => ({ access, caller, services, alarmUpdates, healthUpdates }),
-    plugins: [limits, execution, ...(forwarding === undefined ? [] : [forwarding.plugin])],
+    plugins: [limits, execution, writing, ...(forwarding === undefined ? [] : [forwarding.plugin])],
     maskedErrors: { maskError: (error) => maskError(error, logger) },
     // The mask logs what is worth it, with the id that the client gets.
     logging: false,

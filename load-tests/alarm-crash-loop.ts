@@ -12,6 +12,7 @@ import { toldDifferences } from './alarm-told.ts';
 import { MUTANT_ENV, PLANTED_ENV, type PlantedFault } from './fault/mutants.ts';
 import type { Random } from './random.ts';
 import { Recorder } from './recorder.ts';
+import { SceneFailed } from './scene-failed.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 import { assertNone } from './verify.ts';
@@ -95,7 +96,9 @@ async function endure(
     const toS = Math.floor(Date.now() / 1_000) + CALM_S;
     await settled(server, toS);
     if (load.slowestS > ACKNOWLEDGED_WITHIN_S) {
-      throw new Error(`this machine is too slow: a restart took ${load.slowestS.toFixed(1)} s`);
+      throw new SceneFailed(
+        `this machine is too slow: a restart took ${load.slowestS.toFixed(1)} s`,
+      );
     }
     const changes = changesOf(load.sent, load.firstSecond, toS);
     const recorded = recorder.read();

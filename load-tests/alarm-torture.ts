@@ -12,6 +12,7 @@ import { findPlanted } from './fault/find-planted.ts';
 import { ALARM_MUTANTS, type PlantedFault } from './fault/mutants.ts';
 import { seededRandom } from './random.ts';
 import { saveResult } from './results.ts';
+import { exitCodeOf } from './scene-failed.ts';
 
 const KILLS = 50;
 const SHORT_KILLS = 8;
@@ -57,7 +58,7 @@ try {
 } catch (error) {
   say(`torture of alarms failed: ${error instanceof Error ? error.message : error}`);
   say(`again: node load-tests/alarm-torture.ts --kills ${kills} --seed ${seed}`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }
 process.exit();
 

@@ -25,6 +25,7 @@ import { FAULT_POINTS, type FaultPoint } from './fault/fault-points.ts';
 import { findPlanted } from './fault/find-planted.ts';
 import { type Random, seededRandom } from './random.ts';
 import { grouped, saveResult, table } from './results.ts';
+import { exitCodeOf } from './scene-failed.ts';
 
 const KILLS = 100;
 const KILLS_MAX = 1_000;
@@ -68,7 +69,7 @@ try {
   say(
     `again: node load-tests/archive-torture.ts ${options.short ? '--short' : `--kills ${kills}`} --seed ${seed}`,
   );
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }
 process.exit();
 

@@ -23,6 +23,7 @@ import { archivedAll, clusterDifferences, settled } from './cluster/view.ts';
 import { seededRandom } from './random.ts';
 import { Recorder } from './recorder.ts';
 import { grouped, median, saveResult, table } from './results.ts';
+import { exitCodeOf } from './scene-failed.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { assertNone } from './verify.ts';
 
@@ -93,7 +94,7 @@ try {
   process.stdout.write(`the soak of seed ${seed} has failed: ${why}\n`);
   for (const { name, server } of scene.nodes)
     process.stdout.write(`--- ${name}\n${server.logTail()}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 } finally {
   await sender.close();
   await scene.close();

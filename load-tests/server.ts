@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type ProcessUsage, processUsage } from './process-usage.ts';
 import { reservePort } from './reserve-port.ts';
+import { SceneFailed } from './scene-failed.ts';
 import { STREAM } from './workload.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../bin/streamgauge.js', import.meta.url));
@@ -106,7 +107,7 @@ export class Server {
     while (!(await this.#isReady(port))) {
       if (hasExited(child)) throw new Error(`the server ended at its start\n${this.logTail()}`);
       if (performance.now() > deadline) {
-        throw new Error(`the server is not ready after ${msMax} ms\n${this.logTail()}`);
+        throw new SceneFailed(`the server is not ready after ${msMax} ms\n${this.logTail()}`);
       }
       await sleep(POLL_MS);
     }

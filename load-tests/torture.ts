@@ -16,6 +16,7 @@ import { MUTANTS, type Mutant } from './fault/mutants.ts';
 import { seededRandom } from './random.ts';
 import { repeatAcrossCrash } from './repeat.ts';
 import { grouped, saveResult, table } from './results.ts';
+import { exitCodeOf } from './scene-failed.ts';
 
 const KILLS = 50;
 const SHORT_KILLS = 6;
@@ -54,7 +55,7 @@ try {
   say(
     `again: node load-tests/torture.ts --kills ${kills} --seed ${seed} --partitions ${partitions}`,
   );
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }
 process.exit();
 

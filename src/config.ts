@@ -28,6 +28,7 @@ import {
   valueAt,
   writtenIn,
 } from './config/sources.ts';
+import { withWeb } from './config/web.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { err, ok, type Result } from './model/result.ts';
 import { checkReceiver, receiverProblemText } from './notify/check.ts';
@@ -117,7 +118,7 @@ function defaultFile(cwd: string): string | undefined {
 function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: string): Settings {
   const absolute = (path: Path, value: string) =>
     resolve(sourceOf(sources, path)?.folder ?? cwd, value);
-  const { tls, dataDir, alarms, archive, cluster, log, sources: topicSources } = settings;
+  const { tls, dataDir, alarms, archive, cluster, log, sources: topicSources, web } = settings;
   return {
     ...settings,
     dataDir: absolute(['dataDir'], dataDir),
@@ -148,6 +149,9 @@ function withAbsolutePaths(settings: Settings, sources: readonly Source[], cwd: 
           : receiver,
       ),
     },
+    ...(web.geoipFile !== undefined && {
+      web: { ...web, geoipFile: absolute(['web', 'geoipFile'], web.geoipFile) },
+    }),
     ...(tls && {
       tls: {
         certFile: absolute(['tls', 'certFile'], tls.certFile),
@@ -193,10 +197,11 @@ function withAbsoluteArchive(
 
 /** The stream that events go to unless they name another answers "how many of which type" from the start. */
 function withDefaults(settings: Settings): Settings {
-  const { rollups, sessions } = settings;
-  const isDeclared = rollups.some(({ stream }) => stream === DEFAULT_ROLLUP.stream);
+  const isDeclared = settings.rollups.some(({ stream }) => stream === DEFAULT_ROLLUP.stream);
+  const { rollups, sessions } = withWeb(settings, settings.web);
   return {
     ...settings,
+    sessions,
     rollups: withSessions(isDeclared ? rollups : [...rollups, DEFAULT_ROLLUP], sessions),
     alarms: withDefaultRoutes(settings.alarms),
   };

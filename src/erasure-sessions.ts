@@ -28,13 +28,12 @@ export interface SessionEraser {
 /** Of events that partitions have applied. They are counted nowhere. Rejects with `query_overload` while partitions are held by another. */
 export async function eraseSessions(
   { state, partitions, hold, definitions }: SessionEraser,
-  { id, tenant, stream, field }: Erasure,
+  erasure: Erasure,
   value: string,
 ): Promise<void> {
+  const { id, tenant, field } = erasure;
   const holding = definitions.filter(
-    (each) =>
-      isInStream({ ...(stream !== undefined && { stream }) }, each.stream) &&
-      holdsField(each, field),
+    (each) => isInStream(erasure, each.stream) && holdsField(each, field),
   );
   if (holding.length === 0) return;
   const owner = { erasure: id };

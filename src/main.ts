@@ -28,6 +28,7 @@ import type { Foundation } from './foundation.ts';
 import type { EdgeOptions } from './ingest/options.ts';
 import { findLog } from './log-side.ts';
 import { createLogger } from './logging.ts';
+import { lostRollups } from './lost-rollups.ts';
 import type { AppError } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
 import type { RollupsControl } from './model/rollup.ts';
@@ -39,6 +40,7 @@ import { EdgeWorker } from './threads/edge-worker.ts';
 import type { PartitionThread } from './threads/partition-links.ts';
 import { PartitionWorker } from './threads/partition-worker.ts';
 import { createProgress, neededFrom } from './threads/progress.ts';
+import { WebWorker } from './threads/web-worker.ts';
 
 /** The part of a journal that the window of duplicates may pin; the rest is for what is not applied yet. */
 const DEDUP_LOG_PART = 0.5;
@@ -106,8 +108,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
     };
     const partitionWorkers = startPartitions(base, tellEdges);
     closers.push(() => Promise.all(partitionWorkers.map((worker) => worker.close())).then());
+    let web: WebWorker | undefined;
+    closers.push(() => web?.close());
     closers.push(() => closeEdges(edges));
     const ingestPort = await startEdges(base, partitionWorkers, edges, cluster);
+    web = startWeb(base, edges);
     const backup = new BackupSide(base);
     if (log.source.type === 'journal')
       closers.push(shortenLog(base, edges[0] as EdgeWorker, backup));
@@ -261,6 +266,20 @@ async function startEdges(
   return port;
 }
 
+/** Undefined: nothing is made of visits. */
+function startWeb({ config, logger }: Foundation, edges: readonly EdgeWorker[]) {
+  if (!config.web.enabled) return undefined;
+  return new WebWorker({
+    data: {
+      saltFile: join(config.dataDir, 'visitor-salt'),
+      geoipFile: config.web.geoipFile,
+      logging: config.logging,
+    },
+    edges,
+    onRestart: (fault) => logger.error({ err: fault }, 'the thread of visits starts again'),
+  });
+}
+
 /**
  * With the definitions of rollups, to be logged before the first event if some partition has others; or if the log goes on behind
  * what is committed, where others may still wait to be applied.
@@ -272,26 +291,30 @@ async function logToOpen({
   topic,
   spool,
   declarations,
+  logger,
 }: Foundation): Promise<JournalHere | KafkaHere> {
   const definitions = declarations.current;
   const wanted = definedText(definitions);
   let durableBefore = 0;
   const definedTo: number[] = [];
+  const lost = new Set<string>();
   for (const partition of allBelow(config.partitions)) {
     const head = await loadHead(state, partition);
     const position = head?.state.position ?? 0;
     const known = head?.definitions;
     const isCurrent = known !== undefined && definedText(known) === wanted;
+    if (known !== undefined) for (const loss of lostRollups(known, definitions)) lost.add(loss);
     definedTo.push(isCurrent ? position : -1);
     durableBefore = Math.max(durableBefore, position);
   }
+  // In a cluster the leader declares, and what lies here may be of long ago.
+  if (!config.cluster.enabled) for (const loss of lost) logger.warn({}, loss);
   const first = { definitions, definedTo };
   if (source.type === 'journal') {
     return { type: 'journal', dir: source.dir, ...config.journal, durableBefore, ...first };
   }
   const { pendingBytesMax } = config.log.kafka ?? config.journal;
   const inSyncMin = topic?.found?.minInSyncReplicas;
-  // In a cluster the leader declares.
   const all = config.cluster.enabled && {
     definedTo: definedTo.map(() => Number.POSITIVE_INFINITY),
   };
@@ -330,6 +353,7 @@ const edgeOptions = (config: Config): Omit<EdgeOptions, 'port'> => ({
   edges: config.edgeThreads,
   partitions: config.partitions,
   clientScript: builtClientScript(),
+  ...(config.web.enabled && { web: { stream: config.web.stream } }),
 });
 
 const allBelow = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

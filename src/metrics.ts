@@ -141,6 +141,11 @@ function edgeMetrics(registry: Registry): (all: readonly EdgeCounts[]) => void {
   const replies = labelled('http_replies_total', 'Replies of the ingest listener.', 'status');
   const refusals = labelled('refusals_total', 'Whole requests and frames refused.', 'code');
   const rejected = labelled('events_rejected_total', 'Events refused one by one.', 'code');
+  const hitsLost = labelled(
+    'pixel_hits_lost_total',
+    'Requests of the pixel that were answered, and whose events are not in the log.',
+    'reason',
+  );
   const sums = plainNumbers<EdgeCounts>(registry, {
     eventsAccepted: ['counter', 'events_accepted_total', 'Events acknowledged as durable.'],
     eventsTimeCorrected: [
@@ -156,6 +161,12 @@ function edgeMetrics(registry: Registry): (all: readonly EdgeCounts[]) => void {
     bodyBytes: ['counter', 'body_bytes_total', 'Bytes of bodies and frames as they came in.'],
     inflatedBytes: ['counter', 'inflated_bytes_total', 'What compressed bodies became.'],
     frames: ['counter', 'websocket_frames_total', 'WebSocket frames of events.'],
+    pixelHits: ['counter', 'pixel_hits_total', 'Requests of the pixel, answered before durable.'],
+    visitsUnknown: [
+      'counter',
+      'visits_unknown_total',
+      'Requests of pages whose events got no fields of their visit.',
+    ],
     blocks: ['counter', 'blocks_total', 'Blocks appended to the log.'],
     blockBytes: ['counter', 'block_bytes_total', 'Their bytes.'],
     appendsFailed: ['counter', 'appends_failed_total', 'Appends that the log refused.'],
@@ -168,6 +179,7 @@ function edgeMetrics(registry: Registry): (all: readonly EdgeCounts[]) => void {
     replies(all.map((edge) => edge.replies));
     refusals(all.map((edge) => edge.refusals));
     rejected(all.map((edge) => edge.eventsRejected));
+    hitsLost(all.map((edge) => edge.pixelHitsLost));
     sums(all, () => ({}));
   };
 }

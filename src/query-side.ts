@@ -367,6 +367,8 @@ function partitionClient(
       links.ask('partials', { partition, request }, timeoutMs),
     ledger: (partition, request, timeoutMs) =>
       links.ask('ledger', { partition, request }, timeoutMs),
+    overflows: (partition, request, timeoutMs) =>
+      links.ask('overflows', { partition, request }, timeoutMs),
     appliedOffset: (partition) => shared.applied[partition] ?? 0,
     endOffset: (p) => Math.max(openedEnds[p] ?? 0, newestEnd(shared, p)),
     onApplied: (listener) => applied.listen(listener),

@@ -20,6 +20,7 @@ const FILE_OF = {
   ingest: 'src/ingest/decode/shape.ts',
   hive: 'src/hive/ddl.ts',
   sources: 'src/sources/source.ts',
+  web: 'src/web/visits.ts',
   storage: 'storage/log/journal.ts',
   actors: 'actors/partition/actor.ts',
   query: 'src/query/plan.ts',
@@ -43,6 +44,7 @@ const MAY_IMPORT: Partial<Record<Part, readonly Part[]>> = {
   ingest: ['model'],
   hive: ['storage', 'model'],
   sources: ['ingest', 'storage', 'model'],
+  web: ['model'],
   storage: ['model'],
   actors: ['storage', 'aggregate', 'alarm', 'notify', 'model'],
   query: ['actors', 'storage', 'aggregate', 'model'],
@@ -50,6 +52,7 @@ const MAY_IMPORT: Partial<Record<Part, readonly Part[]>> = {
   threads: [
     'ingest',
     'sources',
+    'web',
     'actors',
     'hive',
     'storage',

@@ -38,7 +38,7 @@ async function scene(configured: readonly RollupDefinition[], stored: readonly R
   declarations.logThrough(async (control) => void told.push(control));
   const notAsked = () => Promise.reject(new Error('not asked'));
   const partitions = {
-    ...{ partitions: 1, collect: notAsked, ledger: notAsked },
+    ...{ partitions: 1, collect: notAsked, ledger: notAsked, overflows: notAsked },
     ...{ appliedOffset: () => 0, endOffset: () => 0, onApplied: () => () => {} },
   };
   const side = new RollupSide({

@@ -111,6 +111,38 @@ async function site(t: ExecutionContext, config: Readonly<Record<string, unknown
 const sales = (count: number, shop: string) =>
   Array.from({ length: count }, (_, i) => ({ type: 'sale', shop, user: `u${i}` }));
 
+test('which field has more values than a rollup has series for is told to its tenant', async (t) => {
+  const { server, define, ask } = await site(t, { keys: KEYS });
+  const input = { name: 'by_shop', dimensions: ['type', 'shop'], seriesMax: 1 };
+  t.deepEqual((await define(input, { key: SECRETS.acme })).problems, []);
+  /** Once all partitions have answered. */
+  const overflowsOf = async (key: string): Promise<Record<string, object>> => {
+    for (;;) {
+      const { rollups } = await ask<{
+        rollups: { name: string; overflow: { missingPartitions: number[] } }[];
+      }>(
+        `{ rollups(stream: "${STREAM}") { name overflow {
+          events dimensions { name refused examples } missingPartitions } } }`,
+        key,
+      );
+      const isWhole = rollups.every(({ overflow }) => overflow.missingPartitions.length === 0);
+      if (isWhole) return Object.fromEntries(rollups.map(({ name, overflow }) => [name, overflow]));
+      await sleep(20);
+    }
+  };
+  // Events of one user are of one partition, which has one series.
+  for (const shop of ['a', 'b', 'c']) {
+    await sendApplied(server, STREAM, [{ type: 'sale', shop, user: 'u' }], SECRETS.acme);
+  }
+  const nothing = { events: 0, dimensions: [], missingPartitions: [] };
+  const dimensions = [{ name: 'shop', refused: 2, examples: ['b', 'c'] }];
+  t.deepEqual(await overflowsOf(SECRETS.acme), {
+    by_type: nothing,
+    by_shop: { events: 2, dimensions, missingPartitions: [] },
+  });
+  t.deepEqual(await overflowsOf(SECRETS.other), { by_type: nothing });
+});
+
 test('a rollup that is defined while the server runs counts what comes, survives a crash, and is gone when it is dropped', async (t) => {
   const { server, define, drop, rollupsOf, counted } = await site(t);
   await sendApplied(server, STREAM, sales(5, 'before'));

@@ -203,6 +203,7 @@ export class Partition {
       case 'collect':
       case 'partials':
       case 'ledger':
+      case 'overflows':
       case 'verdict':
         return this.#answers.answer(command);
       default:

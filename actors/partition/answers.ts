@@ -23,6 +23,8 @@ import type {
   LedgerEntry,
   LedgerReply,
   LedgerRequest,
+  OverflowsReply,
+  OverflowsRequest,
   PartitionQuestion,
   Reply,
   RollupRow,
@@ -55,6 +57,8 @@ export class Answers {
         return this.#reply(question.replyTo, async () => machine.partials(question.request));
       case 'ledger':
         return this.#reply(question.replyTo, () => this.#ledger(question.request));
+      case 'overflows':
+        return this.#reply(question.replyTo, async () => this.#overflows(question.request));
       case 'verdict':
         return this.#reply(question.replyTo, () => this.#droppedRows(question.request));
       default:
@@ -107,6 +111,11 @@ export class Answers {
     }
     const { position, appliedEnd } = this.#machine;
     return { entries: [...lines.values()], appliedOffset: position, appliedEnd };
+  }
+
+  #overflows({ tenant }: OverflowsRequest): OverflowsReply {
+    const all = [...this.#machine.overflows()].filter((each) => each.tenant === tenant);
+    return { overflows: all.map(({ rollup, report }) => ({ rollup, report })) };
   }
 
   async #droppedRows({ offset, rowFrom, rowTo }: VerdictRequest): Promise<number> {

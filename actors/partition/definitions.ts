@@ -1,5 +1,10 @@
 /** Which rollups a partition has, as the newest control block declares them, and what a new one changes. Pure. */
-import { identityOf, type RollupDefinition, type RollupsControl } from '../../src/model/rollup.ts';
+import {
+  identityOf,
+  type RollupDefinition,
+  type RollupsControl,
+  rowMeaningOf,
+} from '../../src/model/rollup.ts';
 
 /**
  * The definitions in effect, as a commit stores them. A rollup whose lateness was raised would take closed buckets for
@@ -98,7 +103,7 @@ export class DeclaredRollups {
     const beginMs = Number.isFinite(watermarkMs) ? watermarkMs : nowMs;
     for (const after of control.rollups) {
       const { definition: before, identity } = this.#byName.get(after.name) ?? {};
-      const goesOn = before !== undefined && rowsOf(before) === rowsOf(after);
+      const goesOn = before !== undefined && rowMeaningOf(before) === rowMeaningOf(after);
       const known = goesOn ? this.definitions?.began?.[after.name] : undefined;
       const isNew = !goesOn || after.frozen;
       if (known !== undefined) began[after.name] = known;
@@ -118,16 +123,4 @@ export class DeclaredRollups {
     );
     return { definitions: { ...control, heldMs, began, rebuilt }, kept, changed };
   }
-}
-
-/**
- * What decides the meaning of stored rows: definitions that agree on it can share them. The filter does, since a query takes it for
- * granted of every row. Of a frozen rollup that is all but how much is kept: its rows must be what the whole log gives from where
- * it began.
- */
-function rowsOf(definition: RollupDefinition): string {
-  const { stream, filter, dimensions, measures, resolutions, tenant, normalize } = definition;
-  const steps = resolutions.map(({ stepMs }) => stepMs);
-  const frozen = definition.frozen && { latenessMs: definition.latenessMs };
-  return JSON.stringify([stream, filter, dimensions, measures, steps, tenant, normalize, frozen]);
 }

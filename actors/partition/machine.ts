@@ -187,7 +187,7 @@ export class PartitionMachine {
         break;
       case BLOCK_KIND.heartbeat:
         // The partition was idle until now: whatever comes will have arrived later.
-        effects = this.#advance(Math.max(this.#watermarkMs, this.#nowMs));
+        effects = this.#effects(this.#advance(Math.max(this.#watermarkMs, this.#nowMs)));
         break;
       default:
         assertNever(block.kind);
@@ -372,25 +372,27 @@ export class PartitionMachine {
       clamped,
       expired,
     });
-    const effects = this.#advance(after);
-    return effects.commit ? effects : this.#effects(pendingBytes);
+    return this.#effects(Math.max(pendingBytes, this.#advance(after)));
   }
 
-  /** Counts the sessions that end by it: each on time, as its rollups wait for as long as a session may last after its last event. */
-  #advance(watermarkMs: number): Effects {
+  /**
+   * Counts the sessions that end by it: each on time, as its rollups wait for as long as a session may last after its last event.
+   * Answers about how many bytes of their rollups wait for the next commit.
+   */
+  #advance(watermarkMs: number): number {
     const before = this.#watermarkMs;
     this.#watermarkMs = watermarkMs;
     return this.#countSessions(this.#sessions.endedBy(watermarkMs), before);
   }
 
-  #countSessions(ended: readonly SessionRows[], before: number): Effects {
+  #countSessions(ended: readonly SessionRows[], before: number): number {
     let pendingBytes = 0;
     for (const rows of ended) {
       const columns = this.#columns.read(rows);
       const folded = this.#rollups.fold(columns, undefined, before, this.#watermarkMs, this.#nowMs);
       pendingBytes += folded.pendingBytes;
     }
-    return this.#effects(pendingBytes);
+    return pendingBytes;
   }
 
   #applyDeadLetters(block: Block, offset: number): Effects {

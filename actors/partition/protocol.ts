@@ -1,4 +1,5 @@
 /** What a partition actor is told and answers. Plain data: the same messages cross threads. */
+import type { OverflowReport } from '../../src/aggregate/series-index.ts';
 import type { LoggedBlock } from '../../storage/log/log.ts';
 
 /** Identifies one stored row of a rollup: all series of one bucket, one column group. */
@@ -141,6 +142,11 @@ export type PartitionQuestion =
       readonly request: LedgerRequest;
       readonly replyTo: Reply<LedgerReply>;
     }
+  | {
+      readonly type: 'overflows';
+      readonly request: OverflowsRequest;
+      readonly replyTo: Reply<OverflowsReply>;
+    }
   | { readonly type: 'verdict'; readonly request: VerdictRequest; readonly replyTo: Reply<number> };
 
 /** Where a partition stands still: everything before the position is committed. */
@@ -148,6 +154,16 @@ export interface HeldAt {
   readonly position: number;
   /** Lateness is not subtracted; -Infinity before the first event. */
   readonly watermarkMs: number;
+}
+
+/** Which of the tenant's rollups have more combinations of labels than series. */
+export interface OverflowsRequest {
+  readonly tenant: string;
+}
+
+/** As long as the partition has been running. */
+export interface OverflowsReply {
+  readonly overflows: readonly { readonly rollup: string; readonly report: OverflowReport }[];
 }
 
 /** Hours that start in `[fromMs, toMs)`. */

@@ -1,10 +1,9 @@
 /** How a timeseries would be answered, in the schema's shape. */
 import type { TimeseriesSource } from '../../src/query/answer.ts';
 import type { AnswerPlan, Explanation, PartitionPlan } from '../../src/query/explanation.ts';
-import type { RollupAges } from '../../src/query/rollup-ages.ts';
 import type { GraphContext } from '../context.ts';
 import type { Maybe } from './arguments.ts';
-import { shownRollup } from './rollups.ts';
+import { type Lookups, lookupsFor, shownRollup } from './rollups.ts';
 import { requestOf, type TimeseriesArgs } from './timeseries.ts';
 
 export async function explain(
@@ -14,29 +13,29 @@ export async function explain(
 ): Promise<object> {
   const request = requestOf(args, access.tenant);
   const explanation = await services.queries.explain(request, source ?? undefined);
-  return shown(explanation, services.rollups.ages(access.tenant));
+  return shown(explanation, lookupsFor(access.tenant, services));
 }
 
-const shown = ({ plan, problem, rollups, compared }: Explanation, ages: RollupAges): object => ({
-  plan: plan && planView(plan, ages),
+const shown = ({ plan, problem, rollups, compared }: Explanation, lookups: Lookups): object => ({
+  plan: plan && planView(plan, lookups),
   problem,
   rollups: rollups.map(({ rollup, isTaken, lacks, reason }) => ({
-    rollup: shownRollup(rollup, ages),
+    rollup: shownRollup(rollup, lookups),
     taken: isTaken,
     lacks,
     reason,
   })),
-  compared: compared && shown(compared, ages),
+  compared: compared && shown(compared, lookups),
 });
 
 const planView = (
   { fromMs, toMs, rollup, partitions, ...rest }: AnswerPlan,
-  ages: RollupAges,
+  lookups: Lookups,
 ): object => ({
   ...rest,
   from: fromMs,
   to: toMs,
-  rollup: rollup && shownRollup(rollup, ages),
+  rollup: rollup && shownRollup(rollup, lookups),
   partitions: partitions.map(partitionView),
 });
 

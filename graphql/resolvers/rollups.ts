@@ -2,6 +2,7 @@
 import { AppError } from '../../src/model/errors.ts';
 import { isDeclared, type RollupDefinition, shownName } from '../../src/model/rollup.ts';
 import type { RollupAges } from '../../src/query/rollup-ages.ts';
+import { RollupOverflows } from '../../src/query/rollup-overflows.ts';
 import { demandScope } from '../authorize.ts';
 import type { GraphContext } from '../context.ts';
 import { problem } from './alarm-views.ts';
@@ -13,11 +14,11 @@ export function rollups(
   { stream }: { readonly stream?: Maybe<string> },
   { access, services }: GraphContext,
 ): readonly object[] {
-  const ages = services.rollups.ages(access.tenant);
+  const lookups = lookupsFor(access.tenant, services);
   return services.catalog
     .rollups(access.tenant)
     .filter((rollup) => !stream || rollup.stream === stream)
-    .map((rollup) => shownRollup(rollup, ages));
+    .map((rollup) => shownRollup(rollup, lookups));
 }
 
 export async function defineRollup(
@@ -29,7 +30,7 @@ export async function defineRollup(
   demandScope(access, 'admin');
   const defined = await services.rollups.define(access.tenant, plain(input));
   if (!defined.ok) return { problems: defined.error };
-  const answer = { rollup: shownRollup(defined.value, services.rollups.ages(access.tenant)) };
+  const answer = { rollup: shownRollup(defined.value, lookupsFor(access.tenant, services)) };
   if (!backfill) return { ...answer, problems: [] };
   try {
     return { ...answer, replay: await rebuilt(defined.value, context), problems: [] };
@@ -60,12 +61,27 @@ async function rebuilt(rollup: RollupDefinition, context: GraphContext): Promise
   return startReplay(null, { ...range, apply: true, allowLoss: false, share: 1 }, context);
 }
 
-/** What has to be looked up is looked up if it is asked for. */
-export const shownRollup = (rollup: RollupDefinition, ages: RollupAges): object => ({
+/** What has to be looked up of rollups: once for all that one answer shows. */
+export interface Lookups {
+  readonly ages: RollupAges;
+  readonly overflows: RollupOverflows;
+}
+
+export const lookupsFor = (
+  tenant: string,
+  { rollups: port, partitions }: GraphContext['services'],
+): Lookups => ({
+  ages: port.ages(tenant),
+  overflows: new RollupOverflows(tenant, partitions),
+});
+
+/** It is looked up if it is asked for. */
+export const shownRollup = (rollup: RollupDefinition, { ages, overflows }: Lookups): object => ({
   ...rollup,
   name: shownName(rollup.name),
   declaredIn: isDeclared(rollup) ? 'mutation' : 'config',
   version: async () => (await ages.of(rollup)).version,
   since: async () => (await ages.of(rollup)).sinceMs,
   historyComplete: async () => (await ages.of(rollup)).isComplete,
+  overflow: () => overflows.of(rollup),
 });

@@ -2,15 +2,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GraphQLResolveInfo } from 'graphql';
 import { AppError } from '../../src/model/errors.ts';
-import type { TimeseriesAnswer, TimeseriesSource } from '../../src/query/answer.ts';
+import type { Series, TimeseriesAnswer, TimeseriesSource } from '../../src/query/answer.ts';
+import { columnsOf, comparedColumnsOf } from '../../src/query/columns.ts';
 import type { Comparison } from '../../src/query/compare.ts';
 import type { Fill } from '../../src/query/fill.ts';
 import type { LiveMessage } from '../../src/query/live-query.ts';
 import type { QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
 import type { Bound, Where } from '../../src/query/where.ts';
-import { type SeriesWithColumns, withColumns } from '../columns.ts';
 import type { GraphContext } from '../context.ts';
 import { cutOf } from '../projection.ts';
+import { type JsonText, SeriesWriter } from '../series-json.ts';
 import { given, type Maybe } from './arguments.ts';
 import { momentOf } from './local-time.ts';
 
@@ -111,12 +112,9 @@ const shown = ({
   watermark: watermarkMs,
 });
 
-/** Points that are cut in one turn of the thread, about a millisecond: what is narrow must not wait for all that is wide. */
-const SLICE_POINTS = 10_000;
-
 type ShownSeries = Pick<TimeseriesAnswer, 'names' | 'series'>;
 
-export const seriesWithColumns = ({ names, series }: ShownSeries): SeriesWithColumns[] =>
+export const seriesWithColumns = ({ names, series }: ShownSeries): object[] =>
   series.map((each) => withColumns(each, names.length));
 
 /** `series` as a leaf: what its selection keeps. */
@@ -128,16 +126,50 @@ export async function cutSeries(
 ): Promise<readonly object[]> {
   const cut = cutOf(info);
   const kept: object[] = [];
-  let points = 0;
-  for (const each of series) {
-    if (points > SLICE_POINTS) {
-      points = 0;
-      await nextTurn();
-    }
-    points += each.points.length;
-    kept.push(cut(withColumns(each, names.length)));
-  }
+  await inSlices(series, (each) => kept.push(cut(withColumns(each, names.length))));
   return kept;
+}
+
+/** `series` as a leaf that is written already. */
+export async function writeSeries(
+  { names, series }: ShownSeries,
+  _: unknown,
+  _context: GraphContext,
+  info: GraphQLResolveInfo,
+): Promise<JsonText> {
+  const cut = cutOf(info);
+  const writer = new SeriesWriter();
+  await inSlices(series, (each) => writer.add(cut(withColumns(each, names.length))));
+  return writer.end();
+}
+
+/** What of it is read is made then. */
+const withColumns = (series: Series, results: number): object => ({
+  labels: series.labels,
+  get points() {
+    return series.points;
+  },
+  compared: series.compared,
+  get columns() {
+    return series.columns ?? columnsOf(series.points, results);
+  },
+  get comparedColumns() {
+    return series.compared && comparedColumnsOf(series.compared, results);
+  },
+});
+
+/** How long the thread is held in one turn: what is narrow must not wait for all that is wide. */
+const SLICE_MS = 2;
+
+async function inSlices(series: readonly Series[], visit: (series: Series) => void): Promise<void> {
+  let sinceMs = performance.now();
+  for (const each of series) {
+    if (performance.now() - sinceMs > SLICE_MS) {
+      await nextTurn();
+      sinceMs = performance.now();
+    }
+    visit(each);
+  }
 }
 
 /** In one fixed order of keys, whatever the order of arguments: equal subscriptions are recognised by it. */

@@ -1,31 +1,14 @@
 /** Preload (`node --import`) that changes source files of the server as they are loaded, in every thread. */
 import { appendFileSync } from 'node:fs';
 import module, { registerHooks } from 'node:module';
-import { ARCHIVE_MUTANTS } from './archive-mutants.ts';
-import { FAULT_POINTS, HURRIES, PASS_ENV } from './fault-points.ts';
-import {
-  ALARM_MUTANTS,
-  MUTANT_ENV,
-  MUTANTS,
-  mutate,
-  PLANTED_ENV,
-  type PlantedChange,
-} from './mutants.ts';
-import { SCHEDULE_MUTANTS } from './schedule-mutants.ts';
-
-const CHANGES = [
-  ...MUTANTS,
-  ...ALARM_MUTANTS,
-  ...ARCHIVE_MUTANTS,
-  ...SCHEDULE_MUTANTS,
-  ...FAULT_POINTS,
-  ...HURRIES,
-];
+import { PASS_ENV } from './fault-points.ts';
+import { MUTANT_ENV, mutate, PLANTED_ENV, type PlantedChange } from './mutants.ts';
+import { PLANTED_CHANGES } from './planted-changes.ts';
 
 const planted = process.env[PLANTED_ENV];
 const wanted = (process.env[MUTANT_ENV] ?? '')
   .split(',')
-  .map((name) => CHANGES.find((change) => change.name === name));
+  .map((name) => PLANTED_CHANGES.find((change) => change.name === name));
 if (planted === undefined || !wanted.every((change) => change !== undefined)) {
   throw new Error(`expected names of changes in ${MUTANT_ENV} and a path in ${PLANTED_ENV}`);
 }

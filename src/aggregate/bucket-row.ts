@@ -32,6 +32,9 @@ let ends = new Float64Array(1024);
 let present = new Uint32Array(1024);
 /** Slot of each series of the row that is being merged; -1 = not wanted. */
 let slotOfIndex = new Int32Array(1024);
+/** Of the series of that row: their events, and those that have a number in one field. */
+let countOfIndex = new Float64Array(1024);
+let numbersOfIndex = new Float64Array(1024);
 
 /**
  * Packs one column group; undefined if no series has anything in it. `restated`: how many of its events
@@ -57,13 +60,15 @@ export function restatedOf(row: Uint8Array): number {
 
 /**
  * Merges a row into a fold of the same layout. `seriesTo[id]` says which series of the fold gets series `id`
- * of the row, -1 = none; without it ids stay. Throws `state_corrupt`.
+ * of the row, -1 = none; without it ids stay. `fieldsWanted[i]` says whether field `i` of the scalars is merged; without it all
+ * are. Throws `state_corrupt`.
  */
 export function mergeRowInto(
   fold: BucketFold,
   group: number,
   row: Uint8Array,
   seriesTo?: Int32Array,
+  fieldsWanted?: readonly boolean[],
 ): void {
   const reader = new ByteReader(row);
   const { kind, fields, series } = readHeader(reader);
@@ -75,7 +80,7 @@ export function mergeRowInto(
     throw corruptRow(`expected kind ${expected}, received kind ${kind} with ${fields} fields`);
   }
   reserve(series);
-  if (sketch === undefined) mergeScalars(fold, reader, fields, series, seriesTo);
+  if (sketch === undefined) mergeScalars(fold, reader, fields, series, seriesTo, fieldsWanted);
   else {
     visitPayloads(fold, reader, series, seriesTo, (slot, end) =>
       sketch.mergePayload(slot, reader, end),
@@ -274,19 +279,26 @@ function mergeScalars(
   fields: number,
   series: number,
   seriesTo: Int32Array | undefined,
+  fieldsWanted: readonly boolean[] | undefined,
 ): void {
   const heads = reader.skip(fields, 4);
   const idWidth = reader.u8();
   const countWidth = reader.u8();
   readSlots(fold, reader, series, idWidth, seriesTo);
-  const counts = new Float64Array(series);
-  reader.column(reader.skip(series, countWidth), series, countWidth, counts);
-  addInto(fold.counts, counts, series);
+  readInto(reader, series, countWidth, countOfIndex);
+  addInto(fold.counts, countOfIndex, series);
   for (let f = 0; f < fields; f++) {
     const at = heads + f * 4;
     const scalars = fold.scalars[f] as Scalars;
-    const [nWidth, sumWidth, minWidth, maxWidth] = reader.bytes.subarray(at, at + 4);
-    const n = nWidth === 0 ? counts : new Float64Array(series);
+    const nWidth = reader.bytes[at] as number;
+    const sumWidth = reader.bytes[at + 1] as number;
+    const minWidth = reader.bytes[at + 2] as number;
+    const maxWidth = reader.bytes[at + 3] as number;
+    if (fieldsWanted?.[f] === false) {
+      reader.skip(series, nWidth + sumWidth + minWidth + maxWidth);
+      continue;
+    }
+    const n = nWidth === 0 ? countOfIndex : numbersOfIndex;
     if (nWidth !== 0) readInto(reader, series, nWidth, n);
     if (sumWidth !== 0) {
       readInto(reader, series, sumWidth, gathered);
@@ -304,14 +316,8 @@ function mergeScalars(
   }
 }
 
-function readInto(
-  reader: ByteReader,
-  series: number,
-  width: number | undefined,
-  into: Float64Array,
-): void {
-  const bytes = width ?? 0;
-  reader.column(reader.skip(series, bytes), series, bytes, into);
+function readInto(reader: ByteReader, series: number, width: number, into: Float64Array): void {
+  reader.column(reader.skip(series, width), series, width, into);
 }
 
 function addInto(bySlot: Float64Array, values: Float64Array, series: number): void {
@@ -391,4 +397,6 @@ function reserve(series: number): void {
   if (series <= gathered.length) return;
   gathered = new Float64Array(series * 2);
   slotOfIndex = new Int32Array(series * 2);
+  countOfIndex = new Float64Array(series * 2);
+  numbersOfIndex = new Float64Array(series * 2);
 }

@@ -36,11 +36,25 @@ const NOTHING: Answer = { value: null, errorBound: 0 };
 export class StepAccumulator {
   /** What is merged so far, by output series. */
   readonly fold: BucketFold;
+  /** Of each field of the scalars whether it is merged. */
+  readonly #fields: readonly boolean[] | undefined;
   #restated = 0;
 
-  /** `fold`: what is merged already, of the same layout. */
-  constructor(def: RollupDefinition, fold = new BucketFold(layoutOf(def))) {
+  /**
+   * @param measures all that is going to be asked for: of scalars nothing else is merged. Default: whatever the rollup keeps
+   * @param fold what is merged already, of the same layout
+   */
+  constructor(
+    def: RollupDefinition,
+    measures?: readonly Measure[],
+    fold = new BucketFold(layoutOf(def)),
+  ) {
     this.fold = fold;
+    this.#fields =
+      measures &&
+      fold.layout.scalars.map(({ field }) =>
+        measures.some((each) => each.op !== 'count' && !isSketch(each) && each.field === field),
+      );
   }
 
   /** 0 if no merged row was ever amended after its bucket had closed. */
@@ -53,7 +67,7 @@ export class StepAccumulator {
    * ids beyond its end are not wanted either. Costs only what the wanted series hold. Throws `state_corrupt`.
    */
   add(group: number, row: Uint8Array, outputOf: Int32Array): void {
-    mergeRowInto(this.fold, group, row, outputOf);
+    mergeRowInto(this.fold, group, row, outputOf, this.#fields);
     this.#restated = Math.max(this.#restated, restatedOf(row));
   }
 
@@ -72,36 +86,58 @@ export class StepAccumulator {
   }
 
   /** The measure must be one that the rollup keeps (`groupOf`), and its column group one that was added. */
-  answer(outputSeries: number, { measure, q = 0.5, edges }: AskedMeasure): Answer {
-    const fold = this.fold;
-    const slot = fold.find(outputSeries);
-    if (slot < 0) return NOTHING;
-    if (measure.op === 'count') return { value: fold.counts[slot] as number, errorBound: 0 };
-    if (isSketch(measure)) {
-      const at = fold.layout.sketches.findIndex((kept) => answers(kept, measure));
-      const sketch = fold.sketches[at];
-      if (sketch instanceof QuantileTable) {
-        if (edges !== undefined) return histogramAnswer(histogramOf(sketch, slot, edges));
-        return sketch.quantile(slot, q) ?? NOTHING;
-      }
-      if (sketch instanceof DistinctTable) return distinctAnswer(sketch.estimate(slot));
-      if (sketch instanceof EndTable) return exactAnswer(sketch.value(slot) ?? Number.NaN);
-      if (sketch instanceof TopTable && measure.op === 'top') {
-        return topAnswer(sketch.top(slot, measure.capacity));
-      }
-      throw new RangeError(`the rollup keeps no ${measureText(measure)}`);
-    }
-    const { op, field } = measure;
-    const scalars = fold.scalars.find(({ field: f }) => f.field === field);
-    const values = scalars?.[op === 'avg' ? 'sum' : op];
-    if (scalars === undefined || values === undefined || values.length === 0) {
-      throw new RangeError(`the rollup keeps no ${op}(${field})`);
-    }
-    const n = scalars.n[slot] as number;
-    if (n === 0) return NOTHING;
-    const value = values[slot] as number;
-    return exactAnswer(op === 'avg' ? value / n : value);
+  answer(outputSeries: number, measure: AskedMeasure): Answer {
+    return this.answerer(measure)(outputSeries);
   }
+
+  /** As `answer`, for many series of what is merged now: what of it does not depend on the series is found once. */
+  answerer(asked: AskedMeasure): (outputSeries: number) => Answer {
+    const { fold } = this;
+    const answerAt = answererOf(fold, asked);
+    return (outputSeries) => {
+      const slot = fold.find(outputSeries);
+      return slot < 0 ? NOTHING : answerAt(slot);
+    };
+  }
+}
+
+function answererOf(
+  fold: BucketFold,
+  { measure, q = 0.5, edges }: AskedMeasure,
+): (slot: number) => Answer {
+  if (measure.op === 'count') {
+    const { counts } = fold;
+    return (slot) => ({ value: counts[slot] as number, errorBound: 0 });
+  }
+  if (isSketch(measure)) {
+    const sketch = fold.sketches[fold.layout.sketches.findIndex((kept) => answers(kept, measure))];
+    if (sketch instanceof QuantileTable) {
+      return edges === undefined
+        ? (slot) => sketch.quantile(slot, q) ?? NOTHING
+        : (slot) => histogramAnswer(histogramOf(sketch, slot, edges));
+    }
+    if (sketch instanceof DistinctTable) return (slot) => distinctAnswer(sketch.estimate(slot));
+    if (sketch instanceof EndTable) {
+      return (slot) => exactAnswer(sketch.value(slot) ?? Number.NaN);
+    }
+    if (sketch instanceof TopTable && measure.op === 'top') {
+      return (slot) => topAnswer(sketch.top(slot, measure.capacity));
+    }
+    throw new RangeError(`the rollup keeps no ${measureText(measure)}`);
+  }
+  const { op, field } = measure;
+  const scalars = fold.scalars.find(({ field: f }) => f.field === field);
+  const values = scalars?.[op === 'avg' ? 'sum' : op];
+  if (scalars === undefined || values === undefined || values.length === 0) {
+    throw new RangeError(`the rollup keeps no ${op}(${field})`);
+  }
+  const { n } = scalars;
+  return (slot) => {
+    const of = n[slot] as number;
+    if (of === 0) return NOTHING;
+    const value = values[slot] as number;
+    return exactAnswer(op === 'avg' ? value / of : value);
+  };
 }
 
 function histogramAnswer(buckets: readonly HistogramBucket[] | undefined): Answer {

@@ -8,6 +8,11 @@ export interface ClientOptions {
   readonly key?: string | undefined;
   /** Default `events`. */
   readonly stream?: string | undefined;
+  /**
+   * `websocket`: frames of a connection that stays while there is something to send, instead of a request each. A page's last events
+   * go by a beacon all the same. Default `http`.
+   */
+  readonly transport?: Transport | undefined;
   /** How long an event waits for others to go with it, in milliseconds. Larger sends less often; what ends meanwhile needs a store. */
   readonly flushIntervalMs?: number | undefined;
   /** Of one request. The server refuses more than its `limits.bodyBytesMax`. */
@@ -26,6 +31,8 @@ export interface ClientOptions {
   /** Hears of each kind of trouble once a minute at most. Default: a warning on the console. */
   readonly onProblem?: ((problem: Problem) => void) | undefined;
 }
+
+export type Transport = 'http' | 'websocket';
 
 /** All of them, checked. */
 export type Settings = {
@@ -56,6 +63,7 @@ export function settingsOf(options: ClientOptions, defaults: Defaults): Settings
   const settings: Settings = {
     url: options.url,
     stream: options.stream ?? 'events',
+    transport: options.transport ?? 'http',
     flushIntervalMs: options.flushIntervalMs ?? defaults.flushIntervalMs,
     batchEventsMax: options.batchEventsMax ?? defaults.batchEventsMax,
     batchBytesMax: options.batchBytesMax ?? defaults.batchBytesMax,
@@ -66,10 +74,13 @@ export function settingsOf(options: ClientOptions, defaults: Defaults): Settings
     sessionIdleMs: options.sessionIdleMs ?? 30 * 60_000,
     onProblem: options.onProblem,
   };
-  const { url, stream, sampleRate } = settings;
+  const { url, stream, transport, sampleRate } = settings;
   if (!/^https?:\/\/[^/]/.test(url)) refuse('url', 'http:// or https:// and a host', url);
   if (!STREAM_NAME.test(stream)) {
     refuse('stream', '1 to 64 letters, digits, "_", "." or "-", the first no "." or "-"', stream);
+  }
+  if (transport !== 'http' && transport !== 'websocket') {
+    refuse('transport', 'http or websocket', transport);
   }
   if (!(sampleRate > 0 && sampleRate <= 1)) {
     refuse('sampleRate', 'a number above 0, at most 1', sampleRate);

@@ -14,8 +14,10 @@ export interface Platform {
    * no process alive.
    */
   after(ms: number, work: () => void, isRetry: boolean): () => void;
-  /** Sends NDJSON once. Rejects if no answer came. */
+  /** Sends NDJSON once, one at a time. Rejects if no answer came. */
   post(body: string): Promise<Answer>;
+  /** Ends what `post` has left open. */
+  hangUp?(): void;
   /** False: nothing can be sent now, so nothing is tried. */
   isOnline(): boolean;
   /** Tells the developer what else nobody would see. */

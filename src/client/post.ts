@@ -4,16 +4,26 @@ import type { Answer } from './answer.ts';
 /** The server's own bound for a body that is on its way. */
 const TIMEOUT_MS = 30_000;
 
-/** `sentAt`: what this clock shows as the request leaves, so that the server can put the times of wrong clocks right. */
-export function eventsUrl(
-  { url, stream = 'events' }: { readonly url: string; readonly stream?: string | undefined },
-  sentAt: number,
-  key?: string,
+/** At the ingest listener. Parameters that are undefined are left out. */
+export function addressAt(
+  url: string,
+  path: '/v1/events' | '/v1/ws',
+  parameters: Readonly<Record<string, string | undefined>>,
 ): string {
-  const query = new URLSearchParams({ stream, sentAt: String(Math.round(sentAt)) });
-  if (key !== undefined) query.set('key', key);
-  return `${url.replace(/\/+$/, '')}/v1/events?${query}`;
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) query.set(name, value);
+  }
+  return `${url.replace(/\/+$/, '')}${path}?${query}`;
 }
+
+/** Of requests: `sentAt` is what this clock shows as one leaves, so that the server can put the times of wrong clocks right. */
+export const eventsUrl = (url: string, stream: string, key?: string): string =>
+  addressAt(url, '/v1/events', { stream, sentAt: String(Date.now()), key });
+
+/** Of frames, which have no place for that: their events have the times of this clock as it is. */
+export const framesUrl = (url: string, stream: string, key?: string): string =>
+  addressAt(url.replace(/^http/, 'ws'), '/v1/ws', { stream, key });
 
 /** Rejects if no answer came in time. */
 export async function post(

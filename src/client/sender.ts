@@ -119,6 +119,7 @@ export class Sender {
     this.#isClosed = true;
     this.#cancelTimer?.();
     this.#cancelAdoption?.();
+    this.#needs.platform.hangUp?.();
     this.#needs.platform.store?.close();
   }
 

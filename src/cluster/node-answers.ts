@@ -43,6 +43,9 @@ export class NodeAnswers {
       case 'ledger':
         this.#checkOwned(question.ask.partition);
         return links.ask('ledger', question.ask, answerMs);
+      case 'overflows':
+        this.#checkOwned(question.ask.partition);
+        return links.ask('overflows', question.ask, answerMs);
       case 'verdict':
         this.#checkOwned(question.ask.partition);
         return links.ask('verdict', question.ask, answerMs);

@@ -74,6 +74,7 @@ const ASKS = {
     }),
   ),
   ledger: about(z.object({ tenant: z.string(), fromMs: number, toMs: number })),
+  overflows: about(z.object({ tenant: z.string() })),
   verdict: about(z.object({ offset: number, rowFrom: number, rowTo: number })),
   getMany: z.object({ keys: z.array(bytes) }),
   page: z.object({
@@ -92,6 +93,7 @@ const QUESTION = z.discriminatedUnion('name', [
   question('collect'),
   question('partials'),
   question('ledger'),
+  question('overflows'),
   question('verdict'),
   question('getMany'),
   question('page'),

@@ -11,6 +11,7 @@ import { sessionConflicts, sessionRollupConflicts } from './sessions.ts';
 import type { Path } from './settings.ts';
 import { repeated } from './shapes.ts';
 import { sourceConflicts } from './topic-sources.ts';
+import { webConflicts } from './web.ts';
 
 export interface Conflict {
   readonly path: Path;
@@ -35,7 +36,11 @@ export function conflictsIn(settings: Settings, against: CheckedAgainst): Confli
         ({ path, message }) => ({ path: ['rollups', i, ...path], message }),
       ),
     ),
-    ...sessionConflicts(settings.sessions, settings.partitions).map(({ path, message }) => ({
+    ...sessionConflicts(
+      settings.sessions,
+      settings.partitions,
+      (stream) => settings.web.enabled && stream === settings.web.stream,
+    ).map(({ path, message }) => ({
       path: ['sessions', ...path],
       message,
     })),
@@ -59,6 +64,10 @@ export function conflictsIn(settings: Settings, against: CheckedAgainst): Confli
     })),
     ...archiveConflicts(settings.archive).map(({ path, message }) => ({
       path: ['archive', ...path],
+      message,
+    })),
+    ...webConflicts(settings.web).map(({ path, message }) => ({
+      path: ['web', ...path],
       message,
     })),
     ...clusterConflicts(settings),

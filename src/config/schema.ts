@@ -29,6 +29,7 @@ import {
 import { sessions } from './sessions.ts';
 import { group, list } from './shapes.ts';
 import { topicSources } from './topic-sources.ts';
+import { web } from './web.ts';
 
 const KiB = 2 ** 10;
 const MiB = 2 ** 20;
@@ -207,6 +208,8 @@ export const schema = group({
   rollups: list(rollup, 64).default([]),
   /** Of a user's events, by the gaps between them. What they are is in docs/sessions.md. */
   sessions: list(sessions, 16).default([]),
+  /** The pixel, page views, and who sees them. What it all means is in docs/web.md. */
+  web: web.prefault({}),
   /** Rules, and who is told. What they mean is in docs/alarms.md. */
   alarms: alarms.prefault({}),
   logging: logging.prefault({}),

@@ -18,6 +18,8 @@ import { field, filter, group, list, repeated } from './shapes.ts';
 
 /** Whose events are in one partition, however many there are: those without a `key` of their own are placed by it. */
 const PLACING_FIELD = 'user';
+/** As `user`, of events of pages: who is seen there says nothing of a user, and is placed by this. */
+export const VISITOR_FIELD = 'visitor';
 
 export const sessions = group({
   name: name('a name'),
@@ -90,14 +92,17 @@ interface Conflict {
 export function sessionConflicts(
   definitions: readonly SessionDefinition[],
   partitions: number,
+  isOfPages: (stream: string) => boolean,
 ): Conflict[] {
   return [
     ...repeated(definitions.map(({ name }) => name)).map((i) => ({
       path: [i, 'name'],
       message: 'expected a name that no other sessions have',
     })),
-    ...definitions.flatMap(({ user, dimensions }, i) => [
-      ...(user === PLACING_FIELD || partitions === 1
+    ...definitions.flatMap(({ user, stream, dimensions }, i) => [
+      ...(user === PLACING_FIELD ||
+      partitions === 1 ||
+      (user === VISITOR_FIELD && isOfPages(stream))
         ? []
         : [
             {

@@ -26,10 +26,13 @@ export interface Quality {
   readonly from: number;
   readonly to: number;
   readonly stepMs: number;
-  readonly rollup: string;
+  /** Null: the events themselves have answered. */
+  readonly rollup: string | null;
   readonly watermark: number | null;
   readonly restated: boolean;
   readonly missingPartitions: readonly number[];
+  /** Those that are there; an answer has the first of them. */
+  readonly seriesFound: number;
   readonly names: readonly string[];
 }
 
@@ -51,6 +54,17 @@ export interface Rollup {
   readonly dimensions: readonly string[];
   readonly measures: readonly RollupMeasure[];
   readonly resolutions: readonly { readonly stepMs: number; readonly retentionMs: number }[];
+}
+
+export interface FieldStatistics {
+  readonly name: string;
+  readonly types: readonly { readonly type: 'text' | 'number' | 'boolean' }[];
+  /** Some of its values, as text. */
+  readonly samples: readonly string[];
+}
+
+export interface StreamFields {
+  readonly fields: readonly FieldStatistics[];
 }
 
 export interface Actor {

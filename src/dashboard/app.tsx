@@ -1,9 +1,11 @@
 /** The frame: who is signed in, where one is, and whether the server is heard. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { type Address, useAddress } from './address.ts';
+import { Explore } from './explore.tsx';
 import { type AskError, type Connection, openLive } from './graph.ts';
 import { asAskError, type Page, PageContext } from './hooks.ts';
 import { Keys } from './keys.tsx';
+import { Link } from './link.tsx';
 import { Overview } from './overview.tsx';
 import { readSession, type Session, signOut } from './session.ts';
 import { SignIn } from './sign-in.tsx';
@@ -12,6 +14,7 @@ import { ThemeSwitch } from './theme-switch.tsx';
 
 export const VIEWS = [
   { path: '/', name: 'Overview', key: 'o' },
+  { path: '/explore', name: 'Explore', key: 'e' },
   { path: '/system', name: 'System', key: 's' },
 ] as const;
 
@@ -69,7 +72,9 @@ function Frame({ session, ended }: { session: Session; ended: () => void }) {
             as soon as the server answers.
           </p>
         )}
-        {view.path === '/system' ? <System /> : <Overview address={address} />}
+        {view.path === '/' && <Overview address={address} />}
+        {view.path === '/explore' && <Explore address={address} />}
+        {view.path === '/system' && <System />}
       </main>
       <Keys go={address.go} />
     </PageContext.Provider>
@@ -90,18 +95,9 @@ function Rail({ address, shown, session, ended }: RailProps) {
       <p class="brand">Streamgauge</p>
       <nav aria-label="Views">
         {VIEWS.map(({ path, name }) => (
-          <a
-            key={path}
-            href={path}
-            aria-current={path === shown ? 'page' : undefined}
-            onClick={(event) => {
-              if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-              event.preventDefault();
-              address.go(path);
-            }}
-          >
+          <Link key={path} path={path} go={address.go} isHere={path === shown}>
             {name}
-          </a>
+          </Link>
         ))}
       </nav>
       <div class="who">

@@ -1,48 +1,162 @@
-/** Lines over time, of one series whose steps are all there (`fill`). Null is a gap, counts begin at zero, and what the pixels show a table says, too. */
+/**
+ * Lines over time, whose steps are all there (`fill`). Null is a gap, counts begin at zero, and what the pixels show a table says, too.
+ * A click holds a step and Esc lets it go, a drag asks for a range, arrows move from step to step.
+ */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import { moment, wholeMoment } from './format.ts';
-import type { LiveAnswer } from './live-answer.ts';
-import { Scroll } from './scroll.tsx';
+import { ChartTable } from './chart-table.tsx';
+import { moment } from './format.ts';
+import { Legend, type LegendProps, type Step } from './legend.tsx';
+import {
+  columnsOf,
+  type Frame,
+  HEIGHT_PX,
+  type Line,
+  plotOptions,
+  shapeOf,
+  showLines,
+} from './plot.ts';
 import { onThemeChange } from './theme.ts';
 
-export interface Line {
-  readonly name: string;
-  /** Which of the answer's measures. */
-  readonly measure: number;
-}
-
-export interface ChartProps {
+export interface ChartProps extends Pick<LegendProps, 'shown'> {
   /** What it shows, for those who do not see it. */
   readonly title: string;
-  readonly answer: LiveAnswer;
+  readonly range: Step;
+  /** Where steps begin. */
+  readonly times: readonly number[];
+  readonly stepMs: number;
   readonly lines: readonly Line[];
-  /** A value with its unit. */
-  readonly shown: (value: number | null | undefined) => string;
+  /** What is later may still grow. Null: nothing is complete. */
+  readonly completeTo: number | null;
+  readonly timeZone?: string | undefined;
+  /** A range of whole steps was dragged over. */
+  readonly onZoom?: (range: Step) => void;
+  readonly toEvents?: LegendProps['toEvents'];
 }
 
-const HEIGHT_PX = 208;
-/** Of the newest points: a table of all would be read for minutes. */
-const TABLE_ROWS_MAX = 30;
-/** All charts of the page point at the same time. */
-const SYNC_KEY = 'time';
+export function Chart(props: ChartProps) {
+  const { title, range, times, stepMs, lines, completeTo, timeZone, shown, toEvents } = props;
+  const { plot, place, at, setAt, pinned, setPinned, hidden, setHidden } = usePlot(props);
+  const pinnedIndex = times.indexOf(pinned ?? Number.NaN);
+  const isPinned = pinnedIndex >= 0;
+  const index = isPinned ? pinnedIndex : (at ?? times.length - 1);
+  const stepAt = (i: number): Step | undefined => {
+    const from = times[i];
+    return from === undefined ? undefined : { from, to: Math.min(from + stepMs, range.to) };
+  };
+  const step = stepAt(index);
 
-export function Chart({ title, answer, lines, shown }: ChartProps) {
+  const toggle = (name: string) =>
+    setHidden((before) => {
+      const next = new Set(before);
+      if (!next.delete(name)) next.add(name);
+      return next;
+    });
+  const moveTo = (i: number) => {
+    const to = Math.max(0, Math.min(i, times.length - 1));
+    if (isPinned) setPinned(times[to]);
+    setAt(to);
+    const left = plot.current?.valToPos((times[to] ?? 0) / 1_000, 'x') ?? 0;
+    plot.current?.setCursor({ left, top: 0 });
+  };
+  const pressed = (event: KeyboardEvent) => {
+    const to = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: times.length - 1 };
+    if (event.key in to) moveTo(to[event.key as keyof typeof to]);
+    else if (event.key === 'Enter' && step !== undefined)
+      setPinned(isPinned ? undefined : step.from);
+    else if (event.key === 'Escape') setPinned(undefined);
+    else return;
+    event.preventDefault();
+  };
+  const said = lines.map(({ name, values }) => `${name} ${shown(values[index])}`).join(', ');
+  return (
+    <figure class="chart">
+      <Legend
+        lines={lines}
+        hidden={hidden}
+        toggle={toggle}
+        step={step}
+        index={index}
+        kind={isPinned ? 'pinned' : at === null ? 'last' : 'pointed'}
+        release={() => setPinned(undefined)}
+        shown={shown}
+        timeZone={timeZone}
+        toEvents={toEvents}
+      />
+      <div
+        ref={place}
+        class="plot"
+        role="slider"
+        tabIndex={0}
+        aria-label={`${title}. The table below has the numbers.`}
+        aria-valuemin={0}
+        aria-valuemax={Math.max(0, times.length - 1)}
+        aria-valuenow={Math.max(0, index)}
+        aria-valuetext={
+          step === undefined ? 'no step yet' : `${moment(step.from, Date.now(), timeZone)}: ${said}`
+        }
+        onKeyDown={pressed}
+      />
+      {completeTo !== null && completeTo + 1 < range.to && (
+        <p class="unseen">What is later than the watermark may still grow.</p>
+      )}
+      <ChartTable
+        title={title}
+        lines={lines}
+        steps={times.map((_, i) => stepAt(i) as Step)}
+        shown={shown}
+        timeZone={timeZone}
+        toEvents={toEvents}
+      />
+    </figure>
+  );
+}
+
+/** A plot of uPlot's within the chart: made anew when its lines are others, and else given what has changed. */
+function usePlot({ range, times, stepMs, lines, completeTo, shown, timeZone, onZoom }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const [themes, setThemes] = useState(0);
   const [at, setAt] = useState<number | null>(null);
-  const data = useMemo(() => columnsOf(answer, lines), [answer, lines]);
-  const newestData = useRef(data);
-  newestData.current = data;
+  const [pinned, setPinned] = useState<number>();
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const frame = useRef<Frame>({ ...range, completeTo, pinned });
+  frame.current = { ...range, completeTo, pinned };
+  const data = useMemo(() => columnsOf(times, lines), [times, lines]);
+  const now = useRef({ data, lines, hidden, times, range, stepMs, onZoom });
+  now.current = { data, lines, hidden, times, range, stepMs, onZoom };
+  const shape = shapeOf(lines);
+  const canZoom = onZoom !== undefined;
 
   useEffect(() => onThemeChange(() => setThemes((n) => n + 1)), []);
   useEffect(() => {
     const element = place.current;
     if (element === null) return undefined;
+    const zoomed = (from: number, to: number) => now.current.onZoom?.(wholeSteps(from, to));
+    const wholeSteps = (from: number, to: number): Step => {
+      const { range: all, stepMs: ms } = now.current;
+      const begin = all.from + Math.floor((from - all.from) / ms) * ms;
+      return { from: Math.max(all.from, begin), to: begin + Math.ceil((to - begin) / ms) * ms };
+    };
     // Colours are read anew when the theme changes.
-    const options = { ...plotOptions(element, lines, shown, setAt), id: `chart-${themes}` };
-    const made = new uPlot(options, newestData.current, element);
+    const options = plotOptions(element, {
+      lines: now.current.lines,
+      hidden: now.current.hidden,
+      shown,
+      timeZone,
+      frame,
+      pointed: setAt,
+      clicked: (index) => {
+        const time = now.current.times[index];
+        setPinned((before) => (before === time ? undefined : time));
+      },
+      dragged: canZoom ? zoomed : undefined,
+    });
+    const made = new uPlot(
+      { ...options, id: `chart-${themes}-${shape.length}` },
+      now.current.data,
+      element,
+    );
     plot.current = made;
     const resized = new ResizeObserver(() =>
       made.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
@@ -52,126 +166,11 @@ export function Chart({ title, answer, lines, shown }: ChartProps) {
       resized.disconnect();
       made.destroy();
     };
-  }, [lines, shown, themes]);
-  useEffect(() => plot.current?.setData(data), [data]);
-
-  const [times] = data;
-  const index = at ?? times.length - 1;
-  const pointedAt = times[index];
-  return (
-    <figure class="chart">
-      <figcaption class="legend">
-        {lines.map(({ name }, i) => (
-          <span key={name}>
-            <i class={`swatch line-${i}`} aria-hidden="true" /> {name}{' '}
-            <b class="number">{shown(data[i + 1]?.[index])}</b>
-          </span>
-        ))}
-        {pointedAt !== undefined && (
-          <time class="quiet" title={wholeMoment(pointedAt * 1_000)}>
-            {at === null ? 'last step, ' : ''}
-            {moment(pointedAt * 1_000)}
-          </time>
-        )}
-      </figcaption>
-      <div
-        ref={place}
-        class="plot"
-        role="img"
-        aria-label={`${title}. The table below has the numbers.`}
-      />
-      <details>
-        <summary>As a table</summary>
-        <Scroll label={`Table: ${title}`}>
-          <table>
-            <caption class="quiet">
-              {title}: the newest {TABLE_ROWS_MAX} steps at most
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">Step from</th>
-                {lines.map(({ name }) => (
-                  <th key={name} scope="col" class="number">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {[...times.keys()]
-                .slice(-TABLE_ROWS_MAX)
-                .reverse()
-                .map((row) => (
-                  <tr key={times[row]}>
-                    <th scope="row">{moment((times[row] ?? 0) * 1_000)}</th>
-                    {lines.map(({ name }, i) => (
-                      <td key={name} class="number">
-                        {shown(data[i + 1]?.[row])}
-                      </td>
-                    ))}
-                  </tr>
-                ))}
-            </tbody>
-          </table>
-        </Scroll>
-      </details>
-    </figure>
-  );
-}
-
-type Columns = [number[], ...(number | null)[][]];
-
-/** Times in seconds, as uPlot wants them, then a column for each line. */
-function columnsOf({ series: [series] }: LiveAnswer, lines: readonly Line[]): Columns {
-  const points = series?.points ?? [];
-  return [
-    points.map(({ t }) => t / 1_000),
-    ...lines.map(({ measure }) => points.map(({ values }) => values[measure]?.value ?? null)),
-  ];
-}
-
-/** Where a value stands between two gaps, a line has no length: a point shows it. */
-function alone(values: ArrayLike<number | null | undefined> = []): number[] {
-  return Array.from(values, (_, i) => i).filter(
-    (i) => values[i] != null && values[i - 1] == null && values[i + 1] == null,
-  );
-}
-
-function plotOptions(
-  element: HTMLElement,
-  lines: readonly Line[],
-  shown: ChartProps['shown'],
-  pointed: (index: number | null) => void,
-): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `12px ${style.fontFamily}`;
-  const axis = { stroke: colour('--quiet'), font, grid: { stroke: colour('--rule'), width: 1 } };
-  return {
-    width: element.clientWidth,
-    height: HEIGHT_PX,
-    legend: { show: false },
-    cursor: { sync: { key: SYNC_KEY }, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
-    axes: [
-      { ...axis, ticks: { show: false }, values: '{HH}:{mm}:{ss}', space: 88, size: 32 },
-      {
-        ...axis,
-        ticks: { show: false },
-        size: 76,
-        values: (_, splits) => splits.map((split) => shown(split)),
-      },
-    ],
-    series: [
-      {},
-      ...lines.map((line, i) => ({
-        label: line.name,
-        stroke: colour(`--line-${i}`),
-        width: 1.5,
-        points: { size: 5, filter: ({ data }: uPlot, index: number) => alone(data[index]) },
-        ...(lines.length === 1 && { fill: colour('--line-0-fill') }),
-      })),
-    ],
-    hooks: { setCursor: [({ cursor: { idx } }) => pointed(idx ?? null)] },
-  };
+  }, [shape, shown, timeZone, canZoom, themes]);
+  useEffect(() => plot.current?.setData(data), [data, range.from, range.to]);
+  useEffect(() => plot.current?.redraw(false), [completeTo, pinned]);
+  useEffect(() => {
+    if (plot.current !== undefined) showLines(plot.current, now.current.lines, hidden);
+  }, [hidden]);
+  return { plot, place, at, setAt, pinned, setPinned, hidden, setHidden };
 }

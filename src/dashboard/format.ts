@@ -18,6 +18,9 @@ export function shortNumber(value: number | null | undefined): string {
   return size >= 100 || Number.isInteger(value) ? grouped(Math.round(value)) : digits(value);
 }
 
+export const perSecond = (value: number | null | undefined): string =>
+  value == null ? '–' : `${shortNumber(value)}/s`;
+
 /** Every digit of a count: "1,234,567". */
 export const grouped = (count: number): string => count.toLocaleString('en');
 
@@ -45,25 +48,35 @@ export function shortLength(ms: number | null | undefined): string {
   return length === undefined ? `${digits(ms)} ms` : `${digits(ms / length.ms)} ${length.unit}`;
 }
 
-/** On the viewer's clock. */
-export const clockTime = (ms: number): string =>
+/** On the clock of a zone; default: the viewer's. */
+export const clockTime = (ms: number, timeZone?: string): string =>
   new Date(ms).toLocaleTimeString('en-GB', {
     hour: '2-digit',
     minute: '2-digit',
     second: '2-digit',
+    timeZone,
   });
 
+const dayOf = (ms: number, timeZone?: string): string =>
+  new Date(ms).toLocaleDateString('en-CA', { timeZone });
+
 /** With the day where it is another one than today. */
-export function moment(ms: number, nowMs = Date.now()): string {
-  const day = new Date(ms).toLocaleDateString('en-CA');
-  return day === new Date(nowMs).toLocaleDateString('en-CA')
-    ? clockTime(ms)
-    : `${day} ${clockTime(ms)}`;
+export function moment(ms: number, nowMs = Date.now(), timeZone?: string): string {
+  const day = dayOf(ms, timeZone);
+  const time = clockTime(ms, timeZone);
+  return day === dayOf(nowMs, timeZone) ? time : `${day} ${time}`;
 }
 
-/** For a title: the date, the time, and how far the viewer's clock is from UTC. */
-export const wholeMoment = (ms: number): string =>
-  `${new Date(ms).toLocaleString('en-CA', { hour12: false, timeZoneName: 'longOffset' })}`;
+/** Below an axis whose marks are so many seconds apart: no more than tells them apart, and the day where one begins. */
+export function axisTime(ms: number, apartSeconds: number, timeZone?: string): string {
+  const time = clockTime(ms, timeZone);
+  if (apartSeconds >= 86_400 || time === '00:00:00') return dayOf(ms, timeZone);
+  return apartSeconds >= 60 ? time.slice(0, 5) : time;
+}
+
+/** For a title: the date, the time, and how far the clock is from UTC. */
+export const wholeMoment = (ms: number, timeZone?: string): string =>
+  `${new Date(ms).toLocaleString('en-CA', { hour12: false, timeZoneName: 'longOffset', timeZone })}`;
 
 /** "1 event", "2 events". */
 export const counted = (count: number, one: string, many = `${one}s`): string =>

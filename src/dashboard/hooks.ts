@@ -1,10 +1,12 @@
 /** What components share: the connection, the address, questions and their answers. */
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useState } from 'preact/hooks';
-import type { Health, TimeseriesUpdate } from './answers.ts';
+import type { Health, Rollup } from './answers.ts';
 import { AskError, ask, type Live } from './graph.ts';
-import { applyUpdate, type LiveAnswer } from './live-answer.ts';
+import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
+import type { TimeseriesVariables } from './question.ts';
 import type { Session } from './session.ts';
+import { LIVE } from './timeseries-document.ts';
 
 export interface Page {
   readonly session: Session;
@@ -28,10 +30,10 @@ export interface Answered<Data> {
 
 const NOTHING_YET = { data: undefined, error: undefined } as const;
 
-/** One answer, and how to ask anew; what was answered stays until there is another. */
+/** One answer, and how to ask anew; what was answered stays until there is another. Null variables: nothing is asked. */
 export function useAsk<Data>(
   query: string,
-  variables: object = {},
+  variables: object | null = {},
 ): Answered<Data> & { readonly again: () => void } {
   const { ended } = usePage();
   const [answered, setAnswered] = useState<Answered<Data>>(NOTHING_YET);
@@ -40,6 +42,7 @@ export function useAsk<Data>(
   const given = JSON.stringify(variables);
   useEffect(() => {
     const asked = { query, variables: JSON.parse(given), occasion, isWanted: true };
+    if (asked.variables === null) return undefined;
     const tell = (next: Partial<Answered<Data>>) => {
       if (asked.isWanted) setAnswered((before) => ({ ...before, error: undefined, ...next }));
     };
@@ -56,6 +59,14 @@ export function useAsk<Data>(
     };
   }, [ended, query, given, occasion]);
   return { ...answered, again: useCallback(() => setOccasion({}), []) };
+}
+
+const ROLLUPS = `{ rollups { name stream dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
+
+/** What the server can answer from: asked when a view opens. */
+export function useRollups(): Answered<readonly Rollup[]> {
+  const { data, error } = useAsk<{ readonly rollups: readonly Rollup[] }>(ROLLUPS);
+  return { data: data?.rollups, error };
 }
 
 export const asAskError = (error: unknown): AskError =>
@@ -83,42 +94,9 @@ export function useLive<Data, State>(
   return answered;
 }
 
-export interface MeasureInput {
-  readonly op: string;
-  readonly field?: string;
-  readonly q?: number;
-}
-
-export interface TimeseriesVariables {
-  readonly stream: string;
-  readonly last: string;
-  /** Default: about 240 points. */
-  readonly step?: string;
-  /** Each point is of so long a time up to its end. */
-  readonly window?: string;
-  readonly measures: readonly MeasureInput[];
-  readonly groupBy?: readonly string[];
-  readonly limit?: number;
-  readonly fill?: 'ZERO' | 'NULL';
-}
-
-const TIMESERIES = `subscription ($stream: String!, $last: Duration, $step: Duration, $window: Duration, $measures: [MeasureInput!]!,
-    $groupBy: [String!]! = [], $limit: Int! = 20, $fill: Fill) {
-  timeseries(stream: $stream, last: $last, step: $step, window: $window, measures: $measures, groupBy: $groupBy, limit: $limit, fill: $fill) {
-    snapshot gap from to stepMs rollup watermark restated missingPartitions names
-    series { labels { name value } points { t end values { value errorBound } } }
-    removedSeries { labels { name value } }
-  }
-}`;
-
-const foldTimeseries = (
-  before: LiveAnswer | undefined,
-  { timeseries }: { readonly timeseries: TimeseriesUpdate },
-): LiveAnswer | undefined => applyUpdate(before, timeseries);
-
 /** Undefined variables: nothing is asked. */
 export const useTimeseries = (variables: TimeseriesVariables | undefined): Answered<LiveAnswer> =>
-  useLive(TIMESERIES, variables, foldTimeseries);
+  useLive(LIVE, variables, foldTimeseries);
 
 const HEALTH = `subscription {
   health {

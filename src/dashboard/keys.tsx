@@ -1,7 +1,7 @@
 /** The page by keyboard: `g` and a letter goes to a view, `?` lists what there is. */
 import { useEffect, useRef } from 'preact/hooks';
 
-const VIEW_OF: Readonly<Record<string, string>> = { o: '/', s: '/system' };
+const VIEW_OF: Readonly<Record<string, string>> = { o: '/', e: '/explore', s: '/system' };
 /** A letter that comes later belongs to no `g`. */
 const SECOND_KEY_MS = 1_500;
 
@@ -32,9 +32,25 @@ export function Keys({ go }: { go: (path: string) => void }) {
         </dt>
         <dd>Overview</dd>
         <dt>
+          <kbd>g</kbd> <kbd>e</kbd>
+        </dt>
+        <dd>Explore</dd>
+        <dt>
           <kbd>g</kbd> <kbd>s</kbd>
         </dt>
         <dd>System</dd>
+        <dt>
+          <kbd>space</kbd>
+        </dt>
+        <dd>Pauses what is live, and goes on</dd>
+        <dt>
+          <kbd>/</kbd>
+        </dt>
+        <dd>To the filter</dd>
+        <dt>
+          <kbd>←</kbd> <kbd>→</kbd>
+        </dt>
+        <dd>In a chart: from step to step; Enter holds one</dd>
         <dt>
           <kbd>?</kbd>
         </dt>
@@ -51,5 +67,6 @@ export function Keys({ go }: { go: (path: string) => void }) {
   );
 }
 
-const isWriting = (target: EventTarget | null): boolean =>
+/** Keys belong to what is written. */
+export const isWriting = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);

@@ -1,13 +1,12 @@
 /** What became of every event that arrived: a sum that has to come out. */
-import type { Ledger, Rollup } from './answers.ts';
+import type { Ledger } from './answers.ts';
 import { AsOf } from './as-of.tsx';
 import { grouped } from './format.ts';
-import { useAsk } from './hooks.ts';
-import { offerOf } from './panels.ts';
+import { useAsk, useRollups } from './hooks.ts';
+import { streamsOf } from './panels.ts';
 import { Refused, Waiting } from './quality.tsx';
 import { Scroll } from './scroll.tsx';
 
-const STREAMS = `{ rollups { name stream dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
 const COLUMNS = [
   'received',
   'applied',
@@ -22,14 +21,12 @@ const COLUMNS = [
 const STREAMS_MAX = 12;
 
 export function LedgerSection() {
-  const rollups = useAsk<{ readonly rollups: readonly Rollup[] }>(STREAMS);
+  const rollups = useRollups();
   return (
     <section id="ledger" class="section" aria-labelledby="ledger-title">
       <h2 id="ledger-title">Ledger</h2>
       {rollups.error && <Refused error={rollups.error} />}
-      {rollups.data && (
-        <Lines streams={offerOf(rollups.data.rollups, '').streams.slice(0, STREAMS_MAX)} />
-      )}
+      {rollups.data && <Lines streams={streamsOf(rollups.data).slice(0, STREAMS_MAX)} />}
     </section>
   );
 }

@@ -27,6 +27,12 @@ export function applyUpdate(
   return { ...update, series };
 }
 
+/** Puts each message of the subscription to what was there. */
+export const foldTimeseries = (
+  before: LiveAnswer | undefined,
+  { timeseries }: { readonly timeseries: TimeseriesUpdate },
+): LiveAnswer | undefined => applyUpdate(before, timeseries);
+
 const keyOf = (labels: readonly Label[]): string =>
   JSON.stringify(labels.map(({ value }) => value));
 

@@ -5,6 +5,7 @@ import { applyTheme, storedTheme } from './theme.ts';
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import './parts.css';
+import './explore.css';
 
 applyTheme(storedTheme());
 const page = document.querySelector('#page');

@@ -2,39 +2,39 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Address } from './address.ts';
 import { AlarmsPanel } from './alarms-panel.tsx';
-import type { Ledger, Rollup } from './answers.ts';
+import type { Ledger } from './answers.ts';
 import { FirstRun } from './first-run.tsx';
 import { HealthPanel } from './health-panel.tsx';
-import { useAsk, useTimeseries } from './hooks.ts';
+import { useAsk, useRollups, useTimeseries } from './hooks.ts';
 import { hasEvents } from './live-answer.ts';
-import { chosen, type Offer, offerOf, RANGES, rangeOf } from './panels.ts';
+import { chosen, type Offer, offerOf, RANGES, rangeOf, streamsOf } from './panels.ts';
 import { Refused, Waiting } from './quality.tsx';
 import { QuantilesPanel } from './quantiles-panel.tsx';
 import { RatePanel } from './rate-panel.tsx';
 import { TypesPanel } from './types-panel.tsx';
 import { UniquesPanel } from './uniques-panel.tsx';
 
-const ROLLUPS = `{ rollups { name stream dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
 const RECEIVED = `query ($stream: String!) { ledger(stream: $stream) { received } }`;
 
 export function Overview({ address }: { address: Address }) {
-  const rollups = useAsk<{ readonly rollups: readonly Rollup[] }>(ROLLUPS);
+  const rollups = useRollups();
   if (rollups.error !== undefined) return <Refused error={rollups.error} />;
   if (rollups.data === undefined) return <Waiting />;
-  const all = rollups.data.rollups;
-  const streams = offerOf(all, '').streams;
+  const streams = streamsOf(rollups.data);
   const asked = address.parameters.get('stream');
   const stream = asked === null && streams.includes('events') ? 'events' : chosen(asked, streams);
-  return <Stream key={stream} address={address} stream={stream} offer={offerOf(all, stream)} />;
+  const offer = offerOf(rollups.data, stream);
+  return <Stream key={stream} address={address} stream={stream} streams={streams} offer={offer} />;
 }
 
 interface StreamProps {
   readonly address: Address;
   readonly stream: string;
+  readonly streams: readonly string[];
   readonly offer: Offer;
 }
 
-function Stream({ address, stream, offer }: StreamProps) {
+function Stream({ address, stream, streams, offer }: StreamProps) {
   const received = useAsk<{ readonly ledger: Pick<Ledger, 'received'> }>(RECEIVED, { stream });
   const finestMs = Math.max(1_000, offer.counting?.resolutions[0]?.stepMs ?? 0);
   // The newest minute tells of the first event, and of what comes now.
@@ -60,7 +60,7 @@ function Stream({ address, stream, offer }: StreamProps) {
       <Choices
         address={address}
         stream={stream}
-        streams={offer.streams}
+        streams={streams}
         range={range.last}
         isEmpty={isEmpty}
       />

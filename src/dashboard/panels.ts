@@ -12,7 +12,6 @@ export type Range = (typeof RANGES)[number];
 
 /** Each with a rollup that can answer it. */
 export interface Offer {
-  readonly streams: readonly string[];
   /** Undefined: nothing counts the events of the stream. */
   readonly counting: Rollup | undefined;
   readonly byType: Rollup | undefined;
@@ -21,6 +20,10 @@ export interface Offer {
   /** By fields of which quantiles are kept. */
   readonly quantiles: ReadonlyMap<string, Rollup>;
 }
+
+/** `events` is there also where no rollup is of it. */
+export const streamsOf = (rollups: readonly Rollup[]): readonly string[] =>
+  [...new Set(['events', ...rollups.map(({ stream }) => stream)])].sort();
 
 export function offerOf(rollups: readonly Rollup[], stream: string): Offer {
   const own = rollups.filter((rollup) => rollup.stream === stream);
@@ -34,7 +37,6 @@ export function offerOf(rollups: readonly Rollup[], stream: string): Offer {
       ),
     );
   return {
-    streams: [...new Set(['events', ...rollups.map((rollup) => rollup.stream)])].sort(),
     counting: counting[0],
     byType: counting.find(({ dimensions }) => dimensions.includes('type')),
     distinct: byField('distinct'),

@@ -8,19 +8,27 @@ export interface QualityProps {
   readonly answer: LiveAnswer;
   /** The time that its figures are of; default: they are steps. */
   readonly of?: string;
+  /** How far the numbers may be off. */
+  readonly exactness?: string;
+  /** Whose clock shows the times; default: the viewer's. */
+  readonly timeZone?: string | undefined;
 }
 
-export function QualityLine({ answer, of }: QualityProps) {
+export function QualityLine({ answer, of, exactness, timeZone }: QualityProps) {
   const { watermark, stepMs, rollup, restated, missingPartitions } = answer;
   return (
     <p class="quality quiet">
       {watermark === null ? (
         'No event is counted yet'
       ) : (
-        <span title={wholeMoment(watermark)}>Complete to {clockTime(watermark)}</span>
+        <span title={wholeMoment(watermark, timeZone)}>
+          Complete to {clockTime(watermark, timeZone)}
+        </span>
       )}
       {' · '}
-      {of ?? `${shortLength(stepMs)} steps`} of rollup {rollup}
+      {of ?? `${shortLength(stepMs)} steps`}{' '}
+      {rollup === null ? 'from the events themselves' : `of rollup ${rollup}`}
+      {exactness !== undefined && ` · ${exactness}`}
       {restated && ' · late events have changed steps that were complete'}
       {missingPartitions.length > 0 && (
         <strong>

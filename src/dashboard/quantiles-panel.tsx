@@ -1,21 +1,16 @@
 /** How a number field is spread: the middle, and what one in a hundred exceeds. */
-import { Chart, type Line } from './chart.tsx';
+import { AnsweredChart, type MeasureLine } from './answered-chart.tsx';
 import { FieldChoice } from './field-choice.tsx';
-import { shortLength, shortNumber } from './format.ts';
 import { useTimeseries } from './hooks.ts';
 import { newest } from './live-answer.ts';
 import { chosen, wholeOf } from './panels.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
 import type { FieldPanelProps } from './uniques-panel.tsx';
+import { shownOf } from './words.ts';
 
-const LINES: readonly Line[] = [
+const LINES: readonly MeasureLine[] = [
   { name: 'p50', measure: 0 },
   { name: 'p99', measure: 1 },
 ];
-
-/** The unit that a field's name tells; else there is none to say. */
-const shownAs = (field: string): typeof shortNumber =>
-  /_?ms$|Ms$/.test(field) ? shortLength : shortNumber;
 
 export function QuantilesPanel({ stream, range, fields, address }: FieldPanelProps) {
   const names = [...fields.keys()];
@@ -24,8 +19,7 @@ export function QuantilesPanel({ stream, range, fields, address }: FieldPanelPro
   const rollup = fields.get(field);
   const whole = useTimeseries(rollup && { stream, ...wholeOf(range, rollup), measures });
   const steps = useTimeseries({ stream, last: range.last, measures, fill: 'NULL' });
-  const shown = shownAs(field);
-  const error = whole.error ?? steps.error;
+  const shown = shownOf(field);
   return (
     <section class="panel" aria-labelledby="quantiles-title">
       <h2 id="quantiles-title">
@@ -41,20 +35,13 @@ export function QuantilesPanel({ stream, range, fields, address }: FieldPanelPro
           </div>
         ))}
       </dl>
-      {error && <Refused error={error} />}
-      {steps.data === undefined ? (
-        error === undefined && <Waiting />
-      ) : (
-        <>
-          <Chart
-            title={`p50 and p99 of ${field} over ${range.name}`}
-            answer={steps.data}
-            lines={LINES}
-            shown={shown}
-          />
-          <QualityLine answer={steps.data} />
-        </>
-      )}
+      <AnsweredChart
+        title={`p50 and p99 of ${field} over ${range.name}`}
+        data={steps.data}
+        error={whole.error ?? steps.error}
+        lines={LINES}
+        shown={shown}
+      />
     </section>
   );
 }

@@ -1,17 +1,13 @@
 /** How many events come: just now, and over the range. */
-import { Chart, type Line } from './chart.tsx';
-import { grouped, shortNumber } from './format.ts';
+import { AnsweredChart, type MeasureLine } from './answered-chart.tsx';
+import { grouped, perSecond } from './format.ts';
 import { useTimeseries } from './hooks.ts';
 import { type LiveAnswer, recentMean } from './live-answer.ts';
 import type { Range } from './panels.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
 
-const LINES: readonly Line[] = [{ name: 'Events per second', measure: 0 }];
+const LINES: readonly MeasureLine[] = [{ name: 'Events per second', measure: 0 }];
 /** "Now" is the mean of so many complete steps: one alone jumps. */
 const NOW_STEPS = 10;
-
-const perSecond = (value: number | null | undefined): string =>
-  value == null ? '–' : `${shortNumber(value)}/s`;
 
 export interface RatePanelProps {
   readonly stream: string;
@@ -37,20 +33,13 @@ export function RatePanel({ stream, range, now }: RatePanelProps) {
           <dd data-figure="total">{data === undefined ? '–' : grouped(total)}</dd>
         </div>
       </dl>
-      {error && <Refused error={error} />}
-      {data === undefined ? (
-        error === undefined && <Waiting />
-      ) : (
-        <>
-          <Chart
-            title={`Events per second over ${range.name}`}
-            answer={data}
-            lines={LINES}
-            shown={perSecond}
-          />
-          <QualityLine answer={data} />
-        </>
-      )}
+      <AnsweredChart
+        title={`Events per second over ${range.name}`}
+        data={data}
+        error={error}
+        lines={LINES}
+        shown={perSecond}
+      />
     </section>
   );
 }

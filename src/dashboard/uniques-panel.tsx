@@ -1,15 +1,14 @@
 /** How many different values a field has: users, most of the time. */
 import type { Address } from './address.ts';
+import { AnsweredChart, type MeasureLine } from './answered-chart.tsx';
 import type { Rollup } from './answers.ts';
-import { Chart, type Line } from './chart.tsx';
 import { FieldChoice } from './field-choice.tsx';
 import { grouped, shortNumber } from './format.ts';
 import { useTimeseries } from './hooks.ts';
 import { newest } from './live-answer.ts';
 import { chosen, type Range, wholeOf } from './panels.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
 
-const LINES: readonly Line[] = [{ name: 'Different values in a step', measure: 0 }];
+const LINES: readonly MeasureLine[] = [{ name: 'Different values in a step', measure: 0 }];
 
 export interface FieldPanelProps {
   readonly stream: string;
@@ -27,7 +26,6 @@ export function UniquesPanel({ stream, range, fields, address }: FieldPanelProps
   const whole = useTimeseries(rollup && { stream, ...wholeOf(range, rollup), measures });
   const steps = useTimeseries({ stream, last: range.last, measures, fill: 'ZERO' });
   const found = newest(whole.data);
-  const error = whole.error ?? steps.error;
   return (
     <section class="panel" aria-labelledby="uniques-title">
       <h2 id="uniques-title">
@@ -48,20 +46,13 @@ export function UniquesPanel({ stream, range, fields, address }: FieldPanelProps
           </dd>
         </div>
       </dl>
-      {error && <Refused error={error} />}
-      {steps.data === undefined ? (
-        error === undefined && <Waiting />
-      ) : (
-        <>
-          <Chart
-            title={`Different values of ${field} over ${range.name}`}
-            answer={steps.data}
-            lines={LINES}
-            shown={shortNumber}
-          />
-          <QualityLine answer={steps.data} />
-        </>
-      )}
+      <AnsweredChart
+        title={`Different values of ${field} over ${range.name}`}
+        data={steps.data}
+        error={whole.error ?? steps.error}
+        lines={LINES}
+        shown={shortNumber}
+      />
     </section>
   );
 }

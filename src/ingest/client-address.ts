@@ -46,3 +46,22 @@ function plain(address: string): string {
 }
 
 const MAPPED_IPV4 = /^(?:::|(?:0000:){5})ffff:(?:([0-9a-f]{4}:[0-9a-f]{4})|([0-9.]+))$/i;
+
+/**
+ * The part of an address that tells a provider and its region, and no household: 24 bits of IPv4, 48 of IPv6. Empty for what is
+ * no address.
+ */
+export function networkOf(address: string): string {
+  if (isIP(address) === 4) return `${address.slice(0, address.lastIndexOf('.'))}.0`;
+  if (isIP(address) !== 6) return '';
+  const [before = '', after] = address.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  // What "::" stands for is zeros; groups behind it lie behind the third unless it stands for very few.
+  if (after !== undefined) {
+    const behind = after === '' ? [] : after.split(':');
+    const missing = 8 - groups.length - behind.length;
+    groups.push(...Array.from({ length: missing }, () => '0'), ...behind);
+  }
+  const first = groups.slice(0, 3).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${first.join(':')}::`;
+}

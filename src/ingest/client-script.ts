@@ -3,6 +3,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { acceptsGzip } from '../model/accepts-gzip.ts';
 
 /** A new release reaches pages within it; browsers that ask again get 304 for what they have. */
 const FRESH_S = 3_600;
@@ -25,7 +26,7 @@ export function clientScriptRoute(script: string): (res: HttpResponse, req: Http
   const tag = `W/"${hash}"`;
   return (res, req) => {
     const isKnown = req.getHeader('if-none-match').includes(`"${hash}"`);
-    const isPacked = /\bgzip\b/.test(req.getHeader('accept-encoding'));
+    const isPacked = acceptsGzip(req.getHeader('accept-encoding'));
     res.cork(() => {
       res.writeStatus(isKnown ? '304 Not Modified' : '200 OK').writeHeader('ETag', tag);
       for (const [name, value] of HEADERS) res.writeHeader(name, value);

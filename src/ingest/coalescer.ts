@@ -13,6 +13,7 @@ import { AppError } from '../model/errors.ts';
 import { type EventTimeRule, ruleFor } from '../model/event-time.ts';
 import type { Logger } from '../model/logger.ts';
 import { type Offset, offset } from '../model/units.ts';
+import type { VisitFields } from '../model/visit.ts';
 import type { AppendLog } from './append-log.ts';
 import { type Contribution, DurableBatch, type DurableBlock } from './contribution.ts';
 import type { Counters } from './counters.ts';
@@ -23,6 +24,7 @@ import { EventTimes } from './decode/event-times.ts';
 import type { Given } from './decode/given.ts';
 import type { DecodeLimits } from './decode/limits.ts';
 import { BODY_START, type BodyPlace, DecodeOutcome } from './decode/outcome.ts';
+import { fillVisit } from './decode/visit-fill.ts';
 import {
   BLOCK_ROWS_WANTED,
   LINGER_LOOK_MS,
@@ -70,6 +72,8 @@ export interface Destination {
   readonly clockOffsetMs?: number;
   /** False: what is refused is told only, for it is kept already. */
   readonly keepsRefused?: boolean;
+  /** What its events get of the visit that they are of. */
+  readonly visit?: VisitFields;
 }
 
 /** The open rows of one stream of one tenant, and whose they are. */
@@ -83,6 +87,8 @@ class OpenBatch {
   parts: Part[] = [];
   /** Set while a request adds rows: a batch that fills up is sealed under it. */
   adding: Part | undefined;
+  /** Of the body that is decoded. */
+  visit: VisitFields | undefined;
 
   constructor(
     tenant: string,
@@ -108,9 +114,11 @@ class OpenBatch {
   }
 
   /** After it, or when the batch is sealed under it. */
-  settleTimes(counters: Counters): void {
-    const { adding, decoder } = this;
-    if (adding === undefined || decoder.times === undefined) return;
+  settle(counters: Counters): void {
+    const { adding, decoder, visit } = this;
+    if (adding === undefined) return;
+    if (visit !== undefined) fillVisit(decoder.batch, adding.from, visit);
+    if (decoder.times === undefined) return;
     const clamped = decoder.batch.settleTimes(adding.from, decoder.times);
     counters.eventsTimeClamped += clamped;
     if (decoder.times.offsetMs !== 0) counters.eventsTimeCorrected += this.rows - adding.from;
@@ -156,7 +164,7 @@ export class Coalescer {
    * see `StreamDecoder.decode`.
    */
   add(
-    { tenant, stream, form, clockOffsetMs = 0, keepsRefused = true }: Destination,
+    { tenant, stream, form, clockOffsetMs = 0, keepsRefused = true, visit }: Destination,
     body: Uint8Array,
     contribution: Contribution,
     from = BODY_START,
@@ -165,9 +173,10 @@ export class Coalescer {
     const batch = this.#batchOf(tenant, stream);
     batch.adding = { contribution, from: batch.rows, to: 0 };
     batch.judgeTimes(this.#options.clock, clockOffsetMs);
+    batch.visit = visit;
     const outcome = this.#decode(batch, form, body, from, given);
     if (outcome === undefined) return new DecodeOutcome();
-    batch.settleTimes(this.#options.counters);
+    batch.settle(this.#options.counters);
     const { adding } = batch;
     batch.adding = undefined;
     if (keepsRefused) batch.deadLetters.add(outcome, given?.place);
@@ -364,7 +373,7 @@ export class Coalescer {
 
   /** Packs the batch into blocks and empties it for the next round. */
   #seal(batch: OpenBatch): Sealed {
-    batch.settleTimes(this.#options.counters);
+    batch.settle(this.#options.counters);
     const { adding, deadLetters } = batch;
     const columns = batch.decoder.batch;
     if (adding !== undefined) {

@@ -23,6 +23,11 @@ export interface EdgeCounts {
   readonly bodyBytes: number;
   readonly inflatedBytes: number;
   readonly frames: number;
+  /** Requests of the pixel that were answered as if they counted, and, by reason, those of them that do not. */
+  readonly pixelHits: number;
+  readonly pixelHitsLost: Readonly<Record<string, number>>;
+  /** Requests of pages whose events were taken without fields of the visit. */
+  readonly visitsUnknown: number;
   readonly blocks: number;
   readonly blockBytes: number;
   readonly appends: number;
@@ -47,6 +52,9 @@ export class Counters {
   bodyBytes = 0;
   inflatedBytes = 0;
   frames = 0;
+  pixelHits = 0;
+  readonly pixelHitsLost: Record<string, number> = {};
+  visitsUnknown = 0;
   blocks = 0;
   blockBytes = 0;
   appends = 0;
@@ -64,6 +72,10 @@ export class Counters {
 
   refused(code: string): void {
     this.refusals[code] = (this.refusals[code] ?? 0) + 1;
+  }
+
+  hitsLost(reason: string, hits: number): void {
+    this.pixelHitsLost[reason] = (this.pixelHitsLost[reason] ?? 0) + hits;
   }
 
   /** Rejections past the ones that the decoder keeps count as `other`. */

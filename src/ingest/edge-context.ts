@@ -7,6 +7,7 @@ import type { Inflater } from './inflate.ts';
 import type { Pieces } from './pieces.ts';
 import type { BodyRules } from './receive-body.ts';
 import type { RefusalLog } from './refusal-log.ts';
+import type { WebPages } from './visits.ts';
 
 export interface EdgeContext {
   readonly rules: AdmissionRules;
@@ -17,6 +18,8 @@ export interface EdgeContext {
   readonly applied: AppliedWaits;
   readonly counters: Counters;
   readonly refusalLog: RefusalLog;
+  /** Undefined: nothing is made of visits. */
+  readonly pages: WebPages | undefined;
   /** Why this edge should get no traffic now; undefined if it should. */
   readonly unreadyReason: () => string | undefined;
   /** What else is to be told when it should. */

@@ -1,6 +1,8 @@
 /** `POST /v1/events`: a request's way from admission to its answer. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { VisitFields } from '../model/visit.ts';
 import { type Admitted, admitEvents, announcedLength } from './admission.ts';
+import type { Destination } from './coalescer.ts';
 import { Contribution } from './contribution.ts';
 import { DEFAULT_DECODE_LIMITS } from './decode/limits.ts';
 import type { EdgeContext } from './edge-context.ts';
@@ -11,6 +13,7 @@ import { DOCUMENT_BYTES_MAX, SKIPPED_BODY_BYTES_MAX } from './limits.ts';
 import { BodyOutcome } from './pieces.ts';
 import { type BodyTaker, NO_MEMORY, type ReceivedBody, receiveBody } from './receive-body.ts';
 import { type Refusal, refusalOfFault } from './refusal.ts';
+import { visitOf } from './visits.ts';
 
 export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequest): void {
   const origin = req.getHeader(HEADER.origin);
@@ -23,7 +26,14 @@ export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequ
     exchange.refuse(admitted.error, [], isLong);
     return;
   }
-  receiveBody(exchange, edge.bodyRules, new EventsRequest(edge, exchange, admitted.value));
+  const { tenant, stream } = admitted.value.destination;
+  const { pages } = edge;
+  // Browsers say from which page a request is; programs do not, and are nobody's visit.
+  const isOfPage = pages !== undefined && origin !== '' && stream === pages.stream;
+  const visit = isOfPage
+    ? pages.answers.fieldsOf(visitOf(tenant, pages.proxies, res, req))
+    : undefined;
+  receiveBody(exchange, edge.bodyRules, new EventsRequest(edge, exchange, admitted.value, visit));
 }
 
 /** An admitted request. */
@@ -31,23 +41,47 @@ class EventsRequest implements BodyTaker {
   readonly #edge: EdgeContext;
   readonly #exchange: Exchange;
   readonly #admitted: Admitted;
+  readonly #visit: Promise<VisitFields | undefined> | undefined;
+  #destination: Destination;
   readonly #contribution: Contribution;
   readonly #outcome = new BodyOutcome();
 
-  constructor(edge: EdgeContext, exchange: Exchange, admitted: Admitted) {
+  /** `visit`: of the page that sends it, asked for; undefined if it is of no page. */
+  constructor(
+    edge: EdgeContext,
+    exchange: Exchange,
+    admitted: Admitted,
+    visit: Promise<VisitFields | undefined> | undefined,
+  ) {
     this.#edge = edge;
     this.#exchange = exchange;
     this.#admitted = admitted;
+    this.#visit = visit;
+    this.#destination = admitted.destination;
     this.#contribution = new Contribution(admitted.ack === 'applied', () => this.#settled());
   }
 
   /** What cannot be decoded before the socket's own buffer is gone. */
   mustOwn(length: number): boolean {
+    if (this.#visit !== undefined) return true;
     return this.#admitted.encoding !== 'identity' || length > DEFAULT_DECODE_LIMITS.pieceBytesMax;
   }
 
   take(body: ReceivedBody): void {
     this.#edge.counters.bodyBytes += body.bytes.length;
+    if (this.#visit === undefined) this.#unpack(body);
+    else void this.#takeOfPage(body, this.#visit);
+  }
+
+  /** Also of who has gone meanwhile: a page that is left does not wait for the answer. */
+  async #takeOfPage(body: ReceivedBody, asked: Promise<VisitFields | undefined>): Promise<void> {
+    const visit = await asked;
+    if (visit === undefined) this.#edge.counters.visitsUnknown += 1;
+    else this.#destination = { ...this.#destination, visit };
+    this.#unpack(body);
+  }
+
+  #unpack(body: ReceivedBody): void {
     const { encoding } = this.#admitted;
     if (encoding === 'identity') this.#decode(body);
     else void this.#decodeCompressed(body, encoding);
@@ -56,7 +90,7 @@ class EventsRequest implements BodyTaker {
   /** Decodes a body of usual size at once. */
   #decode(body: ReceivedBody): void {
     const { bytes, isOwned } = body;
-    const { destination } = this.#admitted;
+    const destination = this.#destination;
     if (destination.form !== 'ndjson' && bytes.length > DOCUMENT_BYTES_MAX) {
       this.#exchange.refuse(DOCUMENT_TOO_LARGE);
       body.release();

@@ -13,4 +13,10 @@ export const HEADER = {
   contentType: headerBytes('content-type'),
   contentEncoding: headerBytes('content-encoding'),
   contentLength: headerBytes('content-length'),
+  userAgent: headerBytes('user-agent'),
+  referer: headerBytes('referer'),
+  acceptLanguage: headerBytes('accept-language'),
+  doNotTrack: headerBytes('dnt'),
+  /** Global Privacy Control. */
+  privacy: headerBytes('sec-gpc'),
 } as const;

@@ -86,3 +86,22 @@ export const DRAIN_MS = 5_000;
 export const CERTIFICATE_CHECK_MS = 10_000;
 /** Refused requests logged per second; the rest is only counted. */
 export const REFUSALS_LOGGED_PER_SECOND = 10;
+
+/**
+ * Bytes of the pixel's requests that are answered and not in the log yet, per edge: past it they are answered and lost. Some
+ * 20,000 requests, a second or two of what one edge can take.
+ */
+export const HIT_BYTES_MAX = 16 * 2 ** 20;
+/**
+ * How long requests of the pixel wait for others, to go into the log together: nobody waits for them. Smaller loses less with a
+ * crash; larger makes larger blocks, of which each costs its readers nearly as much as a small one (load-tests/pixel-bench.ts).
+ */
+export const HIT_LINGER_MS = 50;
+/** Requests of the pixel that are made into events at a time: a few milliseconds of work, one round through the log. */
+export const HITS_AT_ONCE_MAX = 512;
+/** What is looked at of a header that says who asks: longer ones are cut. */
+export const AGENT_LENGTH_MAX = 512;
+export const PAGE_LENGTH_MAX = 2_048;
+export const LANGUAGES_LENGTH_MAX = 64;
+/** How long an answer to who visits is waited for. Without it events are taken as they are. */
+export const VISIT_TIMEOUT_MS = 1_000;

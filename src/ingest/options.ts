@@ -20,6 +20,13 @@ export interface EdgeOptions {
   readonly partitions: number;
   /** What `GET /client.js` answers; undefined: there is none. */
   readonly clientScript?: string | undefined;
+  /** Undefined: there is no pixel, and events are taken as they are. */
+  readonly web?: WebOptions | undefined;
+}
+
+export interface WebOptions {
+  /** Where page views go that name no other stream, and whose events of pages are told of their visits. */
+  readonly stream: string;
 }
 
 /** What a sender may cost. The limits of one event are also part of the decoder's contract. */

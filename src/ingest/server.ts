@@ -24,12 +24,14 @@ import type { EdgeOptions } from './options.ts';
 import { Origins, PREFLIGHT_HEADERS } from './origins.ts';
 import { ParameterReader } from './parameters.ts';
 import { Pieces } from './pieces.ts';
+import { Pixel } from './pixel.ts';
 import type { Producer } from './producer.ts';
 import { Quotas } from './quota.ts';
 import type { LogRefusalCode, Refusal } from './refusal.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { resendLetters } from './resend.ts';
 import { SlowBodies } from './slow-bodies.ts';
+import type { VisitAnswers } from './visits.ts';
 import { WebSockets } from './web-socket.ts';
 
 export interface EdgeDependencies {
@@ -46,6 +48,8 @@ export interface EdgeDependencies {
   readonly refusalInWords?: (refusal: LogRefusalCode) => string;
   /** What somebody should know who hears that it is ready. */
   readonly readyNote?: () => string | undefined;
+  /** Wanted with `web` in the options. */
+  readonly visits?: VisitAnswers;
 }
 
 export interface Edge {
@@ -68,6 +72,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
   const slowBodies = new SlowBodies(clock, limits.bodyTimeoutMs);
   const { bodyBytesMax } = limits;
   const quotas = new Quotas(limits, edges);
+  const proxies = new TrustedProxies(options.trustedProxies);
   const coalescer = new Coalescer({
     log,
     clock,
@@ -97,7 +102,8 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     inflater: new Inflater(bodyBytesMax),
     applied: new AppliedWaits(needs.whenApplied),
     counters,
-    refusalLog: new RefusalLog(logger, clock, new TrustedProxies(options.trustedProxies)),
+    refusalLog: new RefusalLog(logger, clock, proxies),
+    pages: options.web && needs.visits && { ...options.web, proxies, answers: needs.visits },
     unreadyReason: () => {
       if (isClosing) return 'the server is stopping';
       const { refusal } = log;
@@ -107,11 +113,15 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     readyNote: () => needs.readyNote?.(),
   };
   const webSockets = new WebSockets(edge);
+  const pixel = edge.pages && new Pixel(edge, edge.pages);
   const listener = await Listener.open({
     ...options,
     tls,
     connectionsMax: Math.ceil(limits.connectionsMax / edges),
-    routes: (app) => route(app, edge, webSockets, options.clientScript),
+    routes: (app) => {
+      routePixel(app, edge, pixel);
+      route(app, edge, webSockets, options.clientScript);
+    },
     connectionsChanged: (count) => {
       counters.connections = count;
     },
@@ -130,7 +140,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
     async close() {
       isClosing = true;
       listener.stop();
-      await inTime(finished(edge), DRAIN_MS);
+      await inTime(finished(edge, pixel), DRAIN_MS);
       webSockets.closeAll();
       abort();
     },
@@ -181,12 +191,35 @@ const NO_CLIENT_SCRIPT: Refusal = {
     'the client for pages is not built here: run "npm ci" without --omit=dev, then start the server again',
 };
 
+function routePixel(app: TemplatedApp, edge: EdgeContext, pixel: Pixel | undefined): void {
+  const path = '/v1/pixel.gif';
+  const refuse = (res: HttpResponse) => new Exchange(res, edge.counters, '');
+  if (pixel === undefined) {
+    app.any(path, (res) => refuse(res).refuse(NO_PIXEL));
+    return;
+  }
+  app.get(path, (res, req) => pixel.handle(res, req));
+  app.any(path, (res, req) => {
+    const message = `expected GET, received ${req.getCaseSensitiveMethod()}`;
+    refuse(res).refuse({ code: 'method_not_allowed', message }, [['Allow', 'GET']]);
+  });
+}
+
+const NO_PIXEL: Refusal = {
+  code: 'not_found',
+  message:
+    'there is no pixel here: set web.enabled to true in the configuration, then start the server again',
+};
+
 /** Resolves when every request has its answer and everything is in the log. */
-async function finished({ coalescer, counters }: EdgeContext): Promise<void> {
+async function finished(
+  { coalescer, counters }: EdgeContext,
+  pixel: Pixel | undefined,
+): Promise<void> {
   do {
     await coalescer.drained();
     await new Promise((resolve) => setTimeout(resolve, 5));
-  } while (counters.requestsInProgress > 0);
+  } while (counters.requestsInProgress > 0 || pixel?.isIdle === false);
 }
 
 async function inTime(work: Promise<void>, timeoutMs: number): Promise<void> {

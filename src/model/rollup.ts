@@ -102,6 +102,18 @@ export const askedBy =
 /** Equal for definitions that are equal in everything: their rows mean the same and are kept and closed alike. */
 export const identityOf = (definition: RollupDefinition): string => JSON.stringify(definition);
 
+/**
+ * What decides the meaning of stored rows: definitions that agree on it can share them. The filter does, since a query takes it for
+ * granted of every row. Of a frozen rollup that is all but how much is kept: its rows must be what the whole log gives from where
+ * it began.
+ */
+export function rowMeaningOf(definition: RollupDefinition): string {
+  const { stream, filter, dimensions, measures, resolutions, tenant, normalize } = definition;
+  const steps = resolutions.map(({ stepMs }) => stepMs);
+  const frozen = definition.frozen && { latenessMs: definition.latenessMs };
+  return JSON.stringify([stream, filter, dimensions, measures, steps, tenant, normalize, frozen]);
+}
+
 /** 1 s for 2 h, 1 min for 14 d, 15 min for 2 y. */
 export const DEFAULT_RESOLUTIONS: readonly Resolution[] = [
   { stepMs: 1_000, retentionMs: 2 * 3_600_000 },

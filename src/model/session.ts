@@ -1,6 +1,7 @@
 /** What a session is: the declaration that config, control blocks and partitions share, and what rollups see of one that has ended. */
 import { COLUMN_KIND, type ColumnKind } from './columns.ts';
 import type { RollupFilter } from './rollup.ts';
+import { MINUTE_MS } from './units.ts';
 
 export interface SessionDefinition {
   /** Unique in the server; as a rollup's. */
@@ -23,7 +24,7 @@ export interface SessionDefinition {
   readonly openMax: number;
 }
 
-export const DEFAULT_SESSION_GAP_MS = 30 * 60_000;
+export const DEFAULT_SESSION_GAP_MS = 30 * MINUTE_MS;
 export const DEFAULT_OPEN_SESSIONS_MAX = 100_000;
 
 /** No stream of a sender has a colon in its name. */

@@ -1,6 +1,7 @@
 /** What a timeseries query answers. Plain data, as the API shows it. */
 import type { HistogramBucket } from '../aggregate/histogram.ts';
 import type { TopEntry } from '../aggregate/top-sketch.ts';
+import type { PointColumns } from './columns.ts';
 
 export interface Label {
   readonly name: string;
@@ -34,8 +35,10 @@ export const weightOf = ({ values }: Point): number =>
 
 export interface Series {
   readonly labels: readonly Label[];
-  /** Ascending; a step without events has no point. */
+  /** Ascending; a step without events has no point. Of a wide answer they are made when they are read. */
   readonly points: readonly Point[];
+  /** Where they can be cut without that, and to be asked for once then: the columns of `points`. */
+  readonly columns?: PointColumns;
   /** Where a comparison was asked for: its points, ascending. */
   readonly compared?: readonly ComparedPoint[];
 }

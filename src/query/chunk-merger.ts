@@ -2,11 +2,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StepAccumulator } from '../aggregate/merge.ts';
 import { AppError } from '../model/errors.ts';
+import type { Measure } from '../model/rollup.ts';
 import { MERGE_SLICE_MS, ROWS_MAX } from './limits.ts';
 import type { PartitionSource } from './partition-source.ts';
 import type { Plan } from './plan.ts';
 import type { StoredRollups } from './ports.ts';
 import type { Ranking } from './ranking.ts';
+import { storedMeasure } from './request.ts';
 import { PartsScan } from './row-scan.ts';
 import type { SeriesGroups } from './series-groups.ts';
 import { type KeptSteps, readStep, StepDigests, type StepValues } from './step-values.ts';
@@ -54,6 +56,7 @@ export class ChunkMerger {
   /** One per merged stretch of a chunk, used again for the next: growing anew would cost more than merging. */
   readonly #accumulators: StepAccumulator[] = [];
   #rowsLeft = ROWS_MAX;
+  readonly #stored: readonly Measure[];
   /** By column group the places of the conditions that it is merged for. */
   readonly #takers: ReadonlyMap<number, readonly number[]>;
   /** Rows that are on their way, two chunks of them at most. */
@@ -65,7 +68,8 @@ export class ChunkMerger {
     this.#source = source;
     this.#ranking = ranking;
     this.#meter = meter;
-    const { windows, conditions, groups: wanted } = source.plan;
+    const { windows, conditions, groups: wanted, measures } = source.plan;
+    this.#stored = measures.map(storedMeasure);
     this.#takers = new Map(
       wanted.map((group) => [
         group,
@@ -161,7 +165,7 @@ export class ChunkMerger {
     return stretches.map((_, i) => {
       if (known[i] !== undefined) return undefined;
       const at = used++;
-      this.#accumulators[at] ??= new StepAccumulator(this.#plan.rollup);
+      this.#accumulators[at] ??= new StepAccumulator(this.#plan.rollup, this.#stored);
       return this.#accumulators[at];
     });
   }

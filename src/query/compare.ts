@@ -86,7 +86,8 @@ export function withCompared(
     ...answer,
     seriesFound: Math.max(answer.seriesFound, series.length),
     series: series.map((each) => ({
-      ...each,
+      labels: each.labels,
+      points: each.points,
       compared: (pointsBefore.get(keyOf(each)) ?? []).map(({ t, values }) => ({
         t: t + shiftMs,
         before: t,

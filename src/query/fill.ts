@@ -1,5 +1,7 @@
 /** Points of measures become points of results: for steps without events, too, where that is asked for. */
 import type { MeasuredValue, Point, Series } from './answer.ts';
+import { columnsOf } from './columns.ts';
+import { lazySeries } from './lazy-series.ts';
 import { keyOf } from './live-changes.ts';
 import type { Plan } from './plan.ts';
 import type { MeasureRequest, QueryOp } from './request.ts';
@@ -36,7 +38,11 @@ export function fillSeries(series: readonly Series[], range: FillRange, nowMs: n
   const known = new Set(series.map(keyOf));
   const missing = only.filter((labels) => !known.has(groupKey(labels)));
   const all = [...series, ...missing.map((labels) => withoutPoints(groupBy, labels))];
-  return all.map(({ labels, points }) => ({ labels, points: fillPoints(points, range, nowMs) }));
+  return all.map((each) => {
+    const filled = () => fillPoints(each.points, range, nowMs);
+    const columns = () => columnsOf(filled(), range.results.names.length);
+    return lazySeries(each.labels, filled, columns);
+  });
 }
 
 const withoutPoints = (groupBy: readonly string[], labels: Labels): Series => ({

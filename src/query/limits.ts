@@ -71,6 +71,9 @@ export const POLL_WAIT_MS = 200;
 /** How long `after` waits. A partition lags by milliseconds, or by minutes while it replays: no use in between. */
 export const AFTER_TIMEOUT_MS = 10_000;
 
+/** Values that found no series any more, of a field of a rollup: enough to see what they are. Each partition keeps as many. */
+export const OVERFLOW_EXAMPLES_MAX = 8;
+
 /** Queries that work at the same time; each holds its accumulators. Further ones wait. */
 export const QUERIES_RUNNING_MAX = 4;
 /** Queries that may wait for that; past it `query_overload`. */

@@ -1,8 +1,8 @@
 /** The steps of an answer put together: which series there are, how they rank, and the points of those that are given. */
-import type { Point } from './answer.ts';
+import { PackedSeries, StepTimes } from './packed-series.ts';
 import type { Plan } from './plan.ts';
 import type { Ranking } from './ranking.ts';
-import { type StepValues, valueAt } from './step-values.ts';
+import type { StepValues } from './step-values.ts';
 
 export class PointTable {
   readonly #plan: Plan;
@@ -44,36 +44,36 @@ export class PointTable {
     return series.reduce((sum, output) => sum + (this.#points[output] ?? 0), 0);
   }
 
-  /** The points of each of these series: of results, but of measures where points are still to be filled. */
-  pointsOf(series: readonly number[]): Point[][] {
-    const all: Point[][] = series.map(() => []);
-    const placeOf: (Point[] | undefined)[] = [];
-    series.forEach((output, i) => {
-      placeOf[output] = all[i];
-    });
-    for (const step of this.#steps) {
-      step.outputs.forEach((output, i) => {
-        const place = placeOf[output];
-        if (place === undefined) return;
-        step.points[i] ??= this.#pointOf(step, i);
-        place.push(step.points[i]);
-      });
+  /** The points of each of these series. */
+  packed(series: readonly number[]): PackedSeries[] {
+    const placesOf: (Places | undefined)[] = [];
+    for (const output of series) placesOf[output] = placesFor(this.#points[output] ?? 0);
+    for (const [index, { outputs }] of this.#steps.entries()) {
+      for (let place = 0; place < outputs.length; place++) {
+        const found = placesOf[outputs[place] as number];
+        if (found === undefined) continue;
+        found.steps[found.length] = index;
+        found.places[found.length++] = place;
+      }
     }
-    return all;
-  }
-
-  #pointOf({ tMs, endMs, lengthMs, numbers, answers }: StepValues, at: number): Point {
-    const { measures, results, fill } = this.#plan;
-    const measured = measures.map(({ op }, i) => {
-      const factor = op === 'rate' ? 1_000 / lengthMs : 1;
-      const place = at * measures.length + i;
-      const [number, bound] = [numbers[place * 2] as number, numbers[place * 2 + 1] as number];
-      const value = valueAt(number, bound, factor);
-      const { buckets, entries } = answers[place] ?? {};
-      if (buckets !== undefined) return { ...value, buckets };
-      return entries === undefined ? value : { ...value, entries };
+    let times: StepTimes | undefined;
+    return series.map((output) => {
+      const { steps, places } = placesOf[output] as Places;
+      if (times?.areAt(steps) !== true) times = new StepTimes(this.#steps, steps);
+      return new PackedSeries(this.#plan, times, places);
     });
-    const values = fill === undefined ? results.of(measured) : measured;
-    return { t: tMs, end: endMs, values };
   }
 }
+
+/** Where a series has points: the indexes of the steps, and its place in each. */
+interface Places {
+  readonly steps: Uint32Array;
+  readonly places: Uint32Array;
+  length: number;
+}
+
+const placesFor = (points: number): Places => ({
+  steps: new Uint32Array(points),
+  places: new Uint32Array(points),
+  length: 0,
+});

@@ -4,6 +4,8 @@ import type {
   CollectRequest,
   LedgerReply,
   LedgerRequest,
+  OverflowsReply,
+  OverflowsRequest,
   PartialsAnswer,
   PartialsAsk,
   PartialsReply,
@@ -17,6 +19,8 @@ export type {
   CollectRequest,
   LedgerReply,
   LedgerRequest,
+  OverflowsReply,
+  OverflowsRequest,
   PartialsAnswer,
   PartialsAsk,
   PartialsReply,
@@ -33,6 +37,11 @@ export interface PartitionClient {
    */
   collect(partition: number, request: CollectRequest, timeoutMs: number): Promise<CollectReply>;
   ledger(partition: number, request: LedgerRequest, timeoutMs: number): Promise<LedgerReply>;
+  overflows(
+    partition: number,
+    request: OverflowsRequest,
+    timeoutMs: number,
+  ): Promise<OverflowsReply>;
   /** Every block before it is applied and seen by the next `collect`. */
   appliedOffset(partition: number): number;
   /** No durable block of the partition lies at or behind it: what has applied up to it has applied all. */

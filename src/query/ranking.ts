@@ -4,7 +4,7 @@ import { placesOf, type Term } from '../model/expression.ts';
 import type { MeasuredValue } from './answer.ts';
 import { evaluate } from './bounded-value.ts';
 import type { Plan } from './plan.ts';
-import { type MeasureRequest, type QueryOp, toAsked } from './request.ts';
+import { type MeasureRequest, type QueryOp, storedMeasure, toAsked } from './request.ts';
 import { ofNothing, valueAt } from './step-values.ts';
 
 /** Measures of the whole range that follow from those of its points. */
@@ -48,7 +48,8 @@ export class Ranking {
       return { at, measure, combine, combined: [] };
     });
     const isCombined = this.#ranked.every(({ combine }) => combine !== undefined);
-    if (!isCombined && seriesCount > 1) this.#whole = new StepAccumulator(rollup);
+    if (!isCombined && seriesCount > 1)
+      this.#whole = new StepAccumulator(rollup, measures.map(storedMeasure));
   }
 
   /** Whether it must see every row: then none of them can be spared because an earlier answer has merged it. */

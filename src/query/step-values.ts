@@ -38,16 +38,18 @@ export function readStep(
   const series = step.series();
   const outputs =
     slots === 1 ? series : [...new Set(series.map((slot) => Math.floor(slot / slots)))];
-  const numbers = new Float64Array(outputs.length * measures.length * 2);
-  const answers: Answer[] = [];
-  let at = 0;
-  for (const output of outputs) {
-    for (let i = 0; i < asked.length; i++) {
-      const measure = asked[i] as AskedMeasure;
-      const answer = step.answer(output * slots + (conditionOf[i] as number), measure);
-      numbers[at++] = answer.value ?? ofNothing(measure);
-      numbers[at++] = answer.errorBound;
-      if (hasParts) answers.push(answer);
+  const numbers = new Float64Array(outputs.length * asked.length * 2);
+  const answers = new Array<Answer>(hasParts ? outputs.length * asked.length : 0);
+  for (const [i, measure] of asked.entries()) {
+    const answerOf = step.answerer(measure);
+    const condition = conditionOf[i] as number;
+    const none = ofNothing(measure);
+    for (let place = 0; place < outputs.length; place++) {
+      const at = place * asked.length + i;
+      const answer = answerOf((outputs[place] as number) * slots + condition);
+      numbers[2 * at] = answer.value ?? none;
+      numbers[2 * at + 1] = answer.errorBound;
+      if (hasParts) answers[at] = answer;
     }
   }
   return {

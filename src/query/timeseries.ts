@@ -6,9 +6,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import { shownName } from '../model/rollup.ts';
-import type { Point, Series, TimeseriesAnswer } from './answer.ts';
+import type { Series, TimeseriesAnswer } from './answer.ts';
 import { type Chunk, ChunkMerger, type ChunkRows, scanOf } from './chunk-merger.ts';
 import { fillSeries } from './fill.ts';
+import { lazySeries } from './lazy-series.ts';
 import { ANSWER_VALUES_MAX, ATTEMPTS_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH } from './limits.ts';
 import { isLost, lostWith, OwnersSeen } from './partition-lost.ts';
 import { lostSource, openSource, type PartitionSource } from './partition-source.ts';
@@ -199,11 +200,14 @@ function bestSeries(
   });
   const best = ranked.slice(0, limit).map(({ output }) => output);
   checkValues(fill === undefined ? table.count(best) : best.length * plan.points, results);
-  const points = table.pointsOf(best);
-  const series = best.map((output, place) => ({
-    labels: groups.namedLabels(output),
-    points: points[place] as Point[],
-  }));
+  const packed = table.packed(best);
+  const series = packed.map((each, place) =>
+    lazySeries(
+      groups.namedLabels(best[place] as number),
+      () => each.points(),
+      () => each,
+    ),
+  );
   return fill === undefined ? series : fillSeries(series, { ...plan, fill }, nowMs);
 }
 

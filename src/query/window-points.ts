@@ -64,7 +64,11 @@ export class WindowPoints {
 
   #pointOf(window: PointWindow, end: number): StepValues {
     const fold = this.#tree.mergeAnew(this.#stretchOf(window.fromMs), end);
-    const values = readStep(window, new StepAccumulator(this.#plan.rollup, fold), this.#plan);
+    const values = readStep(
+      window,
+      new StepAccumulator(this.#plan.rollup, undefined, fold),
+      this.#plan,
+    );
     return { ...values, restated: this.#isRestated };
   }
 

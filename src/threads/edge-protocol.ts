@@ -70,6 +70,8 @@ export type ToEdge =
   | { readonly type: 'serveLog'; readonly port: MessagePort }
   /** Edge 0: logs new definitions in every partition. */
   | { readonly type: 'define'; readonly id: number; readonly control: RollupsControl }
+  /** Whom to ask what a request says of its visit. */
+  | { readonly type: 'connectWeb'; readonly port: MessagePort }
   /** Takes dead letters in again. */
   | { readonly type: 'resend'; readonly id: number; readonly letters: LettersToSend }
   | { readonly type: 'counts'; readonly id: number }

@@ -113,6 +113,11 @@ export class EdgeWorker {
     this.#worker.postMessage({ type: 'serveLog', port } satisfies ToEdge, [port]);
   }
 
+  /** From here on it asks who holds the other end about visits. */
+  connectWeb(port: MessagePort): void {
+    this.#worker.postMessage({ type: 'connectWeb', port } satisfies ToEdge, [port]);
+  }
+
   /** Stops accepting, answers what is in progress, closes the log, ends. */
   async close(): Promise<void> {
     this.#isClosing = true;

@@ -34,6 +34,7 @@ import type {
 import { refusalInWords } from './log-refusal-words.ts';
 import { PartitionLinks, remoteLink } from './partition-links.ts';
 import { attachProgress } from './progress.ts';
+import { VisitLink } from './visit-link.ts';
 import { createWhenApplied } from './when-applied.ts';
 
 /** What one idle partition's clock may lag behind. */
@@ -77,6 +78,7 @@ const definer = new Definer({
   },
 });
 
+const visits = new VisitLink();
 let edge: Edge | undefined;
 let writer: LogWriter | undefined;
 let heartbeats: NodeJS.Timeout | undefined;
@@ -111,6 +113,7 @@ async function start(): Promise<void> {
         unreadyReason: () => (spooling() === undefined ? unreadyReason : undefined),
         refusalInWords: (refusal) => refusalInWords(refusal, data.topic, spoolView()),
         readyNote: () => spooling(),
+        visits,
       },
     );
     tell({ type: 'listening', port, ...(recovery && { recovery }) });
@@ -200,6 +203,9 @@ async function obey(message: ToEdge): Promise<void> {
   switch (message.type) {
     case 'serveLog':
       if (writer !== undefined) serveLogWriter(writer, message.port);
+      break;
+    case 'connectWeb':
+      visits.connect(message.port);
       break;
     case 'define':
       definer.define(message.control).then(() => tell({ type: 'defined', id: message.id }), fail);

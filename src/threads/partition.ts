@@ -181,6 +181,13 @@ async function answer(question: Question<PartitionQuestions>): Promise<unknown> 
         ANSWER_TIMEOUT_MS,
       );
     }
+    case 'overflows': {
+      const { partition, request: asked } = question.ask;
+      return actorOf(partition).ask(
+        (replyTo) => ({ type: 'overflows', request: asked, replyTo }),
+        ANSWER_TIMEOUT_MS,
+      );
+    }
     case 'verdict': {
       const { partition, request: asked } = question.ask;
       return actorOf(partition).ask(

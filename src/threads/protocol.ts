@@ -10,6 +10,8 @@ import type {
   HeldAt,
   LedgerReply,
   LedgerRequest,
+  OverflowsReply,
+  OverflowsRequest,
   PartialsReply,
   PartialsRequest,
   VerdictRequest,
@@ -31,6 +33,10 @@ export type PartitionQuestions = {
   readonly ledger: {
     readonly ask: { readonly partition: number; readonly request: LedgerRequest };
     readonly answer: LedgerReply;
+  };
+  readonly overflows: {
+    readonly ask: { readonly partition: number; readonly request: OverflowsRequest };
+    readonly answer: OverflowsReply;
   };
   /** How many of the block's rows were duplicates; for `ack=applied`. */
   readonly verdict: {

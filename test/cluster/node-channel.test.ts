@@ -243,6 +243,22 @@ test('a node that comes back is asked again', async (t) => {
   t.deepEqual(reply.entries, []);
 });
 
+test('what found no series of its own is told by the node that has the partition', async (t) => {
+  const scene = await ClusterScene.open(t, {
+    partitions: 2,
+    rollups: [{ ...BY_TYPE, seriesMax: 1 }],
+    nodes: [{ name: 'a' }, { name: 'b' }],
+  });
+  scene.assign({ a: [0], b: [1] });
+  await scene.met();
+  await scene.send(1, [...EVENTS, { ts: NOW_MS, type: 'buy', n: 1 }], ['a']);
+  const { overflows } = await scene.node('a').client.overflows(1, { tenant: TENANT }, PATIENT_MS);
+  t.deepEqual(
+    overflows.map(({ rollup, report }) => [rollup, report.events, report.dimensions[0]?.examples]),
+    [[BY_TYPE.name, 1, ['buy']]],
+  );
+});
+
 test('rows of partitions are read from whoever has them, those of the server here', async (t) => {
   const scene = await twoNodes(t);
   const [a, b] = [scene.node('a'), scene.node('b')];

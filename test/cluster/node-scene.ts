@@ -197,6 +197,7 @@ function clientOf({ scene, links, progress, remote }: TestNode): PartitionClient
     collect: (partition, request) => links.ask('collect', { partition, request }, PATIENT_MS),
     partials: (partition, request) => links.ask('partials', { partition, request }, PATIENT_MS),
     ledger: (partition, request) => links.ask('ledger', { partition, request }, PATIENT_MS),
+    overflows: (partition, request) => links.ask('overflows', { partition, request }, PATIENT_MS),
     appliedOffset: (partition) => shared.applied[partition] ?? 0,
     endOffset: (partition) => newestEnd(shared, partition),
     onApplied: (listener) => applied.listen(listener),
@@ -218,6 +219,10 @@ function answer(scene: GroupScene, question: Question<PartitionQuestions>): Prom
     case 'partials': {
       const { partition, request } = question.ask;
       return scene.ask(partition, (replyTo) => ({ type: 'partials', request, replyTo }));
+    }
+    case 'overflows': {
+      const { partition, request } = question.ask;
+      return scene.ask(partition, (replyTo) => ({ type: 'overflows', request, replyTo }));
     }
     case 'ledger': {
       const { partition, request } = question.ask;

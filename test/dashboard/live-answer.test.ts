@@ -10,7 +10,7 @@ const point = (t: number, value: number | null): Point => ({
 const labelled = (value: string) => [{ name: 'type', value }];
 const update = (fields: Partial<TimeseriesUpdate>): TimeseriesUpdate => ({
   ...{ snapshot: false, gap: false, from: 0, to: 100, stepMs: 10, rollup: 'by_type' },
-  ...{ watermark: 100, restated: false, missingPartitions: [], names: ['count'] },
+  ...{ watermark: 100, restated: false, missingPartitions: [], seriesFound: 1, names: ['count'] },
   ...{ series: [], removedSeries: [] },
   ...fields,
 });

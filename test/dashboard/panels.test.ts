@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Rollup } from '../../src/dashboard/answers.ts';
-import { offerOf, RANGES, rangeOf, wholeOf } from '../../src/dashboard/panels.ts';
+import { offerOf, RANGES, rangeOf, streamsOf, wholeOf } from '../../src/dashboard/panels.ts';
 
 const rollup = (fields: Partial<Rollup>): Rollup => ({
   ...{ name: 'r', stream: 'events', dimensions: [], measures: [{ op: 'count', field: null }] },
@@ -17,7 +17,7 @@ test('a stream is offered what its own rollups have', (t) => {
   const users = rollup({ measures: [{ op: 'distinct', field: 'user' }] });
   const orders = rollup({ stream: 'orders', measures: [{ op: 'quantile', field: 'amount' }] });
   const offer = offerOf([users, types, orders], 'events');
-  t.deepEqual(offer.streams, ['events', 'orders']);
+  t.deepEqual(streamsOf([users, types, orders]), ['events', 'orders']);
   t.is(offer.counting, types);
   t.is(offer.byType, types);
   t.deepEqual([...offer.distinct], [['user', users]]);

@@ -3,7 +3,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
 import { Body, BodyMemory } from '../../src/ingest/body-memory.ts';
-import { TrustedProxies } from '../../src/ingest/client-address.ts';
+import { networkOf, TrustedProxies } from '../../src/ingest/client-address.ts';
 import { Inflater } from '../../src/ingest/inflate.ts';
 import { placeRows, rowsWithin } from '../../src/ingest/placement.ts';
 import { TokenBucket } from '../../src/ingest/quota.ts';
@@ -124,4 +124,19 @@ test('the client is the last address that is not a trusted proxy', (t) => {
     t.is(proxies.clientOf(peer, forwardedFor), client);
   }
   t.is(new TrustedProxies([]).clientOf('::ffff:7.7.7.7', '6.6.6.6'), '7.7.7.7');
+});
+
+test('of an address 24 bits are looked at, of an IPv6 one 48, however it is written', (t) => {
+  const cases = [
+    ['203.0.113.77', '203.0.113.0'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1::'],
+    ['2001:0db8:0001:0002:0003:0004:0005:0006', '2001:db8:1::'],
+    ['2001:db8::6', '2001:db8:0::'],
+    ['2001::2:3:4:5:6:7', '2001:0:2::'],
+    ['::1', '0:0:0::'],
+    ['1::', '1:0:0::'],
+    ['unknown', ''],
+    ['', ''],
+  ] as const;
+  for (const [address, network] of cases) t.is(networkOf(address), network, address);
 });

@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { ARCHIVE_MUTANTS } from '../../load-tests/fault/archive-mutants.ts';
-import { FAULT_POINTS, HURRIES } from '../../load-tests/fault/fault-points.ts';
-import { ALARM_MUTANTS, MUTANTS, mutate } from '../../load-tests/fault/mutants.ts';
+import { mutate } from '../../load-tests/fault/mutants.ts';
+import { PLANTED_CHANGES } from '../../load-tests/fault/planted-changes.ts';
 import { cutPower, type DamageKind } from '../../load-tests/fault/power-cut.ts';
-import { SCHEDULE_MUTANTS } from '../../load-tests/fault/schedule-mutants.ts';
 import {
   RECORDS_ENV,
   recordSynced,
@@ -131,14 +129,7 @@ test('only the newest write-ahead log loses bytes, and a mere kill takes none', 
   t.is(statSync(join(dataDir, '000009.log')).size, 100);
 });
 
-for (const change of [
-  ...MUTANTS,
-  ...ALARM_MUTANTS,
-  ...ARCHIVE_MUTANTS,
-  ...SCHEDULE_MUTANTS,
-  ...FAULT_POINTS,
-  ...HURRIES,
-]) {
+for (const change of PLANTED_CHANGES) {
   test(`the planted change "${change.name}" still finds its place in ${change.file}`, (t) => {
     const source = readFileSync(join(ROOT, change.file), 'utf8');
     t.not(mutate(source, change), source);
@@ -148,13 +139,7 @@ for (const change of [
 }
 
 test('a change is planted by its name alone, so names differ', (t) => {
-  const names = [
-    ...MUTANTS,
-    ...ARCHIVE_MUTANTS,
-    ...SCHEDULE_MUTANTS,
-    ...FAULT_POINTS,
-    ...HURRIES,
-  ].map(({ name }) => name);
+  const names = PLANTED_CHANGES.map(({ name }) => name);
   t.is(new Set(names).size, names.length);
   t.deepEqual(
     names.filter((name) => name === '' || name.includes(',')),

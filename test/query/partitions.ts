@@ -15,6 +15,7 @@ import type {
   CollectReply,
   CollectRequest,
   LedgerReply,
+  OverflowsReply,
   PartitionClient,
   RollupCatalog,
   RowScan,
@@ -141,6 +142,15 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
   async ledger(partition: number): Promise<LedgerReply> {
     if (this.#at(partition).isDown) throw new AppError('actor_stopped', 'the partition restarts');
     return this.ledgers[partition] as LedgerReply;
+  }
+
+  async overflows(partition: number): Promise<OverflowsReply> {
+    const { rollups, isDown } = this.#at(partition);
+    if (isDown) throw new AppError('actor_stopped', 'the partition restarts');
+    const reports = [...rollups].map(([rollup, state]) => ({ rollup, report: state.overflow() }));
+    return {
+      overflows: reports.flatMap(({ rollup, report }) => (report ? [{ rollup, report }] : [])),
+    };
   }
 
   appliedOffset(partition: number): number {

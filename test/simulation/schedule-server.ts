@@ -169,6 +169,8 @@ export class ScheduleServer {
         this.#ask(partition, (replyTo) => ({ type: 'collect', request, replyTo })),
       ledger: (partition, request) =>
         this.#ask(partition, (replyTo) => ({ type: 'ledger', request, replyTo })),
+      overflows: (partition, request) =>
+        this.#ask(partition, (replyTo) => ({ type: 'overflows', request, replyTo })),
       appliedOffset: (partition) => this.#at(partition).machine.position,
       endOffset: (partition) => this.log.endOf(partition),
       onApplied: () => () => {},

@@ -1,7 +1,8 @@
 /** The client for pages. */
 import { Client } from '../client.ts';
+import { Frames } from '../frames.ts';
 import { type ClientOptions, type Defaults, settingsOf } from '../options.ts';
-import { eventsUrl, post } from '../post.ts';
+import { eventsUrl, framesUrl, post } from '../post.ts';
 import { indexedDbStore } from './indexed-db-store.ts';
 import { localVisitors } from './local-visitors.ts';
 
@@ -21,11 +22,20 @@ const DEFAULTS: Defaults = {
 /** `text/plain` and the key in the address: browsers send that without asking the server first, and so also at the end. */
 const HEADERS = { 'content-type': 'text/plain' };
 
+export interface PageOptions extends ClientOptions {
+  /**
+   * True: nothing is kept in the browser, and what earlier pages have kept of the visitor is forgotten. Events have no device and no
+   * session, and what waits lives as long as the page. Default false.
+   */
+  readonly anonymous?: boolean | undefined;
+}
+
 /** Throws a `TypeError` if an option is not usable. One of a stream is enough for a page. */
-export function createClient(options: ClientOptions): Client {
+export function createClient(options: PageOptions): Client {
   const settings = settingsOf(options, DEFAULTS);
-  const { url, stream } = settings;
-  const address = () => eventsUrl(settings, Date.now(), options.key);
+  const { url, stream, transport } = settings;
+  const address = () => eventsUrl(url, stream, options.key);
+  const frames = new Frames(() => new WebSocket(framesUrl(url, stream, options.key)));
   const client = new Client(settings, {
     now: Date.now,
     random: Math.random,
@@ -34,12 +44,17 @@ export function createClient(options: ClientOptions): Client {
       const timer = setTimeout(work, ms);
       return () => clearTimeout(timer);
     },
-    post: (body) => post(address(), body, HEADERS),
+    post: (body) =>
+      transport === 'websocket' ? frames.post(body) : post(address(), body, HEADERS),
+    hangUp: () => frames.close(),
     isOnline: () => navigator.onLine,
     warn: ({ code, message }) => console.warn(`streamgauge: ${code}: ${message}`),
-    store: indexedDbStore(`streamgauge ${url} ${stream}`),
-    visitors: localVisitors,
+    ...(options.anonymous !== true && {
+      store: indexedDbStore(`streamgauge ${url} ${stream}`),
+      visitors: localVisitors,
+    }),
   });
+  if (options.anonymous === true) localVisitors.clear();
   const leave = () => client.beacon((body) => navigator.sendBeacon(address(), body));
   // Phones end pages that are not seen without another word.
   document.addEventListener('visibilitychange', () => {

@@ -11,16 +11,24 @@ type Call =
   | readonly ['forget'];
 
 declare global {
+  interface Navigator {
+    /** Not in all browsers. */
+    readonly globalPrivacyControl?: boolean;
+  }
   interface Window {
     streamgauge?: { push(...calls: Call[]): void } | Call[];
   }
 }
 
+/** The browser says that its user does not want to be followed. */
+const IS_PRIVATE = navigator.globalPrivacyControl === true || navigator.doNotTrack === '1';
+
 function start({ src, dataset }: HTMLScriptElement): void {
-  const { key, stream, url, consent, sampleRate, pageViews } = dataset;
+  const { key, stream, url, consent, anonymous, sampleRate, pageViews } = dataset;
   const client = createClient({
     ...{ key, stream, url: url ?? new URL(src).origin },
     consent: consent !== 'false',
+    anonymous: IS_PRIVATE || anonymous !== undefined,
     ...(sampleRate !== undefined && { sampleRate: Number(sampleRate) }),
   });
   const views =
@@ -58,9 +66,11 @@ function watchPageViews(track: (page: EventFields) => boolean): () => void {
   let told = '';
   let referrer = document.referrer;
   const look = () => {
-    const { host, pathname, href } = location;
+    const { host, pathname, href, search } = location;
     const page = host + pathname;
-    if (page === told || !track({ host, path: pathname, referrer: withoutQuery(referrer) })) return;
+    if (page === told) return;
+    const fields = { host, path: pathname, ...origin(host, referrer, search), ...BROWSER };
+    if (!track(fields)) return;
     told = page;
     referrer = href;
   };
@@ -72,6 +82,20 @@ function watchPageViews(track: (page: EventFields) => boolean): () => void {
   addEventListener('popstate', look);
   return look;
 }
+
+/** Where the view comes from: what the link says, else the other site that had it. */
+function origin(host: string, referrer: string, search: string): EventFields {
+  const campaign = [...new URLSearchParams(search)].filter(([name]) => /^utm_[a-z]+$/.test(name));
+  const fields: Record<string, string> = Object.fromEntries(campaign);
+  const site = /^https?:\/\/([^/]+)/.exec(referrer)?.[1];
+  const source = fields['utm_source'] || (site === host ? undefined : site);
+  return { ...fields, source, referrer: withoutQuery(referrer) };
+}
+
+/** Where many together could tell a browser from others, and so not of who does not want that. */
+const BROWSER: EventFields = IS_PRIVATE
+  ? {}
+  : { language: navigator.language, screen: `${screen.width}x${screen.height}` };
 
 const withoutQuery = (url: string): string | undefined => url.split(/[?#]/, 1)[0] || undefined;
 

@@ -1,8 +1,9 @@
 /** The client for servers and other programs on Node.js. */
 import { randomBytes } from 'node:crypto';
 import { Client } from '../client.ts';
+import { Frames } from '../frames.ts';
 import { type ClientOptions, type Defaults, settingsOf } from '../options.ts';
-import { eventsUrl, post } from '../post.ts';
+import { eventsUrl, framesUrl, post } from '../post.ts';
 import { openFileStore } from './file-store.ts';
 
 export type { Client, EventFields } from '../client.ts';
@@ -35,6 +36,13 @@ export function createClient(options: NodeClientOptions): Client {
   };
   // Before anything is opened.
   const settings = settingsOf(options, DEFAULTS);
+  const { url, stream, transport } = settings;
+  if (transport === 'websocket' && typeof WebSocket === 'undefined') {
+    throw new TypeError(
+      'transport: expected http, because Node.js has WebSocket from version 22 on',
+    );
+  }
+  const frames = new Frames(() => connect(framesUrl(url, stream), key));
   return new Client(settings, {
     now: Date.now,
     random: Math.random,
@@ -44,9 +52,18 @@ export function createClient(options: NodeClientOptions): Client {
       if (isRetry) timer.unref();
       return () => clearTimeout(timer);
     },
-    post: (body) => post(eventsUrl(options, Date.now()), body, headers),
+    post: (body) =>
+      transport === 'websocket' ? frames.post(body) : post(eventsUrl(url, stream), body, headers),
+    hangUp: () => frames.close(),
     isOnline: () => true,
     warn: ({ code, message }) => process.emitWarning(message, { code, type: 'Streamgauge' }),
     store: file === undefined ? undefined : openFileStore(file),
   });
+}
+
+/** The key goes in a header, as it does with requests: Node.js takes headers in the place of protocols. */
+function connect(url: string, key: string | undefined): WebSocket {
+  const headers = { ...(key !== undefined && { authorization: `Bearer ${key}` }) };
+  const Connect: new (url: string, options: { headers: object }) => WebSocket = WebSocket as never;
+  return new Connect(url, { headers });
 }

@@ -215,6 +215,11 @@ export class ColumnBatch {
     this.#bytes += bytes;
   }
 
+  /** Of texts that rows have got behind their end. */
+  addBytes(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
   /** Gives the rows from `from` on, which have the times that were sent, those that they are to have; answers how many were clamped. */
   settleTimes(from: number, times: EventTimes): number {
     const { values } = this.#ts;

@@ -1,0 +1,67 @@
+/** A chart of one series as soon as there is an answer to draw; until then, or if there is none, why. */
+import { useMemo } from 'preact/hooks';
+import { Chart } from './chart.tsx';
+import type { Answered } from './hooks.ts';
+import type { LiveAnswer } from './live-answer.ts';
+import { QualityLine, Refused, Waiting } from './quality.tsx';
+import type { Shown } from './words.ts';
+
+export interface MeasureLine {
+  readonly name: string;
+  /** Which of the answer's measures. */
+  readonly measure: number;
+}
+
+interface ChartOfAnswerProps {
+  /** What it shows, for those who do not see it. */
+  readonly title: string;
+  readonly lines: readonly MeasureLine[];
+  readonly shown: Shown;
+}
+
+export type AnsweredChartProps = ChartOfAnswerProps & Answered<LiveAnswer>;
+
+export function AnsweredChart({ data, error, ...chart }: AnsweredChartProps) {
+  return (
+    <>
+      {error && <Refused error={error} />}
+      {data === undefined && error === undefined && <Waiting />}
+      {data && (
+        <>
+          <ChartOfAnswer {...chart} answer={data} />
+          <QualityLine answer={data} />
+        </>
+      )}
+    </>
+  );
+}
+
+function ChartOfAnswer({
+  title,
+  answer,
+  lines: asked,
+  shown,
+}: ChartOfAnswerProps & { readonly answer: LiveAnswer }) {
+  const { times, lines } = useMemo(() => {
+    const points = answer.series[0]?.points ?? [];
+    return {
+      times: points.map(({ t }) => t),
+      lines: asked.map(({ name, measure }) => ({
+        name,
+        values: points.map(({ values }) => values[measure]?.value ?? null),
+        errorBounds: points.map(({ values }) => values[measure]?.errorBound ?? 0),
+      })),
+    };
+  }, [answer, asked]);
+  return (
+    <Chart
+      title={title}
+      range={answer}
+      times={times}
+      stepMs={answer.stepMs}
+      lines={lines}
+      completeTo={answer.watermark}
+      shown={shown}
+    />
+  );
+}

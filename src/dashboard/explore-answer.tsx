@@ -1,0 +1,135 @@
+/** The answer to a question of Explore: live where the range ends now and a rollup answers, else as of when it was asked. */
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { Address } from './address.ts';
+import { AsOf } from './as-of.tsx';
+import { Charts } from './charts.tsx';
+import { CopyAs } from './copy-as.tsx';
+import type { Compared, Explored } from './explored.ts';
+import { clockTime, shortLength } from './format.ts';
+import type { AskError } from './graph.ts';
+import { useAsk, useTimeseries } from './hooks.ts';
+import type { LiveAnswer } from './live-answer.ts';
+import { QualityLine, Refused, Waiting } from './quality.tsx';
+import { type AskedRange, lineVariablesOf, type Question } from './question.ts';
+import { BESIDE, ONCE } from './timeseries-document.ts';
+import { TopTable } from './top-table.tsx';
+import { exactnessOf } from './words.ts';
+
+export interface ExploreAnswerProps {
+  readonly question: Question;
+  readonly isPaused: boolean;
+  readonly zoom: (range: AskedRange) => void;
+  readonly go: Address['go'];
+  /** Which time is answered. */
+  readonly told: (range: { readonly from: number; readonly to: number }) => void;
+}
+
+export const ExploreAnswer = (props: ExploreAnswerProps) =>
+  'last' in props.question.range ? <Live {...props} /> : <Once {...props} />;
+
+/** Nobody keeps this up to date: it is asked once. */
+const NOT_LIVE = 'query_invalid';
+
+function Live(props: ExploreAnswerProps) {
+  const { question } = props;
+  const live = useTimeseries(lineVariablesOf(question));
+  const beside = useBeside(question, live.data);
+  const answer = useMemo(
+    () =>
+      live.data && { ...live.data, source: 'ROLLUP' as const, note: null, compared: beside.data },
+    [live.data, beside.data],
+  );
+  if (live.data === undefined && live.error?.code === NOT_LIVE) return <Once {...props} />;
+  return <Shown {...props} answer={answer} error={live.error ?? beside.error} isLive />;
+}
+
+interface OnceAnswer {
+  readonly timeseries: LiveAnswer & Pick<Explored, 'source' | 'note'>;
+}
+
+function Once(props: ExploreAnswerProps) {
+  const { question } = props;
+  const { data, error, again } = useAsk<OnceAnswer>(ONCE, lineVariablesOf(question));
+  const beside = useBeside(question, data?.timeseries);
+  const answer = useMemo(
+    () => data && { ...data.timeseries, compared: beside.data },
+    [data, beside.data],
+  );
+  return (
+    <Shown {...props} answer={answer} error={error ?? beside.error} isLive={false}>
+      {'last' in question.range && (
+        <p class="quiet">
+          Not live: no rollup keeps what is asked for. <AsOf answer={data} again={again} />
+        </p>
+      )}
+    </Shown>
+  );
+}
+
+/** What stands beside it: asked as often as the range has moved on by a step. */
+function useBeside(question: Question, answer: LiveAnswer | undefined) {
+  const { compare } = question;
+  const { last: _, ...asked } = lineVariablesOf(question);
+  const { data, error } = useAsk<{
+    readonly timeseries: Pick<Compared, 'series'> & { readonly compared: Omit<Compared, 'series'> };
+  }>(
+    BESIDE,
+    compare === undefined || answer === undefined
+      ? null
+      : { ...asked, from: answer.from, to: answer.to, step: `${answer.stepMs}ms`, compare },
+  );
+  const compared = useMemo(
+    () => data && { ...data.timeseries.compared, series: data.timeseries.series },
+    [data],
+  );
+  return { data: compared, error };
+}
+
+interface ShownProps extends ExploreAnswerProps {
+  readonly answer: Explored | undefined;
+  readonly error: AskError | undefined;
+  readonly isLive: boolean;
+  readonly children?: preact.ComponentChildren;
+}
+
+function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps) {
+  const { question, isPaused, zoom, go, told } = props;
+  const held = useRef(newest);
+  if (!isPaused || held.current === undefined) held.current = newest;
+  const answer = held.current;
+  useEffect(() => {
+    if (answer !== undefined) told({ from: answer.from, to: answer.to });
+  }, [answer?.from, answer?.to, told]);
+  const { timeZone } = question;
+  return (
+    <>
+      {error && <Refused error={error} />}
+      {children}
+      {answer === undefined && error === undefined && <Waiting />}
+      {answer && newest && isPaused && isLive && (
+        <p role="status">
+          Paused at {clockTime(answer.to, timeZone)}: {shortLength(newest.to - answer.to)} behind.
+        </p>
+      )}
+      {answer && (
+        <>
+          <Charts answer={answer} question={question} zoom={zoom} go={go} />
+          <QualityLine answer={answer} exactness={exactnessOf(answer)} timeZone={timeZone} />
+          {answer.note !== null && <p class="quiet">{answer.note}</p>}
+          {question.measures
+            .filter(({ op, field }) => op === 'top' && field !== undefined)
+            .map((measure) => (
+              <TopTable
+                key={JSON.stringify(measure)}
+                measure={measure}
+                question={question}
+                answer={answer}
+                isLive={isLive && !isPaused}
+              />
+            ))}
+        </>
+      )}
+      <CopyAs question={question} answer={answer} />
+    </>
+  );
+}

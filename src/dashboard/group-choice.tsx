@@ -1,0 +1,47 @@
+/** One line per value of some fields. */
+import type { FieldStatistics, Rollup } from './answers.ts';
+import { FieldOptions } from './field-options.tsx';
+import { fieldsForLabels } from './offered.ts';
+import { GROUP_BY_MAX } from './question.ts';
+
+export interface GroupChoiceProps {
+  readonly groupBy: readonly string[];
+  readonly rollups: readonly Rollup[];
+  readonly fields: readonly FieldStatistics[];
+  readonly choose: (groupBy: readonly string[]) => void;
+}
+
+export function GroupChoice({ groupBy, rollups, fields, choose }: GroupChoiceProps) {
+  return (
+    <fieldset class="choice">
+      <legend>Group by</legend>
+      <ul class="chips">
+        {groupBy.map((field) => (
+          <li key={field}>
+            {field}{' '}
+            <button
+              type="button"
+              class="plain"
+              aria-label={`Do not group by ${field}`}
+              onClick={() => choose(groupBy.filter((each) => each !== field))}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+        {groupBy.length < GROUP_BY_MAX && (
+          <li class="open">
+            <select
+              aria-label="Field to group by"
+              value=""
+              onChange={({ currentTarget: { value } }) => choose([...groupBy, value])}
+            >
+              <option value="">{groupBy.length === 0 ? 'nothing' : 'and by'}</option>
+              <FieldOptions offered={fieldsForLabels(rollups, fields)} except={groupBy} />
+            </select>
+          </li>
+        )}
+      </ul>
+    </fieldset>
+  );
+}

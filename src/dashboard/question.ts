@@ -1,0 +1,268 @@
+/** What Explore asks, as it stands in the address: the arguments of GraphQL's `timeseries`, by their names. Pure. */
+
+export interface Where {
+  readonly field?: string;
+  readonly eq?: string;
+  readonly ne?: string;
+  readonly in?: readonly string[];
+  readonly prefix?: string;
+  readonly gt?: string | number;
+  readonly gte?: string | number;
+  readonly lt?: string | number;
+  readonly lte?: string | number;
+  readonly exists?: boolean;
+  readonly and?: readonly Where[];
+  readonly or?: readonly Where[];
+  readonly not?: Where;
+}
+
+export interface MeasureInput {
+  readonly op?: string;
+  readonly field?: string;
+  readonly q?: number;
+  readonly by?: string;
+  readonly k?: number;
+  readonly where?: Where;
+  readonly expression?: string;
+  readonly as?: string;
+}
+
+export const COMPARISONS = {
+  PERIOD_BEFORE: 'the period before',
+  DAY_BEFORE: 'a day before',
+  WEEK_BEFORE: 'a week before',
+} as const;
+export type Comparison = keyof typeof COMPARISONS;
+
+/** One that ends now is live. */
+export type AskedRange = { readonly last: string } | { readonly from: number; readonly to: number };
+
+export interface Question {
+  readonly stream: string;
+  readonly measures: readonly MeasureInput[];
+  /** All of them hold. */
+  readonly conditions: readonly Where[];
+  readonly groupBy: readonly string[];
+  readonly range: AskedRange;
+  /** Undefined: the server takes one that makes about 240 points. */
+  readonly step: string | undefined;
+  readonly compare: Comparison | undefined;
+  /** Undefined: the viewer's. */
+  readonly timeZone: string | undefined;
+}
+
+export const LASTS = [
+  { last: '15m', name: '15 min' },
+  { last: '1h', name: '1 h' },
+  { last: '6h', name: '6 h' },
+  { last: '1d', name: '24 h' },
+  { last: '7d', name: '7 d' },
+  { last: '30d', name: '30 d' },
+] as const;
+export const STEPS = ['1s', '10s', '1m', '5m', '15m', '1h', '1d'] as const;
+
+const MEASURES: readonly MeasureInput[] = [{ op: 'count' }];
+const RANGE: AskedRange = { last: '1h' };
+/** As the server has them. */
+export const MEASURES_MAX = 16;
+export const GROUP_BY_MAX = 8;
+/** More lines in a chart are told apart by nobody. */
+export const SERIES_SHOWN = 12;
+
+export interface ReadQuestion {
+  readonly question: Question;
+  /** What of the address could not be read: what is left of it would be another question. */
+  readonly problems: readonly string[];
+}
+
+export function questionOf(parameters: URLSearchParams): ReadQuestion {
+  const problems: string[] = [];
+  function read<T>(name: string, expected: string, parse: (text: string) => T | undefined) {
+    const text = parameters.get(name);
+    if (text === null) return undefined;
+    const value = parse(text);
+    if (value === undefined) {
+      problems.push(`"${name}": expected ${expected}, received "${text.slice(0, 80)}"`);
+    }
+    return value;
+  }
+  const from = read('from', 'epoch milliseconds', wholeNumber);
+  const to = read('to', 'epoch milliseconds after "from"', (text) => {
+    const end = wholeNumber(text);
+    return end !== undefined && end > (from ?? 0) ? end : undefined;
+  });
+  if (parameters.has('from') !== parameters.has('to')) {
+    problems.push('"from" and "to": expected both, or neither');
+  }
+  const last = read('last', 'a length of time such as 15m', duration);
+  const where = read('where', 'a condition such as {"field":"type","eq":"buy"}', jsonObject);
+  const question: Question = {
+    stream: parameters.get('stream') ?? 'events',
+    measures:
+      read('measures', `1 to ${MEASURES_MAX} such as [{"op":"count"}]`, measures) ?? MEASURES,
+    conditions: where === undefined ? [] : conditionsOf(where),
+    groupBy:
+      read('groupBy', `a list of at most ${GROUP_BY_MAX} fields such as ["type"]`, fieldNames) ??
+      [],
+    range:
+      from !== undefined && to !== undefined ? { from, to } : last === undefined ? RANGE : { last },
+    step: read('step', 'a length of time such as 1m', duration),
+    compare: read('compare', Object.keys(COMPARISONS).join(', '), comparison),
+    timeZone: read('zone', 'a time zone such as Europe/Berlin', timeZone),
+  };
+  return { question, problems };
+}
+
+/** What differs from the default is in the address. */
+export function addressOf(question: Question): Readonly<Record<string, string | undefined>> {
+  const { stream, measures, conditions, groupBy, range, step, compare, timeZone } = question;
+  const where = whereOf(conditions);
+  const { last, from, to } = { last: undefined, from: undefined, to: undefined, ...range };
+  return {
+    stream: stream === 'events' ? undefined : stream,
+    measures: isSame(measures, MEASURES) ? undefined : JSON.stringify(measures),
+    where: where && JSON.stringify(where),
+    groupBy: groupBy.length === 0 ? undefined : JSON.stringify(groupBy),
+    last: isSame(range, RANGE) ? undefined : last,
+    from: from?.toString(),
+    to: to?.toString(),
+    step,
+    compare,
+    zone: timeZone,
+  };
+}
+
+/** The arguments, of which `limit` and `fill` are the page's own. */
+export interface TimeseriesVariables {
+  readonly stream: string;
+  readonly last?: string;
+  readonly from?: number;
+  readonly to?: number;
+  /** Default: about 240 points. */
+  readonly step?: string;
+  /** Each point is of so long a time up to its end. */
+  readonly window?: string;
+  readonly measures: readonly MeasureInput[];
+  readonly groupBy?: readonly string[];
+  readonly where?: Where;
+  readonly limit?: number;
+  readonly fill?: 'ZERO' | 'NULL';
+  readonly compare?: Comparison;
+}
+
+export function variablesOf(question: Question): TimeseriesVariables {
+  const { stream, measures, conditions, groupBy, range, step, compare } = question;
+  const where = whereOf(conditions);
+  return {
+    stream,
+    ...range,
+    ...(step !== undefined && { step }),
+    measures: namedForExpressions(measures),
+    groupBy,
+    ...(where && { where }),
+    limit: SERIES_SHOWN,
+    fill: 'ZERO',
+    ...(compare && { compare }),
+  };
+}
+
+/** Of what is drawn as lines: heaviest values are asked for apart. */
+export function lineVariablesOf(question: Question): TimeseriesVariables {
+  const { compare: _, measures, ...variables } = variablesOf(question);
+  const lines = measures.filter(({ op }) => op !== 'top');
+  return { ...variables, measures: lines.length === 0 ? MEASURES : lines };
+}
+
+/** Measures that expressions compute with are called `a`, `b`, … by their places, unless they have a name. */
+export const letterOf = (place: number): string => String.fromCharCode(97 + place);
+
+function namedForExpressions(measures: readonly MeasureInput[]): readonly MeasureInput[] {
+  if (measures.every(({ expression }) => expression === undefined)) return measures;
+  return measures.map((measure, place) => ({ as: letterOf(place), ...measure }));
+}
+
+export const conditionsOf = (where: Where): readonly Where[] =>
+  where.and !== undefined && Object.keys(where).length === 1 ? where.and : [where];
+
+export const whereOf = (conditions: readonly Where[]): Where | undefined =>
+  conditions.length < 2 ? conditions[0] : { and: conditions };
+
+/** Twice as long, around the same middle, and not beyond now. */
+export function zoomedOut({ from, to }: { from: number; to: number }, nowMs: number) {
+  const halfMs = (to - from) / 2;
+  const end = Math.max(to, Math.min(to + halfMs, nowMs));
+  return { from: Math.round(end - 4 * halfMs), to: Math.round(end) };
+}
+
+/** The events behind a step of a series, in the view that lists events; undefined where there are none to list. */
+export function eventsPath(
+  { stream, conditions }: Pick<Question, 'stream' | 'conditions'>,
+  { from, to }: { readonly from: number; readonly to: number },
+  labels: readonly { readonly name: string; readonly value: string | null }[],
+): string | undefined {
+  // Sessions are made of events and are none; the rest of a rollup's labels has no condition that finds it.
+  if (stream.startsWith('sessions:')) return undefined;
+  if (labels.some(({ value }) => value === OVERFLOW)) return undefined;
+  const ofSeries = labels.map(({ name, value }) =>
+    value === null ? { field: name, exists: false } : { field: name, eq: value },
+  );
+  const where = whereOf([...conditions, ...ofSeries]);
+  const parameters = new URLSearchParams({ stream, from: `${from}`, to: `${to}` });
+  if (where !== undefined) parameters.set('where', JSON.stringify(where));
+  return `/events?${parameters}`;
+}
+
+const OVERFLOW = '__overflow__';
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+const wholeNumber = (text: string): number | undefined =>
+  /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+
+const duration = (text: string): string | undefined =>
+  /^\d+(ms|s|m|h|d|w|mo|y)$/.test(text) ? text : undefined;
+
+const comparison = (text: string): Comparison | undefined =>
+  Object.hasOwn(COMPARISONS, text) ? (text as Comparison) : undefined;
+
+function timeZone(name: string): string | undefined {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The server says what is wrong within it. */
+function jsonObject(text: string): Where | undefined {
+  const value = json(text);
+  return isObject(value) ? value : undefined;
+}
+
+function measures(text: string): readonly MeasureInput[] | undefined {
+  const list = json(text);
+  if (!Array.isArray(list) || list.length === 0 || list.length > MEASURES_MAX) return undefined;
+  return list.every(isMeasure) ? list : undefined;
+}
+
+const isMeasure = (value: unknown): value is MeasureInput =>
+  isObject(value) &&
+  (('op' in value && typeof value.op === 'string') ||
+    ('expression' in value && typeof value.expression === 'string'));
+
+function fieldNames(text: string): readonly string[] | undefined {
+  const list = json(text);
+  const isShort = Array.isArray(list) && list.length <= GROUP_BY_MAX;
+  return isShort && list.every((each) => typeof each === 'string') ? list : undefined;
+}

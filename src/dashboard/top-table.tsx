@@ -1,0 +1,87 @@
+/** The heaviest values of a field over the whole range, each with how far its count may be off. */
+import type { MeasuredValue } from './answers.ts';
+import type { Explored } from './explored.ts';
+import { grouped } from './format.ts';
+import { useAsk, useLive } from './hooks.ts';
+import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
+import { Refused, Waiting } from './quality.tsx';
+import { type MeasureInput, type Question, type TimeseriesVariables, whereOf } from './question.ts';
+import { LIVE_ENTRIES, ONCE_ENTRIES } from './timeseries-document.ts';
+import { measureText } from './words.ts';
+
+export interface TopTableProps {
+  readonly measure: MeasureInput;
+  readonly question: Question;
+  /** Whose range it is of. */
+  readonly answer: Explored;
+  readonly isLive: boolean;
+}
+
+interface TopEntry {
+  readonly value: string;
+  readonly count: number;
+  readonly error: number;
+}
+
+interface TopValue extends MeasuredValue {
+  readonly entries: readonly TopEntry[] | null;
+}
+
+export function TopTable({ measure, question, answer, isLive }: TopTableProps) {
+  const { from, to, stepMs } = answer;
+  const { stream, conditions } = question;
+  const where = whereOf(conditions);
+  const asked = { stream, measures: [measure], ...(where && { where }) };
+  const lengthMs = to - from;
+  // Live: one short step, and with it the time of the range up to its end.
+  const sliding: TimeseriesVariables = {
+    ...asked,
+    ...{ last: `${stepMs}ms`, step: `${stepMs}ms`, window: `${lengthMs}ms` },
+  };
+  const whole: TimeseriesVariables = { ...asked, from, to, step: `${lengthMs}ms` };
+  const live = useLive(LIVE_ENTRIES, isLive ? sliding : undefined, foldTimeseries);
+  const once = useAsk<{ readonly timeseries: LiveAnswer }>(ONCE_ENTRIES, isLive ? null : whole);
+  const data = isLive ? live.data : once.data?.timeseries;
+  const error = isLive ? live.error : once.error;
+  const value = data?.series[0]?.points.at(-1)?.values[0] as TopValue | undefined;
+  const entries = value?.entries ?? [];
+  const title = measureText(measure);
+  return (
+    <section class="panel" aria-label={title}>
+      <h2>{title}</h2>
+      {error && <Refused error={error} />}
+      {data === undefined && error === undefined && <Waiting />}
+      {data !== undefined && entries.length === 0 && <p class="quiet">No values in this range.</p>}
+      {entries.length > 0 && (
+        <table class="bars">
+          <thead class="unseen">
+            <tr>
+              <th scope="col">{measure.field}</th>
+              <th scope="col">{measure.by ?? 'Events'}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {entries.map(({ value: name, count, error: off }) => (
+              <tr key={name}>
+                <th scope="row">
+                  {name}
+                  <meter
+                    class="bar-of"
+                    min={0}
+                    max={entries[0]?.count ?? 1}
+                    value={count}
+                    aria-hidden="true"
+                  />
+                </th>
+                <td class="number">
+                  {grouped(count)}
+                  {off > 0 && <span class="quiet"> at most, {grouped(count - off)} at least</span>}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,69 @@
+/** Measures and conditions as people write them, and the units that measures have. Pure. */
+import { perSecond, shortLength, shortNumber } from './format.ts';
+import type { LiveAnswer } from './live-answer.ts';
+import { letterOf, type MeasureInput, type Where } from './question.ts';
+
+/** As the server names them: "quantile(duration_ms, 0.99)". */
+export function measureText({ op, field, q, by, where, expression, as }: MeasureInput): string {
+  if (expression !== undefined) return as ?? expression;
+  const parts = [field, q, by].filter((part) => part !== undefined);
+  const text = parts.length === 0 ? `${op}` : `${op}(${parts.join(', ')})`;
+  return as ?? (where === undefined ? text : `${text} where ${conditionText(where)}`);
+}
+
+/** With the letter by which expressions call it. */
+export const measureTexts = (measures: readonly MeasureInput[]): readonly string[] => {
+  const hasExpression = measures.some(({ expression }) => expression !== undefined);
+  return measures.map((measure, place) =>
+    hasExpression && measure.expression === undefined && measure.as === undefined
+      ? `${letterOf(place)} = ${measureText(measure)}`
+      : measureText(measure),
+  );
+};
+
+const SIGNS = { eq: '=', ne: '≠', gt: '>', gte: '≥', lt: '<', lte: '≤', prefix: 'begins with' };
+
+/** What nobody wrote in the page stays as it is in GraphQL. */
+export function conditionText(where: Where): string {
+  const { field, ...parts } = where;
+  const [part, ...more] = Object.entries(parts);
+  if (field === undefined || part === undefined || more.length > 0) return JSON.stringify(where);
+  const [name, value] = part;
+  if (name === 'exists') return `${field} is ${value === true ? 'there' : 'absent'}`;
+  if (name === 'in' && Array.isArray(value)) return `${field} in ${value.join(', ')}`;
+  const sign = Object.hasOwn(SIGNS, name) && SIGNS[name as keyof typeof SIGNS];
+  return sign ? `${field} ${sign} ${value}` : JSON.stringify(where);
+}
+
+export type Shown = (value: number | null | undefined) => string;
+
+/** A value with its unit: the unit of a field is that which its name tells, else there is none to say. */
+export const shownOf = (field: string | undefined): Shown =>
+  field !== undefined && /_?ms$|Ms$/.test(field) ? shortLength : shortNumber;
+
+/** Whose values are in the unit of their field. */
+const OF_FIELD = ['sum', 'min', 'max', 'avg', 'quantile', 'first', 'last'];
+
+export function measureShown({ op = '', field }: MeasureInput): Shown {
+  if (op === 'rate') return perSecond;
+  return OF_FIELD.includes(op) ? shownOf(field) : shortNumber;
+}
+
+/** Measures of the same scale stand in one chart. */
+export function scaleOf(measure: MeasureInput): string {
+  const { op = '', field } = measure;
+  const spread = ['min', 'max', 'avg', 'quantile', 'first', 'last'];
+  if (spread.includes(op)) return `values of ${field}`;
+  if (op === 'count' || op === 'distinct') return 'numbers';
+  return measureText(measure);
+}
+
+/** The most that a number of the answer may be off, as a part of it. */
+export function exactnessOf({ series }: Pick<LiveAnswer, 'series'>): string {
+  const values = series.flatMap(({ points }) => points.flatMap((point) => point.values));
+  const off = values.filter(({ errorBound }) => errorBound > 0);
+  if (off.length === 0) return 'exact';
+  const parts = off.map(({ value, errorBound }) => errorBound / Math.abs(value ?? 0));
+  const most = parts.reduce((a, b) => Math.max(a, b));
+  return most < 1 ? `± ${shortNumber(100 * most)} % at most` : 'some values may be wholly off';
+}

@@ -1,0 +1,15 @@
+/** Bounds of what is made of visits, each with its reason. */
+
+/** Agents whose parse is remembered. A large site sees some thousands a day; with 512 characters each these are 8 MB at most. */
+export const AGENTS_KNOWN_MAX = 8_192;
+
+/** Parameters of the pixel that become fields of its event; further ones are left out. */
+export const PARAMETERS_MAX = 32;
+/** Of one of their values, and of a path; what is longer is cut. Larger makes columns of long texts that nobody groups by. */
+export const TEXT_LENGTH_MAX = 1_024;
+
+/** Of a file of countries, which is held in memory: the largest of all its providers' have some 100 MB, those of countries alone 10. */
+export const GEOIP_BYTES_MAX = 256 * 2 ** 20;
+
+/** How often it is looked whether the day is over, whose salt has to go, and whether there is another file of countries. */
+export const LOOK_MS = 60_000;
