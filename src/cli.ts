@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { addServerOptions } from './cli/ask-server.ts';
+import { addBulkCommands } from './cli/bulk/commands.ts';
 import { checkConfig } from './cli/check-config.ts';
 import { addConfigOptions } from './cli/config-options.ts';
 import { EXIT, EXIT_CODES_HELP, type ExitCode } from './cli/exit-codes.ts';
@@ -142,6 +143,8 @@ function createProgram(
       const { tail } = await import('./cli/tail.ts');
       finish(await tail(options, terminal));
     });
+
+  addBulkCommands(program, terminal, finish);
 
   const letters = program
     .command('dead-letters')

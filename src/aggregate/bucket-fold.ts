@@ -52,21 +52,27 @@ export class BucketFold {
   /** Slots are 0..slots-1. */
   slots = 0;
   /** Series by slot, and events by slot. */
-  series = new Uint32Array(8);
-  counts = new Float64Array(8);
+  series: Uint32Array<ArrayBuffer>;
+  counts: Float64Array<ArrayBuffer>;
   /** Open addressing by the hash of the series: pairs of series and slot + 1, 0 = empty. */
-  #cells = new Uint32Array(32);
+  #cells: Uint32Array<ArrayBuffer>;
   #bits = 4;
   #order = new Uint32Array(0);
 
-  constructor(layout: RowLayout) {
+  /** @param slotsExpected room that it begins with, rounded up; more is made as it is needed */
+  constructor(layout: RowLayout, slotsExpected = 8) {
+    while (1 << (this.#bits - 1) < slotsExpected) this.#bits++;
+    const slots = 1 << (this.#bits - 1);
+    this.series = new Uint32Array(slots);
+    this.counts = new Float64Array(slots);
+    this.#cells = new Uint32Array(4 * slots);
     this.layout = layout;
     this.scalars = layout.scalars.map((field) => ({
       field,
-      n: new Float64Array(8),
-      sum: new Float64Array(field.sum ? 8 : 0),
-      min: new Float64Array(field.min ? 8 : 0).fill(Number.POSITIVE_INFINITY),
-      max: new Float64Array(field.max ? 8 : 0).fill(Number.NEGATIVE_INFINITY),
+      n: new Float64Array(slots),
+      sum: new Float64Array(field.sum ? slots : 0),
+      min: new Float64Array(field.min ? slots : 0).fill(Number.POSITIVE_INFINITY),
+      max: new Float64Array(field.max ? slots : 0).fill(Number.NEGATIVE_INFINITY),
     }));
     this.sketches = layout.sketches.map(tableFor);
   }

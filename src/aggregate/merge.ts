@@ -90,6 +90,16 @@ export class StepAccumulator {
     return this.answerer(measure)(outputSeries);
   }
 
+  /** The events of each of `series()`, every `stride` numbers from `at` on. */
+  readCounts(into: Float64Array, at: number, stride: number): void {
+    const { counts } = this.fold;
+    let next = at;
+    for (const slot of this.fold.order()) {
+      into[next] = counts[slot] as number;
+      next += stride;
+    }
+  }
+
   /** As `answer`, for many series of what is merged now: what of it does not depend on the series is found once. */
   answerer(asked: AskedMeasure): (outputSeries: number) => Answer {
     const { fold } = this;

@@ -22,29 +22,46 @@ export const addServerOptions = (command: Command, scope = 'admin'): Command =>
     .option('--url <url>', 'of the query listener (default: as the configuration says)')
     .option('--key-file <file>', `holds a key with scope ${scope}, if the server has keys`);
 
-/** Of the query listener, with what a request to it says of who asks. */
+export const addIngestOptions = (command: Command, scope = 'write'): Command =>
+  command
+    .option('--ingest-url <url>', 'of the ingest listener (default: as the configuration says)')
+    .option('--key-file <file>', `holds a key with scope ${scope}, if the server has keys`);
+
+export interface ServerAddress {
+  readonly url: URL;
+  readonly headers: { readonly authorization?: string };
+}
+
+const LISTENERS = {
+  query: { option: 'url', flag: '--url', port: 'queryPort' },
+  ingest: { option: 'ingestUrl', flag: '--ingest-url', port: 'ingestPort' },
+} as const;
+
+/** Of a listener, with what a request to it says of who asks. */
 export function serverAddress(
   config: Config,
   options: Readonly<Record<string, unknown>>,
   path: string,
-): { readonly url: URL; readonly headers: { readonly authorization?: string } } {
-  const base = options['url'] === undefined ? urlOf(config) : `${options['url']}`;
+  listener: keyof typeof LISTENERS = 'query',
+): ServerAddress {
+  const { option, flag, port } = LISTENERS[listener];
+  const base = options[option] === undefined ? urlOf(config, port) : `${options[option]}`;
   const url = URL.canParse(path, base) ? new URL(path, base) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new AppError(
       'config_invalid',
-      `--url: expected an address such as http://127.0.0.1:8081, received "${base}"`,
+      `${flag}: expected an address such as ${urlOf(config, port)}, received "${base}"`,
     );
   }
   return { url, headers: authorization(options['keyFile']) };
 }
 
 /** What is said where nobody answers. */
-export function noServer({ origin }: URL, cause: unknown): AppError {
+export function noServer({ origin }: URL, cause: unknown, flag = '--url'): AppError {
   const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   return new AppError(
     'query_timeout',
-    `no server answers at ${origin} (${reason instanceof Error ? reason.message : reason}): start it, or say with --url where it is`,
+    `no server answers at ${origin} (${reason instanceof Error ? reason.message : reason}): start it, or say with ${flag} where it is`,
     {},
     cause,
   );
@@ -87,11 +104,11 @@ async function post<T>(
   }
 }
 
-function urlOf({ listen, tls }: Config): string {
-  const { host, queryPort } = listen;
+function urlOf({ listen, tls }: Config, port: 'queryPort' | 'ingestPort'): string {
+  const { host } = listen;
   const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   const shown = reached.includes(':') ? `[${reached}]` : reached;
-  return `${tls === undefined ? 'http' : 'https'}://${shown}:${queryPort}`;
+  return `${tls === undefined ? 'http' : 'https'}://${shown}:${listen[port]}`;
 }
 
 function authorization(file: unknown): { authorization?: string } {

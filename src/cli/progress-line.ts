@@ -3,6 +3,8 @@ import type { Terminal } from './terminal.ts';
 
 export interface ProgressLine {
   show(doing: string, files: number | undefined, bytes: number): void;
+  /** Asks for the text if it is time for it. */
+  tell(text: (elapsedMs: number) => string): void;
   /** Before anything else is written. */
   end(): void;
 }
@@ -17,16 +19,22 @@ export function progressLine(
   const startedMs = now();
   let shownMs = startedMs;
   let isOpen = false;
+  const tell = (textAt: (elapsedMs: number) => string): void => {
+    const nowMs = now();
+    if (nowMs - shownMs < (terminal.isInteractive ? INTERACTIVE_MS : PLAIN_MS)) return;
+    shownMs = nowMs;
+    const text = textAt(nowMs - startedMs);
+    terminal.err(terminal.isInteractive ? `\r\u001b[K${text}` : `${text}\n`);
+    isOpen = terminal.isInteractive;
+  };
   return {
+    tell,
     show(doing, files, bytes) {
-      const nowMs = now();
-      if (nowMs - shownMs < (terminal.isInteractive ? INTERACTIVE_MS : PLAIN_MS)) return;
-      shownMs = nowMs;
-      const perSecond = (bytes / Math.max(1, nowMs - startedMs)) * 1_000;
-      const counted = files === undefined ? '' : `${files} files, `;
-      const text = `${doing}: ${counted}${inMib(bytes)}, ${inMib(perSecond)}/s`;
-      terminal.err(terminal.isInteractive ? `\r\u001b[K${text}` : `${text}\n`);
-      isOpen = terminal.isInteractive;
+      tell((elapsedMs) => {
+        const perSecond = (bytes / Math.max(1, elapsedMs)) * 1_000;
+        const counted = files === undefined ? '' : `${files} files, `;
+        return `${doing}: ${counted}${inMib(bytes)}, ${inMib(perSecond)}/s`;
+      });
     },
     end() {
       if (isOpen) terminal.err('\r\u001b[K');

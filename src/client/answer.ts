@@ -54,7 +54,7 @@ const words = (message: unknown): string =>
   typeof message === 'string' ? message.slice(0, REASON_LENGTH_MAX) : '';
 
 /** Seconds or a date (RFC 9110, section 10.2.3); undefined for anything else. */
-function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined || header === '') return undefined;
   const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX);

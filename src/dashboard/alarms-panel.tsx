@@ -1,5 +1,6 @@
 /** What fires, told as it is committed. */
-import type { Alarm, AlarmUpdate, Label } from './answers.ts';
+import { labelsInWords } from './alarm-labels.ts';
+import type { Alarm, AlarmUpdate } from './answers.ts';
 import { moment, shortNumber, wholeMoment } from './format.ts';
 import { useLive } from './hooks.ts';
 import { Refused, Waiting } from './quality.tsx';
@@ -63,7 +64,7 @@ export function AlarmsPanel() {
               <li key={id}>
                 <span class={`severity ${severity}`}>{severity}</span>{' '}
                 <span class="grow">
-                  {rule} <span class="quiet">{inWords(labels)}</span>
+                  {rule} <span class="quiet">{labelsInWords(labels)}</span>
                 </span>
                 {value !== null && <span class="number">{shortNumber(value)}</span>}{' '}
                 {since !== null && (
@@ -81,12 +82,3 @@ export function AlarmsPanel() {
 }
 
 const NO_VARIABLES = {};
-
-/** Labels that every alarm has, for its receivers. */
-const TOLD_BESIDE: ReadonlySet<string> = new Set(['alertname', 'severity', 'stream', 'tenant']);
-
-const inWords = (labels: readonly Label[]): string =>
-  labels
-    .filter(({ name }) => !TOLD_BESIDE.has(name))
-    .map(({ name, value }) => `${name}=${value ?? '–'}`)
-    .join(' ');

@@ -186,3 +186,26 @@ export interface Segment {
   readonly rows: number;
   readonly bytes: number;
 }
+
+/** One that was sent. Partition, position and row name it for ever. */
+export interface SingleEvent {
+  readonly id: string | null;
+  readonly ts: number;
+  readonly type: string | null;
+  readonly arrival: number;
+  readonly partition: number;
+  readonly position: number;
+  readonly row: number;
+  readonly fields: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface EventPage {
+  readonly events: readonly SingleEvent[];
+  readonly nextCursor: string | null;
+}
+
+export interface TailMessage {
+  readonly events: readonly SingleEvent[];
+  /** Null: nobody knows how many. */
+  readonly skipped: number | null;
+}

@@ -1,6 +1,8 @@
 /** The frame: who is signed in, where one is, and whether the server is heard. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { type Address, useAddress } from './address.ts';
+import { Alarms } from './alarms.tsx';
+import { Events } from './events.tsx';
 import { Explore } from './explore.tsx';
 import { type AskError, type Connection, openLive } from './graph.ts';
 import { asAskError, type Page, PageContext } from './hooks.ts';
@@ -15,6 +17,8 @@ import { ThemeSwitch } from './theme-switch.tsx';
 export const VIEWS = [
   { path: '/', name: 'Overview', key: 'o' },
   { path: '/explore', name: 'Explore', key: 'e' },
+  { path: '/events', name: 'Events', key: 'v' },
+  { path: '/alarms', name: 'Alarms', key: 'a' },
   { path: '/system', name: 'System', key: 's' },
 ] as const;
 
@@ -72,13 +76,26 @@ function Frame({ session, ended }: { session: Session; ended: () => void }) {
             as soon as the server answers.
           </p>
         )}
-        {view.path === '/' && <Overview address={address} />}
-        {view.path === '/explore' && <Explore address={address} />}
-        {view.path === '/system' && <System />}
+        {shown(view.path, address)}
       </main>
       <Keys go={address.go} />
     </PageContext.Provider>
   );
+}
+
+function shown(path: (typeof VIEWS)[number]['path'], address: Address) {
+  switch (path) {
+    case '/':
+      return <Overview address={address} />;
+    case '/explore':
+      return <Explore address={address} />;
+    case '/events':
+      return <Events address={address} />;
+    case '/alarms':
+      return <Alarms address={address} />;
+    case '/system':
+      return <System />;
+  }
 }
 
 interface RailProps {

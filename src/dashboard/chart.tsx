@@ -152,11 +152,7 @@ function usePlot({ range, times, stepMs, lines, completeTo, shown, timeZone, onZ
       },
       dragged: canZoom ? zoomed : undefined,
     });
-    const made = new uPlot(
-      { ...options, id: `chart-${themes}-${shape.length}` },
-      now.current.data,
-      element,
-    );
+    const made = new uPlot(options, now.current.data, element);
     plot.current = made;
     const resized = new ResizeObserver(() =>
       made.setSize({ width: element.clientWidth, height: HEIGHT_PX }),

@@ -1,4 +1,5 @@
 /** The answer to a question of Explore: live where the range ends now and a rollup answers, else as of when it was asked. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Address } from './address.ts';
 import { AsOf } from './as-of.tsx';
@@ -9,7 +10,7 @@ import { clockTime, shortLength } from './format.ts';
 import type { AskError } from './graph.ts';
 import { useAsk, useTimeseries } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
+import { BesideQuality, QualityLine, Refused, Waiting } from './quality.tsx';
 import { type AskedRange, lineVariablesOf, type Question } from './question.ts';
 import { BESIDE, ONCE } from './timeseries-document.ts';
 import { TopTable } from './top-table.tsx';
@@ -57,7 +58,7 @@ function Once(props: ExploreAnswerProps) {
   );
   return (
     <Shown {...props} answer={answer} error={error ?? beside.error} isLive={false}>
-      {'last' in question.range && (
+      {'last' in question.range && data !== undefined && (
         <p class="quiet">
           Not live: no rollup keeps what is asked for. <AsOf answer={data} again={again} />
         </p>
@@ -89,7 +90,7 @@ interface ShownProps extends ExploreAnswerProps {
   readonly answer: Explored | undefined;
   readonly error: AskError | undefined;
   readonly isLive: boolean;
-  readonly children?: preact.ComponentChildren;
+  readonly children?: ComponentChildren;
 }
 
 function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps) {
@@ -102,7 +103,7 @@ function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps
   }, [answer?.from, answer?.to, told]);
   const { timeZone } = question;
   return (
-    <>
+    <div class="answer">
       {error && <Refused error={error} />}
       {children}
       {answer === undefined && error === undefined && <Waiting />}
@@ -115,6 +116,7 @@ function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps
         <>
           <Charts answer={answer} question={question} zoom={zoom} go={go} />
           <QualityLine answer={answer} exactness={exactnessOf(answer)} timeZone={timeZone} />
+          {answer.compared && <BesideQuality compared={answer.compared} timeZone={timeZone} />}
           {answer.note !== null && <p class="quiet">{answer.note}</p>}
           {question.measures
             .filter(({ op, field }) => op === 'top' && field !== undefined)
@@ -130,6 +132,6 @@ function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps
         </>
       )}
       <CopyAs question={question} answer={answer} />
-    </>
+    </div>
   );
 }

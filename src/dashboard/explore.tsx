@@ -10,15 +10,8 @@ import { isWriting } from './keys.tsx';
 import { MeasureChoice } from './measure-choice.tsx';
 import { streamsOf } from './panels.ts';
 import { Refused } from './quality.tsx';
-import {
-  addressOf,
-  COMPARISONS,
-  type Comparison,
-  type Question,
-  questionOf,
-  STEPS,
-  zoomedOut,
-} from './question.ts';
+import { COMPARISONS, type Comparison, type Question, STEPS, zoomedOut } from './question.ts';
+import { addressOf, questionOf } from './question-address.ts';
 import { RangeChoice } from './range-choice.tsx';
 
 const FIELDS = `query ($stream: String!) { fields(stream: $stream) { fields { name types { type } samples } } }`;

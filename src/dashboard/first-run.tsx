@@ -1,22 +1,13 @@
 /** Of a server that has no event yet: the one line that sends one. The first event replaces it by the live view. */
-import { useState } from 'preact/hooks';
+import { CopyButton } from './copy-button.tsx';
 import { usePage } from './hooks.ts';
-import { ingestUrlFor } from './session.ts';
+import { sendLine } from './send-line.ts';
 
-const EVENT = JSON.stringify({ type: 'page_view', url: '/pricing', user: 'u1' });
+const EVENT = { type: 'page_view', url: '/pricing', user: 'u1' };
 
 export function FirstRun({ stream }: { stream: string }) {
   const { session } = usePage();
-  const url = ingestUrlFor(session, location.hostname);
-  const key = session.needsKey ? ` -H 'Authorization: Bearer KEY'` : '';
-  const path = `/v1/events${stream === 'events' ? '' : `?stream=${encodeURIComponent(stream)}`}`;
-  const line = `curl '${url}${path}'${key} -H 'Content-Type: application/json' -d '${EVENT}'`;
-  const [copied, setCopied] = useState('');
-  const copy = () =>
-    navigator.clipboard.writeText(line).then(
-      () => setCopied('Copied'),
-      () => setCopied('The browser does not let the page copy: select the line'),
-    );
+  const line = sendLine(session, stream, EVENT);
   return (
     <section class="first-run" aria-labelledby="first-run-title">
       <h1 id="first-run-title">Send the first event</h1>
@@ -29,10 +20,7 @@ export function FirstRun({ stream }: { stream: string }) {
         value={line}
       />
       <p class="actions">
-        <button type="button" onClick={() => void copy()}>
-          Copy
-        </button>{' '}
-        <span role="status">{copied}</span>
+        <CopyButton text={() => line}>Copy</CopyButton>
       </p>
       {session.needsKey && (
         <p>

@@ -1,6 +1,6 @@
 /** What components share: the connection, the address, questions and their answers. */
 import { createContext } from 'preact';
-import { useCallback, useContext, useEffect, useState } from 'preact/hooks';
+import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { Health, Rollup } from './answers.ts';
 import { AskError, ask, type Live } from './graph.ts';
 import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
@@ -113,3 +113,19 @@ const foldHealth = (_: Health | undefined, { health }: { readonly health: Health
 /** Of operators alone: the machinery is not for every reader. */
 export const useHealth = (isAdmin: boolean): Answered<Health> =>
   useLive(HEALTH, isAdmin ? {} : undefined, foldHealth);
+
+/** As `useAsk`, and asked anew on each other occasion. */
+export function useAskOn<Data>(
+  occasion: unknown,
+  query: string,
+  variables: object = {},
+): ReturnType<typeof useAsk<Data>> {
+  const asked = useAsk<Data>(query, variables);
+  const last = useRef(occasion);
+  const { again } = asked;
+  useEffect(() => {
+    if (last.current !== occasion) again();
+    last.current = occasion;
+  }, [occasion, again]);
+  return asked;
+}

@@ -1,7 +1,13 @@
 /** The page by keyboard: `g` and a letter goes to a view, `?` lists what there is. */
 import { useEffect, useRef } from 'preact/hooks';
 
-const VIEW_OF: Readonly<Record<string, string>> = { o: '/', e: '/explore', s: '/system' };
+const VIEW_OF: Readonly<Record<string, string>> = {
+  o: '/',
+  e: '/explore',
+  v: '/events',
+  a: '/alarms',
+  s: '/system',
+};
 /** A letter that comes later belongs to no `g`. */
 const SECOND_KEY_MS = 1_500;
 
@@ -36,6 +42,14 @@ export function Keys({ go }: { go: (path: string) => void }) {
         </dt>
         <dd>Explore</dd>
         <dt>
+          <kbd>g</kbd> <kbd>v</kbd>
+        </dt>
+        <dd>Events</dd>
+        <dt>
+          <kbd>g</kbd> <kbd>a</kbd>
+        </dt>
+        <dd>Alarms</dd>
+        <dt>
           <kbd>g</kbd> <kbd>s</kbd>
         </dt>
         <dd>System</dd>
@@ -47,6 +61,10 @@ export function Keys({ go }: { go: (path: string) => void }) {
           <kbd>/</kbd>
         </dt>
         <dd>To the filter</dd>
+        <dt>
+          <kbd>j</kbd> <kbd>k</kbd>
+        </dt>
+        <dd>In a list of events: the next, the one before; Enter opens it</dd>
         <dt>
           <kbd>←</kbd> <kbd>→</kbd>
         </dt>

@@ -6,6 +6,8 @@ import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import './parts.css';
 import './explore.css';
+import './events.css';
+import './alarms.css';
 
 applyTheme(storedTheme());
 const page = document.querySelector('#page');

@@ -150,9 +150,10 @@ function OpChoice({ measure, place, offered, change, set }: OpChoiceProps) {
       {op === 'quantile' && (
         <select
           aria-label={`Quantile of measure ${place + 1}`}
-          value={q}
+          value={q ?? ''}
           onChange={({ currentTarget: { value } }) => set({ q: Number(value) })}
         >
+          {q === undefined && <option value="">choose a quantile</option>}
           {[...new Set([...QUANTILES, ...(q === undefined ? [] : [q])])].map((each) => (
             <option key={each} value={each}>
               p{Number((each * 100).toPrecision(6))}

@@ -1,6 +1,6 @@
 /** How good an answer is, said beside it: how fresh, in which steps, what is missing. */
 
-import { clockTime, shortLength, wholeMoment } from './format.ts';
+import { clockTime, moment, shortLength, wholeMoment } from './format.ts';
 import type { AskError } from './graph.ts';
 import type { LiveAnswer } from './live-answer.ts';
 
@@ -36,6 +36,31 @@ export function QualityLine({ answer, of, exactness, timeZone }: QualityProps) {
           · partitions {missingPartitions.join(', ')} do not answer: what they have not committed is
           missing
         </strong>
+      )}
+    </p>
+  );
+}
+
+export interface BesideQualityProps {
+  readonly compared: {
+    readonly from: number;
+    readonly to: number;
+    readonly restated: boolean;
+    readonly missingPartitions: readonly number[];
+  };
+  readonly timeZone: string | undefined;
+}
+
+/** Of an earlier time that stands beside: which, and how good. */
+export function BesideQuality({ compared, timeZone }: BesideQualityProps) {
+  const { from, to, restated, missingPartitions } = compared;
+  const [begin, end] = [from, to].map((ms) => moment(ms, Date.now(), timeZone));
+  return (
+    <p class="quality quiet">
+      Dotted: {begin} – {end}
+      {restated && ' · restated by late events'}
+      {missingPartitions.length > 0 && (
+        <strong> · partitions {missingPartitions.join(', ')} do not answer</strong>
       )}
     </p>
   );

@@ -1,9 +1,11 @@
 /** Merges the rows of all partitions into the steps of one chunk of the range after the other. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BucketFold } from '../aggregate/bucket-fold.ts';
+import { layoutOf } from '../aggregate/layout.ts';
 import { StepAccumulator } from '../aggregate/merge.ts';
 import { AppError } from '../model/errors.ts';
 import type { Measure } from '../model/rollup.ts';
-import { MERGE_SLICE_MS, ROWS_MAX } from './limits.ts';
+import { MERGE_SLICE_MS, ROWS_MAX, SLOTS_EXPECTED_MAX } from './limits.ts';
 import type { PartitionSource } from './partition-source.ts';
 import type { Plan } from './plan.ts';
 import type { StoredRollups } from './ports.ts';
@@ -161,11 +163,14 @@ export class ChunkMerger {
     stretches: readonly unknown[],
     known: readonly (StepValues | undefined)[],
   ): (StepAccumulator | undefined)[] {
+    const { rollup, conditions } = this.#plan;
+    const slots = this.#groups.labels.length * conditions.length;
+    const fold = () => new BucketFold(layoutOf(rollup), Math.min(slots, SLOTS_EXPECTED_MAX));
     let used = 0;
     return stretches.map((_, i) => {
       if (known[i] !== undefined) return undefined;
       const at = used++;
-      this.#accumulators[at] ??= new StepAccumulator(this.#plan.rollup, this.#stored);
+      this.#accumulators[at] ??= new StepAccumulator(rollup, this.#stored, fold());
       return this.#accumulators[at];
     });
   }

@@ -22,6 +22,9 @@ export const CHUNK_POINTS_SKETCH = 32;
 /** Range of steps by a calendar: 200 years, of which a zone's clock is looked up in some 30 ms. */
 export const CALENDAR_RANGE_MAX_MS = 2_400 * 2_629_746_000;
 
+/** Series for which an accumulator begins with room, so that it need not grow: of more a step may have few. */
+export const SLOTS_EXPECTED_MAX = 256;
+
 /**
  * Rows that points over overlapping windows share while they are merged. A series of distinct counts has up to 3 KB in each stretch, and as
  * much again in runs of them: some 200 busy series of sixty days.

@@ -1,18 +1,12 @@
 /** The dashboard as somebody sees it: a real browser, a real server, real events. */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import type { Page } from 'playwright-core';
-import { Server } from '../../load-tests/server.ts';
-import { hashSecret } from '../../src/model/access.ts';
 import { visit } from './chromium.ts';
+import { DESKTOP, lookAt } from './look.ts';
+import { keyOf, send, site } from './site.ts';
 
 const READER = `sg_${'r'.repeat(43)}`;
 const WRITER = `sg_${'w'.repeat(43)}`;
-const PHONE = { viewport: { width: 390, height: 844 } };
-const DESKTOP = { viewport: { width: 1280, height: 900 } };
 
 const ROLLUPS = [
   { name: 'by_type', dimensions: ['type'], measures: ['count'] },
@@ -32,28 +26,6 @@ const ALARMS = {
     },
   ],
 };
-
-async function site(t: ExecutionContext, config: object = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'streamgauge-dashboard-'));
-  const server = await Server.prepare({ folder, partitions: 2, config: { ...config } });
-  await server.start();
-  t.teardown(async () => {
-    await server.kill();
-    await rm(folder, { recursive: true });
-  });
-  return { server, url: `http://${server.host}:${server.queryPort}` };
-}
-
-async function send(server: Server, events: readonly object[], key?: string): Promise<void> {
-  await fetch(`http://${server.host}:${server.ingestPort}/v1/events`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-ndjson',
-      ...(key && { authorization: `Bearer ${key}` }),
-    },
-    body: events.map((event) => JSON.stringify(event)).join('\n'),
-  });
-}
 
 const views = (count: number): object[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -201,21 +173,10 @@ test('the page is used by keyboard, and its address tells what it shows', async 
   await page.getByRole('dialog', { name: 'Keys' }).waitFor();
 });
 
-const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) => [
-  { name: `${colorScheme}-desktop`, options: { ...DESKTOP, colorScheme } },
-  { name: `${colorScheme}-phone`, options: { ...PHONE, colorScheme } },
-]);
-
 test('axe finds nothing serious in any view, and nothing is wider than the window', async (t) => {
   const { server, url } = await site(t, { rollups: ROLLUPS, alarms: ALARMS });
   const { page } = await visit(t, url, DESKTOP);
-  const each = async (view: string) => {
-    for (const { name, options } of LOOKS) {
-      await page.emulateMedia({ colorScheme: options.colorScheme });
-      await page.setViewportSize(options.viewport);
-      await look(t, page, `${view}-${name}`);
-    }
-  };
+  const each = (view: string) => lookAt(t, page, view);
   await page.getByRole('heading', { name: 'Send the first event' }).waitFor();
   await each('first-run');
   await send(server, [...views(400), { type: 'error' }, { type: 'view', ts: 'yesterday' }]);
@@ -225,34 +186,3 @@ test('axe finds nothing serious in any view, and nothing is wider than the windo
   await page.getByRole('heading', { name: 'Actors' }).waitFor();
   await each('system');
 });
-
-const AXE = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-/** Pictures for people, who see what axe does not. */
-const PICTURES = join(tmpdir(), 'streamgauge-pictures');
-
-async function look(t: ExecutionContext, page: Page, name: string): Promise<void> {
-  await mkdir(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-  await page.evaluate(await AXE);
-  const { violations }: { violations: readonly Violation[] } = await page.evaluate('axe.run()');
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  t.deepEqual(
-    serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
-    [],
-    name,
-  );
-  const [wide, window]: [number, number] = await page.evaluate(
-    '[document.documentElement.scrollWidth, innerWidth]',
-  );
-  t.true(wide <= window, `${name} is ${wide} px wide in a window of ${window}`);
-}
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string | null;
-  readonly nodes: readonly { readonly html: string }[];
-}
-
-function keyOf(id: string, tenant: string, secret: string, scopes: readonly string[]) {
-  return { id, tenant, scopes, hash: `sha256:${hashSecret(secret)}` };
-}

@@ -55,7 +55,7 @@ const copied = async (page: Page, form: string): Promise<string> => {
 const rowsOf = (page: Page, title: string): Promise<string[]> =>
   page.getByRole('region', { name: title, exact: true }).locator('tbody tr').allTextContents();
 
-/** The sum of the only column. */
+/** The sum of what the table has. */
 async function countIn(page: Page): Promise<number> {
   const cells = await page.locator('.chart tbody td').allTextContents();
   return cells.reduce((sum, text) => sum + Number(text), 0);
@@ -158,6 +158,7 @@ test('the period before stands beside, with the numbers of a query', async (t) =
     .getByRole('combobox', { name: 'Compare with', exact: true })
     .selectOption('the period before');
   await page.getByTitle('count, the period before').waitFor();
+  await page.getByText(/^Dotted: .* – /).waitFor();
   t.is(new URL(page.url()).searchParams.get('compare'), 'PERIOD_BEFORE');
   const { timeseries } = await answerTo(server, await copied(page, 'GraphQL'));
   const [series] = timeseries.series;
@@ -230,6 +231,24 @@ test('a range that ends now is live, and pauses', async (t) => {
   t.is(await countIn(page), 80);
   await page.keyboard.press('Space');
   await until(async () => (await countIn(page)) === 120);
+});
+
+test('what no rollup keeps the events answer, exactly and not live', async (t) => {
+  const { server, url } = await site(t, { rollups: ROLLUPS, archive: { enabled: true } });
+  await send(server, someMinutes().events);
+  const question = new URLSearchParams({ groupBy: '["path"]', step: '5m' });
+  const { page } = await visit(t, `${url}/explore?${question}`, DESKTOP);
+  await page.getByText('Not live: no rollup keeps what is asked for.').waitFor();
+  // What came last is answered once it is committed.
+  await until(async () => {
+    const asked = page.waitForResponse((response) => response.url().endsWith('/graphql'));
+    await page.getByRole('button', { name: 'Ask again' }).click();
+    await asked;
+    return (await countIn(page)) === 390;
+  });
+  await page.getByText(/steps from the events themselves · exact$/).waitFor();
+  await page.getByText(/"by_type" lacks dimension "path"/).waitFor();
+  t.pass();
 });
 
 test('the heaviest values are those of the whole range', async (t) => {

@@ -2,7 +2,8 @@ import test from 'ava';
 import { Looks } from '../../src/dashboard/colours.ts';
 import { csvOf, curlOf, graphqlOf } from '../../src/dashboard/copies.ts';
 import { type Explored, picturesOf } from '../../src/dashboard/explored.ts';
-import { type Question, questionOf } from '../../src/dashboard/question.ts';
+import type { Question } from '../../src/dashboard/question.ts';
+import { questionOf } from '../../src/dashboard/question-address.ts';
 import { conditionText, exactnessOf, measureText } from '../../src/dashboard/words.ts';
 
 const QUESTION: Question = questionOf(new URLSearchParams()).question;

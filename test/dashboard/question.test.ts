@@ -1,13 +1,12 @@
 import test from 'ava';
 import {
-  addressOf,
   eventsPath,
   lineVariablesOf,
   type Question,
-  questionOf,
   variablesOf,
   zoomedOut,
 } from '../../src/dashboard/question.ts';
+import { addressOf, questionOf } from '../../src/dashboard/question-address.ts';
 
 const read = (text: string) => questionOf(new URLSearchParams(text));
 const parametersOf = (question: Question): string =>

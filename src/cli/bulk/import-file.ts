@@ -1,0 +1,145 @@
+/** One file of an import: its records from where it is settled, as batches that are sent and settled in order. */
+import { createReadStream } from 'node:fs';
+import { EventBytes } from './event-bytes.ts';
+import { lineId } from './event-id.ts';
+import type { ImportFile } from './import-files.ts';
+import {
+  type ImportFormat,
+  type MadeEvent,
+  type RecordPage,
+  type Unreadable,
+  writeEvent,
+} from './import-format.ts';
+
+export interface Batch {
+  readonly file: ImportFile;
+  readonly body: Buffer;
+  /** Of each event of the body its record, from 0. */
+  readonly records: readonly number[];
+  /** Records up to here are in this batch or in one before. */
+  readonly end: number;
+  readonly unreadable: readonly { readonly record: number; readonly reason: string }[];
+  readonly unreadableCount: number;
+  /** Events that had arrived before. */
+  readonly arrived: number;
+  /** Bytes of the file, as it lies on disk, that were read for it and all before. */
+  readonly bytesRead: number;
+}
+
+/** Which events of records of which nobody knows whether they were sent have arrived: their records are from `first` to below `end`. */
+export type AskArrived = (
+  events: readonly string[],
+  first: number,
+  end: number,
+) => Promise<ReadonlySet<string>>;
+
+/** Of a body. Larger spares nothing, smaller costs calls: see load-tests/import-bench.ts. */
+const BATCH_BYTES = 2 ** 19;
+const NEW_LINE = 10;
+/** Records that are no events, of a batch with their reasons. */
+const UNREADABLE_NAMED_MAX = 20;
+const READ_BYTES = 2 ** 18;
+
+export async function* batchesOf(
+  file: ImportFile,
+  format: ImportFormat,
+  importId: string,
+  askArrived: AskArrived,
+): AsyncGenerator<Batch> {
+  const { path, progress } = file;
+  const { settled, sentMax } = progress;
+  const input = createReadStream(path, { highWaterMark: READ_BYTES });
+  const idPrefix = idPrefixOf(importId, progress.number);
+  let batch = new OpenBatch(file);
+  /** Records from `settled` on that may have been sent before: they are asked for at once. */
+  let unknown: MadeEvent[] = [];
+  const resolved = async function* () {
+    if (unknown.length === 0) return;
+    const [events, end] = [unknown, settled + unknown.length];
+    unknown = [];
+    const texts = events.filter((event) => typeof event === 'string');
+    const arrived = await askArrived(texts, settled, end);
+    for (const [i, event] of events.entries()) {
+      if (typeof event === 'string' && arrived.has(idOf(event))) batch.arrived++;
+      else batch.add(settled + i, writeEvent(event, batch.out));
+      if (batch.out.length < BATCH_BYTES) continue;
+      yield batch.closed(settled + i + 1, input.bytesRead);
+      batch = new OpenBatch(file);
+    }
+  };
+  let record = 0;
+  for await (const page of format.pages(input, path)) {
+    // What is settled is only counted.
+    const from = Math.min(page.count, Math.max(0, settled - record));
+    record += from;
+    for (let i = from; i < page.count; i++) {
+      const id = lineId(idPrefix, record);
+      if (record < sentMax) {
+        unknown.push(madeBy(page, i, id));
+        record++;
+        if (record === sentMax) yield* resolved();
+        continue;
+      }
+      batch.add(record, page.write(i, id, batch.out));
+      record++;
+      if (batch.out.length < BATCH_BYTES) continue;
+      yield batch.closed(record, input.bytesRead);
+      batch = new OpenBatch(file);
+    }
+  }
+  // The file ends before the records that might have been sent of it.
+  yield* resolved();
+  yield batch.closed(record, input.bytesRead);
+}
+
+function madeBy(page: RecordPage, index: number, id: string): MadeEvent {
+  const out = new EventBytes();
+  const made = page.write(index, id, out);
+  return made === true ? out.latin1From(0) : made || undefined;
+}
+
+/** As the server has it: a record may have brought its own. */
+export const idOf = (event: string): string => {
+  const { id } = JSON.parse(event) as { readonly id: unknown };
+  return Buffer.from(`${id}`, 'latin1').toString();
+};
+
+export const idPrefixOf = (importId: string, file: number): string =>
+  `${importId}.${file.toString(36).padStart(3, '0')}`;
+
+class OpenBatch {
+  readonly out = new EventBytes();
+  /** Events that need not be sent. */
+  arrived = 0;
+  readonly #file: ImportFile;
+  readonly #records: number[] = [];
+  readonly #unreadable: { record: number; reason: string }[] = [];
+  #unreadableCount = 0;
+
+  constructor(file: ImportFile) {
+    this.#file = file;
+  }
+
+  /** What was written to `out` of a record. */
+  add(record: number, made: boolean | Unreadable): void {
+    if (made === true) {
+      this.out.byte(NEW_LINE);
+      this.#records.push(record);
+    } else if (made !== false && this.#unreadableCount++ < UNREADABLE_NAMED_MAX) {
+      this.#unreadable.push({ record, reason: made.reason });
+    }
+  }
+
+  closed(end: number, bytesRead: number): Batch {
+    return {
+      file: this.#file,
+      body: this.out.view(),
+      records: this.#records,
+      end,
+      unreadable: this.#unreadable,
+      unreadableCount: this.#unreadableCount,
+      arrived: this.arrived,
+      bytesRead,
+    };
+  }
+}

@@ -1,0 +1,91 @@
+/** The files of an import, and which of those in its state each of them is. */
+import { createHash } from 'node:crypto';
+import { createReadStream, readdirSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '../../model/errors.ts';
+import type { ImportState, SourceProgress } from './import-state.ts';
+import { headOf } from './text-lines.ts';
+
+export interface ImportFile {
+  readonly path: string;
+  /** As it lies on disk, packed or not. */
+  readonly bytes: number;
+  readonly modifiedMs: number;
+  /** Its first bytes, unpacked. */
+  readonly head: Buffer;
+  readonly progress: SourceProgress;
+}
+
+/** A score of usual lines: enough for two logs to differ. */
+const HEAD_BYTES = 4_096;
+/** With fewer a file is known by its path alone: two short ones may well begin alike. */
+const RENAMED_HEAD_BYTES_MIN = 256;
+
+/** Folders as all files in them, in the order of their names; each file once. */
+export function filesAt(paths: readonly string[]): string[] {
+  const found = new Set<string>();
+  for (const path of paths) {
+    try {
+      const isFolder = statSync(path).isDirectory();
+      const names = isFolder ? filesIn(path) : [path];
+      for (const name of names) found.add(realpathSync(name));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new AppError('config_invalid', `expected files and folders: ${reason}`, {}, cause);
+    }
+  }
+  return [...found];
+}
+
+/** A file has the progress of its path, if it still begins as it did; else of one that has gone and began so; else none. */
+export async function known(paths: readonly string[], state: ImportState): Promise<ImportFile[]> {
+  const files = [];
+  for (const path of paths) {
+    const { size, mtimeMs } = statSync(path);
+    const head = await headOf(createReadStream(path), path, HEAD_BYTES);
+    files.push({ path, bytes: size, modifiedMs: mtimeMs, head });
+  }
+  const taken = new Set<SourceProgress>();
+  const progressOf = new Map<string, SourceProgress>();
+  const take = (path: string, progress: SourceProgress | undefined): void => {
+    if (progress === undefined) return;
+    taken.add(progress);
+    progressOf.set(path, progress);
+  };
+  // The newest of a path: a file that was replaced has its own.
+  for (const { path, head } of files) {
+    take(
+      path,
+      state.sources.findLast((each) => each.path === path && beginsSo(head, each)),
+    );
+  }
+  for (const { path, head } of files) {
+    if (progressOf.has(path)) continue;
+    const isRenamed = (each: SourceProgress) =>
+      !taken.has(each) && each.headBytes >= RENAMED_HEAD_BYTES_MIN && beginsSo(head, each);
+    take(path, state.sources.find(isRenamed));
+  }
+  return files.map((file) => {
+    const { path, head } = file;
+    const progress = progressOf.get(path) ?? state.add(path, fingerprint(head, head.length));
+    progress.path = path;
+    return { ...file, progress };
+  });
+}
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+
+const beginsSo = (head: Buffer, { headBytes, headHash }: SourceProgress): boolean =>
+  head.length >= headBytes && fingerprint(head, headBytes).headHash === headHash;
+
+const fingerprint = (head: Buffer, headBytes: number) => ({
+  headBytes,
+  headHash: createHash('sha256')
+    .update(head.subarray(0, headBytes))
+    .digest('base64url')
+    .slice(0, 22),
+});

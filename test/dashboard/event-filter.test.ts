@@ -1,0 +1,73 @@
+import test from 'ava';
+import {
+  conditionOf,
+  inWords,
+  parametersOf,
+  pathOf,
+  readFilter,
+} from '../../src/dashboard/event-filter.ts';
+
+const read = (query: string) => readFilter(new URLSearchParams(query));
+
+test('a filter is in the address, and read from it', (t) => {
+  const filter = {
+    stream: 'shop',
+    fromMs: 1_000,
+    toMs: 2_000,
+    conditions: [conditionOf('user', 'eq', '7'), conditionOf('amount', 'gte', '100')],
+    contains: 'a&b',
+  };
+  const address = new URL(pathOf('/events', parametersOf(filter)), 'http://page.invalid');
+  t.is(
+    address.searchParams.get('where'),
+    '{"and":[{"field":"user","eq":"7"},{"field":"amount","gte":100}]}',
+  );
+  t.deepEqual(readFilter(address.searchParams), { ok: true, filter });
+});
+
+test('an address without parameters is every event of the default stream, and is written so', (t) => {
+  const filter = {
+    stream: 'events',
+    fromMs: undefined,
+    toMs: undefined,
+    conditions: [],
+    contains: '',
+  };
+  t.deepEqual(read(''), { ok: true, filter });
+  t.is(pathOf('/events', parametersOf(filter)), '/events');
+});
+
+test('a condition that has other parts than "and" is one', (t) => {
+  const where = '{"field":"a","eq":1,"and":[{"field":"b","eq":2}]}';
+  t.like(read(`where=${where}`), { ok: true, filter: { conditions: [JSON.parse(where)] } });
+});
+
+test('an address that says nothing that can be asked is told what was expected', (t) => {
+  for (const [query, expected] of [
+    ['from=yesterday', /from=yesterday, expected a time as epoch milliseconds/],
+    ['to=1e3', /to=1e3/],
+    ['from=2&to=2', /empty/],
+    ['where={', /expected a condition as JSON/],
+    ['where=[]', /expected a condition as JSON/],
+    ['where={"and":[1]}', /expected a condition as JSON/],
+  ] as const) {
+    const answer = read(query);
+    t.false(answer.ok, query);
+    if (!answer.ok) t.regex(answer.problem, expected);
+  }
+});
+
+test('conditions are read as words, those of other kinds as JSON', (t) => {
+  t.is(inWords(conditionOf('user', 'ne', 'u1')), 'user is not u1');
+  t.is(inWords(conditionOf('amount', 'lt', '9.5')), 'amount < 9.5');
+  t.is(inWords(conditionOf('coupon', 'absent', '')), 'coupon is not there');
+  for (const condition of [
+    { field: 'a', in: [1, 2] },
+    { or: [] },
+    { field: 'a', gt: 1, lt: 3 },
+    { field: 'a', eq: 1, exists: true },
+    {},
+  ]) {
+    t.is(inWords(condition), JSON.stringify(condition));
+  }
+});
