@@ -6,6 +6,7 @@ import { arrivedIds } from './bulk/arrived-ids.ts';
 import { BulkProgress, grouped } from './bulk/bulk-progress.ts';
 import { type FormatOptions, formatOf } from './bulk/formats.ts';
 import { filesAt, type ImportFile, known } from './bulk/import-files.ts';
+import { lockState } from './bulk/import-lock.ts';
 import { runImport } from './bulk/import-run.ts';
 import { ImportState } from './bulk/import-state.ts';
 import { assertAnswers } from './bulk/post-batch.ts';
@@ -24,10 +25,26 @@ export async function importFiles(
   const config = usableConfig(options, terminal);
   if (config === undefined) return EXIT.config;
   const stream = `${options['stream'] ?? 'events'}`;
+  const statePath = `${options['state'] ?? `streamgauge-import-${stream}.json`}`;
+  const unlock = await lockState(statePath);
+  try {
+    return await importWith(statePath, stream, paths, config, options, terminal);
+  } finally {
+    unlock();
+  }
+}
+
+async function importWith(
+  statePath: string,
+  stream: string,
+  paths: readonly string[],
+  config: Config,
+  options: Options,
+  terminal: Terminal,
+): Promise<ExitCode> {
   const path = `/v1/events?stream=${encodeURIComponent(stream)}`;
   const address = serverAddress(config, options, path, 'ingest');
   const wanted = formatOptions(options);
-  const statePath = `${options['state'] ?? `streamgauge-import-${stream}.json`}`;
   const state = ImportState.open(statePath, { server: address.url.origin, stream, ...wanted });
   // All formats before the first event: what is not understood is told before anything was done.
   const files = (await known(filesAt(paths), state))

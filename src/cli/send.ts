@@ -44,10 +44,12 @@ export async function send(
   const progress = new BulkProgress(terminal);
   const target = { ...address, signal: stop.signal, onWait: progress.wait };
   const name = file === undefined || file === '-' ? 'stdin' : file;
+  let isWhole = false;
   try {
     await assertAnswers(target);
     const input = name === 'stdin' ? { from: stdin, share: () => undefined } : opened(name);
     await sendAll(input, name, target, progress);
+    isWhole = true;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     progress.end();
@@ -56,7 +58,7 @@ export async function send(
   } finally {
     stopListening();
     progress.end();
-    if (progress.answers > 0) tell(progress, stream, options['json'] === true, terminal);
+    if (isWhole || progress.answers > 0) tell(progress, stream, options['json'] === true, terminal);
   }
   return progress.refused > 0 ? EXIT.failed : EXIT.ok;
 }
@@ -98,30 +100,36 @@ async function sendAll(
     firstLine = line;
     await inFlight.add(async () => ({ firstLine: first, outcome: await postBatch(body, target) }));
   };
-  const pieces = textLines(addAbortSignal(target.signal, from), name);
-  let next = pieces.next();
-  for (;;) {
-    const read = batch === '' ? await next : await within(next, IDLE_MS);
-    if (read?.done === true) break;
-    if (read === undefined) {
-      await sendBatch();
-      await inFlight.tellAll();
-      continue;
+  try {
+    const pieces = textLines(addAbortSignal(target.signal, from), name);
+    let next = pieces.next();
+    for (;;) {
+      const read = batch === '' ? await next : await within(next, IDLE_MS);
+      if (read?.done === true) break;
+      if (read === undefined) {
+        await sendBatch();
+        await inFlight.tellAll();
+        continue;
+      }
+      next = pieces.next();
+      // It may fail while a batch is on its way, and is heard when it is waited for.
+      next.catch(() => {});
+      const text = read.value;
+      for (let at = 0; at < text.length; ) {
+        const end = text.indexOf('\n', at);
+        const to = end === -1 ? text.length : end;
+        batch += `${withId(text.slice(at, to), lineId(runId, line))}\n`;
+        line++;
+        at = to + 1;
+        if (batch.length >= BATCH_CHARS) await sendBatch();
+      }
     }
-    next = pieces.next();
-    // It may fail while a batch is on its way, and is heard when it is waited for.
-    next.catch(() => {});
-    const text = read.value;
-    for (let at = 0; at < text.length; ) {
-      const end = text.indexOf('\n', at);
-      const to = end === -1 ? text.length : end;
-      batch += `${withId(text.slice(at, to), lineId(runId, line))}\n`;
-      line++;
-      at = to + 1;
-      if (batch.length >= BATCH_CHARS) await sendBatch();
-    }
+    if (batch !== '') await sendBatch();
+  } catch (error) {
+    // What is on its way counts all the same, and is told.
+    await inFlight.tellAll().catch(() => {});
+    throw error;
   }
-  if (batch !== '') await sendBatch();
   await inFlight.tellAll();
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
+import { lockState } from '../../src/cli/bulk/import-lock.ts';
 import { type Found, openSite, page } from '../query/cold/site.ts';
 import { runHeard } from './heard-terminal.ts';
 
@@ -159,6 +160,22 @@ test('NDJSON keeps its own ids, types and times', async (t) => {
     ['z', 1_762_000_000_000],
   ]);
   t.is(events.find(({ type }) => type === 'x')?.id, 'a');
+});
+
+test('a second import with the same state is refused while the first runs', async (t) => {
+  const folder = folderOf(t);
+  const file = join(folder, 'access.log');
+  writeFileSync(file, `${LINE}\n`);
+  const unlock = await lockState(join(folder, 'state.json'));
+  const second = await run(folder, '--stream', 'once', file);
+  t.is(second.exitCode, 3);
+  t.regex(second.err, /another import works with the state .*--state of its own/);
+  const other = join(folder, 'other.json');
+  t.is((await run(folder, '--stream', 'twice', '--state', other, file)).exitCode, 0);
+  unlock();
+  t.like((await run(folder, '--stream', 'once', file)).told, { accepted: 1 });
+  const nowhere = join(folder, 'none', 'state.json');
+  t.regex((await run(folder, '--state', nowhere, file)).err, /--state: .*ENOENT/);
 });
 
 test('what cannot be imported is said before anything is', async (t) => {

@@ -112,6 +112,36 @@ test('a request that the server finds too large is sent in parts', async (t) => 
   t.regex(err, /:4001: missing_type/);
 });
 
+test('what was sent before the input broke is told, and of no events that there were none', async (t) => {
+  const arrived = Promise.withResolvers<void>();
+  const broken = Promise.withResolvers<void>();
+  let taken = 0;
+  const server = createServer(async (request, answer) => {
+    const lines = (await buffer(request)).toString().split('\n').length - 1;
+    if (lines > 0) {
+      taken += lines;
+      arrived.resolve();
+      await broken.promise;
+    }
+    answer.end(JSON.stringify({ accepted: lines, rejected: 0, errors: [] }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const ingest = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { terminal, heard } = heardTerminal();
+  const stdin = new PassThrough();
+  const sending = send(undefined, { ingestUrl: ingest }, terminal, stdin);
+  stdin.write('{"type":"a"}\n');
+  await arrived.promise;
+  stdin.destroy(new Error('the pipe broke'));
+  broken.resolve();
+  await t.throwsAsync(sending, { message: /the pipe broke/ });
+  t.regex(heard.out, new RegExp(`^${taken} events accepted`));
+  const empty = await run('--ingest-url', ingest, '--json', fileOf(t, 'empty', ''));
+  t.like(JSON.parse(empty.out), { accepted: 0, refused: 0 });
+});
+
 test('what cannot be sent is said at once', async (t) => {
   const nowhere = await run('--ingest-url', 'http://127.0.0.1:9', fileOf(t, 'x', '{}'));
   t.is(nowhere.exitCode, 1);

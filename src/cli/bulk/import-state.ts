@@ -1,8 +1,7 @@
 /**
  * How far an import is, in a file that is there before the first event is sent. Of each source file it says how many records are settled, and
  * how far records may have been sent: what lies between is not known to have arrived, what lies behind is known not to have.
- *
- * Two runs with one state file do no harm: the ids of the records are the same, and either's progress is true.
+ * One run works with it at a time.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
