@@ -51,6 +51,8 @@ export interface RollupMeasure {
 export interface Rollup {
   readonly name: string;
   readonly stream: string;
+  /** Empty: it counts all events. */
+  readonly filter: readonly { readonly field: string }[];
   readonly dimensions: readonly string[];
   readonly measures: readonly RollupMeasure[];
   readonly resolutions: readonly { readonly stepMs: number; readonly retentionMs: number }[];

@@ -61,7 +61,7 @@ export function useAsk<Data>(
   return { ...answered, again: useCallback(() => setOccasion({}), []) };
 }
 
-const ROLLUPS = `{ rollups { name stream dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
+const ROLLUPS = `{ rollups { name stream filter { field } dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
 
 /** What the server can answer from: asked when a view opens. */
 export function useRollups(): Answered<readonly Rollup[]> {

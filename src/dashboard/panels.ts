@@ -26,7 +26,8 @@ export const streamsOf = (rollups: readonly Rollup[]): readonly string[] =>
   [...new Set(['events', ...rollups.map(({ stream }) => stream)])].sort();
 
 export function offerOf(rollups: readonly Rollup[], stream: string): Offer {
-  const own = rollups.filter((rollup) => rollup.stream === stream);
+  // Nothing here asks about some events only, which is all that a rollup with a filter knows.
+  const own = rollups.filter((rollup) => rollup.stream === stream && rollup.filter.length === 0);
   const counting = own.filter(({ measures }) => measures.some(({ op }) => op === 'count'));
   const byField = (op: string) =>
     new Map(

@@ -3,7 +3,13 @@ import type { Rollup } from '../../src/dashboard/answers.ts';
 import { offerOf, RANGES, rangeOf, streamsOf, wholeOf } from '../../src/dashboard/panels.ts';
 
 const rollup = (fields: Partial<Rollup>): Rollup => ({
-  ...{ name: 'r', stream: 'events', dimensions: [], measures: [{ op: 'count', field: null }] },
+  ...{
+    name: 'r',
+    stream: 'events',
+    filter: [],
+    dimensions: [],
+    measures: [{ op: 'count', field: null }],
+  },
   resolutions: [
     { stepMs: 1_000, retentionMs: 7_200_000 },
     { stepMs: 60_000, retentionMs: 86_400_000 * 14 },
@@ -23,6 +29,19 @@ test('a stream is offered what its own rollups have', (t) => {
   t.deepEqual([...offer.distinct], [['user', users]]);
   t.is(offer.quantiles.size, 0);
   t.like(offerOf([users, types, orders], 'orders'), { counting: undefined, byType: undefined });
+});
+
+test('what counts some events only is offered as nothing', (t) => {
+  const views = rollup({
+    filter: [{ field: 'bot' }],
+    measures: [
+      { op: 'count', field: null },
+      { op: 'distinct', field: 'visitor' },
+    ],
+  });
+  const offer = offerOf([views], 'events');
+  t.like(offer, { counting: undefined, byType: undefined });
+  t.is(offer.distinct.size, 0);
 });
 
 test('a figure of the whole range moves on in steps that the rollup keeps for as long', (t) => {
