@@ -7,7 +7,7 @@ export type PageFields = Readonly<Record<string, string>>;
 /** Of the request, not of the event: `ts` is when it arrived, and what is of no page has its own meaning. */
 const OF_THE_REQUEST = new Set(['key', 'stream', 'ts', 'url']);
 /** They tell who it is, or help to. */
-const PERSONAL = ['user', 'device', 'session', 'visitor', 'screen', 'language'];
+const PERSONAL = ['user', 'device', 'session', 'visitor', 'country', 'screen', 'language'];
 const CAMPAIGN = /^utm_[a-z]+$/;
 
 /** Fields of the event. Queries of addresses are left out, but for `utm_…`: they are where secrets are. */

@@ -52,6 +52,7 @@ test('of who does not want to be known nothing stays that tells who it is', (t) 
     screen: '1920x1080',
     visitor: 'v',
     device: 'd',
+    country: 'DE',
     list: 'a',
   };
   const fields = fieldsOf(said, { isPrivate: true, languages: 'de' });
