@@ -116,12 +116,19 @@ export class Client {
     const timeout = new Promise<void>((resolve) => {
       cancel = this.#platform.after(timeoutMs, resolve, false);
     });
-    await Promise.race([this.#sender.flush(), timeout]);
+    await Promise.race([this.#flushAll(), timeout]);
     cancel();
     this.#hasConsent = false;
     this.#isClosed = true;
     this.#sender.close();
     return this.#sender.length;
+  }
+
+  /** With what the last answers have refused. */
+  async #flushAll(): Promise<void> {
+    if (!(await this.#sender.flush())) return;
+    this.#tellLosses(true);
+    await this.#sender.flush();
   }
 
   /** How many events wait, and how many were given up since the client began. */

@@ -153,6 +153,22 @@ test('refused events are not sent again, and counted; that the count is refused 
   t.regex(world.problems[0]?.message ?? '', /2 of 2 events.*"ts" lies too far/);
 });
 
+test('the last answer before the end refuses an event, and that is told, too', async (t) => {
+  const world = new FakeWorld();
+  const client = world.client(t);
+  world.server = (events) =>
+    events.some(({ type }) => type === 'bad')
+      ? {
+          status: 200,
+          text: JSON.stringify({ accepted: 0, rejected: 1, errors: [{ message: 'no' }] }),
+        }
+      : taken(events);
+  client.track('bad');
+  t.is(await client.close(), 0);
+  t.deepEqual(world.requests.map(types), [['bad'], ['client_losses']]);
+  t.like(world.requests[1]?.[0], { refused: 1 });
+});
+
 test('a server with a lower bound gets smaller requests, and loses only what is too long by itself', async (t) => {
   const world = new FakeWorld();
   world.server = (events) =>
