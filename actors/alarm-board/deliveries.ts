@@ -12,6 +12,7 @@ import {
   deliveryKey,
   waitingRange,
 } from '../../storage/state/board-keys.ts';
+import { canBeInKey } from '../../storage/state/keys.ts';
 import { type ListingStore, type StateOp, scan } from '../../storage/state/state.ts';
 import { deliveriesBefore, newest, type Outbox } from './archive.ts';
 import {
@@ -46,6 +47,7 @@ export class Deliveries implements DeliveryPort, Outbox {
   }
 
   async load(id: string): Promise<Delivery | undefined> {
+    if (!canBeInKey(id)) return undefined;
     const [place] = await this.#store.getMany([placeKey(id)]);
     if (place === undefined) return undefined;
     const { tenant, sequence } = decodeRow<DeliveryPlace>(place);

@@ -6,6 +6,7 @@ import {
   decodeStreamRow,
 } from '../../storage/state/field-rows.ts';
 import {
+  canBeInKey,
   fieldKey,
   fieldRange,
   fieldSamplesRange,
@@ -50,6 +51,7 @@ export const fieldsPort =
   async (tenant, stream) => {
     const all = new MergedFields();
     const missingPartitions: number[] = [];
+    if (!canBeInKey(stream)) return { ...all.result(), missingPartitions };
     for (let partition = 0; partition < partitions; partition++) {
       const read = await readPartition(state, partition, tenant, stream).catch(undefinedIfFault);
       if (read === undefined) missingPartitions.push(partition);

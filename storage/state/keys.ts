@@ -276,6 +276,12 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Longest key: names are limited far below it by the configuration and the edge. */
 const KEY_BYTES_MAX = 1_024;
+/** Of a text that somebody asks by: a key has room for it beside all else. */
+const ASKED_BYTES_MAX = 256;
+
+/** Whether anything can be stored by this name: what nobody could store need not be looked for. */
+export const canBeInKey = (name: string): boolean =>
+  !name.includes('\0') && Buffer.byteLength(name) <= ASKED_BYTES_MAX;
 
 /** Finish a key before the next one begins: they share the memory. */
 export class KeyWriter {

@@ -160,13 +160,6 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
     problems: [],
   });
 
-  const plain = await ask(PUT_RULE, '', { rule: { ...RULE, name: 'plain', above: 10 } });
-  t.deepEqual(
-    plain.data.putRule.rule?.['condition'],
-    { above: 10 },
-    'a bound of one number is one',
-  );
-
   const client = createClient({
     url: `${queryUrl.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
@@ -292,6 +285,18 @@ const paths = (problems: readonly Problem[]) => problems.map(({ path }) => path)
 
 test('what is wrong with an input is answered with its place, and changes nothing', async (t) => {
   const { ask } = await startTestServer(t, {});
+  const plain = await ask(PUT_RULE, '', { rule: { ...RULE, name: 'plain', above: 10 } });
+  t.deepEqual(
+    plain.data.putRule.rule?.['condition'],
+    { above: 10 },
+    'a bound of one number is one',
+  );
+  const odd = await ask('{ delivery(id: "\\u0000") { id } fields(stream: "\\u0000") { events } }');
+  t.deepEqual(
+    odd,
+    { data: { delivery: null, fields: { events: 0 } } },
+    'names that nothing can have',
+  );
   const put = async (rule: object) => (await ask(PUT_RULE, '', { rule })).data.putRule.problems;
   t.deepEqual(
     paths(await put({ name: 'a b', measure: 'median(x)', window: '5', above: { fires: 1 } })),
