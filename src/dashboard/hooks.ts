@@ -1,7 +1,7 @@
-/** What components share: the connection, the address, questions and their answers. */
+/** What components share: the session, the connection, questions and their answers. */
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
-import type { Health, Rollup } from './answers.ts';
+import type { FieldStatistics, Health, Rollup } from './answers.ts';
 import { AskError, ask, type Live } from './graph.ts';
 import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
 import type { TimeseriesVariables } from './question.ts';
@@ -67,6 +67,16 @@ const ROLLUPS = `{ rollups { name stream dimensions measures { op field } resolu
 export function useRollups(): Answered<readonly Rollup[]> {
   const { data, error } = useAsk<{ readonly rollups: readonly Rollup[] }>(ROLLUPS);
   return { data: data?.rollups, error };
+}
+
+const FIELDS = `query ($stream: String!) { fields(stream: $stream) { fields { name types { type } samples } } }`;
+
+/** What the events of a stream have had lately. */
+export function useStreamFields(stream: string): Answered<readonly FieldStatistics[]> {
+  const { data, error } = useAsk<{
+    readonly fields: { readonly fields: readonly FieldStatistics[] };
+  }>(FIELDS, { stream });
+  return { data: data?.fields.fields, error };
 }
 
 export const asAskError = (error: unknown): AskError =>

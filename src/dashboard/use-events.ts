@@ -1,7 +1,8 @@
 /** Events that fit a filter: a page of those that are there, then each as it is committed. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { EventPage, TailMessage } from './answers.ts';
-import { type EventFilter, whereOf } from './event-filter.ts';
+import { type Where, whereOf } from './condition.ts';
+import type { EventFilter } from './event-filter.ts';
 import {
   type EventList,
   NO_EVENTS,
@@ -33,7 +34,7 @@ interface Question {
   readonly stream: string;
   readonly from?: number;
   readonly to?: number;
-  readonly where?: object;
+  readonly where?: Where;
   readonly contains?: string;
 }
 
