@@ -82,6 +82,22 @@ export function useStreamFields(stream: string): Answered<readonly FieldStatisti
 export const asAskError = (error: unknown): AskError =>
   error instanceof AskError ? error : new AskError('unknown', String(error));
 
+/** What was refused last. Without a session somebody has to sign in; all else is there to be shown. */
+export function useFailure() {
+  const { ended } = usePage();
+  const [error, setError] = useState<AskError>();
+  const failed = useCallback(
+    (reason: unknown) => {
+      const refusal = asAskError(reason);
+      if (refusal.code === 'unauthorized') ended();
+      else setError(refusal);
+    },
+    [ended],
+  );
+  const forget = useCallback(() => setError(undefined), []);
+  return { error, failed, forget };
+}
+
 /** What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes. */
 export function useLive<Data, State>(
   query: string,

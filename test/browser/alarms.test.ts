@@ -131,7 +131,7 @@ test('a changed rule is tried on what is kept before it is saved; a removed one 
   await askUntil(page, trial, () => tried(/^it would not have fired in/));
   await page.getByLabel('Above').fill('2');
   await askUntil(page, trial, () => tried(/^it would have fired 1 time in/));
-  await page.getByText('Would have fired').waitFor();
+  await page.getByText('Would have fired', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Remove rule' }).click();
   await page.getByRole('button', { name: 'Remove errors and end its alarms' }).click();
   await page.getByText('No rule is declared.').waitFor(PATIENCE);
@@ -170,6 +170,6 @@ test('axe finds nothing serious in alarms, and nothing is wider than the window'
   );
   const { page } = await visit(t, `${url}/alarms?rule=errors`, DESKTOP);
   await section(page, 'Now').getByText('firing', { exact: true }).waitFor(PATIENCE);
-  await page.getByText('Would have fired').waitFor();
+  await page.getByText('Would have fired', { exact: true }).waitFor();
   await lookAt(t, page, 'alarms');
 });
