@@ -14,13 +14,8 @@ function matcherOf(value: unknown): Matcher {
   return matcher;
 }
 
-const Bounds = new GraphQLScalarType<unknown, unknown>({
-  ...asWritten('Bound').toConfig(),
-  coerceOutputValue: (value) => boundText(value as Bound),
-});
-
 export const alarmScalars = {
-  Bound: Bounds,
+  Bound: asWritten('Bound', (value) => boundText(value as Bound)),
   Texts: asWritten('Texts'),
   Matcher: new GraphQLScalarType<Matcher, unknown>({
     name: 'Matcher',

@@ -1,11 +1,18 @@
 /** Scalars that are written as in the configuration: any plain data. */
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 
-/** What it may be is judged with the rest of what it is part of, so that all problems are told together. */
-export const asWritten = (name: string): GraphQLScalarType<unknown, unknown> =>
+/**
+ * What it may be is judged with the rest of what it is part of, so that all problems are told together.
+ *
+ * @param shown what an answer has in the place of a value
+ */
+export const asWritten = (
+  name: string,
+  shown = (value: unknown): unknown => value,
+): GraphQLScalarType<unknown, unknown> =>
   new GraphQLScalarType({
     name,
-    coerceOutputValue: (value) => value,
+    coerceOutputValue: shown,
     coerceInputValue: (value) => value,
     coerceInputLiteral: (node) => plainLiteral(node),
   });

@@ -10,7 +10,8 @@ export const CONNECTIONS = 64;
 /** Of a busy site. */
 const AGENTS = 500;
 
-export const VISITORS = ['agents that repeat', 'agents never seen'] as const;
+/** The last one asks for nothing, `/healthz`: what the machine takes of it anyway. */
+export const VISITORS = ['agents that repeat', 'agents never seen', 'no pixel'] as const;
 export type VisitorsName = (typeof VISITORS)[number];
 
 export interface VisitorsOptions {
@@ -98,9 +99,12 @@ export class Visitors {
 
   #request(): string {
     const n = this.#asked++;
+    const page = encodeURIComponent(`https://shop.example/page-${n % 1_000}?utm_source=news`);
+    const path =
+      this.#options.name === 'no pixel' ? '/healthz' : `/v1/pixel.gif?url=${page}&screen=1920x1080`;
     const version = this.#options.name === 'agents never seen' ? n : n % AGENTS;
     return (
-      `GET /v1/pixel.gif?url=https%3A%2F%2Fshop.example%2Fpage-${n % 1_000}%3Futm_source%3Dnews&screen=1920x1080 HTTP/1.1\r\nHost: ${this.#target}\r\n` +
+      `GET ${path} HTTP/1.1\r\nHost: ${this.#target}\r\n` +
       `User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.${version}.0 Safari/537.36\r\n` +
       'Referer: https://shop.example/\r\nAccept: image/avif,image/webp,*/*\r\nAccept-Language: de-DE,de;q=0.9\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n'
     );

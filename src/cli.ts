@@ -146,6 +146,29 @@ function createProgram(
 
   addBulkCommands(program, terminal, finish);
 
+  addServerOptions(addConfigOptions(program.command('query [graphql]')), 'read')
+    .description('ask the running server for measures over time, or anything in GraphQL')
+    .option('--stream <name>', 'of whose events (default: events)')
+    .option('--measure <measure...>', 'such as "sum(amount)" "quantile(ms, 0.99)" (default: count)')
+    .option('--by <field...>', 'a series for each value')
+    .option('--last <duration>', 'up to now (default: 1h)')
+    .option('--from <time>', 'instead of --last: epoch milliseconds or RFC 3339')
+    .option('--to <time>', 'exclusive (default: now)')
+    .option('--step <duration>', 'of a row, such as 1m')
+    .option('--time-zone <name>', 'whose days and weeks steps follow, such as Europe/Berlin')
+    .option('--where <json>', 'a condition, as `timeseries` takes it')
+    .option('--limit <count>', 'series, at most (default: 20)', countArgument)
+    .addOption(new Option('--csv', 'for spreadsheets').conflicts('json'))
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      example('streamgauge query --stream shop --measure count --by type --last 1h --step 1m'),
+    )
+    .action(async (graphql: string | undefined, options) => {
+      const { query } = await import('./cli/query.ts');
+      finish(await query(graphql, options, terminal));
+    });
+
   const letters = program
     .command('dead-letters')
     .description('what the running server has refused: look at it, fix it, send it again');

@@ -35,12 +35,7 @@ export class ParameterReader {
   }
 
   #learn(query: string, req: Asked): Parameters {
-    const parameters = {
-      key: req.getQuery('key'),
-      stream: req.getQuery('stream'),
-      ack: req.getQuery('ack'),
-      sentAt: req.getQuery('sentAt'),
-    };
+    const parameters = parametersOf(req);
     // Secrets are not kept in memory: see `KeyRing`. A time is another one in each request.
     const { key, sentAt } = parameters;
     if (key !== undefined || sentAt !== undefined || query.length > KNOWN_LENGTH_MAX) {
@@ -51,3 +46,11 @@ export class ParameterReader {
     return parameters;
   }
 }
+
+/** Of a query that is another one in each request. */
+export const parametersOf = (req: Asked): Parameters => ({
+  key: req.getQuery('key'),
+  stream: req.getQuery('stream'),
+  ack: req.getQuery('ack'),
+  sentAt: req.getQuery('sentAt'),
+});

@@ -19,6 +19,7 @@ import {
   LANGUAGES_LENGTH_MAX,
   PAGE_LENGTH_MAX,
 } from './limits.ts';
+import { parametersOf } from './parameters.ts';
 import { visitOf, type WebPages } from './visits.ts';
 
 /** One transparent point. */
@@ -54,7 +55,7 @@ export class Pixel {
 
   handle(res: HttpResponse, req: HttpRequest): void {
     const { rules, counters, refusalLog } = this.#edge;
-    const { stream = this.#pages.stream, ...parameters } = rules.parameters.read(req);
+    const { stream = this.#pages.stream, ...parameters } = parametersOf(req);
     // An image needs no leave of its server's: pages that may not send events by script may show it.
     const sender = admitSender(rules, req, '', { ...parameters, stream });
     if (!sender.ok) {

@@ -43,6 +43,11 @@ export class Countries {
     const family = isIP(network);
     if (reader === undefined || family === 0) return undefined;
     if (family === 6 && reader.metadata.ipVersion === 4) return undefined;
-    return reader.get(network)?.country?.iso_code;
+    try {
+      return reader.get(network)?.country?.iso_code;
+    } catch {
+      // Damaged at this place: as if it knew nothing of the network.
+      return undefined;
+    }
   }
 }

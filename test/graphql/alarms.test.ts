@@ -160,6 +160,13 @@ test('an alarm from its rule to its webhook: put, fired, told, acknowledged, sil
     problems: [],
   });
 
+  const plain = await ask(PUT_RULE, '', { rule: { ...RULE, name: 'plain', above: 10 } });
+  t.deepEqual(
+    plain.data.putRule.rule?.['condition'],
+    { above: 10 },
+    'a bound of one number is one',
+  );
+
   const client = createClient({
     url: `${queryUrl.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,

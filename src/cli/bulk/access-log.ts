@@ -1,6 +1,6 @@
 /**
- * Lines of access logs become events byte by byte: no text is made of what is only copied, which made an import three times as fast as
- * one by strings.
+ * Lines of access logs become events byte by byte: no text is made of what is only copied, which takes a third off the time that it
+ * takes by texts (6.8 to 4.2 us a line on a busy machine).
  */
 import { compileFormat, type Kind } from './access-log-format.ts';
 import type { EventBytes } from './event-bytes.ts';
@@ -138,7 +138,7 @@ export class AccessLine {
     if (to - from !== this.#time.length || !startsWith(bytes, from, this.#time)) {
       const ms = timeMs(bytes.toString('latin1', from, to));
       if (ms === undefined) return false;
-      this.#time = bytes.slice(from, to);
+      this.#time = Buffer.from(bytes.subarray(from, to));
       this.#timeJson = bytesOf(`${ms}`);
     }
     out.bytes(MEMBER.ts, 0, MEMBER.ts.length);

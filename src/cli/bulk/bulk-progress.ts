@@ -1,5 +1,6 @@
 /** How far a bulk of events is: rate and time left while it goes on, what was refused, and what became of all at the end. */
 import { type ProgressLine, progressLine } from '../progress-line.ts';
+import { printable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Outcome } from './post-batch.ts';
 
@@ -74,6 +75,3 @@ const clock = (seconds: number): string => {
   const two = (part: number) => `${part}`.padStart(2, '0');
   return `${Math.floor(whole / 3_600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 };
-
-/** A terminal obeys control characters. */
-const printable = (text: string): string => text.replace(/\p{Cc}/gu, '�');

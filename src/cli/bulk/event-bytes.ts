@@ -4,6 +4,7 @@ const FIRST_BYTES = 2 ** 16;
 
 export class EventBytes {
   #bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
+  /** Set back, it takes back what was written last. */
   length = 0;
 
   byte(value: number): void {
@@ -32,8 +33,8 @@ export class EventBytes {
     this.length += latin1.length;
   }
 
-  latin1From(start: number): string {
-    return this.#bytes.toString('latin1', start, this.length);
+  latin1(): string {
+    return this.#bytes.toString('latin1', 0, this.length);
   }
 
   view(): Buffer {

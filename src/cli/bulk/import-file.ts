@@ -53,6 +53,7 @@ export async function* batchesOf(
   let batch = new OpenBatch(file);
   /** Records from `settled` on that may have been sent before: they are asked for at once. */
   let unknown: MadeEvent[] = [];
+  const scratch = new EventBytes();
   const resolved = async function* () {
     if (unknown.length === 0) return;
     const [events, end] = [unknown, settled + unknown.length];
@@ -75,7 +76,7 @@ export async function* batchesOf(
     for (let i = from; i < page.count; i++) {
       const id = lineId(idPrefix, record);
       if (record < sentMax) {
-        unknown.push(madeBy(page, i, id));
+        unknown.push(made(page, i, id, scratch));
         record++;
         if (record === sentMax) yield* resolved();
         continue;
@@ -92,10 +93,10 @@ export async function* batchesOf(
   yield batch.closed(record, input.bytesRead);
 }
 
-function madeBy(page: RecordPage, index: number, id: string): MadeEvent {
-  const out = new EventBytes();
-  const made = page.write(index, id, out);
-  return made === true ? out.latin1From(0) : made || undefined;
+function made(page: RecordPage, index: number, id: string, scratch: EventBytes): MadeEvent {
+  scratch.length = 0;
+  const event = page.write(index, id, scratch);
+  return event === true ? scratch.latin1() : event || undefined;
 }
 
 /** As the server has it: a record may have brought its own. */

@@ -68,7 +68,8 @@ export async function known(paths: readonly string[], state: ImportState): Promi
   return files.map((file) => {
     const { path, head } = file;
     const progress = progressOf.get(path) ?? state.add(path, fingerprint(head, head.length));
-    progress.path = path;
+    // A file that has grown is known by more of it.
+    Object.assign(progress, { path, ...fingerprint(head, head.length) });
     return { ...file, progress };
   });
 }

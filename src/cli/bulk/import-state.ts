@@ -20,8 +20,8 @@ export interface SourceProgress extends Counts {
   readonly number: number;
   path: string;
   /** Of its first bytes, unpacked: a file that was renamed or packed is known by them. */
-  readonly headBytes: number;
-  readonly headHash: string;
+  headBytes: number;
+  headHash: string;
   /** Records from its beginning that are settled: durable, refused, or no events. */
   settled: number;
   /** Records that may have been sent. Never less than `settled`. */

@@ -2,7 +2,8 @@
  * What a site gets by one line, `<script src="https://HOST:8080/client.js" data-key="KEY" async></script>`: page views by
  * themselves, and `streamgauge` for the page's own events.
  */
-import { createClient, type EventFields } from './index.ts';
+import type { EventFields } from '../client.ts';
+import { pageClient } from './page-client.ts';
 
 /** What a page may call; before the script is here, `(window.streamgauge ||= []).push(['track', 'signup'])` notes it. */
 type Call =
@@ -25,7 +26,7 @@ const IS_PRIVATE = navigator.globalPrivacyControl === true || navigator.doNotTra
 
 function start({ src, dataset }: HTMLScriptElement): void {
   const { key, stream, url, consent, anonymous, sampleRate, pageViews } = dataset;
-  const client = createClient({
+  const client = pageClient({
     ...{ key, stream, url: url ?? new URL(src).origin },
     consent: consent !== 'false',
     anonymous: IS_PRIVATE || anonymous !== undefined,
