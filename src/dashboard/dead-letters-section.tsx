@@ -101,11 +101,13 @@ function Kinds({ counts, place, show }: KindsProps) {
       name="kind"
       options={[
         {
+          value: '',
           text: `All ${grouped(all)}`,
           isChosen: place.code === undefined,
           choose: () => show({}),
         },
         ...kinds.map(({ stream, code, letters }) => ({
+          value: `${stream} ${code}`,
           text: `${stream}: ${code} ${grouped(letters)}`,
           isChosen: place.code === code && place.stream === stream,
           choose: () => show({ stream, code }),

@@ -124,6 +124,7 @@ function Choices({ address, stream, streams, range, isEmpty }: ChoicesProps) {
           legend="Time range"
           name="range"
           options={RANGES.map(({ last, name }) => ({
+            value: last,
             text: name,
             isChosen: last === range,
             choose: () => address.set({ range: last }),

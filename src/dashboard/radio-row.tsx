@@ -5,6 +5,7 @@ export interface RadioRowProps {
   /** Unique in the page. */
   readonly name: string;
   readonly options: readonly {
+    readonly value: string;
     readonly text: string;
     readonly isChosen: boolean;
     readonly choose: () => void;
@@ -14,9 +15,9 @@ export interface RadioRowProps {
 export const RadioRow = ({ legend, name, options }: RadioRowProps) => (
   <fieldset class="ranges">
     <legend class="unseen">{legend}</legend>
-    {options.map(({ text, isChosen, choose }) => (
-      <label key={text}>
-        <input type="radio" name={name} checked={isChosen} onChange={choose} />
+    {options.map(({ value, text, isChosen, choose }) => (
+      <label key={value}>
+        <input type="radio" name={name} value={value} checked={isChosen} onChange={choose} />
         <span>{text}</span>
       </label>
     ))}

@@ -20,6 +20,7 @@ export function RangeChoice({ question, choose }: RangeChoiceProps) {
         legend="Time range"
         name="range"
         options={[...LASTS, ...(isOther ? [{ last, name: last }] : [])].map((each) => ({
+          value: each.last,
           text: each.name,
           isChosen: each.last === last,
           choose: () => choose({ range: { last: each.last } }),
