@@ -39,6 +39,15 @@ export function useAddress(): Address {
   return { path: url.pathname, parameters: url.searchParams, go, set, visit };
 }
 
+/** As a path with a query, without what is undefined. */
+export function pathOf(path: string, parameters: Changes): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) query.set(name, value);
+  }
+  return query.size === 0 ? path : `${path}?${query}`;
+}
+
 function changed(changes: Changes): URL {
   const next = new URL(location.href);
   for (const [name, value] of Object.entries(changes)) {

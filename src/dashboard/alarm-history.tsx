@@ -4,7 +4,8 @@ import type { StateChange } from './alarm-answers.ts';
 import { labelsInWords } from './alarm-labels.ts';
 import type { Label } from './answers.ts';
 import { useAskOn } from './hooks.ts';
-import { Refused, Waiting } from './quality.tsx';
+import { Pager } from './pager.tsx';
+import { Unanswered } from './quality.tsx';
 import { StateChanges } from './state-changes.tsx';
 
 const HISTORY = `query ($rule: String, $after: String) {
@@ -32,8 +33,7 @@ export function AlarmHistory({ rule, occasion }: { rule: string | undefined; occ
   return (
     <section id="alarm-history" class="section" aria-labelledby="alarm-history-title">
       <h2 id="alarm-history-title">History{rule !== undefined && ` of ${rule}`}</h2>
-      {error && <Refused error={error} />}
-      {data === undefined && error === undefined && <Waiting />}
+      <Unanswered data={data} error={error} />
       {data && entries.length === 0 && <p>No alarm has changed.</p>}
       {entries.length > 0 && (
         <StateChanges
@@ -44,18 +44,7 @@ export function AlarmHistory({ rule, occasion }: { rule: string | undefined; occ
           }))}
         />
       )}
-      <p class="actions">
-        {after !== undefined && (
-          <button type="button" onClick={() => setAfter(undefined)}>
-            Newest
-          </button>
-        )}{' '}
-        {nextCursor !== null && (
-          <button type="button" onClick={() => setAfter(nextCursor)}>
-            Older ones
-          </button>
-        )}
-      </p>
+      <Pager after={after} next={nextCursor} show={setAfter} />
     </section>
   );
 }

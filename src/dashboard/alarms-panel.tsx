@@ -34,7 +34,7 @@ const ORDER = ['critical', 'warning', 'info'];
 const ALARMS_SHOWN = 20;
 
 export function AlarmsPanel() {
-  const { data, error } = useLive(ALARMS, NO_VARIABLES, fold);
+  const { data, error } = useLive(ALARMS, {}, fold);
   const notOk = [...(data?.values() ?? [])];
   const firing = notOk
     .filter(({ state }) => state === 'firing')
@@ -80,5 +80,3 @@ export function AlarmsPanel() {
     </section>
   );
 }
-
-const NO_VARIABLES = {};

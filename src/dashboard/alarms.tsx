@@ -39,11 +39,10 @@ interface State {
 const ASKED_EVERY_MS = 500;
 
 const count = (before = 0): number => before + 1;
-const NO_VARIABLES = {};
 
 export function Alarms({ address }: { address: Address }) {
   const { data, error, again } = useAsk<State>(STATE);
-  const changes = useLive(CHANGED, NO_VARIABLES, count);
+  const changes = useLive(CHANGED, {}, count);
   // A number that grows whenever an alarm has changed, or something here.
   const [occasion, setOccasion] = useState(0);
   const isDue = useRef(false);

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { Chart } from './chart.tsx';
 import type { Answered } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
+import { QualityLine, Unanswered } from './quality.tsx';
 import type { Shown } from './words.ts';
 
 export interface MeasureLine {
@@ -24,8 +24,7 @@ export type AnsweredChartProps = ChartOfAnswerProps & Answered<LiveAnswer>;
 export function AnsweredChart({ data, error, ...chart }: AnsweredChartProps) {
   return (
     <>
-      {error && <Refused error={error} />}
-      {data === undefined && error === undefined && <Waiting />}
+      <Unanswered data={data} error={error} />
       {data && (
         <>
           <ChartOfAnswer {...chart} answer={data} />

@@ -65,10 +65,6 @@ export interface FieldStatistics {
   readonly samples: readonly string[];
 }
 
-export interface StreamFields {
-  readonly fields: readonly FieldStatistics[];
-}
-
 export interface Actor {
   readonly path: string;
   readonly name: string;

@@ -9,18 +9,12 @@ import { asAskError, type Page, PageContext } from './hooks.ts';
 import { Keys } from './keys.tsx';
 import { Link } from './link.tsx';
 import { Overview } from './overview.tsx';
+import { Refused } from './quality.tsx';
 import { readSession, type Session, signOut } from './session.ts';
 import { SignIn } from './sign-in.tsx';
 import { System } from './system.tsx';
 import { ThemeSwitch } from './theme-switch.tsx';
-
-export const VIEWS = [
-  { path: '/', name: 'Overview', key: 'o' },
-  { path: '/explore', name: 'Explore', key: 'e' },
-  { path: '/events', name: 'Events', key: 'v' },
-  { path: '/alarms', name: 'Alarms', key: 'a' },
-  { path: '/system', name: 'System', key: 's' },
-] as const;
+import { VIEWS, type View } from './views.ts';
 
 export function App() {
   const [session, setSession] = useState<Session>();
@@ -39,7 +33,7 @@ export function App() {
     return (
       <main class="alone">
         <h1>Streamgauge</h1>
-        <p role="alert">{error.message}</p>
+        <Refused error={error} />
         <button type="button" onClick={read}>
           Try again
         </button>
@@ -83,7 +77,7 @@ function Frame({ session, ended }: { session: Session; ended: () => void }) {
   );
 }
 
-function shown(path: (typeof VIEWS)[number]['path'], address: Address) {
+function shown(path: View['path'], address: Address) {
   switch (path) {
     case '/':
       return <Overview address={address} />;

@@ -3,7 +3,7 @@ import type { Archive, Segment } from './answers.ts';
 import { AsOf } from './as-of.tsx';
 import { grouped, moment, shortBytes } from './format.ts';
 import { useAsk } from './hooks.ts';
-import { Refused, Waiting } from './quality.tsx';
+import { Refused, Unanswered } from './quality.tsx';
 import { Scroll } from './scroll.tsx';
 
 const ARCHIVE = `{
@@ -20,8 +20,7 @@ export function ArchiveSection() {
   return (
     <section id="archive" class="section" aria-labelledby="archive-title">
       <h2 id="archive-title">Archive</h2>
-      {error && <Refused error={error} />}
-      {data === undefined && error === undefined && <Waiting />}
+      <Unanswered data={data} error={error} />
       {data?.archive === null && (
         <p class="quiet">
           This server keeps no archive: events are in aggregates, and in the log for a while.

@@ -3,14 +3,14 @@
  * A click holds a step and Esc lets it go, a drag asks for a range, arrows move from step to step.
  */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import { ChartTable } from './chart-table.tsx';
 import { moment } from './format.ts';
 import { Legend, type LegendProps, type Step } from './legend.tsx';
 import {
   columnsOf,
+  drawIn,
   type Frame,
-  HEIGHT_PX,
   type Line,
   plotOptions,
   shapeOf,
@@ -152,16 +152,9 @@ function usePlot({ range, times, stepMs, lines, completeTo, shown, timeZone, onZ
       },
       dragged: canZoom ? zoomed : undefined,
     });
-    const made = new uPlot(options, now.current.data, element);
+    const { plot: made, end } = drawIn(element, options, now.current.data);
     plot.current = made;
-    const resized = new ResizeObserver(() =>
-      made.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
-    );
-    resized.observe(element);
-    return () => {
-      resized.disconnect();
-      made.destroy();
-    };
+    return end;
   }, [shape, shown, timeZone, canZoom, themes]);
   useEffect(() => plot.current?.setData(data), [data, range.from, range.to]);
   useEffect(() => plot.current?.redraw(false), [completeTo, pinned]);

@@ -1,81 +1,76 @@
-/** One more condition on the events: which field, how it is compared, with what. */
-import { useId, useState } from 'preact/hooks';
-import {
-  type Condition,
-  conditionOf,
-  OPERATORS,
-  type Operator,
-  takesValue,
-} from './event-filter.ts';
-import { useAsk } from './hooks.ts';
+/** One more condition: on which field, how it is compared, with what. */
+import { useId, useRef, useState } from 'preact/hooks';
+import { conditionOf, OPERATORS, type Operator, takesValue, type Where } from './condition.ts';
 
-const FIELDS = 'query ($stream: String!) { fields(stream: $stream) { fields { name } } }';
-/** Of every event. */
-const ROLES = ['id', 'type', 'ts'] as const;
+export interface ConditionFormProps {
+  /** To choose from: any other name does as well. */
+  readonly fields: readonly string[];
+  readonly samplesOf: (field: string) => readonly string[];
+  readonly operators: readonly Operator[];
+  readonly add: (condition: Where) => void;
+  /** `/` leads here. */
+  readonly isSearch?: boolean;
+}
 
-export function ConditionForm({
-  stream,
-  add,
-}: {
-  readonly stream: string;
-  readonly add: (condition: Condition) => void;
-}) {
-  const { data } = useAsk<{
-    readonly fields: { readonly fields: readonly { readonly name: string }[] };
-  }>(FIELDS, { stream });
+export function ConditionForm(props: ConditionFormProps) {
+  const { fields, samplesOf, operators, add, isSearch = false } = props;
   const [field, setField] = useState('');
   const [operator, setOperator] = useState<Operator>('eq');
   const [value, setValue] = useState('');
-  const listId = useId();
+  const first = useRef<HTMLInputElement>(null);
+  const id = useId();
   const submit = (event: Event) => {
     event.preventDefault();
     add(conditionOf(field.trim(), operator, value));
     setField('');
     setValue('');
+    first.current?.focus();
   };
   return (
-    <form class="choices" onSubmit={submit}>
-      <label>
-        <span class="unseen">Field of a condition</span>
-        <input
-          list={listId}
-          required
-          placeholder="field"
-          value={field}
-          spellcheck={false}
-          onInput={({ currentTarget }) => setField(currentTarget.value)}
-        />
-      </label>
-      <datalist id={listId}>
-        {[...ROLES, ...(data?.fields.fields ?? []).map(({ name }) => name)].map((name) => (
-          <option key={name} value={name} />
-        ))}
-      </datalist>
+    <form class="condition" onSubmit={submit}>
+      <input
+        ref={first}
+        list={`${id}-fields`}
+        aria-label="Field to filter by"
+        aria-keyshortcuts={isSearch ? '/' : undefined}
+        placeholder="field"
+        required
+        spellcheck={false}
+        value={field}
+        onInput={({ currentTarget }) => setField(currentTarget.value)}
+      />
+      <Options id={`${id}-fields`} values={fields} />
       <select
         aria-label="How it is compared"
         value={operator}
-        onChange={({ currentTarget }) =>
-          setOperator(OPERATORS.find(({ name }) => name === currentTarget.value)?.name ?? 'eq')
-        }
+        onChange={({ currentTarget }) => setOperator(currentTarget.value as Operator)}
       >
-        {OPERATORS.map(({ name, words }) => (
+        {OPERATORS.filter(({ name }) => operators.includes(name)).map(({ name, sign }) => (
           <option key={name} value={name}>
-            {words}
+            {sign}
           </option>
         ))}
       </select>
       {takesValue(operator) && (
-        <label>
-          <span class="unseen">Value of a condition</span>
-          <input
-            placeholder="value"
-            value={value}
-            spellcheck={false}
-            onInput={({ currentTarget }) => setValue(currentTarget.value)}
-          />
-        </label>
+        <input
+          list={`${id}-values`}
+          aria-label="Value to compare with"
+          placeholder={operator === 'in' ? 'one, another' : 'value'}
+          spellcheck={false}
+          value={value}
+          onInput={({ currentTarget }) => setValue(currentTarget.value)}
+        />
       )}
-      <button type="submit">Add condition</button>
+      <Options id={`${id}-values`} values={samplesOf(field)} />
+      <button type="submit">Add</button>
     </form>
   );
 }
+
+const Options = ({ id, values }: { id: string; values: readonly string[] }) => (
+  <datalist id={id}>
+    {values.map((value) => (
+      <option key={value} value={value} />
+    ))}
+  </datalist>
+);

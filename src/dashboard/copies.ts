@@ -1,4 +1,5 @@
 /** A question and its answer in the forms that others take: GraphQL, curl, CSV. Pure. */
+import { curlOf } from './curl.ts';
 import type { Explored } from './explored.ts';
 import { type Question, variablesOf } from './question.ts';
 import { documentOf } from './timeseries-document.ts';
@@ -6,12 +7,12 @@ import { measureText } from './words.ts';
 
 export const graphqlOf = (question: Question): string => documentOf(variablesOf(question));
 
-/** For a shell. `KEY` stands for a key, where the server wants one. */
-export function curlOf(question: Question, origin: string, needsKey: boolean): string {
-  const body = JSON.stringify({ query: graphqlOf(question).replace(/\n */g, ' ') });
-  const key = needsKey ? ` -H 'Authorization: Bearer KEY'` : '';
-  return `curl '${origin}/graphql'${key} -H 'Content-Type: application/json' -d '${body.replaceAll("'", `'\\''`)}'`;
-}
+export const curlOfQuestion = (question: Question, origin: string, needsKey: boolean): string =>
+  curlOf(
+    `${origin}/graphql`,
+    needsKey,
+    JSON.stringify({ query: graphqlOf(question).replace(/\n */g, ' ') }),
+  );
 
 /** A row for each point; of an earlier time the values that stand beside it. */
 export function csvOf(answer: Explored, { measures, groupBy }: Question): string {

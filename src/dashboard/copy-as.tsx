@@ -1,7 +1,7 @@
 /** What is shown, to take elsewhere: as GraphQL, as a command, as a table, as a link. */
 import { useState } from 'preact/hooks';
 import { copy } from './clipboard.ts';
-import { csvOf, curlOf, graphqlOf } from './copies.ts';
+import { csvOf, curlOfQuestion, graphqlOf } from './copies.ts';
 import type { Explored } from './explored.ts';
 import { usePage } from './hooks.ts';
 import type { Question } from './question.ts';
@@ -21,7 +21,7 @@ export function CopyAs({ question, answer }: CopyAsProps) {
   const [said, setSaid] = useState('');
   const textOf = (chosen: Form): string => {
     if (chosen === 'GraphQL') return graphqlOf(question);
-    if (chosen === 'curl') return curlOf(question, location.origin, session.needsKey);
+    if (chosen === 'curl') return curlOfQuestion(question, location.origin, session.needsKey);
     if (chosen === 'Link') return location.href;
     return answer === undefined ? '' : csvOf(answer, question);
   };

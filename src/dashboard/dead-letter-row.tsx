@@ -2,8 +2,8 @@
 import { useState } from 'preact/hooks';
 import type { DeadLetter, ResentDeadLetter } from './answers.ts';
 import { moment, wholeMoment } from './format.ts';
-import { type AskError, ask } from './graph.ts';
-import { asAskError, usePage } from './hooks.ts';
+import { ask } from './graph.ts';
+import { useFailure, usePage } from './hooks.ts';
 import { Refused } from './quality.tsx';
 import { may } from './session.ts';
 
@@ -39,21 +39,21 @@ function Resend({ id, received }: { id: string; received: string | null }) {
   const { session } = usePage();
   const [text, setText] = useState(received ?? '');
   const [result, setResult] = useState<ResentDeadLetter>();
-  const [error, setError] = useState<AskError>();
+  const { error, failed, forget } = useFailure();
   const [isSending, setIsSending] = useState(false);
   const mayWrite = may(session, 'write');
   const isDone = result !== undefined && result.outcome !== 'refused';
   const send = async (event: Event) => {
     event.preventDefault();
     setIsSending(true);
-    setError(undefined);
+    forget();
     try {
       const { resendDeadLetters } = await ask<{
         readonly resendDeadLetters: { readonly letters: readonly ResentDeadLetter[] };
       }>(RESEND, { letter: { id, text } });
       setResult(resendDeadLetters.letters[0]);
-    } catch (failed) {
-      setError(asAskError(failed));
+    } catch (reason) {
+      failed(reason);
     }
     setIsSending(false);
   };

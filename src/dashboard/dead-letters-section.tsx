@@ -5,7 +5,9 @@ import { AsOf } from './as-of.tsx';
 import { DeadLetterRow } from './dead-letter-row.tsx';
 import { counted, grouped } from './format.ts';
 import { useAsk } from './hooks.ts';
-import { Refused, Waiting } from './quality.tsx';
+import { Pager } from './pager.tsx';
+import { Unanswered } from './quality.tsx';
+import { RadioRow } from './radio-row.tsx';
 
 const LETTERS = `query ($stream: String, $code: String, $after: String) {
   deadLetterCounts { counts { stream code letters } complete }
@@ -45,8 +47,7 @@ export function DeadLettersSection({ rejected }: { rejected: number | undefined 
   return (
     <section id="dead-letters" ref={section} class="section" aria-labelledby="dead-letters-title">
       <h2 id="dead-letters-title">Dead letters</h2>
-      {error && <Refused error={error} />}
-      {data === undefined && error === undefined && <Waiting />}
+      <Unanswered data={data} error={error} />
       {data && (
         <>
           <p class="quiet">
@@ -69,23 +70,13 @@ export function DeadLettersSection({ rejected }: { rejected: number | undefined 
               <DeadLetterRow key={letter.id} letter={letter} />
             ))}
           </ul>
-          <p class="actions">
-            {place.after !== undefined && (
-              <button type="button" onClick={() => setPlace(({ after: _, ...kind }) => kind)}>
-                Newest
-              </button>
-            )}{' '}
-            {data.deadLetters.nextCursor !== null && (
-              <button
-                type="button"
-                onClick={() =>
-                  setPlace((kind) => ({ ...kind, after: data.deadLetters.nextCursor ?? '' }))
-                }
-              >
-                Older ones
-              </button>
-            )}
-          </p>
+          <Pager
+            after={place.after}
+            next={data.deadLetters.nextCursor}
+            show={(after) =>
+              setPlace(({ after: _, ...kind }) => (after ? { ...kind, after } : kind))
+            }
+          />
         </>
       )}
     </section>
@@ -105,31 +96,24 @@ function Kinds({ counts, place, show }: KindsProps) {
   const all = counts.reduce((sum, { letters }) => sum + letters, 0);
   const kinds = counts.slice(0, KINDS_SHOWN);
   return (
-    <fieldset class="ranges">
-      <legend class="unseen">Which</legend>
-      <label>
-        <input
-          type="radio"
-          name="kind"
-          checked={place.code === undefined}
-          onChange={() => show({})}
-        />
-        <span>All {grouped(all)}</span>
-      </label>
-      {kinds.map(({ stream, code, letters }) => (
-        <label key={`${stream} ${code}`}>
-          <input
-            type="radio"
-            name="kind"
-            checked={place.code === code && place.stream === stream}
-            onChange={() => show({ stream, code })}
-          />
-          <span>
-            {stream}: {code} {grouped(letters)}
-          </span>
-        </label>
-      ))}
-    </fieldset>
+    <RadioRow
+      legend="Which"
+      name="kind"
+      options={[
+        {
+          value: '',
+          text: `All ${grouped(all)}`,
+          isChosen: place.code === undefined,
+          choose: () => show({}),
+        },
+        ...kinds.map(({ stream, code, letters }) => ({
+          value: `${stream} ${code}`,
+          text: `${stream}: ${code} ${grouped(letters)}`,
+          isChosen: place.code === code && place.stream === stream,
+          choose: () => show({ stream, code }),
+        })),
+      ]}
+    />
   );
 }
 

@@ -4,7 +4,8 @@ import type { Delivery } from './alarm-answers.ts';
 import { AsOf } from './as-of.tsx';
 import { counted, moment, wholeMoment } from './format.ts';
 import { useAskOn, usePage } from './hooks.ts';
-import { Refused, Waiting } from './quality.tsx';
+import { Pager } from './pager.tsx';
+import { Refused, Unanswered } from './quality.tsx';
 import { may } from './session.ts';
 import { useCommand } from './use-command.ts';
 
@@ -32,8 +33,7 @@ export function DeliveriesSection({ occasion }: { occasion: number }) {
   return (
     <section id="deliveries" class="section" aria-labelledby="deliveries-title">
       <h2 id="deliveries-title">Deliveries</h2>
-      {error && <Refused error={error} />}
-      {data === undefined && error === undefined && <Waiting />}
+      <Unanswered data={data} error={error} />
       {data && (
         <p>
           {deliveries.length === 0 && 'No message was made for any receiver. '}
@@ -45,18 +45,7 @@ export function DeliveriesSection({ occasion }: { occasion: number }) {
           <DeliveryRow key={delivery.id} delivery={delivery} changed={again} />
         ))}
       </ul>
-      <p class="actions">
-        {after !== undefined && (
-          <button type="button" onClick={() => setAfter(undefined)}>
-            Newest
-          </button>
-        )}{' '}
-        {nextCursor !== null && (
-          <button type="button" onClick={() => setAfter(nextCursor)}>
-            Older ones
-          </button>
-        )}
-      </p>
+      <Pager after={after} next={nextCursor} show={setAfter} />
     </section>
   );
 }

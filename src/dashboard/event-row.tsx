@@ -1,18 +1,19 @@
 /** One event: a line in the list, and all of it once it is opened. */
 import { useMemo } from 'preact/hooks';
+import { pathOf } from './address.ts';
 import type { SingleEvent } from './answers.ts';
+import { conditionOf, type Where } from './condition.ts';
 import { CopyButton } from './copy-button.tsx';
-import { type Condition, conditionOf, pathOf } from './event-filter.ts';
+import { curlOfEvent } from './curl.ts';
 import { grouped, moment, shortLength, wholeMoment } from './format.ts';
 import { usePage } from './hooks.ts';
-import { sendLine } from './send-line.ts';
 
 export interface EventRowProps {
   readonly event: SingleEvent;
   readonly stream: string;
   readonly isOpen: boolean;
   readonly toggle: (event: SingleEvent) => void;
-  readonly narrow: (condition: Condition) => void;
+  readonly narrow: (condition: Where) => void;
 }
 
 /** Of a long text the window shows the beginning. */
@@ -64,7 +65,7 @@ function WholeEvent({ event, stream, narrow }: Omit<EventRowProps, 'isOpen' | 't
   const { session } = usePage();
   const { id, ts, type, arrival, partition, position, row, fields } = event;
   const json = JSON.stringify(asSent(event), undefined, 2);
-  const line = sendLine(session, stream, asSent(event));
+  const line = curlOfEvent(session, location.hostname, stream, asSent(event));
   const around = pathOf('/events', {
     ...{ stream, from: String(ts - AROUND_MS), to: String(ts + AROUND_MS) },
   });

@@ -1,8 +1,11 @@
 /** What narrows the events: stream, range, conditions and a text. Each change is in the address at once. */
 import { useId, useState } from 'preact/hooks';
+import { Chips } from './chips.tsx';
+import { conditionText, OPERATORS } from './condition.ts';
 import { ConditionForm } from './condition-form.tsx';
-import { type EventFilter, inWords } from './event-filter.ts';
-import { useRollups } from './hooks.ts';
+import type { EventFilter } from './event-filter.ts';
+import { useRollups, useStreamFields } from './hooks.ts';
+import { epochMsOf, localTimeOf, VIEWERS_ZONE } from './local-time.ts';
 import { streamsOf } from './panels.ts';
 import { TextField } from './text-field.tsx';
 
@@ -17,9 +20,14 @@ const RANGES = [
   { name: '24 hours', ms: 86_400_000 },
 ] as const;
 
+/** Of every event. */
+const OF_ALL = ['id', 'type', 'ts'] as const;
+const OF_EVENTS = OPERATORS.map(({ name }) => name).filter((name) => name !== 'in');
+
 export function EventsFilter({ filter, change }: EventsFilterProps) {
   const { stream, fromMs, toMs, conditions, contains } = filter;
   const { data: rollups = [] } = useRollups();
+  const { data: fields = [] } = useStreamFields(stream);
   // On a phone there would be no event beside it.
   const [isOpen, setIsOpen] = useState(() => matchMedia('(min-width: 721px)').matches);
   const listId = useId();
@@ -50,7 +58,10 @@ export function EventsFilter({ filter, change }: EventsFilterProps) {
             isWide={true}
             value={contains}
             settle={(value) => change({ contains: value })}
-            input={{ type: 'search', placeholder: 'a text of any field' }}
+            input={{
+              ...{ type: 'search', placeholder: 'a text of any field' },
+              'aria-keyshortcuts': '/',
+            }}
           />
         </div>
         <div class="choices">
@@ -69,27 +80,17 @@ export function EventsFilter({ filter, change }: EventsFilterProps) {
         </div>
         <ConditionForm
           key={stream}
-          stream={stream}
+          fields={[...OF_ALL, ...fields.map(({ name }) => name)]}
+          samplesOf={(field) => fields.find(({ name }) => name === field)?.samples ?? []}
+          operators={OF_EVENTS}
           add={(condition) => change({ conditions: [...conditions, condition] })}
         />
       </details>
-      {conditions.length > 0 && (
-        <ul class="conditions" aria-label="Conditions, all of which hold">
-          {conditions.map((condition, i) => (
-            <li key={i}>
-              {inWords(condition)}{' '}
-              <button
-                type="button"
-                class="plain"
-                aria-label={`Take away: ${inWords(condition)}`}
-                onClick={() => change({ conditions: conditions.filter((_, at) => at !== i) })}
-              >
-                ×
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Chips
+        label="Conditions, all of which hold"
+        texts={conditions.map(conditionText)}
+        remove={(place) => change({ conditions: conditions.filter((_, i) => i !== place) })}
+      />
     </search>
   );
 }
@@ -104,17 +105,8 @@ interface MomentFieldProps {
 const MomentField = ({ name, ms, change }: MomentFieldProps) => (
   <TextField
     label={name}
-    value={ms === undefined ? '' : localText(ms)}
-    settle={(value) => {
-      const time = new Date(value).getTime();
-      change(Number.isNaN(time) ? undefined : time);
-    }}
+    value={ms === undefined ? '' : localTimeOf(ms, VIEWERS_ZONE)}
+    settle={(value) => change(epochMsOf(value, VIEWERS_ZONE))}
     input={{ type: 'datetime-local', step: 1 }}
   />
 );
-
-/** As the field wants it: without a zone. */
-function localText(ms: number): string {
-  const date = new Date(ms);
-  return new Date(ms - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}

@@ -1,22 +1,16 @@
 /** Single events: those that fit the filter, the newest first, and each new one as it is committed. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { Address } from './address.ts';
+import { type Address, pathOf } from './address.ts';
 import type { SingleEvent } from './answers.ts';
-import {
-  type Condition,
-  type EventFilter,
-  parametersOf,
-  pathOf,
-  readFilter,
-  whereOf,
-} from './event-filter.ts';
+import { type Where, whereOf } from './condition.ts';
+import { type EventFilter, parametersOf, readFilter } from './event-filter.ts';
 import { type EventList, keyOf, ROWS_MAX } from './event-list.ts';
 import { EventRow } from './event-row.tsx';
 import { EventsFilter } from './events-filter.tsx';
 import { counted, grouped, moment, wholeMoment } from './format.ts';
-import { useListKeys } from './list-keys.ts';
 import { Refused, Waiting } from './quality.tsx';
 import { EVENTS_PAGE, EVENTS_PER_SECOND, useEvents } from './use-events.ts';
+import { useViewKeys } from './view-keys.ts';
 
 export function Events({ address }: { address: Address }) {
   const read = readFilter(address.parameters);
@@ -47,7 +41,7 @@ function Found({ address, filter }: { address: Address; filter: EventFilter }) {
   const isHeld = isPaused || isScrolled || opened !== undefined;
   const { list, error, askOlder } = useEvents(filter, isHeld);
   const pause = useCallback(() => setIsPaused((paused) => !paused), []);
-  const rows = useListKeys<HTMLUListElement>('.event-line', pause);
+  useViewKeys(pause, '.event-line');
 
   const current = useRef(filter);
   current.current = filter;
@@ -60,7 +54,7 @@ function Found({ address, filter }: { address: Address; filter: EventFilter }) {
     [set],
   );
   const narrow = useCallback(
-    (condition: Condition) => change({ conditions: [...current.current.conditions, condition] }),
+    (condition: Where) => change({ conditions: [...current.current.conditions, condition] }),
     [change],
   );
   const toggle = useCallback((event: SingleEvent) => {
@@ -112,7 +106,7 @@ function Found({ address, filter }: { address: Address; filter: EventFilter }) {
           {filter.toMs === undefined && 'The first one that does is shown here by itself.'}
         </p>
       )}
-      <ul ref={rows} class="events" aria-label="Events, the newest first">
+      <ul class="events" aria-label="Events, the newest first">
         {list.rows.map((event) => (
           <EventRow
             key={keyOf(event)}

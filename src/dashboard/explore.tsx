@@ -1,20 +1,18 @@
 /** Any question about what came when: what is measured, of which events, beside what, over which time. All of it is in the address. */
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
-import type { Address } from './address.ts';
-import type { StreamFields } from './answers.ts';
+import { useCallback, useMemo, useState } from 'preact/hooks';
+import { type Address, pathOf } from './address.ts';
 import { ExploreAnswer } from './explore-answer.tsx';
 import { FilterChoice } from './filter-choice.tsx';
 import { GroupChoice } from './group-choice.tsx';
-import { useAsk, useRollups } from './hooks.ts';
-import { isWriting } from './keys.tsx';
+import { useRollups, useStreamFields } from './hooks.ts';
 import { MeasureChoice } from './measure-choice.tsx';
 import { streamsOf } from './panels.ts';
 import { Refused } from './quality.tsx';
 import { COMPARISONS, type Comparison, type Question, STEPS, zoomedOut } from './question.ts';
 import { addressOf, questionOf } from './question-address.ts';
 import { RangeChoice } from './range-choice.tsx';
-
-const FIELDS = `query ($stream: String!) { fields(stream: $stream) { fields { name types { type } samples } } }`;
+import { StreamChoice } from './stream-choice.tsx';
+import { useViewKeys } from './view-keys.ts';
 
 export function Explore({ address }: { address: Address }) {
   const { go, visit, parameters } = address;
@@ -22,12 +20,12 @@ export function Explore({ address }: { address: Address }) {
   const { question, problems } = useMemo(() => questionOf(new URLSearchParams(given)), [given]);
   const { stream } = question;
   const rollups = useRollups();
-  const fields = useAsk<{ readonly fields: StreamFields }>(FIELDS, { stream });
+  const fields = useStreamFields(stream);
   const own = useMemo(
     () => rollups.data?.filter((rollup) => rollup.stream === stream) ?? [],
     [rollups.data, stream],
   );
-  const names = fields.data?.fields.fields ?? [];
+  const names = fields.data ?? [];
   const [isPaused, setIsPaused] = useState(false);
   const [shown, setShown] = useState<{ readonly from: number; readonly to: number }>();
   const isLive = 'last' in question.range;
@@ -36,34 +34,30 @@ export function Explore({ address }: { address: Address }) {
     [question, visit],
   );
   const pause = useCallback(() => setIsPaused((before) => !before), []);
-  useKeys(pause);
+  useViewKeys(pause);
   return (
     <>
       <div class="bar">
         <h1>Explore</h1>
-        <label>
-          Stream{' '}
-          <select
-            value={stream}
-            onChange={({ currentTarget: { value } }) => go(`/explore${searchOf(value)}`)}
-          >
-            {[...new Set([...streamsOf(rollups.data ?? []), stream])].map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-          </select>
-        </label>
+        {/* Of another stream nothing that was asked for need be there. */}
+        <StreamChoice
+          stream={stream}
+          streams={streamsOf(rollups.data ?? [])}
+          choose={(next) =>
+            go(pathOf('/explore', { stream: next === 'events' ? undefined : next }))
+          }
+        />
         <RangeChoice question={question} choose={ask} />
         <span class="actions">
           <button
             type="button"
-            class="plain"
             disabled={shown === undefined}
             onClick={() => shown && ask({ range: zoomedOut(shown, Date.now()) })}
           >
             Zoom out
           </button>
           {isLive && (
-            <button type="button" class="plain" aria-pressed={isPaused} onClick={pause}>
+            <button type="button" aria-pressed={isPaused} onClick={pause}>
               {isPaused ? 'Go on' : 'Pause'}
             </button>
           )}
@@ -152,26 +146,3 @@ function BesideAndStep({ question: { compare, step }, ask }: BesideAndStepProps)
     </>
   );
 }
-
-/** Of another stream nothing that was asked for need be there. */
-const searchOf = (stream: string): string =>
-  stream === 'events' ? '' : `?${new URLSearchParams({ stream })}`;
-
-/** Space pauses and goes on, `/` leads to the filter. */
-function useKeys(pause: () => void): void {
-  useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
-      if (event.key === ' ' && !isPressed(event.target)) pause();
-      else if (event.key === '/') document.querySelector<HTMLElement>('#filter-field')?.focus();
-      else return;
-      event.preventDefault();
-    };
-    addEventListener('keydown', pressed);
-    return () => removeEventListener('keydown', pressed);
-  }, [pause]);
-}
-
-/** What space presses by itself. */
-const isPressed = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && /^(BUTTON|SUMMARY|A)$/.test(target.tagName);

@@ -1,7 +1,7 @@
 /** What Explore draws: an answer of `timeseries`, live or asked once, as charts of lines. Pure. */
 import type { Label, MeasuredValue } from './answers.ts';
 import type { Looks } from './colours.ts';
-import type { LiveAnswer } from './live-answer.ts';
+import { keyOf, type LiveAnswer } from './live-answer.ts';
 import type { Line } from './plot.ts';
 import { COMPARISONS, type Question } from './question.ts';
 import { measureShown, measureTexts, type Shown, scaleOf } from './words.ts';
@@ -112,6 +112,3 @@ function withLooks(lines: readonly Line[], looks: Looks | undefined): Line[] {
 
 const seriesName = (labels: readonly Label[]): string =>
   labels.map(({ name, value }) => value ?? `without ${name}`).join(' · ');
-
-const keyOf = (labels: readonly Label[]): string =>
-  JSON.stringify(labels.map(({ value }) => value));

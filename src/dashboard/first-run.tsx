@@ -1,13 +1,13 @@
 /** Of a server that has no event yet: the one line that sends one. The first event replaces it by the live view. */
 import { CopyButton } from './copy-button.tsx';
+import { curlOfEvent } from './curl.ts';
 import { usePage } from './hooks.ts';
-import { sendLine } from './send-line.ts';
 
 const EVENT = { type: 'page_view', url: '/pricing', user: 'u1' };
 
 export function FirstRun({ stream }: { stream: string }) {
   const { session } = usePage();
-  const line = sendLine(session, stream, EVENT);
+  const line = curlOfEvent(session, location.hostname, stream, EVENT);
   return (
     <section class="first-run" aria-labelledby="first-run-title">
       <h1 id="first-run-title">Send the first event</h1>

@@ -1,5 +1,6 @@
 /** One line per value of some fields. */
 import type { FieldStatistics, Rollup } from './answers.ts';
+import { Chips } from './chips.tsx';
 import { FieldOptions } from './field-options.tsx';
 import { fieldsForLabels } from './offered.ts';
 import { GROUP_BY_MAX } from './question.ts';
@@ -15,33 +16,22 @@ export function GroupChoice({ groupBy, rollups, fields, choose }: GroupChoicePro
   return (
     <fieldset class="choice">
       <legend>Group by</legend>
-      <ul class="chips">
-        {groupBy.map((field) => (
-          <li key={field}>
-            {field}{' '}
-            <button
-              type="button"
-              class="plain"
-              aria-label={`Do not group by ${field}`}
-              onClick={() => choose(groupBy.filter((each) => each !== field))}
-            >
-              ×
-            </button>
-          </li>
-        ))}
+      <Chips
+        label="Grouped by"
+        texts={groupBy}
+        remove={(place) => choose(groupBy.filter((_, i) => i !== place))}
+      >
         {groupBy.length < GROUP_BY_MAX && (
-          <li class="open">
-            <select
-              aria-label="Field to group by"
-              value=""
-              onChange={({ currentTarget: { value } }) => choose([...groupBy, value])}
-            >
-              <option value="">{groupBy.length === 0 ? 'nothing' : 'and by'}</option>
-              <FieldOptions offered={fieldsForLabels(rollups, fields)} except={groupBy} />
-            </select>
-          </li>
+          <select
+            aria-label="Field to group by"
+            value=""
+            onChange={({ currentTarget: { value } }) => choose([...groupBy, value])}
+          >
+            <option value="">{groupBy.length === 0 ? 'nothing' : 'and by'}</option>
+            <FieldOptions offered={fieldsForLabels(rollups, fields)} except={groupBy} />
+          </select>
         )}
-      </ul>
+      </Chips>
     </fieldset>
   );
 }

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { Health } from './answers.ts';
 import { clockTime, counted, grouped, shortBytes } from './format.ts';
 import { useHealth, usePage } from './hooks.ts';
-import { Refused, Waiting } from './quality.tsx';
+import { Unanswered } from './quality.tsx';
 import { may } from './session.ts';
 
 /** Behind by more than this is not the moment between two looks. */
@@ -24,8 +24,7 @@ export function HealthPanel() {
           has {session.access?.scopes.join(', ')}.
         </p>
       )}
-      {error && <Refused error={error} />}
-      {isAdmin && data === undefined && error === undefined && <Waiting />}
+      {isAdmin && <Unanswered data={data} error={error} />}
       {data && <HealthLines health={data} />}
     </section>
   );

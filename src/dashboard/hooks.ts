@@ -1,7 +1,7 @@
-/** What components share: the connection, the address, questions and their answers. */
+/** What components share: the session, the connection, questions and their answers. */
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
-import type { Health, Rollup } from './answers.ts';
+import type { FieldStatistics, Health, Rollup } from './answers.ts';
 import { AskError, ask, type Live } from './graph.ts';
 import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
 import type { TimeseriesVariables } from './question.ts';
@@ -69,8 +69,34 @@ export function useRollups(): Answered<readonly Rollup[]> {
   return { data: data?.rollups, error };
 }
 
+const FIELDS = `query ($stream: String!) { fields(stream: $stream) { fields { name types { type } samples } } }`;
+
+/** What the events of a stream have had lately. */
+export function useStreamFields(stream: string): Answered<readonly FieldStatistics[]> {
+  const { data, error } = useAsk<{
+    readonly fields: { readonly fields: readonly FieldStatistics[] };
+  }>(FIELDS, { stream });
+  return { data: data?.fields.fields, error };
+}
+
 export const asAskError = (error: unknown): AskError =>
   error instanceof AskError ? error : new AskError('unknown', String(error));
+
+/** What was refused last. Without a session somebody has to sign in; all else is there to be shown. */
+export function useFailure() {
+  const { ended } = usePage();
+  const [error, setError] = useState<AskError>();
+  const failed = useCallback(
+    (reason: unknown) => {
+      const refusal = asAskError(reason);
+      if (refusal.code === 'unauthorized') ended();
+      else setError(refusal);
+    },
+    [ended],
+  );
+  const forget = useCallback(() => setError(undefined), []);
+  return { error, failed, forget };
+}
 
 /** What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes. */
 export function useLive<Data, State>(

@@ -33,7 +33,8 @@ export const foldTimeseries = (
   { timeseries }: { readonly timeseries: TimeseriesUpdate },
 ): LiveAnswer | undefined => applyUpdate(before, timeseries);
 
-const keyOf = (labels: readonly Label[]): string =>
+/** Names a series of an answer. */
+export const keyOf = (labels: readonly Label[]): string =>
   JSON.stringify(labels.map(({ value }) => value));
 
 /** The newer ones take the place of those of the same time. */

@@ -63,7 +63,7 @@ export function MeasureChoice({ measures, rollups, fields, choose }: MeasureChoi
             {measures.length > 1 && (
               <button
                 type="button"
-                class="plain"
+                class="plain cross"
                 aria-label={`Remove measure ${place + 1}`}
                 onClick={() => choose(measures.filter((_, i) => i !== place))}
               >

@@ -10,7 +10,9 @@ import { hasEvents } from './live-answer.ts';
 import { chosen, type Offer, offerOf, RANGES, rangeOf, streamsOf } from './panels.ts';
 import { Refused, Waiting } from './quality.tsx';
 import { QuantilesPanel } from './quantiles-panel.tsx';
+import { RadioRow } from './radio-row.tsx';
 import { RatePanel } from './rate-panel.tsx';
+import { StreamChoice } from './stream-choice.tsx';
 import { TypesPanel } from './types-panel.tsx';
 import { UniquesPanel } from './uniques-panel.tsx';
 
@@ -111,35 +113,23 @@ function Choices({ address, stream, streams, range, isEmpty }: ChoicesProps) {
     <div class="bar">
       {!isEmpty && <h1>Overview</h1>}
       {streams.length > 1 && (
-        <label>
-          Stream{' '}
-          <select
-            value={stream}
-            onChange={({ currentTarget: { value } }) =>
-              address.set({ stream: value, field: undefined })
-            }
-          >
-            {streams.map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-          </select>
-        </label>
+        <StreamChoice
+          stream={stream}
+          streams={streams}
+          choose={(next) => address.set({ stream: next, field: undefined })}
+        />
       )}
       {!isEmpty && (
-        <fieldset class="ranges">
-          <legend class="unseen">Time range</legend>
-          {RANGES.map(({ last, name }) => (
-            <label key={last}>
-              <input
-                type="radio"
-                name="range"
-                checked={last === range}
-                onChange={() => address.set({ range: last })}
-              />
-              <span>{name}</span>
-            </label>
-          ))}
-        </fieldset>
+        <RadioRow
+          legend="Time range"
+          name="range"
+          options={RANGES.map(({ last, name }) => ({
+            value: last,
+            text: name,
+            isChosen: last === range,
+            choose: () => address.set({ range: last }),
+          }))}
+        />
       )}
     </div>
   );

@@ -69,12 +69,36 @@ const edgeOf = ({ values, errorBounds = [] }: Line, sign: 1 | -1): (number | nul
     return value === null || bound >= BOUND_MAX ? null : value + sign * bound;
   });
 
-export function plotOptions(element: HTMLElement, options: PlotOptions): uPlot.Options {
-  const { lines, hidden, shown, timeZone, frame, pointed, clicked, dragged } = options;
+/** The colours of the page as canvas takes them, and what all axes are. */
+export function inkOf(element: HTMLElement) {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `12px ${style.fontFamily}`;
-  const axis = { stroke: colour('--quiet'), font, grid: { stroke: colour('--rule'), width: 1 } };
+  const axis = {
+    stroke: colour('--quiet'),
+    font: `12px ${style.fontFamily}`,
+    grid: { stroke: colour('--rule'), width: 1 },
+    ticks: { show: false },
+  };
+  return { colour, axis };
+}
+
+/** Draws, and follows the width of its place. Answers the plot, and what takes it away. */
+export function drawIn(element: HTMLElement, options: uPlot.Options, data: uPlot.AlignedData) {
+  const plot = new uPlot(options, data, element);
+  const resized = new ResizeObserver(() =>
+    plot.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
+  );
+  resized.observe(element);
+  const end = () => {
+    resized.disconnect();
+    plot.destroy();
+  };
+  return { plot, end };
+}
+
+export function plotOptions(element: HTMLElement, options: PlotOptions): uPlot.Options {
+  const { lines, hidden, shown, timeZone, frame, pointed, clicked, dragged } = options;
+  const { colour, axis } = inkOf(element);
   const strokeOf = (line: Line, place: number) => colour(`--line-${colourOf(line.look ?? place)}`);
   const banded = lines.filter(hasBand);
   return {
@@ -96,7 +120,6 @@ export function plotOptions(element: HTMLElement, options: PlotOptions): uPlot.O
     axes: [
       {
         ...axis,
-        ticks: { show: false },
         values: (_, splits, __, ___, increment) =>
           splits.map((seconds) => axisTime(seconds * 1_000, increment, timeZone)),
         space: 88,
@@ -104,7 +127,6 @@ export function plotOptions(element: HTMLElement, options: PlotOptions): uPlot.O
       },
       {
         ...axis,
-        ticks: { show: false },
         size: 76,
         values: (_, splits) => splits.map((split) => shown(split)),
       },

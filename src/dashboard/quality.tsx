@@ -1,7 +1,7 @@
 /** How good an answer is, said beside it: how fresh, in which steps, what is missing. */
-
 import { clockTime, moment, shortLength, wholeMoment } from './format.ts';
 import type { AskError } from './graph.ts';
+import type { Answered } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
 
 export interface QualityProps {
@@ -78,4 +78,12 @@ export const Waiting = () => (
   <p class="waiting quiet" aria-busy="true">
     Asking the server…
   </p>
+);
+
+/** Instead of an answer that is not there, and above an older one that could not be asked anew. */
+export const Unanswered = ({ data, error }: Answered<unknown>) => (
+  <>
+    {error && <Refused error={error} />}
+    {data === undefined && error === undefined && <Waiting />}
+  </>
 );

@@ -1,16 +1,15 @@
 /** A question as it stands in the address, by the names that its arguments have in GraphQL. Pure. */
+import { conditionsIn, whereOf } from './condition.ts';
+import { isObject, parsedJson } from './json.ts';
 import {
   COMPARISONS,
   type Comparison,
-  conditionsOf,
   GROUP_BY_MAX,
   MEASURES,
   MEASURES_MAX,
   type MeasureInput,
   type Question,
   RANGE,
-  type Where,
-  whereOf,
 } from './question.ts';
 
 export interface ReadQuestion {
@@ -39,12 +38,12 @@ export function questionOf(parameters: URLSearchParams): ReadQuestion {
     problems.push('"from" and "to": expected both, or neither');
   }
   const last = read('last', 'a length of time such as 15m', duration);
-  const where = read('where', 'a condition such as {"field":"type","eq":"buy"}', jsonObject);
+  const conditions = read('where', 'a condition such as {"field":"type","eq":"buy"}', conditionsIn);
   const question: Question = {
     stream: parameters.get('stream') ?? 'events',
     measures:
       read('measures', `1 to ${MEASURES_MAX} such as [{"op":"count"}]`, measures) ?? MEASURES,
-    conditions: where === undefined ? [] : conditionsOf(where),
+    conditions: conditions ?? [],
     groupBy:
       read('groupBy', `a list of at most ${GROUP_BY_MAX} fields such as ["type"]`, fieldNames) ??
       [],
@@ -95,36 +94,17 @@ function timeZone(name: string): string | undefined {
   }
 }
 
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The server says what is wrong within it. */
-function jsonObject(text: string): Where | undefined {
-  const value = json(text);
-  return isObject(value) ? value : undefined;
-}
-
 function measures(text: string): readonly MeasureInput[] | undefined {
-  const list = json(text);
+  const list = parsedJson(text);
   if (!Array.isArray(list) || list.length === 0 || list.length > MEASURES_MAX) return undefined;
   return list.every(isMeasure) ? list : undefined;
 }
 
 const isMeasure = (value: unknown): value is MeasureInput =>
-  isObject(value) &&
-  (('op' in value && typeof value.op === 'string') ||
-    ('expression' in value && typeof value.expression === 'string'));
+  isObject(value) && (typeof value['op'] === 'string' || typeof value['expression'] === 'string');
 
 function fieldNames(text: string): readonly string[] | undefined {
-  const list = json(text);
+  const list = parsedJson(text);
   const isShort = Array.isArray(list) && list.length <= GROUP_BY_MAX;
   return isShort && list.every((each) => typeof each === 'string') ? list : undefined;
 }

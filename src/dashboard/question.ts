@@ -1,20 +1,6 @@
 /** What Explore asks: the arguments of GraphQL's `timeseries`, and what follows from them. Pure. */
-
-export interface Where {
-  readonly field?: string;
-  readonly eq?: string;
-  readonly ne?: string;
-  readonly in?: readonly string[];
-  readonly prefix?: string;
-  readonly gt?: string | number;
-  readonly gte?: string | number;
-  readonly lt?: string | number;
-  readonly lte?: string | number;
-  readonly exists?: boolean;
-  readonly and?: readonly Where[];
-  readonly or?: readonly Where[];
-  readonly not?: Where;
-}
+import { pathOf } from './address.ts';
+import { type Where, whereOf } from './condition.ts';
 
 export interface MeasureInput {
   readonly op?: string;
@@ -118,12 +104,6 @@ function namedForExpressions(measures: readonly MeasureInput[]): readonly Measur
   return measures.map((measure, place) => ({ as: letterOf(place), ...measure }));
 }
 
-export const conditionsOf = (where: Where): readonly Where[] =>
-  where.and !== undefined && Object.keys(where).length === 1 ? where.and : [where];
-
-export const whereOf = (conditions: readonly Where[]): Where | undefined =>
-  conditions.length < 2 ? conditions[0] : { and: conditions };
-
 /** Twice as long, around the same middle, and not beyond now. */
 export function zoomedOut({ from, to }: { from: number; to: number }, nowMs: number) {
   const halfMs = (to - from) / 2;
@@ -144,9 +124,10 @@ export function eventsPath(
     value === null ? { field: name, exists: false } : { field: name, eq: value },
   );
   const where = whereOf([...conditions, ...ofSeries]);
-  const parameters = new URLSearchParams({ stream, from: `${from}`, to: `${to}` });
-  if (where !== undefined) parameters.set('where', JSON.stringify(where));
-  return `/events?${parameters}`;
+  return pathOf('/events', {
+    ...{ stream, from: `${from}`, to: `${to}` },
+    where: where && JSON.stringify(where),
+  });
 }
 
 const OVERFLOW = '__overflow__';

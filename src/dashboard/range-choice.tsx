@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { moment } from './format.ts';
 import { epochMsOf, localTimeOf, VIEWERS_ZONE } from './local-time.ts';
 import { type AskedRange, LASTS, type Question } from './question.ts';
+import { RadioRow } from './radio-row.tsx';
 
 export interface RangeChoiceProps {
   readonly question: Question;
@@ -15,20 +16,16 @@ export function RangeChoice({ question, choose }: RangeChoiceProps) {
   const isOther = last !== undefined && LASTS.every((each) => each.last !== last);
   return (
     <>
-      <fieldset class="ranges">
-        <legend class="unseen">Time range</legend>
-        {[...LASTS, ...(isOther ? [{ last, name: last }] : [])].map((each) => (
-          <label key={each.last}>
-            <input
-              type="radio"
-              name="range"
-              checked={each.last === last}
-              onChange={() => choose({ range: { last: each.last } })}
-            />
-            <span>{each.name}</span>
-          </label>
-        ))}
-      </fieldset>
+      <RadioRow
+        legend="Time range"
+        name="range"
+        options={[...LASTS, ...(isOther ? [{ last, name: last }] : [])].map((each) => ({
+          value: each.last,
+          text: each.name,
+          isChosen: each.last === last,
+          choose: () => choose({ range: { last: each.last } }),
+        }))}
+      />
       <details class="from-to">
         <summary>
           {'from' in range

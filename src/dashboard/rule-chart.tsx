@@ -1,8 +1,9 @@
 /** The values of a rule's groups over time, its thresholds, and when it would have fired. What it shows a table says, too. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import type { StateChange } from './alarm-answers.ts';
-import { shortNumber } from './format.ts';
+import { axisTime, shortNumber } from './format.ts';
+import { drawIn, HEIGHT_PX, inkOf } from './plot.ts';
 import { onThemeChange } from './theme.ts';
 
 export interface JudgedSeries {
@@ -19,8 +20,6 @@ export interface RuleChartProps {
   readonly changes: readonly StateChange[];
 }
 
-const HEIGHT_PX = 208;
-
 export function RuleChart({ series, thresholds, changes }: RuleChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const [themes, setThemes] = useState(0);
@@ -31,15 +30,7 @@ export function RuleChart({ series, thresholds, changes }: RuleChartProps) {
     if (element === null) return undefined;
     // Colours are read anew when the theme changes.
     const options = plotOptions(element, series.length, thresholds, spansOf(changes));
-    const made = new uPlot({ ...options, id: `rule-${themes}` }, data, element);
-    const resized = new ResizeObserver(() =>
-      made.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
-    );
-    resized.observe(element);
-    return () => {
-      resized.disconnect();
-      made.destroy();
-    };
+    return drawIn(element, options, data).end;
   }, [data, series.length, thresholds, changes, themes]);
   return (
     <figure class="chart">
@@ -104,11 +95,7 @@ function plotOptions(
   thresholds: readonly number[],
   spans: readonly Span[],
 ): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `12px ${style.fontFamily}`;
-  const axis = { stroke: colour('--quiet'), font, grid: { stroke: colour('--rule'), width: 1 } };
-  const ticks = { show: false };
+  const { colour, axis } = inkOf(element);
   return {
     width: element.clientWidth,
     height: HEIGHT_PX,
@@ -116,10 +103,15 @@ function plotOptions(
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_, least, most) => rangeOf([least, most, ...thresholds]) } },
     axes: [
-      { ...axis, ticks, values: timesInWords, space: 112, size: 32 },
       {
         ...axis,
-        ticks,
+        values: (_, splits, __, ___, increment) =>
+          splits.map((seconds) => axisTime(seconds * 1_000, increment)),
+        space: 88,
+        size: 32,
+      },
+      {
+        ...axis,
         size: 76,
         values: (_, splits) => splits.map((split) => shortNumber(split)),
       },
@@ -138,24 +130,6 @@ function plotOptions(
     },
   };
 }
-
-const DAY_S = 86_400;
-
-/** With the day where they are of several. */
-const timesInWords = (_: uPlot, splits: readonly number[]): string[] => {
-  const isLong = (splits.at(-1) ?? 0) - (splits[0] ?? 0) > DAY_S;
-  return splits.map((at) => TIME_FORMATS[isLong ? 'long' : 'short'].format(at * 1_000));
-};
-
-const TIME_FORMATS = {
-  short: new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }),
-  long: new Intl.DateTimeFormat('en-CA', {
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    hour12: false,
-  }),
-} as const;
 
 /** From zero, with what is to be seen inside. */
 function rangeOf(values: readonly (number | null)[]): [number, number] {

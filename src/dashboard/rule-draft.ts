@@ -2,6 +2,7 @@
 import type { AlarmCondition, AlarmRule, Bound, FieldFilter } from './alarm-answers.ts';
 import type { Label } from './answers.ts';
 import { shortLength, shortNumber } from './format.ts';
+import { isObject, parsedJson } from './json.ts';
 
 /** An `AlarmRuleInput` of the server, which says what is wrong with it. */
 export type RuleDraft = Readonly<Record<string, unknown>>;
@@ -44,24 +45,17 @@ export const draftOf = (rule: AlarmRule): RuleDraft => ({
 
 /** Undefined where a text is none that the form can show; whether it is a rule the server says. */
 export function readDraft(text: string): RuleDraft | undefined {
-  try {
-    const draft: unknown = JSON.parse(text);
-    if (!isObject(draft)) return undefined;
-    const { filter = [], groupBy = [], over = {} } = draft;
-    const isShown =
-      isObject(over) &&
-      isFilter(filter) &&
-      isFilter(over['filter'] ?? []) &&
-      Array.isArray(groupBy) &&
-      groupBy.every((field) => typeof field === 'string');
-    return isShown ? draft : undefined;
-  } catch {
-    return undefined;
-  }
+  const draft = parsedJson(text);
+  if (!isObject(draft)) return undefined;
+  const { filter = [], groupBy = [], over = {} } = draft;
+  const isShown =
+    isObject(over) &&
+    isFilter(filter) &&
+    isFilter(over['filter'] ?? []) &&
+    Array.isArray(groupBy) &&
+    groupBy.every((field) => typeof field === 'string');
+  return isShown ? draft : undefined;
 }
-
-const isObject = (value: unknown): value is RuleDraft =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isFilter = (value: unknown): boolean =>
   Array.isArray(value) &&

@@ -159,7 +159,7 @@ function Json({ draft, change }: JsonProps) {
         onChange={settle}
       />
       {isBroken && (
-        <p role="alert">
+        <p role="alert" class="refused">
           This is no rule as JSON: expected an object with "filter" and "groupBy" as lists. The rule
           is as it was before.
         </p>

@@ -40,7 +40,9 @@ export function RulesSection({ rules, address, changed }: RulesSectionProps) {
         </details>
       )}
       {opened !== null && opened !== '' && rule === undefined && (
-        <p role="alert">There is no rule "{opened}".</p>
+        <p role="alert" class="refused">
+          There is no rule "{opened}".
+        </p>
       )}
       {(isNew || rule) && (
         <RuleEditor

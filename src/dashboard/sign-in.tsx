@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { AskError } from './graph.ts';
 import { asAskError } from './hooks.ts';
+import { Refused } from './quality.tsx';
 import { type Session, signIn } from './session.ts';
 
 export interface SignInProps {
@@ -44,7 +45,7 @@ export function SignIn({ wasSignedOut, signedIn }: SignInProps) {
           With "admin" you also see the server's health and its actors, with "write" you can send
           dead letters again.
         </p>
-        {error && <p role="alert">{error.message}</p>}
+        {error && <Refused error={error} />}
         <button type="submit" disabled={isAsking}>
           Sign in
         </button>

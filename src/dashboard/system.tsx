@@ -5,7 +5,7 @@ import { DeadLettersSection } from './dead-letters-section.tsx';
 import { useHealth, usePage } from './hooks.ts';
 import { LedgerSection } from './ledger-section.tsx';
 import { PartitionsSection } from './partitions-section.tsx';
-import { Refused, Waiting } from './quality.tsx';
+import { Unanswered } from './quality.tsx';
 import { may } from './session.ts';
 
 export function System() {
@@ -25,14 +25,13 @@ export function System() {
       <LedgerSection />
       <DeadLettersSection rejected={data?.eventsRejected ?? undefined} />
       <ArchiveSection />
-      {error && <Refused error={error} />}
       {!isAdmin && (
         <p class="quiet">
           Partitions and actors are for operators: sign in with a key that has scope "admin". This
           one has {session.access?.scopes.join(', ')}.
         </p>
       )}
-      {isAdmin && data === undefined && error === undefined && <Waiting />}
+      {isAdmin && <Unanswered data={data} error={error} />}
       {data && <PartitionsSection health={data} />}
       {data && <ActorsSection health={data} />}
     </>

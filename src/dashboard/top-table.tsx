@@ -1,11 +1,12 @@
 /** The heaviest values of a field over the whole range, each with how far its count may be off. */
 import type { MeasuredValue } from './answers.ts';
+import { whereOf } from './condition.ts';
 import type { Explored } from './explored.ts';
 import { grouped } from './format.ts';
 import { useAsk, useLive } from './hooks.ts';
 import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
-import { Refused, Waiting } from './quality.tsx';
-import { type MeasureInput, type Question, type TimeseriesVariables, whereOf } from './question.ts';
+import { Unanswered } from './quality.tsx';
+import type { MeasureInput, Question, TimeseriesVariables } from './question.ts';
 import { LIVE_ENTRIES, ONCE_ENTRIES } from './timeseries-document.ts';
 import { measureText } from './words.ts';
 
@@ -49,9 +50,8 @@ export function TopTable({ measure, question, answer, isLive }: TopTableProps) {
   return (
     <section class="panel" aria-label={title}>
       <h2>{title}</h2>
-      {error && <Refused error={error} />}
-      {data === undefined && error === undefined && <Waiting />}
-      {data !== undefined && entries.length === 0 && <p class="quiet">No values in this range.</p>}
+      <Unanswered data={data} error={error} />
+      {data !== undefined && entries.length === 0 && <p>No values in this range.</p>}
       {entries.length > 0 && (
         <table class="bars">
           <thead class="unseen">

@@ -1,5 +1,4 @@
 /** Which types of events are most. */
-
 import type { Rollup } from './answers.ts';
 import { grouped } from './format.ts';
 import { useTimeseries } from './hooks.ts';
@@ -34,7 +33,7 @@ export function TypesPanel({ stream, range, rollup }: TypesPanelProps) {
         error === undefined && <Waiting />
       ) : (
         <>
-          {ranked.length === 0 && <p class="quiet">No events in the last {range.name}.</p>}
+          {ranked.length === 0 && <p>No events in the last {range.name}.</p>}
           <table class="bars">
             <thead class="unseen">
               <tr>

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { Problem } from './alarm-answers.ts';
 import { AskError, ask } from './graph.ts';
-import { asAskError, usePage } from './hooks.ts';
+import { useFailure } from './hooks.ts';
 
 export interface Command {
   readonly isRunning: boolean;
@@ -12,12 +12,11 @@ export interface Command {
 }
 
 export function useCommand(done: () => void): Command {
-  const { ended } = usePage();
   const [isRunning, setIsRunning] = useState(false);
-  const [error, setError] = useState<AskError>();
+  const { error, failed, forget } = useFailure();
   const run = async (mutation: string, variables: object): Promise<boolean> => {
     setIsRunning(true);
-    setError(undefined);
+    forget();
     try {
       const { result } = await ask<{ readonly result: { readonly problems: readonly Problem[] } }>(
         mutation,
@@ -27,10 +26,8 @@ export function useCommand(done: () => void): Command {
         throw new AskError('refused', problemsInWords(result.problems));
       done();
       return true;
-    } catch (failed) {
-      const refusal = asAskError(failed);
-      if (refusal.code === 'unauthorized') ended();
-      else setError(refusal);
+    } catch (reason) {
+      failed(reason);
       return false;
     } finally {
       setIsRunning(false);

@@ -1,7 +1,8 @@
 /** Events that fit a filter: a page of those that are there, then each as it is committed. */
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { EventPage, TailMessage } from './answers.ts';
-import { type EventFilter, whereOf } from './event-filter.ts';
+import { type Where, whereOf } from './condition.ts';
+import type { EventFilter } from './event-filter.ts';
 import {
   type EventList,
   NO_EVENTS,
@@ -11,7 +12,7 @@ import {
   withTold,
 } from './event-list.ts';
 import { type AskError, ask } from './graph.ts';
-import { asAskError, usePage } from './hooks.ts';
+import { useFailure, usePage } from './hooks.ts';
 
 /** What is asked for at a time. */
 export const EVENTS_PAGE = 50;
@@ -33,7 +34,7 @@ interface Question {
   readonly stream: string;
   readonly from?: number;
   readonly to?: number;
-  readonly where?: object;
+  readonly where?: Where;
   readonly contains?: string;
 }
 
@@ -66,30 +67,22 @@ export interface Events {
 
 /** While the list is held, what comes waits, and nothing in it moves. */
 export function useEvents(filter: EventFilter, isHeld: boolean): Events {
-  const { live, ended } = usePage();
+  const { live } = usePage();
   const [list, setList] = useState(NO_EVENTS);
-  const [error, setError] = useState<AskError>();
+  const { error, failed, forget } = useFailure();
   const held = useRef(isHeld);
   held.current = isHeld;
   const question = JSON.stringify(questionOf(filter));
   const current = useRef<Question>(undefined);
   const isAskingOlder = useRef(false);
 
-  const failed = useCallback(
-    (reason: unknown) => {
-      const refusal = asAskError(reason);
-      if (refusal.code === 'unauthorized') ended();
-      else setError(refusal);
-    },
-    [ended],
-  );
   useEffect(() => {
     const asked: Question = JSON.parse(question);
     let isWanted = true;
     let untold: TailMessage[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     setList(NO_EVENTS);
-    setError(undefined);
+    forget();
     current.current = asked;
     const askNewest = () =>
       void pageOf(asked).then(
@@ -116,7 +109,7 @@ export function useEvents(filter: EventFilter, isHeld: boolean): Events {
       clearTimeout(timer);
       end?.();
     };
-  }, [live, question, failed]);
+  }, [live, question, failed, forget]);
   useEffect(() => {
     if (!isHeld) setList(released);
   }, [isHeld]);

@@ -1,7 +1,8 @@
-/** Measures and conditions as people write them, and the units that measures have. Pure. */
+/** Measures as people write them, and the units that measures have. Pure. */
+import { conditionText } from './condition.ts';
 import { perSecond, shortLength, shortNumber } from './format.ts';
 import type { LiveAnswer } from './live-answer.ts';
-import { letterOf, type MeasureInput, type Where } from './question.ts';
+import { letterOf, type MeasureInput } from './question.ts';
 
 /** As the server names them: "quantile(duration_ms, 0.99)". */
 export function measureText({ op, field, q, by, where, expression, as }: MeasureInput): string {
@@ -20,20 +21,6 @@ export const measureTexts = (measures: readonly MeasureInput[]): readonly string
       : measureText(measure),
   );
 };
-
-const SIGNS = { eq: '=', ne: '≠', gt: '>', gte: '≥', lt: '<', lte: '≤', prefix: 'begins with' };
-
-/** What nobody wrote in the page stays as it is in GraphQL. */
-export function conditionText(where: Where): string {
-  const { field, ...parts } = where;
-  const [part, ...more] = Object.entries(parts);
-  if (field === undefined || part === undefined || more.length > 0) return JSON.stringify(where);
-  const [name, value] = part;
-  if (name === 'exists') return `${field} is ${value === true ? 'there' : 'absent'}`;
-  if (name === 'in' && Array.isArray(value)) return `${field} in ${value.join(', ')}`;
-  const sign = Object.hasOwn(SIGNS, name) && SIGNS[name as keyof typeof SIGNS];
-  return sign ? `${field} ${sign} ${value}` : JSON.stringify(where);
-}
 
 export type Shown = (value: number | null | undefined) => string;
 

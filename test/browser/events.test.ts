@@ -26,15 +26,15 @@ test('events are found by conditions and told as they come, and the address show
   await line(page, 'amount=500').waitFor();
   await line(page, /amount=20\s/).waitFor();
 
-  await page.getByLabel('Field of a condition').fill('amount');
+  await page.getByLabel('Field to filter by').fill('amount');
   await page.getByLabel('How it is compared').selectOption('≥');
-  await page.getByLabel('Value of a condition').fill('100');
-  await page.getByRole('button', { name: 'Add condition' }).click();
+  await page.getByLabel('Value to compare with').fill('100');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
   await page.getByText('amount ≥ 100').waitFor();
   await line(page, /amount=20\s/).waitFor({ state: 'detached' });
   await line(page, 'amount=500').click();
   await page.getByRole('button', { name: 'Without events whose type is view' }).click();
-  await page.getByText('type is not view').waitFor();
+  await page.getByText('type ≠ view').waitFor();
   await line(page, 'amount=500').waitFor({ state: 'detached' });
 
   // Each of the two is told live, and one of them fits.
