@@ -1,9 +1,9 @@
 /** The page of alarms: a rule is made, real events cross it, and what one does about it. */
 import { createServer } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
-import type { Locator, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { visit } from './chromium.ts';
-import { DESKTOP, lookAt } from './look.ts';
+import { askUntil, DESKTOP, lookAt } from './look.ts';
 import { keyOf, send, site } from './site.ts';
 
 const READER = `sg_${'r'.repeat(43)}`;
@@ -28,18 +28,6 @@ const errors = (count: number): object[] =>
   Array.from({ length: count }, () => ({ type: 'error', service: 'api' }));
 
 const section = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
-
-/** Of what no subscription tells. Asking anew drops the answer that is on its way: the slower they are, the longer it waits for each. */
-async function askUntil(page: Page, part: Locator, found: () => Promise<boolean>): Promise<void> {
-  for (let patienceMs = 1_000; ; patienceMs *= 2) {
-    await part.getByRole('button', { name: 'Ask again' }).click();
-    const deadline = Date.now() + patienceMs;
-    while (Date.now() < deadline) {
-      if (await found()) return;
-      await page.waitForTimeout(50);
-    }
-  }
-}
 
 test('a rule is made in the page, events cross it, it fires, is acknowledged and silenced', async (t) => {
   const { server, url } = await site(t, {

@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Page } from 'playwright-core';
 import { visit } from './chromium.ts';
-import { DESKTOP, lookAt } from './look.ts';
+import { askUntil, DESKTOP, lookAt } from './look.ts';
 import { keyOf, send, site } from './site.ts';
 
 const READER = `sg_${'r'.repeat(43)}`;
@@ -90,11 +90,7 @@ test('a dead letter is fixed on the page, sent again, and counts', async (t) => 
   const section = page.getByRole('region', { name: 'Dead letters' });
   const letter = section.getByText('invalid_ts', { exact: true });
   // Letters can be read once their partition has committed them.
-  while ((await letter.count()) === 0) {
-    const asked = page.waitForResponse((response) => response.url().endsWith('/graphql'));
-    await section.getByRole('button', { name: 'Ask again' }).click();
-    await asked;
-  }
+  await askUntil(page, section, async () => (await letter.count()) > 0);
   await letter.click();
   const text = section.getByLabel('What was received');
   t.is(await text.inputValue(), '{"type":"view","ts":"yesterday"}');

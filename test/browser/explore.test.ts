@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import type { Server } from '../../load-tests/server.ts';
 import { visit } from './chromium.ts';
 import { exploreSite, MINUTE_MS, ROLLUPS, someMinutes } from './explore-site.ts';
-import { DESKTOP, lookAt } from './look.ts';
+import { askUntil, DESKTOP, lookAt } from './look.ts';
 import { send, site } from './site.ts';
 
 const copied = async (page: Page, form: string): Promise<string> => {
@@ -201,12 +201,7 @@ test('what no rollup keeps the events answer, exactly and not live', async (t) =
   const { page } = await visit(t, `${url}/explore?${question}`, DESKTOP);
   await page.getByText('Not live: no rollup keeps what is asked for.').waitFor();
   // What came last is answered once it is committed.
-  await until(async () => {
-    const asked = page.waitForResponse((response) => response.url().endsWith('/graphql'));
-    await page.getByRole('button', { name: 'Ask again' }).click();
-    await asked;
-    return (await countIn(page)) === 390;
-  });
+  await askUntil(page, page, async () => (await countIn(page)) === 390);
   await page.getByText(/steps from the events themselves · exact$/).waitFor();
   await page.getByText(/"by_type" lacks dimension "path"/).waitFor();
   t.pass();

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 
 export const PHONE = { viewport: { width: 390, height: 844 } };
 export const DESKTOP = { viewport: { width: 1280, height: 900 } };
@@ -49,4 +49,20 @@ interface Violation {
   readonly id: string;
   readonly impact: string | null;
   readonly nodes: readonly { readonly html: string }[];
+}
+
+/** Of what no subscription tells. Asking anew drops the answer that is on its way: the slower they are, the longer it waits for each. */
+export async function askUntil(
+  page: Page,
+  part: Page | Locator,
+  found: () => Promise<boolean>,
+): Promise<void> {
+  for (let patienceMs = 1_000; ; patienceMs *= 2) {
+    await part.getByRole('button', { name: 'Ask again' }).click();
+    const deadline = Date.now() + patienceMs;
+    while (Date.now() < deadline) {
+      if (await found()) return;
+      await page.waitForTimeout(50);
+    }
+  }
 }
