@@ -214,7 +214,8 @@ test('partitions come to a thread and leave it: what is given is committed, and 
   await reached(shared.applied, 0, shared.partitionEnds[0] as number);
   await worker.give([0]);
   t.deepEqual([...progress.owned], [0, 0, 1]);
-  t.is(progress.committed[0], shared.partitionEnds[0]);
+  // Past its own end, if it had come by blocks of others behind it.
+  t.true((progress.committed[0] as number) >= (shared.partitionEnds[0] as number));
   t.is(shared.applied[0], 0, 'how far it was here does not count for who has it now');
   t.is(shared.watermarkWanted[0], 0);
   shared.applied[0] = 1e9;
