@@ -169,6 +169,16 @@ function createProgram(
       finish(await query(graphql, options, terminal));
     });
 
+  addServerOptions(addConfigOptions(program.command('top')), 'read')
+    .description('show what the running server gets just now, and what fires, until q')
+    .option('--stream <name>', 'whose events (default: events)')
+    .option('--json', 'one look, for programs')
+    .addHelpText('after', example('streamgauge top --stream shop'))
+    .action(async (options) => {
+      const { top } = await import('./cli/top.ts');
+      finish(await top(options, terminal));
+    });
+
   const letters = program
     .command('dead-letters')
     .description('what the running server has refused: look at it, fix it, send it again');

@@ -9,6 +9,10 @@ export interface Terminal {
   readLine(prompt: string): Promise<string>;
   /** SIGTERM and SIGINT. Returns how to stop listening. */
   onStopSignal(handler: () => void): () => void;
+  /** Lines that fit on it. Absent: nobody knows. */
+  readonly rows?: number | undefined;
+  /** Each key by itself as it is pressed, Ctrl-C among them. Returns how to stop listening. Absent: nobody presses any. */
+  onKey?(handler: (key: string) => void): () => void;
   /** Ends the process at once, without waiting for anything. */
   abort(exitCode: number): void;
 }
@@ -33,6 +37,17 @@ export const processTerminal: Terminal = {
   onStopSignal(handler) {
     process.on('SIGTERM', handler).on('SIGINT', handler);
     return () => void process.off('SIGTERM', handler).off('SIGINT', handler);
+  },
+  get rows() {
+    // A terminal that does not know its size says 0.
+    return process.stdout.rows || undefined;
+  },
+  onKey(handler) {
+    const { stdin } = process;
+    if (stdin.isTTY !== true) return () => {};
+    const pressed = (bytes: Buffer) => handler(bytes.toString());
+    stdin.setRawMode(true).on('data', pressed).resume();
+    return () => void stdin.off('data', pressed).setRawMode(false).pause();
   },
   abort: (exitCode) => process.exit(exitCode),
 };

@@ -1,0 +1,79 @@
+/** `streamgauge top` and a server. */
+import test from 'ava';
+import type { Server } from '../../load-tests/server.ts';
+import { top } from '../../src/cli/top.ts';
+import { screenOf } from '../../src/cli/top-screen.ts';
+import { openSite, send } from '../query/cold/site.ts';
+import { heardTerminal, runHeard } from './heard-terminal.ts';
+
+const urlOf = (server: Server): string => `http://${server.host}:${server.queryPort}`;
+
+test('one look has the events of the last minute by type, what fires, and how the server is', async (t) => {
+  const site = await openSite({
+    rollups: [{ name: 'by_type', stream: 's', dimensions: ['type'], measures: ['count'] }],
+    alarms: {
+      rules: [{ name: 'any', stream: 's', window: '1m', every: '1s', lateness: '0s', above: 0 }],
+    },
+  });
+  t.teardown(() => site.close());
+  await send(site, 's', [{ type: 'view' }, { type: 'view' }, { type: 'buy\u001b[2J' }]);
+  const run = (...args: string[]) => runHeard('top', '--url', urlOf(site.server), ...args);
+  let shown = await run('--stream', 's');
+  // The rule is judged a moment later.
+  while (!shown.out.includes('firing')) shown = await run('--stream', 's');
+  t.is(shown.exitCode, 0, shown.err);
+  t.notRegex(shown.out.replaceAll('\n', ''), /\p{Cc}/u);
+  t.regex(shown.out, /^streamgauge \S+ at http:/);
+  t.regex(shown.out, /\n\d+ partitions, lag \d+\.\d MiB, 0 restarts of actors\n/);
+  t.regex(shown.out, /\nall +0\.3 +3\nview +0\.2 +2\nbuy�\[2J +0\.1 +1\n/);
+  t.regex(shown.out, /\nany +firing +\w+ +\d\d:\d\d:\d\d +3\n/);
+  t.regex((await run('--stream', 'other')).out, /no rollup|no events of stream other/);
+  const { traffic } = JSON.parse((await run('--stream', 's', '--json')).out);
+  t.is(traffic.seriesFound, 2);
+});
+
+test('on a terminal it is drawn again and again in one place, until q is pressed', async (t) => {
+  const site = await openSite({});
+  t.teardown(() => site.close());
+  const { terminal, heard } = heardTerminal();
+  let press = (_: string) => {};
+  const draws = () => heard.out.split('\u001b[H').length - 1;
+  const ended = top(
+    { url: urlOf(site.server) },
+    {
+      ...terminal,
+      isInteractive: true,
+      rows: 2,
+      out(text) {
+        terminal.out(text);
+        if (draws() === 2) press('q');
+      },
+      onKey(handler) {
+        press = handler;
+        return () => terminal.out('no more keys');
+      },
+    },
+  );
+  t.is(await ended, 0);
+  t.is(draws(), 2);
+  t.is(heard.out.split('\r\n').length - 1, 2, 'two lines, twice');
+  t.true(heard.out.startsWith('\u001b[?1049h'));
+  t.true(heard.out.endsWith('\u001b[?1049lno more keys'));
+});
+
+test('what a key may not see, or nothing answers, is said in its place', (t) => {
+  const problem = 'the server said: this needs a key with scope "admin"';
+  const about = { version: '1', origin: 'http://h', stream: 's' };
+  const traffic = { watermark: null, seriesFound: 0, series: [] };
+  const screen = screenOf(about, {
+    ...{ atMs: 0, traffic, alarms: { total: 0, alarms: [] }, health: { problem } },
+  });
+  t.deepEqual(screen.split('\n').slice(1), [
+    problem,
+    '',
+    'no events of stream s in the last minute',
+    '',
+    'no alarms',
+    '',
+  ]);
+});
