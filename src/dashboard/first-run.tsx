@@ -1,32 +1,32 @@
-/** Of a server that has no event yet: the one line that sends one. The first event replaces it by the live view. */
+/** Of a server that has no event yet: the lines that send one. The first event replaces it by the live view. */
+import type { ComponentChildren } from 'preact';
 import { CopyButton } from './copy-button.tsx';
 import { curlOfEvent } from './curl.ts';
 import { usePage } from './hooks.ts';
+import { scriptTagOf } from './script-tag.ts';
 
 const EVENT = { type: 'page_view', url: '/pricing', user: 'u1' };
 
 export function FirstRun({ stream }: { stream: string }) {
   const { session } = usePage();
-  const line = curlOfEvent(session, location.hostname, stream, EVENT);
+  const { hostname } = location;
   return (
     <section class="first-run" aria-labelledby="first-run-title">
       <h1 id="first-run-title">Send the first event</h1>
-      <p>This server has no event yet. Paste this into a terminal that reaches it:</p>
-      <textarea
-        class="code"
-        readOnly
-        rows={3}
-        aria-label="Command that sends an event"
-        value={line}
-      />
-      <p class="actions">
-        <CopyButton text={() => line}>Copy</CopyButton>
-      </p>
+      <Line
+        label="Command that sends an event"
+        text={curlOfEvent(session, hostname, stream, EVENT)}
+      >
+        This server has no event yet. Paste this into a terminal that reaches it:
+      </Line>
+      <Line label="Line for the pages of a site" text={scriptTagOf(session, hostname, stream)}>
+        Or put this into the pages of a site, whose origin <code>cors.origins</code> names:
+      </Line>
       {session.needsKey && (
         <p>
-          KEY is a key with scope "write"; on the server{' '}
-          <code>npx streamgauge keys create --tenant {session.access?.tenant} --scope write</code>{' '}
-          makes one.
+          KEY is one that may write; on the server{' '}
+          <code>npx streamgauge keys create --tenant {session.access?.tenant} --public</code> makes
+          one that everybody may see.
         </p>
       )}
       <p class="waiting" role="status">
@@ -34,5 +34,24 @@ export function FirstRun({ stream }: { stream: string }) {
         itself.
       </p>
     </section>
+  );
+}
+
+interface LineProps {
+  readonly label: string;
+  readonly text: string;
+  /** What it is for. */
+  readonly children: ComponentChildren;
+}
+
+function Line({ label, text, children }: LineProps) {
+  return (
+    <>
+      <p>{children}</p>
+      <textarea class="code" readOnly rows={3} aria-label={label} value={text} />
+      <p class="actions">
+        <CopyButton text={() => text}>Copy</CopyButton>
+      </p>
+    </>
   );
 }

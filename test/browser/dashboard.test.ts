@@ -45,6 +45,8 @@ test('a server without events shows how to send one, and turns into the live vie
   await page.getByRole('heading', { name: 'Send the first event' }).waitFor();
   const line = await page.getByLabel('Command that sends an event').inputValue();
   t.true(line.startsWith(`curl 'http://${server.host}:${server.ingestPort}/v1/events' -H`), line);
+  const tag = await page.getByLabel('Line for the pages of a site').inputValue();
+  t.is(tag, `<script src="http://${server.host}:${server.ingestPort}/client.js" async></script>`);
   await send(server, [{ type: 'page_view', url: '/pricing', user: 'u1' }]);
   await page.getByRole('heading', { name: 'Overview' }).waitFor({ timeout: 60_000 });
   await untilShown(page, 'total', '1');
