@@ -83,10 +83,16 @@ export async function timeseries(
 export const timeseriesUpdates = {
   subscribe: (
     _: unknown,
-    args: TimeseriesArgs & { readonly cursor?: Maybe<string> },
+    args: TimeseriesArgs & {
+      readonly every?: Maybe<number>;
+      readonly cursor?: Maybe<string>;
+    },
     { access, services }: GraphContext,
   ): AsyncIterable<LiveMessage> =>
-    services.queries.subscribe(requestOf(args, access.tenant), args.cursor ?? undefined),
+    services.queries.subscribe(requestOf(args, access.tenant), {
+      ...given('everyMs', args.every),
+      ...given('cursor', args.cursor),
+    }),
 
   resolve: (message: LiveMessage): object => ({
     ...shown(message.answer),

@@ -21,6 +21,9 @@ const VALUES = 'values { value errorBound }';
 const ENTRIES = 'values { value errorBound entries { value count error } }';
 const COMPARED = 'compared { from to restated missingPartitions }';
 
+/** Of a live answer: what changes faster nobody reads, and each message makes every viewer draw. */
+const EVERY = '1s';
+
 const asked = (names: readonly (readonly [string, string])[]): string =>
   names.map(([name]) => `${name}: $${name}`).join(', ');
 const declared = (names: readonly (readonly [string, string])[]): string =>
@@ -30,7 +33,7 @@ const series = (values: string): string =>
   `series { labels { name value } points { t end ${values} } }`;
 
 const subscription = (values: string): string => `subscription (${declared(ARGUMENTS)}) {
-  timeseries(${asked(ARGUMENTS)}) {
+  timeseries(${asked(ARGUMENTS)}, every: "${EVERY}") {
     snapshot gap ${QUALITY} ${series(values)} removedSeries { labels { name value } }
   }
 }`;

@@ -87,12 +87,15 @@ export const SERIES_CACHED_MAX = 250_000;
 
 /** Live queries that run at the same time; equal ones run once for all their subscribers. */
 export const LIVE_QUERIES_MAX = 64;
-export const LIVE_SUBSCRIBERS_MAX = 1_000;
+/** Each is a place in a history: what they cost is what they are sent. An open dashboard has six. */
+export const LIVE_SUBSCRIBERS_MAX = 4_000;
 /** Of those, what one tenant may have: the others must always find room. */
 export const LIVE_QUERIES_PER_TENANT_MAX = 48;
-export const LIVE_SUBSCRIBERS_PER_TENANT_MAX = 750;
+export const LIVE_SUBSCRIBERS_PER_TENANT_MAX = 3_000;
 /** A live query answers again at most this often, however much is applied... */
 export const LIVE_TICK_MS = 200;
+/** ...which a subscriber may want less often, to spare itself; longer is a question that is asked again. */
+export const LIVE_EVERY_MS_MAX = 60_000;
 /** ...and this often although nothing is, because watermark and sliding window move with the clock. */
 export const LIVE_IDLE_TICK_MS = 1_000;
 /**

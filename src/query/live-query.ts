@@ -13,7 +13,6 @@ import {
   LIVE_IDLE_TICK_MS,
   LIVE_REST_FACTOR,
   LIVE_SENT_POINT_MS,
-  LIVE_TICK_MS,
   LIVE_WORK_SAMPLES,
 } from './limits.ts';
 import { changesBetween, isWorthSending } from './live-changes.ts';
@@ -58,6 +57,8 @@ export interface LiveQueryOptions {
   readonly subscribers: () => number;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
+  /** It answers again at most this often. */
+  readonly tickMs: number;
   /** Tells this life of the query from others in cursors; has no dot. */
   readonly id: string;
 }
@@ -144,7 +145,7 @@ export class LiveQuery {
   }
 
   async #tick(): Promise<void> {
-    const { clock, competitors, subscribers } = this.#options;
+    const { clock, competitors, subscribers, tickMs } = this.#options;
     this.#isWorking = true;
     this.#isTouched = false;
     try {
@@ -160,7 +161,7 @@ export class LiveQuery {
     }
     this.#isWorking = false;
     const workMs = Math.min(...this.#worked);
-    const restMs = Math.max(LIVE_TICK_MS, LIVE_REST_FACTOR * competitors() * workMs);
+    const restMs = Math.max(tickMs, LIVE_REST_FACTOR * competitors() * workMs);
     this.#restsUntilMs = clock.now() + restMs;
     this.#tickAfter(this.#isTouched ? restMs : Math.max(restMs, LIVE_IDLE_TICK_MS));
   }

@@ -2,10 +2,12 @@
 import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import {
+  LIVE_EVERY_MS_MAX,
   LIVE_QUERIES_MAX,
   LIVE_QUERIES_PER_TENANT_MAX,
   LIVE_SUBSCRIBERS_MAX,
   LIVE_SUBSCRIBERS_PER_TENANT_MAX,
+  LIVE_TICK_MS,
 } from './limits.ts';
 import { type LiveMessage, LiveQuery, type Scheduler } from './live-query.ts';
 import type { PartitionClient } from './ports.ts';
@@ -21,6 +23,13 @@ export interface LiveOptions {
   readonly scheduler: Scheduler;
   /** Makes an id that no earlier life of the server has used. */
   readonly newId: () => string;
+}
+
+export interface SubscribeOptions {
+  /** Of the last message that was received before. */
+  readonly cursor?: string;
+  /** Messages come at most this often, with all that has changed meanwhile. Default and least: `LIVE_TICK_MS`. */
+  readonly everyMs?: number;
 }
 
 interface Running {
@@ -48,8 +57,17 @@ export class LiveQueries {
   }
 
   /** Throws `query_invalid` at once if no rollup can answer, `query_overload` if a bound is reached. */
-  subscribe(request: TimeseriesRequest, cursor?: string): AsyncIterableIterator<LiveMessage> {
+  subscribe(
+    request: TimeseriesRequest,
+    { cursor, everyMs = 0 }: SubscribeOptions = {},
+  ): AsyncIterableIterator<LiveMessage> {
     const { tenant } = request;
+    if (everyMs > LIVE_EVERY_MS_MAX) {
+      const most = LIVE_EVERY_MS_MAX / 1_000;
+      const message = `every: expected at most ${most} s, received ${everyMs / 1_000} s: ask the query again instead`;
+      throw new AppError('query_invalid', message);
+    }
+    const tickMs = Math.max(LIVE_TICK_MS, everyMs);
     if (this.#subscribers >= LIVE_SUBSCRIBERS_MAX) throw tooMany(LIVE_SUBSCRIBERS_MAX);
     const own = [...this.#running.values()].filter((running) => running.tenant === tenant);
     const ownSubscribers = own.reduce((sum, { subscribers }) => sum + subscribers, 0);
@@ -57,9 +75,10 @@ export class LiveQueries {
       throw tooMany(LIVE_SUBSCRIBERS_PER_TENANT_MAX);
     }
     // The key order of a request is the same for all: they are built in one place.
-    const key = JSON.stringify(request);
+    const key = JSON.stringify([tickMs, request]);
     const known = this.#running.get(key);
-    const running = known?.query.hasEnded === false ? known : this.#start(key, request, own.length);
+    const running =
+      known?.query.hasEnded === false ? known : this.#start(key, request, tickMs, own.length);
     running.subscribers++;
     this.#subscribers++;
     return this.#cursorInto(running.query, cursor, () => this.#leave(key, running));
@@ -73,7 +92,7 @@ export class LiveQueries {
     this.#stopListening = undefined;
   }
 
-  #start(key: string, request: TimeseriesRequest, ownQueries: number): Running {
+  #start(key: string, request: TimeseriesRequest, tickMs: number, ownQueries: number): Running {
     const isFull = this.#running.size >= LIVE_QUERIES_MAX;
     if (isFull || ownQueries >= LIVE_QUERIES_PER_TENANT_MAX) {
       const running = isFull ? LIVE_QUERIES_MAX : LIVE_QUERIES_PER_TENANT_MAX;
@@ -87,6 +106,7 @@ export class LiveQueries {
       answer: answererFor(request),
       clock,
       scheduler,
+      tickMs,
       id: newId(),
       competitors: () => this.#running.size,
       subscribers: () => running.subscribers,

@@ -17,7 +17,7 @@ import { explainRollup } from './explain.ts';
 import type { Explanation } from './explanation.ts';
 import { Gate } from './gate.ts';
 import { AFTER_TIMEOUT_MS, QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX } from './limits.ts';
-import { LiveQueries } from './live.ts';
+import { LiveQueries, type SubscribeOptions } from './live.ts';
 import { type LiveMessage, type Scheduler, systemScheduler } from './live-query.ts';
 import { type Plan, planFromRollup, planTimeseries, type Since } from './plan.ts';
 import type { PartitionClient, RollupCatalog, StoredRollups } from './ports.ts';
@@ -158,8 +158,11 @@ export class Queries {
     return askedAfter(after, this.#sources.partitions, this.#afterTimeoutMs, ask);
   }
 
-  subscribe(request: TimeseriesRequest, cursor?: string): AsyncIterableIterator<LiveMessage> {
-    return this.live.subscribe(request, cursor);
+  subscribe(
+    request: TimeseriesRequest,
+    options?: SubscribeOptions,
+  ): AsyncIterableIterator<LiveMessage> {
+    return this.live.subscribe(request, options);
   }
 
   close(): void {

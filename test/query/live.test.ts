@@ -185,6 +185,25 @@ test('however much is applied, it answers at most every 200 ms', async (t) => {
   await messages.return?.();
 });
 
+test('who wants messages less often gets them so, apart from those who do not', async (t) => {
+  const { live, time, listeners, state } = setUp();
+  const [seldom, often] = [live.subscribe(REQUEST, { everyMs: 1_000 }), live.subscribe(REQUEST)];
+  t.is(live.queries, 2);
+  await often.return?.();
+  await time.pass(0);
+  const answered = state.answered;
+  for (let ms = 0; ms < 5_000; ms += 5) {
+    for (const listener of listeners) listener();
+    await time.pass(5);
+  }
+  t.is(state.answered, answered + 5);
+  await seldom.return?.();
+  t.throws(() => live.subscribe(REQUEST, { everyMs: 60_001 }), {
+    code: 'query_invalid',
+    message: /every: expected at most 60 s, received 60.001 s/,
+  });
+});
+
 test('equal queries run once, different ones on their own', async (t) => {
   const { live, time, state } = setUp();
   const subscribers = Array.from({ length: 50 }, () => live.subscribe(REQUEST));
@@ -249,11 +268,11 @@ test('a cursor goes on where it stood, or starts anew when that is gone', async 
   await leaves.return?.();
   await change(answer({ view: { 0: 2 } }));
   await change(answer({ view: { 0: 3 } }));
-  const back = live.subscribe(REQUEST, cursor);
+  const back = live.subscribe(REQUEST, { cursor });
   t.deepEqual(pointsIn(await take(back)), { view: [[0, 2]] });
   t.deepEqual(pointsIn(await take(back)), { view: [[0, 3]] });
   for (const unknown of ['', 'x', 'q9.1', 'q1.zzz', `${cursor}.1`]) {
-    t.is((await take(live.subscribe(REQUEST, unknown))).kind, 'snapshot', unknown);
+    t.is((await take(live.subscribe(REQUEST, { cursor: unknown }))).kind, 'snapshot', unknown);
   }
   t.is((await take(stays)).kind, 'snapshot');
 });
