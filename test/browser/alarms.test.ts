@@ -79,8 +79,10 @@ test('a rule is made in the page, events cross it, it fires, is acknowledged and
 
   await alarm.getByRole('button', { name: 'Silence' }).click();
   const silences = section(page, 'Silences');
-  const matchers = await silences.getByLabel('Matchers, one a line').inputValue();
-  t.deepEqual(matchers.split('\n').sort(), [
+  const matchers = silences.getByLabel('Matchers, one a line');
+  // The form is filled in a moment after it is asked for.
+  while ((await matchers.inputValue()) === '') await page.waitForTimeout(20);
+  t.deepEqual((await matchers.inputValue()).split('\n').sort(), [
     'alertname=too_many_errors',
     'service=api',
     'stream=events',

@@ -63,6 +63,23 @@ async function delivered(page: Page): Promise<void> {
   while (!(await page.evaluate<boolean>('streamgauge.flush()'))) await sleep(20);
 }
 
+/** Until the browser has committed so many of the type: what was tracked an instant before a tab goes may go with it. */
+async function kept(page: Page, type: string, count: number): Promise<void> {
+  const countKept = `(async () => {
+    const [database] = await indexedDB.databases();
+    if (database === undefined) return 0;
+    const done = (request) => new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    const opened = await done(indexedDB.open(database.name));
+    const all = await done(opened.transaction('waiting').objectStore('waiting').getAll());
+    opened.close();
+    return all.filter(({ line }) => JSON.parse(line).type === ${JSON.stringify(type)}).length;
+  })()`;
+  while ((await page.evaluate<number>(countKept)) < count) await sleep(20);
+}
+
 const LEDGER = '{ ledger(stream: "events") { applied duplicate rejected pending } }';
 
 /** Once this many are applied; more would be as wrong as fewer. */
@@ -136,13 +153,16 @@ test('each event counts once while the server is killed, pages are left and tabs
   await track(page, 'under way', 10);
   await server.kill();
   await track(page, 'away', 30);
+  await kept(page, 'away', 30);
   // The script is still fresh in the browser's cache.
   await page.goto(`${url}/next`);
   await track(page, 'next page', 40);
+  await kept(page, 'next page', 40);
   const other = await page.context().newPage();
   await other.goto(url);
   await track(other, 'other tab', 50);
   await other.evaluate('streamgauge.flush()');
+  await kept(other, 'other tab', 50);
   await other.close();
   await server.start();
   await page.goto(`${url}/again`);
