@@ -303,12 +303,14 @@ async function logToOpen({
     const position = head?.state.position ?? 0;
     const known = head?.definitions;
     const isCurrent = known !== undefined && definedText(known) === wanted;
-    if (known !== undefined) for (const loss of lostRollups(known, definitions)) lost.add(loss);
+    // In a cluster the leader declares, and what lies here may be of long ago.
+    if (known !== undefined && !isCurrent && !config.cluster.enabled) {
+      for (const loss of lostRollups(known, definitions)) lost.add(loss);
+    }
     definedTo.push(isCurrent ? position : -1);
     durableBefore = Math.max(durableBefore, position);
   }
-  // In a cluster the leader declares, and what lies here may be of long ago.
-  if (!config.cluster.enabled) for (const loss of lost) logger.warn({}, loss);
+  for (const loss of lost) logger.warn({}, loss);
   const first = { definitions, definedTo };
   if (source.type === 'journal') {
     return { type: 'journal', dir: source.dir, ...config.journal, durableBefore, ...first };

@@ -5,6 +5,8 @@ import type { Config } from '../config.ts';
 import { AppError } from '../model/errors.ts';
 
 export interface AskServer {
+  /** Of the query listener. */
+  readonly origin: string;
   /** Rejects with `query_invalid` and what the server said, or `query_timeout` if it says nothing. */
   ask<T>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<T>;
 }
@@ -71,6 +73,7 @@ export function askServer(config: Config, options: Readonly<Record<string, unkno
   const { url, headers: who } = serverAddress(config, options, '/graphql');
   const headers = { 'content-type': 'application/json', ...who };
   return {
+    origin: url.origin,
     async ask<T>(query: string, variables = {}) {
       const { data, errors } = await post<T>(url, headers, JSON.stringify({ query, variables }));
       if (data !== undefined && errors === undefined) return data;

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { ruleFor } from '../model/event-time.ts';
 import { serverAddress } from './ask-server.ts';
 import { arrivedIds } from './bulk/arrived-ids.ts';
-import { BulkProgress, grouped } from './bulk/bulk-progress.ts';
+import { BulkProgress } from './bulk/bulk-progress.ts';
 import { type FormatOptions, formatOf } from './bulk/formats.ts';
 import { filesAt, type ImportFile, known } from './bulk/import-files.ts';
 import { lockState } from './bulk/import-lock.ts';
@@ -12,6 +12,7 @@ import { ImportState } from './bulk/import-state.ts';
 import { assertAnswers } from './bulk/post-batch.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { grouped } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 type Options = Readonly<Record<string, unknown>>;

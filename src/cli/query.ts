@@ -5,6 +5,7 @@ import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { aligned, csvOf } from './table.ts';
 import type { Terminal } from './terminal.ts';
+import { whereOption } from './where-option.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -70,7 +71,7 @@ function variables(options: Options): Readonly<Record<string, unknown>> {
   const range = last === undefined && from === undefined && to === undefined ? '1h' : last;
   return {
     ...{ stream: stream ?? 'events', measures, groupBy, from, to, last: range, step, timeZone },
-    ...{ where: jsonOf(where), limit: limit ?? 20 },
+    ...{ where: whereOption(where, '{"field":"country","eq":"DE"}'), limit: limit ?? 20 },
   };
 }
 
@@ -86,16 +87,6 @@ function measureOf(text: string): Readonly<Record<string, unknown>> {
   const [, op, field, number] = found;
   const more = number === undefined ? {} : { [op === 'top' ? 'k' : 'q']: Number(number) };
   return { op, ...(field !== undefined && { field }), ...more };
-}
-
-function jsonOf(text: unknown): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(`${text}`);
-  } catch {
-    const example = '{"field":"country","eq":"DE"}';
-    throw new AppError('query_invalid', `--where must be JSON such as '${example}', got ${text}`);
-  }
 }
 
 /** A row for each point of each series, in time. */

@@ -5,6 +5,7 @@ import { formatDuration } from '../query/time.ts';
 import { type AskServer, askServer } from './ask-server.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { grouped } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Difference {
@@ -185,5 +186,3 @@ function differenceText(difference: Difference): string {
     ...lines,
   ].join('');
 }
-
-const grouped = (count: number): string => Math.round(count).toLocaleString('en-US');

@@ -4,13 +4,14 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { AppError } from '../model/errors.ts';
 import { within } from '../model/within.ts';
 import { serverAddress } from './ask-server.ts';
-import { BulkProgress, grouped } from './bulk/bulk-progress.ts';
+import { BulkProgress } from './bulk/bulk-progress.ts';
 import { lineId, newRunId, withId } from './bulk/event-id.ts';
 import { InOrder } from './bulk/in-order.ts';
 import { assertAnswers, type BatchTarget, type Outcome, postBatch } from './bulk/post-batch.ts';
 import { textLines } from './bulk/text-lines.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { grouped } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 type Options = Readonly<Record<string, unknown>>;

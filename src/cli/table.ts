@@ -28,3 +28,6 @@ const csvCell = (cell: string): string =>
 
 /** A terminal obeys control characters. */
 export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '�');
+
+/** For people: thousands apart, nothing behind the point. */
+export const grouped = (count: number): string => Math.round(count).toLocaleString('en-US');

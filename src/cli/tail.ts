@@ -7,6 +7,7 @@ import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { postJson } from './post-json.ts';
 import type { Terminal } from './terminal.ts';
+import { whereOption } from './where-option.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -62,20 +63,10 @@ export async function tail(options: Options, terminal: Terminal): Promise<ExitCo
 
 const variablesOf = ({ stream, where, contains, rate }: Options): object => ({
   stream: stream ?? 'events',
-  where: whereOf(where),
+  where: whereOption(where, '{"field":"user","eq":"u1"}'),
   contains,
   maxPerSecond: rate ?? 100,
 });
-
-function whereOf(text: unknown): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(`${text}`);
-  } catch {
-    const example = '{"field":"user","eq":"u1"}';
-    throw new AppError('query_invalid', `--where must be JSON such as '${example}', got ${text}`);
-  }
-}
 
 async function* messagesOf(answer: IncomingMessage, { origin }: URL): AsyncGenerator<TailMessage> {
   const said = (what: string) =>

@@ -1,5 +1,5 @@
 /** What `streamgauge top` shows, as lines of text. Pure. */
-import { aligned, printable } from './table.ts';
+import { aligned, grouped, printable } from './table.ts';
 
 /** An answer, or why there is none. */
 export type Answered<T> = T | { readonly problem: string };
@@ -128,8 +128,6 @@ function alarmTable({ total, alarms }: Firing): string {
 
 const sumOf = (counts: readonly { readonly count: number }[]): number =>
   counts.reduce((sum, { count }) => sum + count, 0);
-
-const grouped = (count: number): string => Math.round(count).toLocaleString('en-US');
 
 /** Of the day, in the reader's zone. */
 const clock = (ms: number): string => new Date(ms).toTimeString().slice(0, 8);

@@ -1,7 +1,7 @@
 /** `streamgauge top`: what comes just now, what fires, and whether the server keeps up. On a terminal it goes on until `q`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../model/errors.ts';
-import { type AskServer, askServer, serverAddress } from './ask-server.ts';
+import { type AskServer, askServer } from './ask-server.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
@@ -39,10 +39,10 @@ export async function top(options: Options, terminal: Terminal): Promise<ExitCod
   if (config === undefined) return EXIT.config;
   const stream = `${options['stream'] ?? 'events'}`;
   const server = askServer(config, options);
-  const { origin } = serverAddress(config, options, '/graphql').url;
   // One that is not there is an error at first; later it may come back.
   const { version } = await server.ask<{ version: string }>('{ version }');
-  const screen = (look: Look) => screenOf({ version, origin, stream }, look);
+  const about = { version, origin: server.origin, stream };
+  const screen = (look: Look) => screenOf(about, look);
   if (options['json'] === true) {
     terminal.out(`${JSON.stringify(await lookAt(server, stream))}\n`);
   } else if (terminal.isInteractive) {

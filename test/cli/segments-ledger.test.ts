@@ -65,6 +65,7 @@ async function compared({ ledger, archived, counted, beyond, keptMs = Infinity, 
     };
   };
   const server: AskServer = {
+    origin: 'http://127.0.0.1:8081',
     ask: async <T>(query: string, variables = {}): Promise<T> =>
       JSON.parse(JSON.stringify(answer(query, variables))),
   };

@@ -1,6 +1,6 @@
 /** How far a bulk of events is: rate and time left while it goes on, what was refused, and what became of all at the end. */
 import { type ProgressLine, progressLine } from '../progress-line.ts';
-import { printable } from '../table.ts';
+import { grouped, printable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Outcome } from './post-batch.ts';
 
@@ -67,8 +67,6 @@ export class BulkProgress {
     this.#line.end();
   }
 }
-
-export const grouped = (count: number): string => Math.round(count).toLocaleString('en-US');
 
 const clock = (seconds: number): string => {
   const whole = Math.ceil(seconds);
