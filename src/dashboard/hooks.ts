@@ -7,6 +7,7 @@ import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
 import type { TimeseriesVariables } from './question.ts';
 import type { Session } from './session.ts';
 import { LIVE } from './timeseries-document.ts';
+import { showNever, showTogether } from './together.ts';
 
 export interface Page {
   readonly session: Session;
@@ -108,14 +109,27 @@ export function useLive<Data, State>(
   const [answered, setAnswered] = useState<Answered<State>>(NOTHING_YET);
   const given = variables && JSON.stringify(variables);
   useEffect(() => {
-    setAnswered(NOTHING_YET);
+    let newest: Answered<State> = NOTHING_YET;
+    const show = () => setAnswered(newest);
+    show();
     if (given === undefined) return undefined;
-    return live.subscribe<Data>(
+    const told = (next: Answered<State>) => {
+      // The first answer is waited for.
+      const isFirst = newest === NOTHING_YET;
+      newest = next;
+      if (isFirst) show();
+      else showTogether(show);
+    };
+    const end = live.subscribe<Data>(
       query,
       JSON.parse(given),
-      (data) => setAnswered(({ data: before }) => ({ data: fold(before, data), error: undefined })),
-      (error) => setAnswered(({ data }) => ({ data, error })),
+      (data) => told({ data: fold(newest.data, data), error: undefined }),
+      (error) => told({ ...newest, error }),
     );
+    return () => {
+      end();
+      showNever(show);
+    };
   }, [live, query, given, fold]);
   return answered;
 }
