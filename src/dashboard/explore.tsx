@@ -7,12 +7,12 @@ import { GroupChoice } from './group-choice.tsx';
 import { useRollups, useStreamFields } from './hooks.ts';
 import { MeasureChoice } from './measure-choice.tsx';
 import { streamsOf } from './panels.ts';
+import { PauseButton, usePause } from './pause.tsx';
 import { Refused } from './quality.tsx';
 import { COMPARISONS, type Comparison, type Question, STEPS, zoomedOut } from './question.ts';
 import { addressOf, questionOf } from './question-address.ts';
 import { RangeChoice } from './range-choice.tsx';
 import { StreamChoice } from './stream-choice.tsx';
-import { useViewKeys } from './view-keys.ts';
 
 export function Explore({ address }: { address: Address }) {
   const { go, visit, parameters } = address;
@@ -26,15 +26,13 @@ export function Explore({ address }: { address: Address }) {
     [rollups.data, stream],
   );
   const names = fields.data ?? [];
-  const [isPaused, setIsPaused] = useState(false);
+  const { isPaused, toggle } = usePause();
   const [shown, setShown] = useState<{ readonly from: number; readonly to: number }>();
   const isLive = 'last' in question.range;
   const ask = useCallback(
     (changes: Partial<Question>) => visit(addressOf({ ...question, ...changes })),
     [question, visit],
   );
-  const pause = useCallback(() => setIsPaused((before) => !before), []);
-  useViewKeys(pause);
   return (
     <>
       <div class="bar">
@@ -56,11 +54,7 @@ export function Explore({ address }: { address: Address }) {
           >
             Zoom out
           </button>
-          {isLive && (
-            <button type="button" aria-pressed={isPaused} onClick={pause}>
-              {isPaused ? 'Go on' : 'Pause'}
-            </button>
-          )}
+          {isLive && <PauseButton isPaused={isPaused} toggle={toggle} />}
         </span>
       </div>
       {problems.length > 0 && (

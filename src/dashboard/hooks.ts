@@ -4,6 +4,7 @@ import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hoo
 import type { FieldStatistics, Health, Rollup } from './answers.ts';
 import { AskError, ask, type Live } from './graph.ts';
 import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
+import { PausedContext, useHeld } from './pause.tsx';
 import type { TimeseriesVariables } from './question.ts';
 import type { Session } from './session.ts';
 import { LIVE } from './timeseries-document.ts';
@@ -131,7 +132,8 @@ export function useLive<Data, State>(
       showNever(show);
     };
   }, [live, query, given, fold]);
-  return answered;
+  const data = useHeld(answered.data, useContext(PausedContext));
+  return { data, error: answered.error };
 }
 
 /** Undefined variables: nothing is asked. */
