@@ -35,6 +35,7 @@ import { elsewhere, neededBytes } from './log-needs.ts';
 import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
+import type { EventsToSend } from './model/event-to-send.ts';
 import type { AlarmBoardPort } from './query/alarms-port.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
 import type { BackupPort } from './query/backup-port.ts';
@@ -54,6 +55,7 @@ import { SeriesTables } from './query/series-tables.ts';
 import { ServerPartials } from './query/server-partials.ts';
 import { storedRollups } from './query/stored-rollups.ts';
 import { unbalancedLines } from './query/system.ts';
+import { TestEvents } from './query/test-events.ts';
 import { createReplaySide } from './replay-side.ts';
 import { RollupSide } from './rollup-side.ts';
 import { watchServer } from './server-alarms.ts';
@@ -202,10 +204,11 @@ export async function startQuerySide(
   });
   const peers = cluster && peersOf(cluster.self, cluster.remote);
   const system = peers ? clusterSystem(ownSystem, peers, shared.partitions) : ownSystem;
+  const send = (events: EventsToSend) => (edges[0] as EdgeWorker).send(events);
   const letters = new Letters({
     state: everywhere,
     partitions: shared.partitions,
-    send: (some) => (edges[0] as EdgeWorker).resend(some),
+    send,
     committed: (partition) => progress.committed[partition] ?? 0,
   });
   const { tls } = config;
@@ -231,6 +234,7 @@ export async function startQuerySide(
         spool,
       }),
       letters,
+      testEvents: new TestEvents({ send, clock: systemClock }),
       spool,
       alarms: alarms.port,
       archive: archive && peers ? clusterArchive(archive, peers) : archive,

@@ -78,7 +78,7 @@ function Stream({ address, stream, streams, offer }: StreamProps) {
       {!isAnswered ? (
         error === undefined && <Waiting />
       ) : isEmpty ? (
-        <FirstRun stream={stream} />
+        <FirstRun stream={stream} sent={received.again} />
       ) : (
         <p>
           No rollup counts the events of stream {stream}, so there is nothing to show live. Declare

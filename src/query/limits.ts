@@ -152,6 +152,8 @@ export const LETTER_EXPORTS_PER_TENANT_MAX = 2;
 /** Calls that send dead letters again; those of a tenant wait for each other. Each holds a page of letters, and takes some 50 ms. */
 export const LETTER_SENDERS_MAX = 32;
 export const LETTER_SENDERS_PER_TENANT_MAX = 4;
+/** Between test events of a tenant. As often as a hand presses a button: they are no way to send events. */
+export const TEST_EVENT_EVERY_MS = 1_000;
 
 /** Alarms, changes or deliveries on one page. */
 export const ALARMS_PAGE_MAX = 500;
