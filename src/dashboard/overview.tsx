@@ -121,11 +121,11 @@ function Live({ address, stream, offer, now, error, children }: LiveProps) {
           }))}
         />
         <span class="actions">
-          <PauseButton isPaused={isPaused} toggle={toggle} />
+          <PauseButton isPaused={isPaused} toggle={toggle} />{' '}
+          {isPaused && now && shownNow && <Behind shownTo={shownNow.to} newestTo={now.to} />}
         </span>
       </div>
       {error && <Refused error={error} />}
-      {isPaused && now && shownNow && <Behind shownTo={shownNow.to} newestTo={now.to} />}
       <PausedContext.Provider value={isPaused}>
         <div class="panels">
           <RatePanel stream={stream} range={range} now={shownNow} />

@@ -43,7 +43,7 @@ export interface BehindProps {
 }
 
 export const Behind = ({ shownTo, newestTo, timeZone }: BehindProps) => (
-  <p role="status">
+  <span role="status">
     Paused at {clockTime(shownTo, timeZone)}: {shortLength(newestTo - shownTo)} behind.
-  </p>
+  </span>
 );
