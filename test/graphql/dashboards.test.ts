@@ -150,7 +150,7 @@ const wrong: readonly [string, unknown, string, RegExp][] = [
     'panels[0].question',
     /sum needs the field that it is of/,
   ],
-  ['a condition on nothing', { where: { eq: 'x' } }, 'panels[0].question', /field/],
+  ['a condition on nothing', { where: { eq: 'x' } }, 'panels[0].question', /must name its field/],
   [
     'months beside others',
     { step: '1mo', last: '1y', compare: 'PERIOD_BEFORE' },
