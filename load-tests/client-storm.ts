@@ -4,15 +4,24 @@
  *
  *   node load-tests/client-storm.ts [--seconds 240] [--offline-seconds 600] [--seed S] [--save]   the long form
  *   node load-tests/client-storm.ts --short                                                       for CI, a minute or so
+ *   node load-tests/client-storm.ts --mutants                                                     the planted faults, each of which has to be found
  *
- * `--seconds`: for how long rounds of all faults begin; then the pages are offline for `--offline-seconds`. docs/client.md says what is promised.
+ * `--seconds`: for how long rounds of all faults begin; then come those that take minutes, with the pages offline for `--offline-seconds`. docs/client.md says what is promised.
  */
 import { parseArgs } from 'node:util';
+import { CLIENT_MUTANTS } from './fault/client-mutants.ts';
+import { findPlanted } from './fault/find-planted.ts';
 import { type Random, seededRandom } from './random.ts';
 import { grouped, saveResult, table } from './results.ts';
 import { exitCodeOf } from './scene-failed.ts';
-import { FAULTS, type Fault, LONG_OFFLINE } from './storm/faults.ts';
-import { type Phase, type PhaseCounts, type StormReport, storm } from './storm/storm.ts';
+import { FAULTS, type Fault, LONG_FAULTS } from './storm/faults.ts';
+import {
+  type Phase,
+  type PhaseCounts,
+  type StormOptions,
+  type StormReport,
+  storm,
+} from './storm/storm.ts';
 import { assertNone } from './verify.ts';
 
 const SECONDS_MAX = 3_600;
@@ -25,38 +34,59 @@ const { values: options } = parseArgs({
     'offline-seconds': { type: 'string', default: '600' },
     seed: { type: 'string' },
     short: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
 });
 const seed = Number(options.seed ?? Date.now() % 1_000_000);
-const random = seededRandom(seed);
-const { everyMs, ...lasts } = options.short ? SHORT : LONG;
+const isShort = options.short || options.mutants;
+const { everyMs, ...lasts } = isShort ? SHORT : LONG;
 const startedAt = performance.now();
 
 try {
-  const report = await storm({
-    ...{ random, everyMs, faults: faults() },
-    lasts: { ...lasts, longOfflineMs: bounded(options['offline-seconds']) * 1_000 },
-    onPhase: (phase) => say(describe(phase)),
-  });
-  say(inWords(report));
-  assertNone('differences', report.differences);
-  say(`storm passed in ${report.seconds} s: each event is there once`);
-  if (options.save) say(saveResult('client-storm', inWords(report), { seed, ...report }));
+  if (options.mutants) await findMutants();
+  else await endure();
 } catch (error) {
   say(`storm failed: ${error instanceof Error ? error.message : error}`);
-  say(`again: node load-tests/client-storm.ts${options.short ? ' --short' : ''} --seed ${seed}`);
+  const form = options.mutants ? ' --mutants' : options.short ? ' --short' : '';
+  say(`again: node load-tests/client-storm.ts${form} --seed ${seed}`);
   process.exitCode = exitCodeOf(error);
 }
 process.exit();
 
+async function endure(): Promise<void> {
+  const report = await storm({ ...optionsOf(seed), onPhase: (phase) => say(describe(phase)) });
+  say(inWords(report));
+  assertNone('differences', report.differences);
+  say(`storm passed in ${report.seconds} s: each event is there once`);
+  if (options.save) say(saveResult('client-storm', inWords(report), { seed, ...report }));
+}
+
+async function findMutants(): Promise<void> {
+  for (const mutant of CLIENT_MUTANTS) {
+    const look = async (attempt: number) => {
+      const { differences } = await storm({ ...optionsOf(seed + attempt), mutant });
+      return differences[0];
+    };
+    say(await findPlanted(mutant, look));
+  }
+}
+
+function optionsOf(drawn: number): StormOptions {
+  const random = seededRandom(drawn);
+  return {
+    ...{ random, everyMs, faults: faults(random) },
+    lasts: { ...lasts, longOfflineMs: bounded(options['offline-seconds']) * 1_000 },
+  };
+}
+
 /** Each of them once in each round, in another order. */
-function* faults(): Generator<Fault> {
+function* faults(random: Random): Generator<Fault> {
   const untilMs = startedAt + bounded(options.seconds) * 1_000;
   do {
     yield* shuffled(FAULTS, random);
-  } while (!options.short && performance.now() < untilMs);
-  if (!options.short) yield LONG_OFFLINE;
+  } while (!isShort && performance.now() < untilMs);
+  if (!isShort) yield* LONG_FAULTS;
 }
 
 /** Fisher and Yates's. */

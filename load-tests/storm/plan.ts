@@ -8,7 +8,7 @@ const SMALL_QUEUE_EVENTS = 12;
 export const VISITORS: readonly VisitorPlan[] = [
   alone({ name: 'frames', by: 'websocket', clock: 'right' }),
   alone({ name: 'ahead', by: 'script', clock: 'ahead' }),
-  alone({ name: 'behind', by: 'script', clock: 'behind' }),
+  alone({ name: 'behind', by: 'http', clock: 'behind' }),
   alone({ name: 'frames-behind', by: 'websocket', clock: 'behind' }),
   alone({ name: 'jumping', by: 'http', clock: 'jumps' }),
   alone({ name: 'small', by: 'http', clock: 'right', queueEventsMax: SMALL_QUEUE_EVENTS }),

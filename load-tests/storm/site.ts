@@ -1,10 +1,12 @@
 /** The site whose pages the storm is about: one page, from a host that is never away. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
+import { mutate, type PlantedChange } from '../fault/mutants.ts';
 
 const BUILD = fileURLToPath(new URL('../../bin/build-client.js', import.meta.url));
 const PAGE = fileURLToPath(new URL('./page/page.ts', import.meta.url));
@@ -12,8 +14,8 @@ const PAGE = fileURLToPath(new URL('./page/page.ts', import.meta.url));
 export class Site {
   readonly #server: HttpServer;
 
-  /** What it and the server hand out is of these sources. */
-  static async start(): Promise<Site> {
+  /** What it and the server hand out is of these sources; its own pages with what is planted. */
+  static async start(planted?: PlantedChange): Promise<Site> {
     execFileSync(process.execPath, [BUILD]);
     const { outputFiles } = await build({
       entryPoints: [PAGE],
@@ -21,6 +23,7 @@ export class Site {
       write: false,
       format: 'iife',
       target: 'es2022',
+      plugins: planted === undefined ? [] : [plantedIn(planted)],
     });
     const page = `<!doctype html><title>Storm</title><script>${outputFiles[0]?.text}</script>`;
     const server = createServer((_, response) => {
@@ -45,3 +48,15 @@ export class Site {
     this.#server.close();
   }
 }
+
+/** Changes the source as it is bundled. */
+const plantedIn = (change: PlantedChange): Plugin => ({
+  name: change.name,
+  setup({ onLoad }) {
+    const filter = new RegExp(`/${change.file.replaceAll('.', '[.]')}$`);
+    onLoad({ filter }, async ({ path }) => ({
+      contents: mutate(await readFile(path, 'utf8'), change),
+      loader: 'ts',
+    }));
+  },
+});

@@ -1,6 +1,7 @@
 /** A storm from its first page to its verdict. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { launchChromium } from '../chromium.ts';
+import type { PlantedFault } from '../fault/mutants.ts';
 import type { Random } from '../random.ts';
 import { SceneFailed } from '../scene-failed.ts';
 import { removeScratch, scratchFolder } from '../scratch.ts';
@@ -26,7 +27,9 @@ export interface StormOptions {
   readonly lasts: Lasts;
   /** Of each tab, between two events. */
   readonly everyMs: number;
-  readonly onPhase: (phase: Phase) => void;
+  readonly onPhase?: (phase: Phase) => void;
+  /** A planted fault, in the pages that have the client as a module. */
+  readonly mutant?: PlantedFault | undefined;
 }
 
 /** One fault, from its beginning until all that was tracked in it is answered. */
@@ -70,7 +73,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       alarms: { server: { enabled: false } },
     },
   });
-  const site = await Site.start();
+  const site = await Site.start(options.mutant);
   try {
     return await endure(server, site, options);
   } finally {
@@ -125,7 +128,7 @@ async function weather(
     const toMs = Date.now();
     const phase = { title, fromMs, toMs, sentAgain: duplicate - duplicates };
     phases.push(phase);
-    onPhase(phase);
+    onPhase?.(phase);
     fromMs = toMs;
     duplicates = duplicate;
   };

@@ -37,19 +37,19 @@ const POLL_MS = 50;
 /** Generous: what takes longer will never happen. A `Retry-After` of the storm is shorter. */
 const ANSWERED_MS_MAX = 180_000;
 
-/** How many events the browser keeps for this origin; its client is not asked. */
-const COUNT_KEPT = `(async () => {
+/** What the browser keeps for this origin, as it is to be sent; its client is not asked. */
+const KEPT = `(async () => {
   const done = (request) => new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-  let kept = 0;
+  const kept = [];
   for (const { name } of await indexedDB.databases()) {
     const database = await done(indexedDB.open(name));
-    kept += await done(database.transaction('waiting').objectStore('waiting').count());
+    kept.push(...await done(database.transaction('waiting').objectStore('waiting').getAll()));
     database.close();
   }
-  return kept;
+  return kept.map(({ line }) => line);
 })()`;
 
 export class Tab {
@@ -116,8 +116,10 @@ export class Tab {
     }
   }
 
-  countKept(): Promise<number> {
-    return this.#open.evaluate<number>(COUNT_KEPT);
+  /** Events that this browser keeps and no tab has an answer for, of one tab or of all. */
+  async countKept(tab?: string): Promise<number> {
+    const lines = await this.#open.evaluate<string[]>(KEPT);
+    return lines.filter((line) => tab === undefined || JSON.parse(line).tab === tab).length;
   }
 
   get #open(): Page {
