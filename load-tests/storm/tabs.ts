@@ -35,7 +35,9 @@ export const AHEAD_MS = { right: 0, ahead: HOUR_MS, behind: -HOUR_MS, jumps: 0 }
 
 const POLL_MS = 50;
 /** Generous: what takes longer will never happen. A `Retry-After` of the storm is shorter. */
-const ANSWERED_MS_MAX = 180_000;
+const ANSWERED_MS_MAX = 300_000;
+/** Of what the browser does: a machine may be slow. */
+const BROWSER_MS_MAX = 120_000;
 
 /** What the browser keeps for this origin, as it is to be sent; its client is not asked. */
 const KEPT = `(async () => {
@@ -139,6 +141,7 @@ export class Visitor {
 
   static async arrive(browser: Browser, plan: VisitorPlan, needs: TabNeeds): Promise<Visitor> {
     const context = await inScene(() => browser.newContext());
+    context.setDefaultTimeout(BROWSER_MS_MAX);
     await context.exposeBinding('tell', (_, handed: Handed) => needs.onHanded(handed));
     const tabs = plan.tabs.map((tab) => new Tab(tab, context, needs));
     for (const tab of tabs) await tab.open();
