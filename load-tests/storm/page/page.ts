@@ -60,7 +60,7 @@ async function clientOfScript(): Promise<Client> {
       script.onerror = () => resolve(false);
       document.head.append(script);
     });
-    if (isThere) return (window as unknown as { readonly streamgauge: Client }).streamgauge;
+    if (isThere) return Reflect.get(window, 'streamgauge') as Client;
     await new Promise((resolve) => setTimeout(resolve, SCRIPT_RETRY_MS));
   }
 }
