@@ -60,7 +60,8 @@ async function clientOfScript(): Promise<Client> {
       script.onerror = () => resolve(false);
       document.head.append(script);
     });
-    if (isThere) return Reflect.get(window, 'streamgauge') as Client;
+    const { streamgauge }: { readonly streamgauge?: unknown } = window;
+    if (isThere) return streamgauge as Client;
     await new Promise((resolve) => setTimeout(resolve, SCRIPT_RETRY_MS));
   }
 }
