@@ -62,7 +62,10 @@ export function tally(
   stored: readonly Stored[],
 ): { readonly verdicts: readonly LifeVerdict[]; readonly strangers: number } {
   const byLife = new Map(
-    lives.map((life) => [life.life, { life, counts: life.handedAtMs.map(() => 0) }]),
+    lives.map((life) => [
+      life.life,
+      { life, counts: new Array<number>(life.handedAtMs.length).fill(0) },
+    ]),
   );
   let strangers = 0;
   for (const { life, n } of stored) {

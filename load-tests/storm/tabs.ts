@@ -83,6 +83,7 @@ export class Tab {
   }
 
   async reload(): Promise<void> {
+    await this.#sayLast();
     await inScene(async () => {
       await this.#open.reload();
       await this.#hasBegun();
@@ -90,27 +91,24 @@ export class Tab {
   }
 
   async close(): Promise<void> {
+    await this.#sayLast();
     await inScene(() => this.#open.close());
     this.#page = undefined;
   }
 
-  get isOpen(): boolean {
-    return this.#page !== undefined;
-  }
-
   /** No more events of its own. */
   async stop(): Promise<void> {
-    await this.#open.evaluate('storm.stop()');
+    await this.#ask('storm.stop()');
   }
 
   async setClock(aheadMs: number): Promise<void> {
-    await this.#open.evaluate(`storm.setClock(${aheadMs})`);
+    await this.#ask(`storm.setClock(${aheadMs})`);
   }
 
   /** Resolves when all that it had handed over by now is answered. */
   async answered(): Promise<void> {
     const deadline = performance.now() + ANSWERED_MS_MAX;
-    while (!(await this.#open.evaluate<boolean>('storm.flush()'))) {
+    while (!(await this.#ask<boolean>('storm.flush()'))) {
       if (performance.now() > deadline) {
         throw new Error(`${this.plan.name} waits for answers after ${ANSWERED_MS_MAX} ms`);
       }
@@ -120,13 +118,22 @@ export class Tab {
 
   /** Events that this browser keeps and no tab has an answer for, of one tab or of all. */
   async countKept(tab?: string): Promise<number> {
-    const lines = await this.#open.evaluate<string[]>(KEPT);
+    const lines = await this.#ask<string[]>(KEPT);
     return lines.filter((line) => tab === undefined || JSON.parse(line).tab === tab).length;
   }
 
   get #open(): Page {
     if (this.#page === undefined) throw new Error(`${this.plan.name} is not open`);
     return this.#page;
+  }
+
+  /** What it has given up is known from its own word alone, and must not go with it. */
+  async #sayLast(): Promise<void> {
+    if (this.plan.queueEventsMax !== undefined) await this.stop();
+  }
+
+  #ask<T>(expression: string): Promise<T> {
+    return inScene(() => this.#open.evaluate<T>(expression));
   }
 
   async #hasBegun(): Promise<void> {
