@@ -14,14 +14,9 @@ import { findPlanted } from './fault/find-planted.ts';
 import { type Random, seededRandom } from './random.ts';
 import { grouped, saveResult, table } from './results.ts';
 import { exitCodeOf } from './scene-failed.ts';
-import { FAULTS, type Fault, LONG_FAULTS } from './storm/faults.ts';
-import {
-  type Phase,
-  type PhaseCounts,
-  type StormOptions,
-  type StormReport,
-  storm,
-} from './storm/storm.ts';
+import { CALM, FAULTS, type Fault, LONG_FAULTS } from './storm/faults.ts';
+import type { Phase, PhaseCounts } from './storm/phases.ts';
+import { type StormOptions, type StormReport, storm } from './storm/storm.ts';
 import { assertNone } from './verify.ts';
 
 const SECONDS_MAX = 3_600;
@@ -82,6 +77,7 @@ function optionsOf(drawn: number): StormOptions {
 
 /** Each of them once in each round, in another order. */
 function* faults(random: Random): Generator<Fault> {
+  yield CALM;
   const untilMs = startedAt + bounded(options.seconds) * 1_000;
   do {
     yield* shuffled(FAULTS, random);

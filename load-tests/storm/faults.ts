@@ -33,6 +33,12 @@ const TAKEN_OVER_MS_MAX = 300_000;
 const REFUSED_MS_MAX = 120_000;
 const POLL_MS = 100;
 
+/** What comes first. */
+export const CALM: Fault = {
+  title: 'nothing',
+  happen: ({ lasts }) => sleep(lasts.ms),
+};
+
 export const FAULTS: readonly Fault[] = [
   {
     title: 'SIGTERM, started again',

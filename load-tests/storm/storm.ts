@@ -1,5 +1,4 @@
 /** A storm from its first page to its verdict. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { launchChromium } from '../chromium.ts';
 import type { PlantedFault } from '../fault/mutants.ts';
 import type { Random } from '../random.ts';
@@ -8,14 +7,8 @@ import { removeScratch, scratchFolder } from '../scratch.ts';
 import { type Ledger, Server } from '../server.ts';
 import { answers, ROLLUP, STREAM } from './answers.ts';
 import { allTabs, type Fault, type Lasts, type Scene } from './faults.ts';
-import {
-  type Answers,
-  isDoubled,
-  isMissing,
-  type LifeVerdict,
-  stormDifferences,
-  tally,
-} from './judge.ts';
+import { type Answers, stormDifferences, tally } from './judge.ts';
+import { countsByTitle, type Phase, type PhaseCounts } from './phases.ts';
 import { timesOf, VISITORS } from './plan.ts';
 import { Site } from './site.ts';
 import { Visitor } from './tabs.ts';
@@ -30,28 +23,6 @@ export interface StormOptions {
   readonly onPhase?: (phase: Phase) => void;
   /** A planted fault, in the pages that have the client as a module. */
   readonly mutant?: PlantedFault | undefined;
-}
-
-/** One fault, from its beginning until all that was tracked in it is answered. */
-export interface Phase {
-  readonly title: string;
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** Events that came more than once, and were dropped. */
-  readonly sentAgain: number;
-}
-
-/** What became of the events that were handed over in phases of one kind. */
-export interface PhaseCounts {
-  readonly title: string;
-  readonly times: number;
-  readonly seconds: number;
-  readonly tracked: number;
-  readonly stored: number;
-  readonly givenUp: number;
-  readonly missing: number;
-  readonly doubled: number;
-  readonly sentAgain: number;
 }
 
 export interface StormReport {
@@ -111,17 +82,16 @@ async function endure(server: Server, site: Site, options: StormOptions): Promis
   }
 }
 
-/** The first phase has the time before the first fault, the last one what comes after all. */
+/** Each fault begins when all that was tracked in the one before is answered. */
 async function weather(
   scene: Scene,
   startedAtMs: number,
-  { faults, lasts, onPhase }: StormOptions,
+  { faults, onPhase }: StormOptions,
 ): Promise<Phase[]> {
   const phases: Phase[] = [];
   let fromMs = startedAtMs;
   let duplicates = 0;
-  const calm: Fault = { title: 'nothing', happen: () => sleep(lasts.ms) };
-  const pass = async ({ title, happen }: Fault) => {
+  for (const { title, happen } of faults) {
     await happen(scene);
     await Promise.all(allTabs(scene.visitors).map((tab) => tab.answered()));
     const { duplicate } = await scene.server.caughtUp(STREAM);
@@ -131,9 +101,7 @@ async function weather(
     onPhase?.(phase);
     fromMs = toMs;
     duplicates = duplicate;
-  };
-  await pass(calm);
-  for (const fault of faults) await pass(fault);
+  }
   return phases;
 }
 
@@ -158,33 +126,4 @@ function reportOf(
       return plan === undefined ? { aheadMs: [] } : timesOf(plan);
     }),
   };
-}
-
-/** Events that were handed over after the last phase count to it. */
-function countsByTitle(phases: readonly Phase[], verdicts: readonly LifeVerdict[]): PhaseCounts[] {
-  const titles = [...new Set(phases.map(({ title }) => title))];
-  const empty = { times: 0, seconds: 0, tracked: 0, stored: 0, givenUp: 0, missing: 0, doubled: 0 };
-  const counts = new Map(titles.map((title) => [title, { title, ...empty, sentAgain: 0 }]));
-  for (const { title, fromMs, toMs, sentAgain } of phases) {
-    const row = counts.get(title) as { -readonly [Name in keyof PhaseCounts]: PhaseCounts[Name] };
-    row.times += 1;
-    row.seconds += (toMs - fromMs) / 1_000;
-    row.sentAgain += sentAgain;
-  }
-  const last = phases.at(-1) as Phase;
-  for (const verdict of verdicts) {
-    const { handedAtMs, givenUp } = verdict.life;
-    verdict.counts.forEach((stored, i) => {
-      const atMs = handedAtMs[i] ?? last.toMs;
-      const { title } = phases.find(({ toMs }) => atMs < toMs) ?? last;
-      const row = counts.get(title);
-      if (row === undefined) return;
-      row.tracked += 1;
-      row.stored += stored;
-      row.givenUp += givenUp.has(i + 1) ? 1 : 0;
-      row.missing += isMissing(verdict, i + 1) ? 1 : 0;
-      row.doubled += isDoubled(verdict, i + 1) ? 1 : 0;
-    });
-  }
-  return [...counts.values()];
 }
