@@ -71,11 +71,7 @@ export const FAULTS: readonly Fault[] = [
     async happen({ server, lasts }) {
       await server.stop();
       await server.start(QUOTA);
-      const deadline = performance.now() + REFUSED_MS_MAX;
-      while ((await server.metric('streamgauge_refusals_total')) < lasts.refusals) {
-        if (performance.now() > deadline) throw new SceneFailed('the quota refuses too little');
-        await sleep(POLL_MS);
-      }
+      await refused(server, lasts.refusals);
       await server.stop();
       await server.start();
     },
@@ -156,6 +152,16 @@ async function takenOver(stays: Tab, goes: Tab): Promise<void> {
     await sleep(POLL_MS);
   }
   await goes.open();
+}
+
+async function refused(server: Server, wanted: number): Promise<void> {
+  const deadline = performance.now() + REFUSED_MS_MAX;
+  // Before the first there is no such metric.
+  while ((await server.metric('streamgauge_refusals_total').catch(() => 0)) < wanted) {
+    if (server.hasEnded) throw new Error(`the server has ended\n${server.logTail()}`);
+    if (performance.now() > deadline) throw new SceneFailed('the quota refuses too little');
+    await sleep(POLL_MS);
+  }
 }
 
 async function offline(scene: Scene, pass: (scene: Scene) => Promise<void>): Promise<void> {

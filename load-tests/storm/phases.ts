@@ -1,7 +1,9 @@
-/** What became of the events of a storm, by what went wrong as they were handed over. */
+/** The phases of a storm, and what became of the events that were handed over in them. */
+import type { Server } from '../server.ts';
+import { STREAM } from './answers.ts';
 import { isDoubled, isMissing, type LifeVerdict } from './judge.ts';
 
-/** One fault, from its beginning until all that was tracked in it is answered. */
+/** From the end of the one before until all that was tracked meanwhile is answered. */
 export interface Phase {
   readonly title: string;
   readonly fromMs: number;
@@ -21,6 +23,31 @@ export interface PhaseCounts {
   readonly missing: number;
   readonly doubled: number;
   readonly sentAgain: number;
+}
+
+/** Notes phases as they end, one after the other. */
+export class PhaseLog {
+  readonly phases: Phase[] = [];
+  readonly #server: Server;
+  readonly #onPhase: ((phase: Phase) => void) | undefined;
+  #fromMs: number;
+  #duplicates = 0;
+
+  constructor(server: Server, startedAtMs: number, onPhase?: (phase: Phase) => void) {
+    this.#server = server;
+    this.#fromMs = startedAtMs;
+    this.#onPhase = onPhase;
+  }
+
+  async end(title: string): Promise<void> {
+    const { duplicate } = await this.#server.caughtUp(STREAM);
+    const toMs = Date.now();
+    const phase = { title, fromMs: this.#fromMs, toMs, sentAgain: duplicate - this.#duplicates };
+    this.#fromMs = toMs;
+    this.#duplicates = duplicate;
+    this.phases.push(phase);
+    this.#onPhase?.(phase);
+  }
 }
 
 /** One number of a life, and the phase in which it was handed over. */
@@ -58,7 +85,7 @@ const countsOf = (events: readonly Event[]) => ({
   doubled: sum(events, ({ verdict, n }) => Number(isDoubled(verdict, n))),
 });
 
-/** What came after the last phase counts to it, and so does what no page had the time to tell of. */
+/** What no page had the time to tell of counts to the last phase. */
 function titleAt(phases: readonly Phase[], atMs = Number.POSITIVE_INFINITY): string {
   const phase = phases.find(({ toMs }) => atMs < toMs) ?? phases.at(-1);
   return phase?.title ?? '';

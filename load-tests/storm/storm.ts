@@ -5,10 +5,10 @@ import type { Random } from '../random.ts';
 import { SceneFailed } from '../scene-failed.ts';
 import { removeScratch, scratchFolder } from '../scratch.ts';
 import { type Ledger, Server } from '../server.ts';
-import { answers, ROLLUP, STREAM } from './answers.ts';
+import { answers, ROLLUP } from './answers.ts';
 import { allTabs, type Fault, type Lasts, type Scene } from './faults.ts';
 import { type Answers, stormDifferences, tally } from './judge.ts';
-import { countsByTitle, type Phase, type PhaseCounts } from './phases.ts';
+import { countsByTitle, type Phase, type PhaseCounts, PhaseLog } from './phases.ts';
 import { timesOf, VISITORS } from './plan.ts';
 import { Site } from './site.ts';
 import { Visitor } from './tabs.ts';
@@ -57,6 +57,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
 async function endure(server: Server, site: Site, options: StormOptions): Promise<StormReport> {
   const startedAtMs = Date.now();
   const told = new Told();
+  const log = new PhaseLog(server, startedAtMs, options.onPhase);
   await server.start();
   const browser = await launchChromium().catch((error: unknown) => {
     throw new SceneFailed(`Chromium does not start: ${error}`);
@@ -74,35 +75,23 @@ async function endure(server: Server, site: Site, options: StormOptions): Promis
       );
     }
     const scene = { server, visitors, random: options.random, lasts: options.lasts };
-    const phases = await weather(scene, startedAtMs, options);
-    await Promise.all(visitors.map((visitor) => visitor.leave()));
-    return reportOf(phases, told, await answers(server, startedAtMs), startedAtMs);
+    await weather(scene, options.faults, log);
+    return reportOf(log.phases, told, await answers(server, startedAtMs), startedAtMs);
   } finally {
     await browser.close();
   }
 }
 
-/** Each fault begins when all that was tracked in the one before is answered. */
-async function weather(
-  scene: Scene,
-  startedAtMs: number,
-  { faults, onPhase }: StormOptions,
-): Promise<Phase[]> {
-  const phases: Phase[] = [];
-  let fromMs = startedAtMs;
-  let duplicates = 0;
+/** Each fault begins when all that was tracked in the one before is answered; in the end everybody leaves. */
+async function weather(scene: Scene, faults: Iterable<Fault>, log: PhaseLog): Promise<void> {
+  const { visitors } = scene;
   for (const { title, happen } of faults) {
     await happen(scene);
-    await Promise.all(allTabs(scene.visitors).map((tab) => tab.answered()));
-    const { duplicate } = await scene.server.caughtUp(STREAM);
-    const toMs = Date.now();
-    const phase = { title, fromMs, toMs, sentAgain: duplicate - duplicates };
-    phases.push(phase);
-    onPhase?.(phase);
-    fromMs = toMs;
-    duplicates = duplicate;
+    await Promise.all(allTabs(visitors).map((tab) => tab.answered()));
+    await log.end(title);
   }
-  return phases;
+  await Promise.all(visitors.map((visitor) => visitor.leave()));
+  await log.end('everybody leaves');
 }
 
 function reportOf(
