@@ -1,17 +1,7 @@
 /** Debian's Chromium with a profile of its own, and what its pages ask for. */
 import type { ExecutionContext } from 'ava';
-import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-
-const EXECUTABLE = '/usr/bin/chromium';
-const ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { launchChromium } from '../../load-tests/chromium.ts';
 
 export interface Visit {
   readonly page: Page;
@@ -27,7 +17,7 @@ export async function visit(
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGS });
+  const browser = await launchChromium();
   t.teardown(() => browser.close());
   const context = await browser.newContext(options);
   const page = await context.newPage();
