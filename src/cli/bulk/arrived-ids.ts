@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { AppError } from '../../model/errors.ts';
 import { askServer, serverAddress } from '../ask-server.ts';
-import { postJson } from '../post-json.ts';
+import { postJson } from '../post.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 

@@ -41,7 +41,8 @@ export function csv(delimiter: string, given: EventShape): ImportFormat {
         const known = names;
         yield {
           count: rows.length,
-          write: (i, id, out) => writeEvent(rowEvent(rows[i] as string[], known, shape, id), out),
+          write: (i, id, out) =>
+            writeEvent(rowEvent(rows[i] as string[], known, shape, id.text()), out),
         };
       }
     },

@@ -10,10 +10,13 @@ import {
   type Unreadable,
   writeEvent,
 } from './import-format.ts';
+import { RecordId } from './record-id.ts';
 
 export interface Batch {
   readonly file: ImportFile;
   readonly body: Buffer;
+  /** The body has been sent, and its bytes may be those of another one. */
+  release(): void;
   /** Of each event of the body its record, from 0. */
   readonly records: readonly number[];
   /** Records up to here are in this batch or in one before. */
@@ -50,7 +53,8 @@ export async function* batchesOf(
   const { settled, sentMax } = progress;
   const input = createReadStream(path, { highWaterMark: READ_BYTES });
   const idPrefix = idPrefixOf(importId, progress.number);
-  let batch = new OpenBatch(file);
+  const spare: EventBytes[] = [];
+  let batch = new OpenBatch(file, spare);
   /** Records from `settled` on that may have been sent before: they are asked for at once. */
   let unknown: MadeEvent[] = [];
   const scratch = new EventBytes();
@@ -65,7 +69,7 @@ export async function* batchesOf(
       else batch.add(settled + i, writeEvent(event, batch.out));
       if (batch.out.length < BATCH_BYTES) continue;
       yield batch.closed(settled + i + 1, input.bytesRead);
-      batch = new OpenBatch(file);
+      batch = new OpenBatch(file, spare);
     }
   };
   let record = 0;
@@ -73,8 +77,8 @@ export async function* batchesOf(
     // What is settled is only counted.
     const from = Math.min(page.count, Math.max(0, settled - record));
     record += from;
-    for (let i = from; i < page.count; i++) {
-      const id = lineId(idPrefix, record);
+    const id = new RecordId(lineId(idPrefix, record));
+    for (let i = from; i < page.count; i++, id.next()) {
       if (record < sentMax) {
         unknown.push(made(page, i, id, scratch));
         record++;
@@ -85,7 +89,7 @@ export async function* batchesOf(
       record++;
       if (batch.out.length < BATCH_BYTES) continue;
       yield batch.closed(record, input.bytesRead);
-      batch = new OpenBatch(file);
+      batch = new OpenBatch(file, spare);
     }
   }
   // The file ends before the records that might have been sent of it.
@@ -93,7 +97,7 @@ export async function* batchesOf(
   yield batch.closed(record, input.bytesRead);
 }
 
-function made(page: RecordPage, index: number, id: string, scratch: EventBytes): MadeEvent {
+function made(page: RecordPage, index: number, id: RecordId, scratch: EventBytes): MadeEvent {
   scratch.length = 0;
   const event = page.write(index, id, scratch);
   return event === true ? scratch.latin1() : event || undefined;
@@ -109,16 +113,21 @@ export const idPrefixOf = (importId: string, file: number): string =>
   `${importId}.${file.toString(36).padStart(3, '0')}`;
 
 class OpenBatch {
-  readonly out = new EventBytes();
+  readonly out: EventBytes;
   /** Events that need not be sent. */
   arrived = 0;
   readonly #file: ImportFile;
+  readonly #spare: EventBytes[];
   readonly #records: number[] = [];
   readonly #unreadable: { record: number; reason: string }[] = [];
   #unreadableCount = 0;
 
-  constructor(file: ImportFile) {
+  /** `spare` are as many as are under way at once: the same memory again and again, for fresh one has to be brought in page by page. */
+  constructor(file: ImportFile, spare: EventBytes[]) {
     this.#file = file;
+    this.#spare = spare;
+    this.out = spare.pop() ?? new EventBytes();
+    this.out.length = 0;
   }
 
   /** What was written to `out` of a record. */
@@ -135,6 +144,7 @@ class OpenBatch {
     return {
       file: this.#file,
       body: this.out.view(),
+      release: () => this.#spare.push(this.out),
       records: this.#records,
       end,
       unreadable: this.#unreadable,

@@ -1,6 +1,7 @@
 /** What a file to import is made of, and how a record of it becomes an event. */
 import type { Readable } from 'node:stream';
 import type { EventBytes } from './event-bytes.ts';
+import type { RecordId } from './record-id.ts';
 import { textLines } from './text-lines.ts';
 
 /** Why a record is no event. */
@@ -19,7 +20,7 @@ export type MadeEvent = string | undefined | Unreadable;
 export interface RecordPage {
   readonly count: number;
   /** Writes the event of record `index` of the page as a line without its end, with this id unless it has its own. False for what is nothing. */
-  write(index: number, id: string, out: EventBytes): boolean | Unreadable;
+  write(index: number, id: RecordId, out: EventBytes): boolean | Unreadable;
 }
 
 /** Texts are Latin-1 of the file's bytes, as of `textLines`. */
@@ -51,7 +52,7 @@ export const ofLines = (toEvent: (line: string, id: string) => MadeEvent): Impor
       if (text.endsWith('\n')) lines.pop();
       yield {
         count: lines.length,
-        write: (i, id, out) => writeEvent(toEvent(lines[i] as string, id), out),
+        write: (i, id, out) => writeEvent(toEvent(lines[i] as string, id.text()), out),
       };
     }
   },

@@ -51,6 +51,7 @@ export async function runImport({
   let savedMs = performance.now();
   const settle = ({ batch, outcome }: Settled): void => {
     const { file, unreadable, unreadableCount, end } = batch;
+    batch.release();
     const place = (record: number | undefined) => `${file.path}:${(record ?? 0) + 1}`;
     progress.settle(outcome, (line) => place(batch.records[line]));
     for (const { record, reason } of unreadable) progress.name(place(record), reason);
