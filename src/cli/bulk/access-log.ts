@@ -41,8 +41,8 @@ const MEMBER = {
 export function accessLog(name: string, type = 'request'): ImportFormat {
   const line = new AccessLine(name, type);
   return {
-    async *pages(input, path) {
-      for await (const bytes of byteLines(input, path)) {
+    async *pages(input, path, takesUnended) {
+      for await (const bytes of byteLines(input, path, takesUnended)) {
         const starts = startsIn(bytes);
         const end = (i: number) => (starts[i + 1] ?? bytes.length + 1) - 1;
         yield {

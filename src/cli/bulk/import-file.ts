@@ -27,6 +27,8 @@ export interface Batch {
   readonly arrived: number;
   /** Bytes of the file, as it lies on disk, that were read for it and all before. */
   readonly bytesRead: number;
+  /** The file has a last line behind it that has no end yet: it is for the next run. */
+  readonly leavesLine: boolean;
 }
 
 /** Which events of records of which nobody knows whether they were sent have arrived: their records are from `first` to below `end`. */
@@ -42,6 +44,8 @@ const NEW_LINE = 10;
 /** Records that are no events, of a batch with their reasons. */
 const UNREADABLE_NAMED_MAX = 20;
 const READ_BYTES = 2 ** 18;
+/** What writes a log writes the rest of a line at once, or never. */
+const GROWING_MS = 60_000;
 
 export async function* batchesOf(
   file: ImportFile,
@@ -73,7 +77,12 @@ export async function* batchesOf(
     }
   };
   let record = 0;
-  for await (const page of format.pages(input, path)) {
+  let leavesLine = false;
+  const takesUnended = (isPacked: boolean): boolean => {
+    leavesLine = !isPacked && Date.now() - file.modifiedMs < GROWING_MS;
+    return !leavesLine;
+  };
+  for await (const page of format.pages(input, path, takesUnended)) {
     // What is settled is only counted.
     const from = Math.min(page.count, Math.max(0, settled - record));
     record += from;
@@ -94,7 +103,7 @@ export async function* batchesOf(
   }
   // The file ends before the records that might have been sent of it.
   yield* resolved();
-  yield batch.closed(record, input.bytesRead);
+  yield batch.closed(record, input.bytesRead, leavesLine);
 }
 
 function made(page: RecordPage, index: number, id: RecordId, scratch: EventBytes): MadeEvent {
@@ -140,7 +149,7 @@ class OpenBatch {
     }
   }
 
-  closed(end: number, bytesRead: number): Batch {
+  closed(end: number, bytesRead: number, leavesLine = false): Batch {
     return {
       file: this.#file,
       body: this.out.view(),
@@ -151,6 +160,7 @@ class OpenBatch {
       unreadableCount: this.#unreadableCount,
       arrived: this.arrived,
       bytesRead,
+      leavesLine,
     };
   }
 }

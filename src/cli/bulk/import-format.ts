@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { EventBytes } from './event-bytes.ts';
 import type { RecordId } from './record-id.ts';
-import { textLines } from './text-lines.ts';
+import { type TakesUnended, textLines } from './text-lines.ts';
 
 /** Why a record is no event. */
 export class Unreadable {
@@ -26,7 +26,7 @@ export interface RecordPage {
 /** Texts are Latin-1 of the file's bytes, as of `textLines`. */
 export interface ImportFormat {
   /** All of a file, from its beginning: the number of a record is its place. `name` is for messages. */
-  pages(input: Readable, name: string): AsyncGenerator<RecordPage>;
+  pages(input: Readable, name: string, takesUnended: TakesUnended): AsyncGenerator<RecordPage>;
 }
 
 /** Of what is made as a text. */
@@ -45,8 +45,8 @@ export interface EventShape {
 
 /** A record is a line. */
 export const ofLines = (toEvent: (line: string, id: string) => MadeEvent): ImportFormat => ({
-  async *pages(input, name) {
-    for await (const text of textLines(input, name)) {
+  async *pages(input, name, takesUnended) {
+    for await (const text of textLines(input, name, takesUnended)) {
       const lines = text.split('\n');
       // Behind the last end of line is no line.
       if (text.endsWith('\n')) lines.pop();
