@@ -1,5 +1,6 @@
 /** One file of an import: its records from where it is settled, as batches that are sent and settled in order. */
 import { createReadStream } from 'node:fs';
+import type { AskedIds } from './arrived-ids.ts';
 import { EventBytes } from './event-bytes.ts';
 import { lineId } from './event-id.ts';
 import type { ImportFile } from './import-files.ts';
@@ -31,16 +32,13 @@ export interface Batch {
   readonly leavesLine: boolean;
 }
 
-/** Which events of records of which nobody knows whether they were sent have arrived: their records are from `first` to below `end`. */
-export type AskArrived = (
-  events: readonly string[],
-  first: number,
-  end: number,
-) => Promise<ReadonlySet<string>>;
+/** Which of these ids the server has events of. */
+export type AskArrived = (asked: AskedIds) => Promise<ReadonlySet<string>>;
 
 /** Of a body. Larger spares nothing, smaller costs calls: see load-tests/import-bench.ts. */
 const BATCH_BYTES = 2 ** 19;
 const NEW_LINE = 10;
+const NONE: ReadonlySet<string> = new Set();
 /** Records that are no events, of a batch with their reasons. */
 const UNREADABLE_NAMED_MAX = 20;
 const READ_BYTES = 2 ** 18;
@@ -59,17 +57,27 @@ export async function* batchesOf(
   const idPrefix = idPrefixOf(importId, progress.number);
   const spare: EventBytes[] = [];
   let batch = new OpenBatch(file, spare);
-  /** Records from `settled` on that may have been sent before: they are asked for at once. */
+  /** Asked while the file is read from its beginning. */
+  const numbered =
+    settled < sentMax
+      ? askArrived({ from: lineId(idPrefix, settled), to: lineId(idPrefix, sentMax) })
+      : undefined;
+  // Whoever waits for it hears of it then.
+  numbered?.catch(() => {});
+  /** Records from `settled` on that may have been sent before. */
   let unknown: MadeEvent[] = [];
   const scratch = new EventBytes();
   const resolved = async function* () {
     if (unknown.length === 0) return;
-    const [events, end] = [unknown, settled + unknown.length];
+    const events = unknown;
     unknown = [];
-    const texts = events.filter((event) => typeof event === 'string');
-    const arrived = await askArrived(texts, settled, end);
+    const ids = events.map(idOf);
+    const own = ids.filter((id): id is string => id?.startsWith(idPrefix) === false);
+    const arrivedOwn = own.length === 0 ? NONE : await askArrived({ ids: own });
+    const arrivedNumbered = (await numbered) ?? NONE;
     for (const [i, event] of events.entries()) {
-      if (typeof event === 'string' && arrived.has(idOf(event))) batch.arrived++;
+      const id = ids[i];
+      if (id !== undefined && (arrivedNumbered.has(id) || arrivedOwn.has(id))) batch.arrived++;
       else batch.add(settled + i, writeEvent(event, batch.out));
       if (batch.out.length < BATCH_BYTES) continue;
       yield batch.closed(settled + i + 1, input.bytesRead);
@@ -112,13 +120,17 @@ function made(page: RecordPage, index: number, id: RecordId, scratch: EventBytes
   return event === true ? scratch.latin1() : event || undefined;
 }
 
-/** As the server has it: a record may have brought its own. */
-export const idOf = (event: string): string => {
-  const { id } = JSON.parse(event) as { readonly id: unknown };
-  return Buffer.from(`${id}`, 'latin1').toString();
-};
+/** As the server has it: a record may have brought its own. Undefined for what it refuses. */
+function idOf(event: MadeEvent): string | undefined {
+  if (typeof event !== 'string') return undefined;
+  try {
+    return Buffer.from(`${JSON.parse(event).id}`, 'latin1').toString();
+  } catch {
+    return undefined;
+  }
+}
 
-export const idPrefixOf = (importId: string, file: number): string =>
+const idPrefixOf = (importId: string, file: number): string =>
   `${importId}.${file.toString(36).padStart(3, '0')}`;
 
 class OpenBatch {

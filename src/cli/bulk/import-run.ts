@@ -1,7 +1,6 @@
 /** One run of an import: file after file, batch after batch, with a state that is true at every moment. */
 import type { BulkProgress } from './bulk-progress.ts';
-import { lineId } from './event-id.ts';
-import { type Batch, batchesOf, idOf, idPrefixOf } from './import-file.ts';
+import { type AskArrived, type Batch, batchesOf } from './import-file.ts';
 import type { ImportFile } from './import-files.ts';
 import type { ImportFormat } from './import-format.ts';
 import type { ImportState } from './import-state.ts';
@@ -23,12 +22,7 @@ export interface ImportRun {
   readonly files: readonly { readonly file: ImportFile; readonly format: ImportFormat }[];
   readonly target: BatchTarget;
   readonly progress: BulkProgress;
-  /** Which of these ids, and of those between `from` and `to`, the server has events of. */
-  readonly arrived: (
-    from: string,
-    to: string,
-    others: readonly string[],
-  ) => Promise<ReadonlySet<string>>;
+  readonly arrived: AskArrived;
 }
 
 interface Settled {
@@ -80,16 +74,8 @@ export async function runImport({
   state.save();
   try {
     for (const { file, format } of files) {
-      const idPrefix = idPrefixOf(state.id, file.progress.number);
-      const batches = batchesOf(file, format, state.id, (events, first, end) =>
-        arrived(
-          lineId(idPrefix, first),
-          lineId(idPrefix, end),
-          events.map(idOf).filter((id) => !id.startsWith(idPrefix)),
-        ),
-      );
       let leavesLine = false;
-      for await (const batch of batches) {
+      for await (const batch of batchesOf(file, format, state.id, arrived)) {
         await send(batch);
         leavesLine = batch.leavesLine;
       }
