@@ -189,9 +189,9 @@ export class HourRewrite {
     const schema = first && hours.manifest.schemas.get(streamKey(first));
     assert(first !== undefined && schema !== undefined, 'a group has files of a known stream');
     const outPath = join(this.#folder, `out-${this.#outputs.length}.parquet`);
-    const made = await withDuck(this.#tools, (duck) =>
-      this.#rewriting.rewrite({ files, paths, schema }, duck, outPath),
-    );
+    const rewrite = (duck: Statements) =>
+      this.#rewriting.rewrite({ files, paths, schema }, duck, outPath);
+    const made = await withDuck(this.#tools, rewrite);
     if (made === 'kept') {
       assert(files.length === 1, 'one file is kept as it is');
       this.#outputs.push({ file: first, localPath: paths[0] ?? '', isKept: true });
