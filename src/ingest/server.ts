@@ -180,7 +180,7 @@ function route(
     refuse(res, req.getHeader('origin')).refuse({
       code: 'not_found',
       message:
-        'expected POST /v1/events, GET /v1/ws or GET /client.js; questions go to the query listener',
+        'expected POST /v1/events, GET /v1/ws, GET /v1/pixel.gif or GET /client.js; questions go to the query listener',
     }),
   );
 }
