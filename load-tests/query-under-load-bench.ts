@@ -55,7 +55,8 @@ const ROLLUPS = [
 
 interface Question {
   readonly name: string;
-  readonly asked: string;
+  /** The arguments of a timeseries; undefined: what version the server has, which shows what is lost before and behind the question. */
+  readonly asked?: string;
   /** What is asked of each series. Default: the times and values of its points, as columns. */
   readonly selected?: string;
 }
@@ -83,6 +84,7 @@ const QUESTIONS: readonly Question[] = [
     name: 'count, 30 d by hour, Asia/Kathmandu',
     asked: 'timeZone: "Asia/Kathmandu", last: "30d", step: "1h"',
   },
+  { name: 'the version of the server' },
 ];
 
 interface Asked {
@@ -164,7 +166,10 @@ async function askSteadily(into: Asked, stop: AbortSignal): Promise<void> {
 
 /** Milliseconds until the answer is here, not parsed. Rejects if it has errors or no point. */
 async function ask({ name, asked: parameters, selected = COLUMNS }: Question): Promise<number> {
-  const query = `{ timeseries(${parameters}) { complete series { labels { value } ${selected} } } }`;
+  const query =
+    parameters === undefined
+      ? '{ version }'
+      : `{ timeseries(${parameters}) { complete series { labels { value } ${selected} } } }`;
   const beganMs = performance.now();
   const response = await fetch(`http://${server.host}:${server.queryPort}/graphql`, {
     method: 'POST',
@@ -173,7 +178,8 @@ async function ask({ name, asked: parameters, selected = COLUMNS }: Question): P
   });
   const text = await response.text();
   const ms = performance.now() - beganMs;
-  if (text.includes('"errors"') || !/"t":\[?\d/.test(text)) {
+  const expected = parameters === undefined ? /"version":/ : /"t":\[?\d/;
+  if (text.includes('"errors"') || !expected.test(text)) {
     throw new Error(`"${name}" was answered by ${response.status} ${text.slice(0, 500)}`);
   }
   return ms;

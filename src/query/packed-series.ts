@@ -36,12 +36,14 @@ export class PackedSeries implements PointColumns {
     );
   }
 
-  /** Of results; but of measures where points are still to be filled. Each is made once for all answers that share its step. */
+  /** Of results; but of measures where points are still to be filled. Each is made once for all answers that share it. */
   points(): Point[] {
     return this.#times.steps.map((step, i) => {
       const place = this.#places[i] as number;
-      step.points[place] ??= this.#pointOf(step, place);
-      return step.points[place];
+      const { points } = step;
+      if (points === undefined) return this.#pointOf(step, place);
+      points[place] ??= this.#pointOf(step, place);
+      return points[place];
     });
   }
 
