@@ -1,7 +1,7 @@
 /**
  * What questions over weeks take over HTTP, of a server that is idle and of one that events come to at half of the rate it can take, and what
  * they cost those events:
- * `node load-tests/query-under-load-bench.ts [--partitions 2] [--events 600] [--seconds 10] [--rounds 3] [--asks 6] [--save]`.
+ * `node load-tests/query-under-load-bench.ts [--partitions 2] [--events 600] [--seconds 10] [--rounds 3] [--asks 6] [--save] [--profile]`.
  *
  * A server of its own is sent 62 days of history (`--events` of each quarter of an hour), then as much as it takes, and of that half: by turns without questions and
  * with `--asks` of them a second, each of `QUESTIONS` in its turn, whatever the one before takes. The generator and the asker share the machine.
@@ -12,6 +12,7 @@ import { Latencies } from './generator/latencies.ts';
 import { Generator } from './generator.ts';
 import { sendHistory } from './history.ts';
 import { loadOptions, MAIN_CASE } from './load-case.ts';
+import { PROFILE_ARGS, summariseProfiles } from './profile.ts';
 import { type Column, grouped, median, percent, saveResult, table } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
@@ -24,6 +25,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '3' },
     asks: { type: 'string', default: '6' },
+    profile: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
 });
@@ -94,7 +96,11 @@ interface Asked {
 
 let sources = 0;
 const folder = scratchFolder('query-under-load');
-const server = await Server.prepare({ folder, partitions, config: { rollups: ROLLUPS } });
+const nodeArgs = options.profile ? PROFILE_ARGS(folder) : [];
+const server = await Server.prepare({
+  ...{ folder, partitions, nodeArgs },
+  config: { rollups: ROLLUPS },
+});
 const generator = new Generator();
 try {
   await server.start();
@@ -115,6 +121,10 @@ try {
     withQuestions.push(await appliedRate(half, busy));
   }
   report(history, idle, busy, { most, without, withQuestions });
+  if (options.profile) {
+    await server.stop();
+    process.stdout.write(`\n${summariseProfiles(folder)}\n`);
+  }
 } finally {
   generator.close();
   await server.kill();
