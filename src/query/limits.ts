@@ -37,6 +37,8 @@ export const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 export const WINDOW_MERGED_BYTES_MAX = 1024 * 1024 * 1024;
 /** How long merging may hold the thread before others have their turn. */
 export const MERGE_SLICE_MS = 10;
+/** As above, between chunks, of which small ones take less. */
+export const TURN_MS = 2;
 
 /** Stored rows that one query may read: about a second of work. */
 export const ROWS_MAX = 200_000;

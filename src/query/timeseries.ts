@@ -11,7 +11,13 @@ import { type Chunk, ChunkMerger, type ChunkRows, type Keeping, scanOf } from '.
 import { fillSeries } from './fill.ts';
 import type { KeptStretches } from './kept-stretches.ts';
 import { lazySeries } from './lazy-series.ts';
-import { ANSWER_VALUES_MAX, ATTEMPTS_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH } from './limits.ts';
+import {
+  ANSWER_VALUES_MAX,
+  ATTEMPTS_MAX,
+  CHUNK_POINTS,
+  CHUNK_POINTS_SKETCH,
+  TURN_MS,
+} from './limits.ts';
 import { isLost, lostWith, OwnersSeen } from './partition-lost.ts';
 import { lostSource, openSource, type PartitionSource } from './partition-source.ts';
 import type { Plan } from './plan.ts';
@@ -166,6 +172,7 @@ async function mergeParts(
   if (first !== undefined) merger.expect(first);
   kept?.stretches.begin(plan.fromMs, plan.toMs);
   const chunks = chunksOf(plan);
+  let turnMs = meter.ms;
   try {
     for (const [i, chunk] of chunks.entries()) {
       const next = chunks[i + 1];
@@ -175,7 +182,10 @@ async function mergeParts(
       meter.run(() => {
         for (const step of steps) table.add(step);
       });
+      // Of what is kept a chunk takes next to nothing.
+      if (meter.ms - turnMs < TURN_MS) continue;
       await nextTurn();
+      turnMs = meter.ms;
     }
   } finally {
     merger.close();

@@ -52,16 +52,17 @@ export class RowWrites {
     if (place !== undefined) this.#count(place);
   }
 
-  /** The count of rows whose buckets begin in `[fromMs, toMs)`. */
+  /** The count of rows whose buckets begin in `[fromMs, toMs)`. Good for one look: neighbours share what one has read. */
   ofRows(at: RowsAt): (fromMs: number, toMs: number) => number {
     const head = hashOf(rollupRowKey({ ...at, bucketMs: 0 }), BUCKET_BYTES);
     const cellMs = CELL_BUCKETS * at.stepMs;
+    const ofTier = this.#countAt(ANYTHING) + this.#countAt(placeOf(head));
+    let [first, end, count] = [0, 0, ofTier];
     return (fromMs, toMs) => {
-      let count = this.#countAt(ANYTHING) + this.#countAt(placeOf(head));
-      const end = Math.ceil(toMs / cellMs);
-      for (let cell = Math.floor(fromMs / cellMs); cell < end; cell++) {
-        count += this.#countAt(placeOfCell(head, cell));
-      }
+      const [from, to] = [Math.floor(fromMs / cellMs), Math.ceil(toMs / cellMs)];
+      if (from === first && to === end) return count;
+      [first, end, count] = [from, to, ofTier];
+      for (let cell = from; cell < to; cell++) count += this.#countAt(placeOfCell(head, cell));
       return count;
     };
   }

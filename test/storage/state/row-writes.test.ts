@@ -100,7 +100,7 @@ const AT = { partition: 0, tenant: 'a', rollup: 'r', stepMs: 1_000, group: 0 };
 
 test('other rows are counted apart: of other times, groups and kinds', (t) => {
   const writes = new RowWrites();
-  const count = writes.ofRows(AT);
+  const count = (fromMs: number, toMs: number) => writes.ofRows(AT)(fromMs, toMs);
   const before = count(0, 16_000);
   const others = [
     rollupRowKey({ ...AT, bucketMs: 16_000 }),
