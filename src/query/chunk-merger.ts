@@ -126,10 +126,7 @@ export class ChunkMerger {
     const length = chunk.end - chunk.first;
     const stretches = Array.from({ length }, (_, i) => pointAt({ edges }, chunk.first + i));
     const stamps = await this.#stampsOf(chunk);
-    const known = stretches.map((stretch, i) => {
-      const stamp = stamps[i];
-      return stamp && this.#keeping?.stretches.find(stretch, stamp);
-    });
+    const known = stretches.map((stretch, i) => this.#known(stretch, stamps[i]));
     // A row that changes from here on makes a stamp that is already old: at worst the step is merged once more.
     const merged = await this.#merge(chunk, stretches, known);
     let turnMs = this.#meter.ms;
@@ -148,6 +145,13 @@ export class ChunkMerger {
     }
     this.#windows?.shrink();
     return points;
+  }
+
+  /** What begins a longer stretch is no value of one that ends there. */
+  #known(stretch: PointWindow, stamp: Stamp | undefined): KeptStretch | undefined {
+    const kept = stamp && this.#keeping?.stretches.find(stretch, stamp);
+    const isWanted = kept && 'values' in kept.stretch === (this.#windows === undefined);
+    return isWanted ? kept : undefined;
   }
 
   /** By place in the chunk; empty if nothing is kept. */

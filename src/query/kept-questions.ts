@@ -3,6 +3,7 @@
  * first. A question is the same whatever its range, order and limit are.
  */
 
+import type { RollupDefinition } from '../model/rollup.ts';
 import { KeptStretches } from './kept-stretches.ts';
 import { KEPT_PART_MAX, KEPT_SERIES_BYTES } from './limits.ts';
 import type { Plan } from './plan.ts';
@@ -11,7 +12,7 @@ import type { TimeseriesRequest } from './request.ts';
 import { SeriesGroups } from './series-groups.ts';
 
 interface Question {
-  readonly plan: Plan;
+  readonly rollup: RollupDefinition;
   /** How often rollups had been cleared when it was asked first. */
   readonly clears: number | undefined;
   readonly groups: SeriesGroups;
@@ -51,11 +52,10 @@ export class KeptQuestions {
   #find(name: string, plan: Plan): Question {
     const known = this.#questions.get(name);
     const clears = this.#writes?.clears();
-    // A rollup that was declared anew numbers its series anew. Those that match are bounded by the points of a plan.
-    const isSame = known?.plan.rollup === plan.rollup && known.clears === clears;
-    if (isSame && known.plan.points >= plan.points) return known;
+    // A rollup that was declared anew numbers its series anew.
+    if (known?.rollup === plan.rollup && known.clears === clears) return known;
     const stretches = new KeptStretches(this.#bytesMax * KEPT_PART_MAX);
-    return { plan, clears, groups: new SeriesGroups(plan), stretches, bytes: 0 };
+    return { rollup: plan.rollup, clears, groups: new SeriesGroups(plan), stretches, bytes: 0 };
   }
 
   #count(name: string, question: Question): void {

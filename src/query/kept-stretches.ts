@@ -1,7 +1,7 @@
 /**
  * What the stretches of an answer were merged to, for the next answer to the same question: of those whose rows have not changed nothing is
- * read or merged again. How Thanos and Mimir keep results of steps before their query frontends, and Druid those of segments; they
- * let them expire, and here a stamp says whether they still hold.
+ * read or merged again. So do the query frontends of Thanos and Mimir with results of steps, which expire, and Druid with those of a
+ * segment, which go with its version: here a stamp says whether they still hold.
  */
 import { bytesOf as bytesOfRows, type MergedRows } from '../aggregate/merged-rows.ts';
 import type { Stamp } from './row-stamps.ts';

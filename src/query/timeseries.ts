@@ -150,6 +150,7 @@ async function labelled(
     groups.extend(partition, stored[i] ?? []);
     groups.extend(partition, newSeries);
   }
+  groups.checkRoom(plan);
 }
 
 interface Merged {
