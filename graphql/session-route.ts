@@ -99,7 +99,9 @@ function tell(
   access: Access | undefined,
   cookie?: string,
 ): void {
-  const who = access && { key: access.keyId, tenant: access.tenant, scopes: access.scopes };
+  // A link is no key: its page knows what it shows.
+  const key = access?.share === undefined ? access : undefined;
+  const who = key && { key: key.keyId, tenant: key.tenant, scopes: key.scopes };
   const headers = { ...JSON_TYPE, 'cache-control': 'no-store' };
   exchange.reply(
     200,
