@@ -2,10 +2,9 @@
  * Questions that were asked before, with what is kept of their answers: dashboards ask the same again and again. The least recently asked go
  * first. A question is the same whatever its range, order and limit are.
  */
-
 import type { RollupDefinition } from '../model/rollup.ts';
 import { KeptStretches } from './kept-stretches.ts';
-import { KEPT_PART_MAX, KEPT_SERIES_BYTES } from './limits.ts';
+import { KEPT_PART_MAX, KEPT_QUESTION_BYTES, KEPT_SERIES_BYTES } from './limits.ts';
 import type { Plan } from './plan.ts';
 import type { RowWriteCounts } from './ports.ts';
 import type { TimeseriesRequest } from './request.ts';
@@ -62,7 +61,9 @@ export class KeptQuestions {
     const before = this.#questions.get(name);
     this.#bytes -= before?.bytes ?? 0;
     this.#questions.delete(name);
-    question.bytes = question.stretches.bytes + question.groups.mapped * KEPT_SERIES_BYTES;
+    const { stretches, groups } = question;
+    question.bytes =
+      KEPT_QUESTION_BYTES + 2 * name.length + groups.mapped * KEPT_SERIES_BYTES + stretches.bytes;
     if (question.bytes > this.#bytesMax) return;
     this.#questions.set(name, question);
     this.#bytes += question.bytes;

@@ -89,6 +89,8 @@ export const SERIES_CACHED_MAX = 250_000;
 
 /** Of all that is kept of answers, what one question may have. */
 export const KEPT_PART_MAX = 0.25;
+/** What a question costs of which nothing is kept but that it was asked. */
+export const KEPT_QUESTION_BYTES = 4_096;
 /** What a stored series costs a question that is kept: its place, and a part of the labels of what it is grouped to. */
 export const KEPT_SERIES_BYTES = 100;
 
