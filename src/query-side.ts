@@ -21,6 +21,7 @@ import { allKnown } from './cluster/all-known.ts';
 import { clusterArchive, NodeArchiving } from './cluster/archiving.ts';
 import { clusterSystem } from './cluster/cluster-system.ts';
 import { peersOf, selfResponder } from './cluster/node-questions.ts';
+import { ownRowWrites } from './cluster/own-row-writes.ts';
 import type { RemotePartitions } from './cluster/remote-partitions.ts';
 import { RoutedState } from './cluster/routed-state.ts';
 import { noErasures, noReplays } from './cluster/unsupported.ts';
@@ -136,7 +137,8 @@ export async function startQuerySide(
   // A link is judged from the first question on.
   if (cluster === undefined) await dashboards.start();
   const places = routed && whereabouts(routed, progress, cluster.remote);
-  const stored = storedRollups(everywhere);
+  const { rowWrites } = state;
+  const stored = storedRollups(everywhere, cluster ? ownRowWrites(rowWrites, progress) : rowWrites);
   const cold = createColdSide(
     base,
     archive,
@@ -176,7 +178,8 @@ export async function startQuerySide(
       partitions,
       clock: systemClock,
     });
-  const queries = new Queries({ partitions, stored, catalog, segments });
+  const { keptBytesMax } = config.timeseries;
+  const queries = new Queries({ partitions, stored, catalog, segments, keptBytesMax });
   let partials: ServerPartials | undefined;
   const tables = new SeriesTables(stored);
   const alarms = createAlarmSide(
