@@ -11,6 +11,7 @@ import { Refused } from './quality.tsx';
 import { COMPARISONS, type Comparison, type Question, STEPS, zoomedOut } from './question.ts';
 import { addressOf, questionOf } from './question-address.ts';
 import { RangeChoice } from './range-choice.tsx';
+import { SaveToDashboard } from './save-to-dashboard.tsx';
 import { StreamChoice } from './stream-choice.tsx';
 import { useViewKeys } from './view-keys.ts';
 
@@ -61,6 +62,7 @@ export function Explore({ address }: { address: Address }) {
               {isPaused ? 'Go on' : 'Pause'}
             </button>
           )}
+          <SaveToDashboard question={question} isAsked={problems.length === 0} go={go} />
         </span>
       </div>
       {problems.length > 0 && (

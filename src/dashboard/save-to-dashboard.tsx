@@ -1,0 +1,137 @@
+/** The question of Explore, kept: as a panel of a dashboard that there is, or of a new one. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Address } from './address.ts';
+import { type Dashboard, NAME_CHARS_MAX, PANELS_MAX, type PanelShow } from './dashboard-answers.ts';
+import { DASHBOARDS, PUT } from './dashboard-documents.ts';
+import { draftOf, inputOf } from './dashboard-draft.ts';
+import { dashboardPath, type Made } from './dashboard-list.tsx';
+import { useAsk, usePage } from './hooks.ts';
+import { canShow, panelQuestionOf, SHOWS, titleOf } from './panel-question.ts';
+import { Refused, Unanswered } from './quality.tsx';
+import type { Question } from './question.ts';
+import { RadioRow } from './radio-row.tsx';
+import { may } from './session.ts';
+import { useCommand } from './use-command.ts';
+
+export interface SaveToDashboardProps {
+  readonly question: Question;
+  /** The address asks something that can be kept. */
+  readonly isAsked: boolean;
+  readonly go: Address['go'];
+}
+
+export function SaveToDashboard({ question, isAsked, go }: SaveToDashboardProps) {
+  const { session } = usePage();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [isOpen, setIsOpen] = useState(false);
+  useEffect(() => {
+    if (isOpen) dialog.current?.showModal();
+  }, [isOpen]);
+  return (
+    <>
+      <button type="button" disabled={!isAsked} onClick={() => setIsOpen(true)}>
+        Save to dashboard
+      </button>
+      {isOpen && (
+        <dialog ref={dialog} aria-labelledby="save-title" onClose={() => setIsOpen(false)}>
+          <h2 id="save-title">Save to dashboard</h2>
+          {may(session, 'admin') ? (
+            <PanelForm question={question} go={go} />
+          ) : (
+            <p>To save it takes a key with scope "admin".</p>
+          )}
+          <form method="dialog">
+            <button type="submit">Close</button>
+          </form>
+        </dialog>
+      )}
+    </>
+  );
+}
+
+type PanelFormProps = Omit<SaveToDashboardProps, 'isAsked'>;
+
+/** The choice of a new one: no id is empty. */
+const NEW = '';
+
+function PanelForm({ question, go }: PanelFormProps) {
+  const { data, error, again } = useAsk<{ readonly dashboards: readonly Dashboard[] }>(DASHBOARDS);
+  // Somebody else may have changed it meanwhile: what it is now is asked for before the next attempt.
+  const command = useCommand(() => undefined);
+  const [chosen, setChosen] = useState<string>();
+  const [name, setName] = useState('');
+  const [title, setTitle] = useState(() => titleOf(question));
+  const [show, setShow] = useState<PanelShow>(canShow(question, 'CHART') ? 'CHART' : 'TABLE');
+  if (data === undefined) return <Unanswered data={data} error={error} />;
+  const own = data.dashboards.filter(
+    ({ builtIn, panels }) => !builtIn && panels.length < PANELS_MAX,
+  );
+  const id = chosen ?? own[0]?.id ?? NEW;
+  const dashboard = own.find((each) => each.id === id);
+  const save = async (event: Event) => {
+    event.preventDefault();
+    const panel = { title, show, question: panelQuestionOf(question, show) };
+    const input = dashboard === undefined ? { name, panels: [panel] } : withPanel(dashboard, panel);
+    const made = await command.run<Made>(PUT, { input });
+    if (made === undefined) again();
+    else go(dashboardPath(made.dashboard.id));
+  };
+  return (
+    <form class="save-panel" onSubmit={(event) => void save(event)}>
+      <label>
+        Dashboard
+        <select value={id} onChange={({ currentTarget }) => setChosen(currentTarget.value)}>
+          {own.map((each) => (
+            <option key={each.id} value={each.id}>
+              {each.name}
+            </option>
+          ))}
+          <option value={NEW}>a new one</option>
+        </select>
+      </label>
+      {dashboard === undefined && (
+        <label>
+          Its name
+          <input
+            required
+            maxLength={NAME_CHARS_MAX}
+            value={name}
+            onInput={({ currentTarget }) => setName(currentTarget.value)}
+          />
+        </label>
+      )}
+      <label>
+        Title of the panel
+        <input
+          required
+          maxLength={NAME_CHARS_MAX}
+          value={title}
+          onInput={({ currentTarget }) => setTitle(currentTarget.value)}
+        />
+      </label>
+      <RadioRow
+        legend="Shown as"
+        name="show"
+        options={SHOWN.filter((each) => canShow(question, each)).map((each) => ({
+          value: each,
+          text: SHOWS[each],
+          isChosen: each === show,
+          choose: () => setShow(each),
+        }))}
+      />
+      {command.error && <Refused error={command.error} />}
+      <p class="actions">
+        <button type="submit" disabled={command.isRunning}>
+          Save
+        </button>
+      </p>
+    </form>
+  );
+}
+
+const SHOWN = ['CHART', 'TABLE', 'NUMBER'] as const;
+
+function withPanel(dashboard: Dashboard, panel: object): object {
+  const input = inputOf(dashboard.id, draftOf(dashboard));
+  return { ...input, panels: [...dashboard.panels, panel] };
+}
