@@ -1,11 +1,6 @@
 /** Which node of a cluster answers what. A server that is alone answers everything and never looks here. */
-import {
-  type DocumentNode,
-  type FragmentDefinitionNode,
-  getOperationAST,
-  Kind,
-  type SelectionSetNode,
-} from 'graphql';
+import type { DocumentNode } from 'graphql';
+import { rootFieldsOf } from './root-fields.ts';
 
 /**
  * `any`: each node has, or gets from the others, all that it takes. `asked`: it is about the node that is asked. `leader`: one alone
@@ -51,6 +46,10 @@ export const ANSWERED_BY: Readonly<Record<string, AnsweredBy>> = {
   'Query.deliveries': 'leader',
   'Query.delivery': 'leader',
   'Query.testRule': 'leader',
+  'Query.dashboards': 'leader',
+  'Query.dashboard': 'leader',
+  'Query.sharedDashboard': 'leader',
+  'Query.panel': 'leader',
   'Mutation.putRule': 'leader',
   'Mutation.removeRule': 'leader',
   'Mutation.putReceiver': 'leader',
@@ -66,6 +65,10 @@ export const ANSWERED_BY: Readonly<Record<string, AnsweredBy>> = {
   'Mutation.resendDelivery': 'leader',
   'Mutation.defineRollup': 'leader',
   'Mutation.dropRollup': 'leader',
+  'Mutation.putDashboard': 'leader',
+  'Mutation.dropDashboard': 'leader',
+  'Mutation.shareDashboard': 'leader',
+  'Mutation.endShare': 'leader',
   'Mutation.archiveNow': 'leader',
   'Mutation.takeCheckpoint': 'asked',
   'Mutation.resendDeadLetters': 'any',
@@ -79,32 +82,9 @@ export const ANSWERED_BY: Readonly<Record<string, AnsweredBy>> = {
   'Subscription.tail': 'any',
   'Subscription.health': 'asked',
   'Subscription.alarmChanged': 'leader',
+  'Subscription.panel': 'leader',
 };
 
-const ROOT_TYPES = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const;
-
 /** Of a valid document. A field counts also where a variable leaves it out: whoever asks so can be answered by the leader. */
-export function asksLeader(document: DocumentNode, operationName?: string | null): boolean {
-  const operation = getOperationAST(document, operationName);
-  if (operation == null) return false;
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) {
-      fragments.set(definition.name.value, definition);
-    }
-  }
-  const type = ROOT_TYPES[operation.operation];
-  // Each fragment once: nested spreads of them could be many more than there are.
-  const spread = new Set<string>();
-  const selectsOne = ({ selections }: SelectionSetNode): boolean =>
-    selections.some((node) => {
-      if (node.kind === Kind.FIELD) return ANSWERED_BY[`${type}.${node.name.value}`] === 'leader';
-      if (node.kind === Kind.INLINE_FRAGMENT) return selectsOne(node.selectionSet);
-      const name = node.name.value;
-      if (spread.has(name)) return false;
-      spread.add(name);
-      const fragment = fragments.get(name);
-      return fragment !== undefined && selectsOne(fragment.selectionSet);
-    });
-  return selectsOne(operation.selectionSet);
-}
+export const asksLeader = (document: DocumentNode, operationName?: string | null): boolean =>
+  rootFieldsOf(document, operationName).some((field) => ANSWERED_BY[field] === 'leader');

@@ -9,6 +9,7 @@ import type { BackupPort } from '../src/query/backup-port.ts';
 import type { CheckpointPort } from '../src/query/checkpoint-port.ts';
 import type { ClusterPort } from '../src/query/cluster-port.ts';
 import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
+import type { DashboardPort } from '../src/query/dashboard-port.ts';
 import type { ErasurePort } from '../src/query/erasure-port.ts';
 import type { FieldsPort } from '../src/query/field-statistics.ts';
 import type { Followers } from '../src/query/followers.ts';
@@ -27,6 +28,7 @@ export interface Services {
   readonly partitions: PartitionClient;
   readonly catalog: RollupCatalog;
   readonly rollups: RollupPort;
+  readonly dashboards: DashboardPort;
   readonly fields: FieldsPort;
   readonly system: SystemPort;
   readonly health: HealthPort;

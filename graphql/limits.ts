@@ -23,9 +23,16 @@ export const VALUE_DEPTH_MAX = 64;
 /** The sum over root fields of what they cost to answer. */
 export const COST_MAX = 100;
 
+/** Of one stored question, as JSON: some 300 bytes, and conditions. */
+export const QUESTION_BYTES_MAX = 8 * 1024;
+
 /** A timeseries reads up to a second of rows; eight of them make a dashboard page. The rest ask actors or one page; `version` is free. */
 const ROOT_COSTS: Readonly<Record<string, number>> = {
   timeseries: 12,
+  panel: 12,
+  dashboards: 1,
+  dashboard: 1,
+  sharedDashboard: 1,
   // Reads no rows, but has the log staged as the question would.
   explain: 12,
   ledger: 6,
@@ -82,6 +89,11 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   defineRollup: 12,
   dropRollup: 12,
   removeRule: 12,
+  // Plans up to 30 questions.
+  putDashboard: 12,
+  dropDashboard: 6,
+  shareDashboard: 6,
+  endShare: 6,
   testReceiver: 12,
   putReceiver: 6,
   removeReceiver: 6,

@@ -10,7 +10,15 @@ import type { Exchange } from './http.ts';
 export const DASHBOARD_DIR = fileURLToPath(new URL('../.dashboard', import.meta.url));
 
 /** What the page shows, each by its own address: all of them are the same file. */
-const PAGE_PATHS: ReadonlySet<string> = new Set(['/', '/explore', '/events', '/alarms', '/system']);
+const PAGE_PATHS: ReadonlySet<string> = new Set([
+  '/',
+  '/explore',
+  '/dashboards',
+  '/shared',
+  '/events',
+  '/alarms',
+  '/system',
+]);
 
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',

@@ -3,7 +3,14 @@ import type { Logger } from '../src/model/logger.ts';
 import { isNodeKey, NODE_KEY_HEADER } from '../src/model/node-key.ts';
 import type { ColdQueries } from '../src/query/cold/cold-queries.ts';
 import type { LettersPort } from '../src/query/letters.ts';
-import { type Access, type Authorizer, allows, bearerSecret, unauthorized } from './authorize.ts';
+import {
+  type Access,
+  type Authorizer,
+  allows,
+  bearerSecret,
+  mayAsk,
+  unauthorized,
+} from './authorize.ts';
 import { sendExport } from './export.ts';
 import { sendLetters } from './export-letters.ts';
 import type { Exchange } from './http.ts';
@@ -65,7 +72,11 @@ export const otherPath: Route = async (exchange, { pages }) => {
 
 function graphql(exchange: Exchange, options: RouteOptions): Promise<void> {
   const isPage = options.graphiql && asksForPage(exchange);
-  return answer(exchange, options, isPage ? NOBODY : undefined, false);
+  const admitted = admit(exchange, options, {
+    errorText: graphqlError,
+    ...(isPage ? { withoutKey: NOBODY } : { may: mayAsk }),
+  });
+  return answer(exchange, options, admitted, false);
 }
 
 /** What another node of the cluster sends of what it was asked: as `/graphql`, but never sent on. */
@@ -73,7 +84,10 @@ export const forwarded =
   (key: string): Route =>
   async (exchange, options) => {
     const sent = exchange.head.headers.get(NODE_KEY_HEADER);
-    if (isNodeKey(sent, key)) return answer(exchange, options, undefined, true);
+    if (isNodeKey(sent, key)) {
+      const admitted = admit(exchange, options, { errorText: graphqlError, may: mayAsk });
+      return answer(exchange, options, admitted, true);
+    }
     const [status, problem] =
       sent === null ? [401, `send it as ${NODE_KEY_HEADER}`] : [403, 'this is another one'];
     replyError(exchange, status, 'forbidden', `this needs the key of the cluster: ${problem}`);
@@ -82,10 +96,9 @@ export const forwarded =
 async function answer(
   exchange: Exchange,
   options: RouteOptions,
-  withoutKey: Access | undefined,
+  admitted: Admitted | undefined,
   isForwarded: boolean,
 ): Promise<void> {
-  const admitted = admit(exchange, options, graphqlError, withoutKey);
   if (admitted === undefined) return;
   const request = await requestOf(exchange);
   if (request === undefined) return;
@@ -100,7 +113,7 @@ async function exported(
   options: RouteOptions,
   send: typeof sendExport | typeof sendLetters,
 ): Promise<void> {
-  const admitted = admit(exchange, options, errorJson, undefined);
+  const admitted = admit(exchange, options, { errorText: errorJson });
   if (admitted !== undefined) await send(exchange, options, admitted.access, admitted.cors);
 }
 
@@ -117,12 +130,21 @@ interface Admitted {
   readonly cors: Record<string, string>;
 }
 
-/** Who asks by GET or POST, with a key that reads; undefined if it has been answered already. */
+interface Admission {
+  readonly errorText: ErrorText;
+  /** Which keys may come in. Default: those that read. */
+  readonly may?: (access: Access) => boolean;
+  /** What is asked without a key. Default: nothing. */
+  readonly withoutKey?: Access;
+}
+
+const mayRead = (access: Access): boolean => allows(access, 'read');
+
+/** Who asks by GET or POST; undefined if it has been answered already. */
 function admit(
   exchange: Exchange,
   options: RouteOptions,
-  errorText: ErrorText,
-  withoutKey: Access | undefined,
+  { errorText, may = mayRead, withoutKey }: Admission,
 ): Admitted | undefined {
   const { method, headers } = exchange.head;
   const origin = headers.get('origin') ?? '';
@@ -142,7 +164,7 @@ function admit(
     const more = { ...cors, 'www-authenticate': 'Bearer' };
     return refuse(401, String(extensions['code']), message, more);
   }
-  if (access !== withoutKey && !allows(access, 'read')) {
+  if (access !== withoutKey && !may(access)) {
     return refuse(403, 'forbidden', 'this needs a key with scope "read"');
   }
   return { access, authorization, cors };

@@ -12,6 +12,7 @@ import { archive, archiveNow, manifest, segments } from './resolvers/archive.ts'
 import { backup, cancelBackup, startBackup } from './resolvers/backup.ts';
 import { checkpoints, takeCheckpoint } from './resolvers/checkpoints.ts';
 import { cluster } from './resolvers/cluster.ts';
+import * as dashboards from './resolvers/dashboards.ts';
 import { deadLetterCounts, deadLetters, resendDeadLetters } from './resolvers/dead-letters.ts';
 import { eraseUser, erasure, erasures } from './resolvers/erasure.ts';
 import { event, events, sql, tail } from './resolvers/events.ts';
@@ -41,6 +42,7 @@ const typeDefs = [
   'backup.graphql',
   'checkpoints.graphql',
   'cluster.graphql',
+  'dashboards.graphql',
   'dead-letters.graphql',
   'erasure.graphql',
   'events.graphql',
@@ -60,12 +62,14 @@ const resolvers = {
   ...alarmScalars,
   ...eventScalars,
   DeclaredMeasure: asWritten('DeclaredMeasure'),
+  TimeseriesQuestion: asWritten('TimeseriesQuestion'),
   Timeseries: { series: seriesWithColumns },
   TimeseriesUpdate: { series: seriesWithColumns },
   Query: {
     timeseries,
     ...system,
     ...alarmQueries,
+    ...dashboards.queries,
     archive,
     manifest,
     segments,
@@ -88,6 +92,7 @@ const resolvers = {
   },
   Mutation: {
     ...commands,
+    ...dashboards.mutations,
     archiveNow,
     startBackup,
     cancelBackup,
@@ -100,7 +105,13 @@ const resolvers = {
     defineRollup,
     dropRollup,
   },
-  Subscription: { timeseries: timeseriesUpdates, alarmChanged, tail, health },
+  Subscription: {
+    timeseries: timeseriesUpdates,
+    alarmChanged,
+    tail,
+    health,
+    panel: dashboards.panelUpdates,
+  },
 };
 
 export const schema = createSchema<GraphContext>({ typeDefs, resolvers });

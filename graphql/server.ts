@@ -90,6 +90,10 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
   };
   const sessions = new Sessions({ scheduler, onEnd: (id) => sockets.closeSession(id) });
   const sockets = createSocketServer({ graph, authorize, sessions, logger, refuseOrigin });
+  const { dashboards } = services;
+  const unfollow = dashboards.onChange(() =>
+    sockets.closeShares((hash) => dashboards.mayOpen(hash)),
+  );
   const routeOptions: RouteOptions = {
     graph,
     sessions,
@@ -133,6 +137,7 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     port: socket.port,
     replaceCertificate: () => socket.replaceCertificate(),
     close() {
+      unfollow();
       services.queries.close();
       alarmUpdates.close();
       healthUpdates.close();

@@ -99,12 +99,14 @@ function tell(
   access: Access | undefined,
   cookie?: string,
 ): void {
-  const who = access && { key: access.keyId, tenant: access.tenant, scopes: access.scopes };
+  // A link is no key: its page knows what it shows.
+  const isKey = access !== undefined && access.share === undefined;
+  const who = isKey && { key: access.keyId, tenant: access.tenant, scopes: access.scopes };
   const headers = { ...JSON_TYPE, 'cache-control': 'no-store' };
   exchange.reply(
     200,
     cookie === undefined ? headers : { ...headers, 'set-cookie': cookie },
-    JSON.stringify({ version, ingestUrl, needsKey, access: who ?? null }),
+    JSON.stringify({ version, ingestUrl, needsKey, access: who || null }),
   );
 }
 

@@ -7,7 +7,7 @@ import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { type Context, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws';
 import type { Logger } from '../src/model/logger.ts';
-import { type Access, type Authorizer, allows, bearerSecret } from './authorize.ts';
+import { type Access, type Authorizer, bearerSecret, mayAsk } from './authorize.ts';
 import { maskError } from './error-mask.ts';
 import { BODY_BYTES_MAX } from './limits.ts';
 import { type FoundSession, isOwnOrigin, type Sessions } from './sessions.ts';
@@ -26,6 +26,8 @@ export interface SocketServer {
   readonly behavior: WebSocketBehavior<Connection>;
   /** Closes what was opened in the name of that session. */
   closeSession(id: string): void;
+  /** Closes what was opened by links that have ended. */
+  closeShares(mayOpen: (hash: string) => boolean): void;
   /** Tells every client that the server goes away. */
   closeAll(): void;
 }
@@ -146,6 +148,13 @@ export function createSocketServer(options: SocketOptions): SocketServer {
         if (socket.getUserData().sessionId === id) socket.end(CLOSE.forbidden, 'signed out');
       }
     },
+    closeShares(mayOpen) {
+      for (const socket of [...sockets]) {
+        const share = socket.getUserData().access?.share;
+        if (share !== undefined && !mayOpen(share))
+          socket.end(CLOSE.forbidden, 'the link has ended');
+      }
+    },
     closeAll() {
       for (const socket of [...sockets]) socket.end(CLOSE.goingAway, 'the server is shutting down');
     },
@@ -186,7 +195,7 @@ function admit({ connectionParams, extra }: ConnectionContext, authorize: Author
   const sent = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
   const authorization = typeof sent === 'string' ? sent : extra.authorization;
   const access = authorize(bearerSecret(authorization));
-  if (access === undefined || !allows(access, 'read')) return false;
+  if (access === undefined || !mayAsk(access)) return false;
   extra.access = access;
   extra.authorization = authorization;
   return true;

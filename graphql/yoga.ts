@@ -12,6 +12,7 @@ import { isTooDeep, operationLimits, TOKENS_MAX, VALUE_DEPTH_MAX } from './limit
 import { asksForSchema } from './projection.ts';
 import { executedSchema, schema } from './schema.ts';
 import { stringifyResult } from './series-json.ts';
+import { shareGuard } from './share-guard.ts';
 
 /** What a transport says about a request. */
 export interface RequestContext {
@@ -76,7 +77,13 @@ export function createGraphServer(options: GraphServerOptions): GraphServer {
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     context: ({ access, caller }) => ({ access, caller, services, alarmUpdates, healthUpdates }),
-    plugins: [limits, execution, writing, ...(forwarding === undefined ? [] : [forwarding.plugin])],
+    plugins: [
+      shareGuard,
+      limits,
+      execution,
+      writing,
+      ...(forwarding === undefined ? [] : [forwarding.plugin]),
+    ],
     maskedErrors: { maskError: (error) => maskError(error, logger) },
     // The mask logs what is worth it, with the id that the client gets.
     logging: false,

@@ -33,6 +33,7 @@ import type { NodeRows } from './node-rows.ts';
 import type { ClusterPort, ClusterStatus } from './query/cluster-port.ts';
 import type { LeaderPort } from './query/leader-port.ts';
 import type { RollupSide } from './rollup-side.ts';
+import type { SavedDashboards } from './saved-dashboards.ts';
 import type { PartitionLink } from './threads/partition-links.ts';
 import type { PartitionWorker } from './threads/partition-worker.ts';
 import { isOwned } from './threads/progress.ts';
@@ -58,6 +59,7 @@ export interface NodeParts {
   readonly archive: ArchiveSide | undefined;
   readonly alarms: AlarmSide;
   readonly rollups: RollupSide;
+  readonly dashboards: SavedDashboards;
 }
 
 export class ClusterSide implements ClusterPort, NodeDirectory {
@@ -179,12 +181,14 @@ export class ClusterSide implements ClusterPort, NodeDirectory {
           const { rules } = await loadDeclared(state);
           declarations.lead(term);
           await parts.rollups.start();
+          await parts.dashboards.start();
           parts.alarms.start(url);
           // Whoever led before may have been told of other ones.
           parts.alarms.declare(rulesInEffect(config.alarms.rules, rules));
         },
         end: () => {
           parts.rollups.stop();
+          parts.dashboards.stop();
           return parts.alarms.stop();
         },
       },

@@ -137,8 +137,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
     await ready;
     isStarting = false;
     tellEdges();
-    const { alarms, rollups } = query;
-    cluster?.begin({ workers: partitionWorkers, archive, alarms, rollups });
+    const { alarms, rollups, dashboards } = query;
+    cluster?.begin({ workers: partitionWorkers, archive, alarms, rollups, dashboards });
     closers.push(() => cluster?.close());
     logger.info({ ingestUrl, queryUrl: query.url, version: manifest.version }, 'ready');
     return { ingestUrl, queryUrl: query.url, failed: failed.promise, close };

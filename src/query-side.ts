@@ -56,6 +56,7 @@ import { storedRollups } from './query/stored-rollups.ts';
 import { unbalancedLines } from './query/system.ts';
 import { createReplaySide } from './replay-side.ts';
 import { RollupSide } from './rollup-side.ts';
+import { SavedDashboards } from './saved-dashboards.ts';
 import { watchServer } from './server-alarms.ts';
 import type { SourceSide } from './source-side.ts';
 import { createSystem } from './system.ts';
@@ -71,6 +72,7 @@ import {
   progressTicks,
   takings,
 } from './threads/progress.ts';
+import { webDashboard } from './web/dashboard.ts';
 
 /** How long operators' questions wait for a partition thread. */
 const SYSTEM_TIMEOUT_MS = 2_000;
@@ -80,6 +82,8 @@ export interface QuerySide extends Pick<QueryListener, 'url'> {
   readonly alarms: AlarmSide;
   /** As `alarms`. */
   readonly rollups: RollupSide;
+  /** As `alarms`. */
+  readonly dashboards: SavedDashboards;
   /** Takes no more questions, and stops the alarm board in good order. */
   close(): Promise<void>;
 }
@@ -122,6 +126,13 @@ export async function startQuerySide(
     declarations,
     log: logger.child({ component: 'rollups' }),
   });
+  const dashboards = new SavedDashboards({
+    store: state,
+    builtIn: config.web.enabled ? [webDashboard(config.web)] : [],
+    clock: systemClock,
+  });
+  // A link is judged from the first question on.
+  if (cluster === undefined) await dashboards.start();
   const places = routed && whereabouts(routed, progress, cluster.remote);
   const stored = storedRollups(everywhere);
   const cold = createColdSide(
@@ -214,13 +225,14 @@ export async function startQuerySide(
     port: config.listen.queryPort,
     ...(tls && { tls }),
     corsOrigins: config.cors.origins,
-    authorize: authorizerFor(config.keys),
+    authorize: authorizerFor(config.keys, (hash) => dashboards.mayOpen(hash)),
     needsKey: config.keys.length > 0,
     services: {
       queries,
       partitions,
       catalog,
       rollups,
+      dashboards,
       fields: fieldsPort(everywhere, shared.partitions),
       system,
       health: createHealth(base, {
@@ -310,11 +322,13 @@ export async function startQuerySide(
     ...listener,
     alarms,
     rollups,
+    dashboards,
     async close() {
       unwatch?.();
       stopServerAlarms();
       catalog.stop();
       rollups.stop();
+      dashboards.stop();
       listener.close();
       await erasures?.close();
       await replays?.close();

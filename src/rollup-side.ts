@@ -17,6 +17,7 @@ import { AppError, undefinedIfFault } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
 import { err, ok } from './model/result.ts';
 import { declaredName, identityOf, type RollupDefinition } from './model/rollup.ts';
+import { inTurn, type Line } from './model/turns.ts';
 import { committedHeads } from './query/committed-heads.ts';
 import type { PartitionClient } from './query/ports.ts';
 import { RollupAges } from './query/rollup-ages.ts';
@@ -41,8 +42,8 @@ interface Run {
   readonly declarer: Declarer<RollupDefinition>;
   /** As on disk. */
   stored: readonly RollupDefinition[];
-  /** Changes are checked and stored one after the other: each sees what the one before has left. */
-  last: Promise<unknown>;
+  /** Changes are checked and stored one after the other: each sees what the one before has left. No more wait than the server has requests. */
+  readonly changes: Line;
 }
 
 export class RollupSide implements RollupPort {
@@ -64,7 +65,7 @@ export class RollupSide implements RollupPort {
       log,
     });
     const stored = await loadDeclaredRollups(this.#options.store);
-    this.#run = { declarer, stored, last: Promise.resolve() };
+    this.#run = { declarer, stored, changes: { last: Promise.resolve() } };
     declarations.take({ declared: this.#inEffect(this.#run) });
   }
 
@@ -80,7 +81,7 @@ export class RollupSide implements RollupPort {
     if (configured !== undefined) return configured;
     const run = this.#running();
     const definition = definitionOf(tenant, read.value);
-    const problems = await inTurn(run, async () => {
+    const problems = await inTurn(run.changes, async () => {
       const found = problemsOfDefinition(definition, run.stored);
       if (found.length === 0) await this.#store(run, definition.name, definition);
       return found;
@@ -93,7 +94,7 @@ export class RollupSide implements RollupPort {
   async drop(tenant: string, name: string): Promise<Checked<boolean>> {
     const run = this.#running();
     const known = declaredName(tenant, name);
-    const isDropped = await inTurn(run, async () => {
+    const isDropped = await inTurn(run.changes, async () => {
       const isStored = run.stored.some((each) => each.name === known);
       if (isStored) await this.#store(run, known, undefined);
       return isStored;
@@ -154,11 +155,4 @@ export class RollupSide implements RollupPort {
     if (run !== undefined && run === this.#run) return run;
     throw new AppError('actor_stopped', 'rollups are not declared here just now: try again');
   }
-}
-
-/** No more wait than the server has requests. */
-function inTurn<T>(run: Run, change: () => Promise<T>): Promise<T> {
-  const turn = run.last.then(change);
-  run.last = turn.catch(() => {});
-  return turn;
 }

@@ -1,5 +1,5 @@
 /** Finds the access key of a request. Only hashes are kept and looked up; see `hashSecret` for why that is enough. */
-import { type AccessKey, hashSecret, type Scope } from '../model/access.ts';
+import { type AccessKey, hashSecret, type Scope, SHARE_SECRET_PREFIX } from '../model/access.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -29,8 +29,9 @@ export class KeyRing {
 
   /** `authorization` is the header, `fromQuery` the `key` parameter; the header counts if both are there. */
   identify(authorization: string, fromQuery: string, scope: Scope): Result<Identity, Refusal> {
-    if (this.isEmpty) return ANYBODY;
     const secret = authorization === '' ? fromQuery : bearer(authorization);
+    if (secret.startsWith(SHARE_SECRET_PREFIX)) return err(SHARE);
+    if (this.isEmpty) return ANYBODY;
     if (secret === '') return err(MISSING);
     const key =
       secret.length > SECRET_LENGTH_MAX ? undefined : this.#byHash.get(hashSecret(secret));
@@ -48,6 +49,10 @@ export class KeyRing {
 const MISSING: Refusal = {
   code: 'unauthorized',
   message: 'a key is required: send "Authorization: Bearer KEY", or "?key=KEY" from a page',
+};
+const SHARE: Refusal = {
+  code: 'forbidden',
+  message: 'this is of a link to a dashboard, and sends nothing: use a key with scope "write"',
 };
 const UNKNOWN: Refusal = {
   code: 'unauthorized',

@@ -11,6 +11,11 @@ export const SECRET_PREFIX = 'sg_';
 /** A secret as we make them: the prefix and 32 random bytes in base64url. */
 export const isSecret = (text: string): boolean => /^sg_[\w-]{43}$/.test(text);
 
+/** The secret of a link to a dashboard starts with this, and is as random. It is no key: whatever takes keys refuses it. */
+export const SHARE_SECRET_PREFIX = 'sgd_';
+
+export const isShareSecret = (text: string): boolean => /^sgd_[\w-]{43}$/.test(text);
+
 export interface AccessKey {
   /** Names the key in logs and metrics; never secret. */
   readonly id: string;

@@ -18,3 +18,16 @@ export class Turns<Key> {
     await Promise.allSettled(this.#last.values());
   }
 }
+
+/** Work of one kind, all of it done one after the other. */
+export interface Line {
+  /** Of what is to be done. Never rejects. */
+  last: Promise<unknown>;
+}
+
+/** As `work` resolves or rejects; the next turn comes all the same. */
+export function inTurn<T>(line: Line, work: () => Promise<T>): Promise<T> {
+  const turn = line.last.then(work);
+  line.last = turn.catch(() => {});
+  return turn;
+}

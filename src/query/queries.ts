@@ -99,6 +99,12 @@ export class Queries {
     return withCompared(answer, earlier, shiftMs, resultsOf(request));
   }
 
+  /** Throws `query_invalid` if it is no question that anybody could ever answer. */
+  check(request: TimeseriesRequest): void {
+    if (request.compare !== undefined) checkComparable(request);
+    this.#plan(request);
+  }
+
   /** What `timeseries` would do, without doing it: what it would reject with is the problem, but for arguments that are none. */
   async explain(request: TimeseriesRequest, source?: TimeseriesSource): Promise<Explanation> {
     const { compare } = request;

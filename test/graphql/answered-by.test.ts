@@ -16,7 +16,9 @@ test('what is declared while it runs and everything about alarms is the leaderâ€
   t.deepEqual(
     leaders.filter(
       (field) =>
-        !/rollup|alarm|silence|rule|receiver|route|deliver|acknowledge|archive/i.test(field),
+        !/rollup|alarm|silence|rule|receiver|route|deliver|acknowledge|archive|dashboard|panel|share/i.test(
+          field,
+        ),
     ),
     [],
   );

@@ -16,8 +16,10 @@ import { systemScheduler } from '../../src/query/live-query.ts';
 import { Queries } from '../../src/query/queries.ts';
 import { RollupAges } from '../../src/query/rollup-ages.ts';
 import type { SystemPort } from '../../src/query/system.ts';
+import { SavedDashboards } from '../../src/saved-dashboards.ts';
 import { MemoryPartitions } from '../query/partitions.ts';
 import { BY_TYPE, BY_TYPE_AND_COUNTRY, PURCHASES } from '../query/rollups.ts';
+import { MemoryStore } from '../simulation/memory-store.ts';
 
 export interface LogLine {
   readonly fields: object;
@@ -37,10 +39,17 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
   const memory = new MemoryPartitions([BY_TYPE, BY_TYPE_AND_COUNTRY, PURCHASES]);
   const queries = new Queries({ partitions: memory, stored: memory, catalog: memory, scheduler });
   const errors: LogLine[] = [];
+  const dashboards = new SavedDashboards({
+    store: new MemoryStore(),
+    builtIn: [],
+    clock: systemClock,
+  });
+  // A node that does not lead keeps none.
+  if (options.leader?.isLeader !== false) await dashboards.start();
   const listener = await openQueryListener({
     host: '127.0.0.1',
     port: 0,
-    authorize: authorizerFor(keys),
+    authorize: authorizerFor(keys, (hash) => dashboards.mayOpen(hash)),
     needsKey: keys.length > 0,
     services: {
       queries,
@@ -53,6 +62,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
         inForce: () => Promise.reject(new Error('nothing is declared here')),
         ages: (tenant) => new RollupAges(tenant, memory, { head: async () => undefined }),
       },
+      dashboards,
       system: { ...NOTHING, ...system },
       health: { read: async () => health ?? WELL },
       letters: NO_LETTERS,
@@ -84,7 +94,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
     ...options,
   });
   t.teardown(() => listener.close());
-  return { ...listener, memory, queries, errors };
+  return { ...listener, memory, queries, dashboards, errors };
 }
 
 const NOTHING: SystemPort = {
