@@ -95,7 +95,7 @@ function NewDashboard({ go }: DashboardListProps) {
   return (
     <form class="choices" onSubmit={(event) => void make(event)}>
       <label class="grow">
-        Name
+        Name of a new one
         <input
           required
           maxLength={NAME_CHARS_MAX}

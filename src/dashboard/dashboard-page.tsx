@@ -84,8 +84,8 @@ function Opened({ dashboard, address, changed }: OpenedProps) {
             <button type="button" aria-pressed={isEdited} onClick={() => toggle('edit')}>
               Edit
             </button>
-          )}{' '}
-          {mayChange && builtIn && <CopyToEdit dashboard={dashboard} go={go} />}{' '}
+          )}
+          {mayChange && builtIn && <CopyToEdit dashboard={dashboard} go={go} />}
           {shares !== null && (
             <button type="button" aria-pressed={doing === 'share'} onClick={() => toggle('share')}>
               Share

@@ -27,6 +27,10 @@ export const grouped = (count: number): string => count.toLocaleString('en');
 const digits = (value: number): string =>
   value.toLocaleString('en', { maximumSignificantDigits: 3 });
 
+/** Of a part of one: "42.5 %". */
+export const shortPercent = (part: number | null | undefined): string =>
+  part == null ? '–' : `${shortNumber(100 * part)} %`;
+
 const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 export function shortBytes(bytes: number | null | undefined): string {

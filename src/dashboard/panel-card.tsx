@@ -26,46 +26,60 @@ export interface PanelCardProps {
 }
 
 export function PanelCard({ dashboard, panel, go, changed }: PanelCardProps) {
-  const { title, show, question } = panel;
+  const { title, question } = panel;
   const { ref, isSeen } = useSeen<HTMLElement>();
   const { answer, error, again } = usePanel(dashboard, panel, isSeen, changed);
   const titleId = useId();
   const range = rangeInWords(question);
   return (
-    <section ref={ref} class={`panel shows-${show.toLowerCase()}`} aria-labelledby={titleId}>
+    <section ref={ref} class="panel" aria-labelledby={titleId}>
       <header class="panel-head">
         <h2 id={titleId}>{title}</h2>
         <span class="quiet">{range}</span>
       </header>
       <Unanswered data={answer} error={error} />
-      {answer && (
-        <>
-          <Answer panel={panel} answer={answer} go={go} />
-          <QualityLine
-            answer={answer}
-            of={show === 'CHART' ? undefined : range}
-            exactness={show === 'CHART' ? exactnessOf(answer) : undefined}
-            isBrief={show === 'NUMBER'}
-          />
-          {answer.compared && show === 'CHART' && (
-            <BesideQuality compared={answer.compared} timeZone={undefined} />
-          )}
-          {answer.note !== null && <p class="quiet">{answer.note}</p>}
-          {again && (
-            <p class="quiet">
-              Not live: no rollup keeps what is asked for. <AsOf answer={answer} again={again} />
-            </p>
-          )}
-        </>
+      {answer && <Answer panel={panel} answer={answer} go={go} />}
+      <footer class="panel-foot">
+        {answer && <HowGood panel={panel} answer={answer} range={range} again={again} />}
+        {go && (
+          <span class="quiet">
+            <Link path={pathOf('/explore', addressOf(questionOfPanel(question)))} go={go}>
+              Open in Explore
+            </Link>
+          </span>
+        )}
+      </footer>
+    </section>
+  );
+}
+
+interface HowGoodProps {
+  readonly panel: Panel;
+  readonly answer: Explored;
+  readonly range: string;
+  readonly again: (() => void) | undefined;
+}
+
+function HowGood({ panel: { show }, answer, range, again }: HowGoodProps) {
+  const isChart = show === 'CHART';
+  return (
+    <div>
+      <QualityLine
+        answer={answer}
+        of={isChart ? undefined : range}
+        exactness={isChart ? exactnessOf(answer) : undefined}
+        isBrief={show === 'NUMBER'}
+      />
+      {answer.compared && isChart && (
+        <BesideQuality compared={answer.compared} timeZone={undefined} />
       )}
-      {go && (
+      {answer.note !== null && <p class="quiet">{answer.note}</p>}
+      {again && (
         <p class="quiet">
-          <Link path={pathOf('/explore', addressOf(questionOfPanel(question)))} go={go}>
-            Open in Explore
-          </Link>
+          Not live: no rollup keeps what is asked for. <AsOf answer={answer} again={again} />
         </p>
       )}
-    </section>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 /** The panels of a dashboard beside each other, on a phone below each other. */
 import type { Address } from './address.ts';
-import type { Dashboard } from './dashboard-answers.ts';
+import type { Dashboard, Panel } from './dashboard-answers.ts';
 import { Link } from './link.tsx';
 import { PanelCard } from './panel-card.tsx';
 
@@ -30,17 +30,37 @@ export function PanelGrid({ dashboard: { id, version, panels }, go, changed }: P
       </p>
     );
   }
+  const card = (panel: Panel) => (
+    <PanelCard
+      key={`${panel.id} ${version}`}
+      dashboard={id}
+      panel={panel}
+      go={go}
+      changed={changed}
+    />
+  );
   return (
     <div class="panel-grid">
-      {panels.map((panel) => (
-        <PanelCard
-          key={`${panel.id} ${version}`}
-          dashboard={id}
-          panel={panel}
-          go={go}
-          changed={changed}
-        />
-      ))}
+      {inRows(panels).map((row) =>
+        row.length === 1 && row[0]?.show !== 'NUMBER' ? (
+          row.map(card)
+        ) : (
+          <div key={row[0]?.id} class="numbers">
+            {row.map(card)}
+          </div>
+        ),
+      )}
     </div>
   );
+}
+
+/** Numbers that follow each other share a row; all else is a row of its own, of which two may stand beside each other. */
+function inRows(panels: readonly Panel[]): readonly (readonly Panel[])[] {
+  const rows: Panel[][] = [];
+  for (const panel of panels) {
+    const last = rows.at(-1);
+    if (panel.show === 'NUMBER' && last?.[0]?.show === 'NUMBER') last.push(panel);
+    else rows.push([panel]);
+  }
+  return rows;
 }

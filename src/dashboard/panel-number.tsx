@@ -55,8 +55,8 @@ function valueInWords({ measure, now }: NumberShown): string {
 
 function besideInWords({ measure, now, before }: NumberShown, time: string): string {
   if (before === undefined) return `Asking for ${time}…`;
-  if (before === null) return `Nothing ${time}`;
+  if (before === null) return `No events ${time}`;
   const change = changeInWords(now?.value, before);
-  const was = `${measureShown(measure)(before)} ${time}`;
-  return change === undefined ? was : `${change} against ${was}`;
+  const was = measureShown(measure)(before);
+  return change === undefined ? `${was} ${time}` : `${change} against ${time} (${was})`;
 }

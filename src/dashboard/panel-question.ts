@@ -6,8 +6,8 @@ import { conditionsOf, conditionText } from './condition.ts';
 import { NAME_CHARS_MAX, type PanelShow } from './dashboard-answers.ts';
 import {
   type AskedRange,
-  COMPARISONS,
   type Comparison,
+  LASTS,
   letterOf,
   lineVariablesOf,
   type MeasureInput,
@@ -122,9 +122,9 @@ export function titleOf({ measures, groupBy, conditions }: Question): string {
   return `${measures.map(measureText).join(', ')}${by}${of}`.slice(0, NAME_CHARS_MAX);
 }
 
-/** "last 24 h", and what it is set beside. */
+/** "last 24 h" */
 export function rangeInWords(kept: TimeseriesVariables): string {
-  const { range, compare } = questionOfPanel(kept);
-  const time = 'last' in range ? `last ${range.last}` : 'a range that is over';
-  return compare === undefined ? time : `${time}, beside ${COMPARISONS[compare]}`;
+  const { range } = questionOfPanel(kept);
+  if (!('last' in range)) return 'a range that is over';
+  return `last ${LASTS.find(({ last }) => last === range.last)?.name ?? range.last}`;
 }

@@ -36,26 +36,35 @@ export function SaveToDashboard({ question, isAsked, go }: SaveToDashboardProps)
         <dialog ref={dialog} aria-labelledby="save-title" onClose={() => setIsOpen(false)}>
           <h2 id="save-title">Save to dashboard</h2>
           {may(session, 'admin') ? (
-            <PanelForm question={question} go={go} />
+            <PanelForm question={question} go={go} close={() => dialog.current?.close()} />
           ) : (
-            <p>To save it takes a key with scope "admin".</p>
+            <form method="dialog" class="save-panel">
+              <p>To save it takes a key with scope "admin".</p>
+              <p class="actions">
+                <button type="submit">Close</button>
+              </p>
+            </form>
           )}
-          <form method="dialog">
-            <button type="submit">Close</button>
-          </form>
         </dialog>
       )}
     </>
   );
 }
 
-type PanelFormProps = Omit<SaveToDashboardProps, 'isAsked'>;
+interface PanelFormProps extends Omit<SaveToDashboardProps, 'isAsked'> {
+  readonly close: () => void;
+}
 
 /** The choice of a new one: no id is empty. */
 const NEW = '';
 
-function PanelForm({ question, go }: PanelFormProps) {
+function PanelForm({ question, go, close }: PanelFormProps) {
   const { data, error, again } = useAsk<{ readonly dashboards: readonly Dashboard[] }>(DASHBOARDS);
+  const first = useRef<HTMLSelectElement>(null);
+  const isThere = data !== undefined;
+  useEffect(() => {
+    if (isThere) first.current?.focus();
+  }, [isThere]);
   // Somebody else may have changed it meanwhile: what it is now is asked for before the next attempt.
   const command = useCommand(() => undefined);
   const [chosen, setChosen] = useState<string>();
@@ -80,7 +89,11 @@ function PanelForm({ question, go }: PanelFormProps) {
     <form class="save-panel" onSubmit={(event) => void save(event)}>
       <label>
         Dashboard
-        <select value={id} onChange={({ currentTarget }) => setChosen(currentTarget.value)}>
+        <select
+          ref={first}
+          value={id}
+          onChange={({ currentTarget }) => setChosen(currentTarget.value)}
+        >
           {own.map((each) => (
             <option key={each.id} value={each.id}>
               {each.name}
@@ -123,6 +136,9 @@ function PanelForm({ question, go }: PanelFormProps) {
       <p class="actions">
         <button type="submit" disabled={command.isRunning}>
           Save
+        </button>{' '}
+        <button type="button" onClick={close}>
+          Close
         </button>
       </p>
     </form>
