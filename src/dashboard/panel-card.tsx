@@ -73,11 +73,16 @@ function HowGood({ panel: { show }, answer, range, again }: HowGoodProps) {
       {answer.compared && isChart && (
         <BesideQuality compared={answer.compared} timeZone={undefined} />
       )}
-      {answer.note !== null && <p class="quiet">{answer.note}</p>}
       {again && (
         <p class="quiet">
           Not live: no rollup keeps what is asked for. <AsOf answer={answer} again={again} />
         </p>
+      )}
+      {answer.note !== null && (
+        <details class="quiet">
+          <summary>Why from the events</summary>
+          {answer.note}
+        </details>
       )}
     </div>
   );

@@ -42,7 +42,7 @@ export function PanelGrid({ dashboard: { id, version, panels }, go, changed }: P
   return (
     <div class="panel-grid">
       {inRows(panels).map((row) =>
-        row.length === 1 && row[0]?.show !== 'NUMBER' ? (
+        row.length === 1 ? (
           row.map(card)
         ) : (
           <div key={row[0]?.id} class="numbers">

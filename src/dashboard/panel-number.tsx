@@ -53,10 +53,11 @@ function valueInWords({ measure, now }: NumberShown): string {
   return measureShown(measure)(now?.value);
 }
 
+/** "+12 %. A day before: 1,100" */
 function besideInWords({ measure, now, before }: NumberShown, time: string): string {
   if (before === undefined) return `Asking for ${time}…`;
-  if (before === null) return `No events ${time}`;
+  const was = before === null ? 'no events' : measureShown(measure)(before);
   const change = changeInWords(now?.value, before);
-  const was = measureShown(measure)(before);
-  return change === undefined ? `${was} ${time}` : `${change} against ${time} (${was})`;
+  const said = `${time.charAt(0).toUpperCase()}${time.slice(1)}: ${was}`;
+  return change === undefined ? said : `${change}. ${said}`;
 }

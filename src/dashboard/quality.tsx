@@ -23,7 +23,11 @@ export function QualityLine({ answer, of, exactness, isBrief, timeZone }: Qualit
   return (
     <p class="quality quiet" title={isBrief ? source : undefined}>
       {watermark === null ? (
-        'No event is counted yet'
+        rollup === null ? (
+          'All that is committed'
+        ) : (
+          'No event is counted yet'
+        )
       ) : (
         <span title={wholeMoment(watermark, timeZone)}>
           Complete to {clockTime(watermark, timeZone)}

@@ -37,15 +37,23 @@ export function usePanel(
   isSeen: boolean,
   changed: () => void,
 ): PanelAnswer {
-  const variables = isSeen ? { dashboard, panel: id } : null;
+  const variables = { dashboard, panel: id };
   const documents = question.measures.some(({ op }) => op === 'top') ? PANEL_ENTRIES : PANEL;
   const endsNow = question.last !== undefined;
-  const live = useLive(documents.live, (endsNow && variables) || undefined, foldPanel, changed);
-  const isOnce = !endsNow || (live.data === undefined && live.error?.code === NOT_LIVE);
-  const once = useAsk<PanelOnce>(documents.once, isOnce ? variables : null);
+  // What nobody keeps up to date is asked once, and not again whenever it comes into sight.
+  const isOnce = useRef(!endsNow);
+  const wasSeen = useRef(false);
+  wasSeen.current ||= isSeen;
+  const isLive = isSeen && !isOnce.current;
+  const live = useLive(documents.live, isLive ? variables : undefined, foldPanel, changed);
+  isOnce.current ||= live.data === undefined && live.error?.code === NOT_LIVE;
+  const once = useAsk<PanelOnce>(
+    documents.once,
+    isOnce.current && wasSeen.current ? variables : null,
+  );
   const newest = useMemo(
-    () => (isOnce ? once.data?.panel : live.data && { ...live.data, ...BY_ROLLUP }),
-    [isOnce, once.data, live.data],
+    () => (isOnce.current ? once.data?.panel : live.data && { ...live.data, ...BY_ROLLUP }),
+    [isOnce.current, once.data, live.data],
   );
   const beside = useAskOn<PanelBeside>(
     newest?.from,
@@ -58,8 +66,8 @@ export function usePanel(
   );
   const held = useRef(answer);
   if (answer !== undefined) held.current = answer;
-  const error = (isOnce ? once.error : live.error) ?? beside.error;
-  return { answer: held.current, error, again: isOnce && endsNow ? once.again : undefined };
+  const error = (isOnce.current ? once.error : live.error) ?? beside.error;
+  return { answer: held.current, error, again: isOnce.current && endsNow ? once.again : undefined };
 }
 
 const BY_ROLLUP = { source: 'ROLLUP', note: null } as const;
