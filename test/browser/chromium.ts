@@ -1,6 +1,6 @@
 /** Debian's Chromium with a profile of its own, and what its pages ask for. */
 import type { ExecutionContext } from 'ava';
-import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const EXECUTABLE = '/usr/bin/chromium';
 const ARGS = [
@@ -21,13 +21,17 @@ export interface Visit {
   readonly troubles: readonly string[];
 }
 
+/** With a profile of its own, without a window. */
+export const launch = (): Promise<Browser> =>
+  chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGS });
+
 /** A browser that nobody has used, closed with the test. */
 export async function visit(
   t: ExecutionContext,
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGS });
+  const browser = await launch();
   t.teardown(() => browser.close());
   const context = await browser.newContext(options);
   const page = await context.newPage();
