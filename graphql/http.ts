@@ -57,7 +57,12 @@ export function openExchange(res: HttpResponse, req: HttpRequest): Exchange {
   req.forEach((name, value) => {
     headers.append(name, value);
   });
-  const head = { method: req.getMethod(), path: req.getUrl(), query: req.getQuery(), headers };
+  const head = {
+    method: req.getMethod(),
+    path: req.getUrl(),
+    query: req.getQuery() ?? '',
+    headers,
+  };
   const client = new AbortController();
   const { signal } = client;
   let isAnswered = false;

@@ -212,6 +212,7 @@ export class ArchiveWatch {
 
   async #readFresh(files: readonly AddedFile[]): Promise<void> {
     const there = await this.#load(files);
+    for (const file of files) if (!there.includes(file)) this.#miss(file);
     if (there.length === 0) return;
     const rows = there.reduce((sum, file) => sum + file.rows, 0);
     const found = await this.#countFresh(there, rows);
@@ -225,7 +226,7 @@ export class ArchiveWatch {
   async #readCompacted({ version }: ManifestVersion, files: readonly AddedFile[]): Promise<void> {
     const there = await this.#load(files);
     const [first] = there;
-    // Compacted once more, and deleted: what follows is compared instead.
+    // Compacted once more, and deleted: what follows is compared instead. Its events were known before, or are missed already.
     if (first === undefined || there.length < files.length) return;
     const rows = there.reduce((sum, file) => sum + file.rows, 0);
     await this.#countFresh(there, rows);
@@ -272,7 +273,6 @@ export class ArchiveWatch {
           const left = new Set(await segmentsIn(this.#dir));
           const still = some.filter(({ path }) => left.has(path));
           if (still.length === some.length) throw error;
-          for (const file of some) if (!left.has(file.path)) this.#miss(file);
           if (still.length > 0) await insert(still);
           there.push(...still);
         }

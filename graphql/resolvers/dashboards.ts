@@ -161,7 +161,9 @@ function problemsOfQuestion(
   const problems = problemsOfArguments(question, schema);
   if (problems.length > 0) return problems;
   try {
-    services.queries.check(requestOf(argumentsOf(question as PanelQuestion, schema), access.tenant));
+    services.queries.check(
+      requestOf(argumentsOf(question as PanelQuestion, schema), access.tenant),
+    );
     return [];
   } catch (error) {
     if (!isFault(error, 'query_invalid')) throw error;

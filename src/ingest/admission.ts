@@ -96,8 +96,7 @@ export function admitSender(
 ): Result<Sender, Refusal> {
   const foreign = origins.refusalOf(origin);
   if (foreign !== undefined) return err(foreign);
-  const authorization = keys.isEmpty ? '' : req.getHeader('authorization');
-  const identity = keys.identify(authorization, key, 'write');
+  const identity = keys.identify(req.getHeader('authorization'), key, 'write');
   if (!identity.ok) return identity;
   if (!isStreamName(stream)) return err(invalidStream(stream));
   return ok({ identity: identity.value, stream });

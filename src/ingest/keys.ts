@@ -10,7 +10,7 @@ export interface Identity {
   readonly keyId: string | undefined;
 }
 
-/** Everybody's identity while no keys are configured, which only a loopback listener allows. */
+/** Everybody's identity while no keys are configured, whatever they send but the secret of a link, which only a loopback listener allows. */
 const ANYBODY = ok<Identity>({ tenant: 'default', keyId: undefined });
 /** No secret of ours is longer; hashing more would be work for an attacker's sake. */
 const SECRET_LENGTH_MAX = 256;
@@ -22,16 +22,11 @@ export class KeyRing {
     this.#byHash = new Map(keys.map((key) => [key.hash, key]));
   }
 
-  /** No keys are configured: everybody is welcome, whatever they send. */
-  get isEmpty(): boolean {
-    return this.#byHash.size === 0;
-  }
-
   /** `authorization` is the header, `fromQuery` the `key` parameter; the header counts if both are there. */
   identify(authorization: string, fromQuery: string, scope: Scope): Result<Identity, Refusal> {
     const secret = authorization === '' ? fromQuery : bearer(authorization);
     if (secret.startsWith(SHARE_SECRET_PREFIX)) return err(SHARE);
-    if (this.isEmpty) return ANYBODY;
+    if (this.#byHash.size === 0) return ANYBODY;
     if (secret === '') return err(MISSING);
     const key =
       secret.length > SECRET_LENGTH_MAX ? undefined : this.#byHash.get(hashSecret(secret));

@@ -10,10 +10,11 @@ export interface WebDashboardOptions {
   readonly geoipFile?: string | undefined;
 }
 
-/** The last day, in one number... */
-const DAY = { last: '1d', step: '1d' };
-/** ...and how it went. */
-const HOURS = { last: '1d', step: '1h' };
+/** The last 24 hours in one point, of buckets of a quarter of an hour: a step as long as the day would begin at its midnight. */
+const DAY = { last: '15m', step: '15m', window: '1d' };
+/** How they went. */
+const STEPS = { last: '1d', step: '30m' };
+const NUMBER = { compare: 'DAY_BEFORE', fill: 'ZERO' };
 /** How many lines a table has. */
 const ROWS = 10;
 
@@ -22,9 +23,9 @@ export function webDashboard({ stream, geoipFile }: WebDashboardOptions): Dashbo
   const visits = { stream: sessionStream('web') };
   const views = { op: 'count', as: 'views' };
   const visitors = { op: 'distinct', field: 'visitor', as: 'visitors' };
-  /** The last day beside the one before. */
+  /** Beside the 24 hours before. */
   const number = (id: string, title: string, of: object, measure: object): Panel =>
-    panel('NUMBER', id, title, { ...of, ...DAY, measures: [measure], compare: 'PERIOD_BEFORE' });
+    panel('NUMBER', id, title, { ...of, ...DAY, measures: [measure], ...NUMBER });
   const heaviest = (id: string, title: string, field: string): Panel =>
     panel('TABLE', id, title, { ...people, ...DAY, measures: [{ op: 'top', field, k: ROWS }] });
   const byField = (id: string, title: string, field: string): Panel =>
@@ -39,10 +40,18 @@ export function webDashboard({ stream, geoipFile }: WebDashboardOptions): Dashbo
       number('visitors', 'Visitors', people, visitors),
       number('views', 'Page views', people, views),
       number('visits', 'Visits', visits, { op: 'count', as: 'visits' }),
-      number('bounce-rate', 'Bounce rate', visits, { op: 'avg', field: 'bounce' }),
-      number('duration', 'Length of a visit', visits, { op: 'avg', field: 'duration_ms' }),
-      panel('CHART', 'by-hour', 'Visitors and page views', {
-        ...{ ...people, ...HOURS, measures: [visitors, views] },
+      number('bounce-rate', 'Bounce rate', visits, {
+        op: 'avg',
+        field: 'bounce',
+        as: 'bounce_rate',
+      }),
+      number('duration', 'Length of a visit', visits, {
+        op: 'avg',
+        field: 'duration_ms',
+        as: 'duration_ms',
+      }),
+      panel('CHART', 'course', 'Visitors and page views', {
+        ...{ ...people, ...STEPS, measures: [visitors, views] },
         fill: 'ZERO',
       }),
       heaviest('pages', 'Top pages', 'path'),

@@ -237,6 +237,46 @@ test('a refusal of the leader comes back with its status, its place and its code
   t.deepEqual(refused, await ask(leader.url, query, headers));
 });
 
+const SHARED = (id: string) =>
+  `subscription { panel(dashboard: "${id}", panel: "p") { snapshot } }`;
+
+test('a link is judged by the leader, whichever node it is used at, and its panel ends there as here', async (t) => {
+  const { leader, other } = await openPair(t);
+  await leader.dashboards.start();
+  const input = { name: 'D', panels: [{ id: 'p', title: 'P', show: 'CHART', question: {} }] };
+  const put = await ask(
+    other.url,
+    'mutation ($input: DashboardInput!) { putDashboard(input: $input) { dashboard { id } } }',
+    {},
+    { variables: { input } },
+  );
+  const { id } = (put.data as { putDashboard: { dashboard: { id: string } } }).putDashboard
+    .dashboard;
+  const shared = await ask(
+    other.url,
+    `mutation { shareDashboard(id: "${id}", name: "Ann") { share { id } secret } }`,
+  );
+  const { share, secret } = (
+    shared.data as { shareDashboard: { share: { id: string }; secret: string } }
+  ).shareDashboard;
+  const headers = { authorization: `Bearer ${secret}` };
+  const question = `{ sharedDashboard { id } panel(dashboard: "${id}", panel: "p") { names } }`;
+  const answer = { sharedDashboard: { id }, panel: { names: ['count'] } };
+  t.deepEqual((await ask(other.url, question, headers)).data, answer);
+  t.is((await ask(other.url, '{ version }', headers)).status, 403);
+  const unknown = { authorization: `Bearer sgd_${'u'.repeat(43)}` };
+  t.is((await ask(other.url, question, unknown)).status, 401);
+
+  const response = await post(other.url, SHARED(id), { ...headers, accept: 'text/event-stream' });
+  const updates = sseEvents<Result>(response);
+  t.deepEqual((await updates.next()).value?.data, { panel: { snapshot: true } });
+  await ask(other.url, `mutation { endShare(id: "${share.id}") }`);
+  let last: Result | undefined;
+  for await (const update of updates) last = update;
+  t.is(last?.errors?.[0]?.extensions['code'], 'unauthorized');
+  t.is((await ask(other.url, question, headers)).status, 401);
+});
+
 test('the way between nodes needs the key of the cluster, and is there in a cluster only', async (t) => {
   const { leader } = await openPair(t);
   const asked = (headers: Record<string, string>, url = leader.url) =>

@@ -19,7 +19,7 @@ async function built(t: ExecutionContext): Promise<string> {
 
 test('each view is the page, which is asked for anew each time and lets nobody else in', async (t) => {
   const { url } = await openTestListener(t, { dashboardDir: await built(t) });
-  for (const path of ['/', '/explore', '/events', '/alarms', '/system']) {
+  for (const path of ['/', '/explore', '/dashboards', '/shared', '/events', '/alarms', '/system']) {
     const { status, headers, text } = await fetch(url + path).then(withText);
     t.is(status, 200);
     t.true(text.includes('Built'));
