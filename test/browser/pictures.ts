@@ -23,7 +23,8 @@ const AGENTS = [
 const SOURCES = ['newsletter', 'search', 'search', 'a-blog'];
 /** Which pages they go to one after the other. */
 const WALKS = [[], ['Lamps'], ['Chairs', 'Lamps'], ['Chairs', 'Your cart'], ['Lamps']];
-const VISITORS = 36;
+const VISITORS = 60;
+const AT_A_TIME = 3;
 
 /** A page has told of its view. */
 const isTold = (response: { url(): string; ok(): boolean }): boolean =>
@@ -57,7 +58,7 @@ async function takePictures(browser: Browser, url: string): Promise<void> {
     .waitFor();
   await page.getByRole('row', { name: /\/lamps/ }).waitFor();
   await taken(page, 'web-dashboard');
-  await page.goto(`${url}/explore?${new URLSearchParams({ last: '2m', groupBy: '["type"]' })}`);
+  await page.goto(`${url}/explore?${new URLSearchParams({ last: '15m', step: '15s' })}`);
   await page.getByRole('region', { name: 'count', exact: true }).waitFor();
   await page.getByRole('button', { name: 'Save to dashboard' }).click();
   await page.getByLabel('Its name').fill('The shop');
@@ -97,7 +98,10 @@ const site = spawn(process.execPath, [SHOP], {
 const browser = await launch();
 try {
   await Promise.all([server.start(), once(site.stdout, 'data')]);
-  for (let visitor = 0; visitor < VISITORS; visitor++) await walk(browser, shop, visitor);
+  for (let first = 0; first < VISITORS; first += AT_A_TIME) {
+    const group = Array.from({ length: AT_A_TIME }, (_, i) => first + i);
+    await Promise.all(group.map((visitor) => walk(browser, shop, visitor)));
+  }
   await server.caughtUp();
   await takePictures(browser, `http://localhost:${server.queryPort}`);
 } finally {
