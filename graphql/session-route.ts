@@ -100,13 +100,13 @@ function tell(
   cookie?: string,
 ): void {
   // A link is no key: its page knows what it shows.
-  const isKey = access !== undefined && access.share === undefined;
-  const who = isKey && { key: access.keyId, tenant: access.tenant, scopes: access.scopes };
+  const key = access?.share === undefined ? access : undefined;
+  const who = key && { key: key.keyId, tenant: key.tenant, scopes: key.scopes };
   const headers = { ...JSON_TYPE, 'cache-control': 'no-store' };
   exchange.reply(
     200,
     cookie === undefined ? headers : { ...headers, 'set-cookie': cookie },
-    JSON.stringify({ version, ingestUrl, needsKey, access: who || null }),
+    JSON.stringify({ version, ingestUrl, needsKey, access: who ?? null }),
   );
 }
 
