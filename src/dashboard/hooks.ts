@@ -154,7 +154,7 @@ const foldHealth = (_: Health | undefined, { health }: { readonly health: Health
 export const useHealth = (isAdmin: boolean): Answered<Health> =>
   useLive(HEALTH, isAdmin ? {} : undefined, foldHealth);
 
-/** As `useAsk`, and asked anew on each other occasion. */
+/** As `useAsk`, and asked anew on each other occasion; the first one is no other. */
 export function useAskOn<Data>(
   occasion: unknown,
   query: string,
@@ -164,7 +164,7 @@ export function useAskOn<Data>(
   const last = useRef(occasion);
   const { again } = asked;
   useEffect(() => {
-    if (last.current !== occasion) again();
+    if (last.current !== undefined && last.current !== occasion) again();
     last.current = occasion;
   }, [occasion, again]);
   return asked;

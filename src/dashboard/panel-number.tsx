@@ -55,8 +55,8 @@ function valueInWords({ measure, now }: NumberShown): string {
 
 /** "+12 %. A day before: 1,100" */
 function besideInWords({ measure, now, before }: NumberShown, time: string): string {
-  if (before === undefined) return `Asking for ${time}…`;
-  const was = before === null ? 'no events' : measureShown(measure)(before);
+  const was =
+    before === undefined ? '…' : before === null ? 'no events' : measureShown(measure)(before);
   const change = changeInWords(now?.value, before);
   const said = `${time.charAt(0).toUpperCase()}${time.slice(1)}: ${was}`;
   return change === undefined ? said : `${change}. ${said}`;

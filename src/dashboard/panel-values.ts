@@ -61,9 +61,9 @@ export function numbersOf(answer: Explored, kept: TimeseriesVariables): readonly
 /** "+12 %", "−3 %"; undefined where there is nothing to compare with. */
 export function changeInWords(
   now: number | null | undefined,
-  before: number | null,
+  before: number | null | undefined,
 ): string | undefined {
-  if (now == null || before === null || before === 0) return undefined;
+  if (now == null || before == null || before === 0) return undefined;
   const percent = (100 * (now - before)) / Math.abs(before);
   const size = Math.abs(percent);
   const digits = size >= 10 || size === 0 ? Math.round(size) : Number(size.toPrecision(2));

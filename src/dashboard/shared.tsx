@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import type { Dashboard } from './dashboard-answers.ts';
 import { SHARED } from './dashboard-documents.ts';
 import { type Connection, openLive } from './graph.ts';
-import { type Server, ServerContext, useAsk } from './hooks.ts';
+import { type Server, ServerContext, useAskOn } from './hooks.ts';
 import { LostBanner } from './lost-banner.tsx';
 import { PanelGrid } from './panel-grid.tsx';
 import { Refused, Unanswered } from './quality.tsx';
@@ -41,8 +41,15 @@ const Nothing = ({ children }: { children: string }) => (
 function Opened({ secret }: { secret: string }) {
   const [isEnded, setIsEnded] = useState(false);
   const [connection, setConnection] = useState<Connection>('connecting');
+  const [openings, setOpenings] = useState(0);
   const ended = useCallback(() => setIsEnded(true), []);
-  const live = useMemo(() => openLive(setConnection, ended, secret), [ended, secret]);
+  const live = useMemo(() => {
+    const connectionChanged = (next: Connection) => {
+      setConnection(next);
+      if (next === 'open') setOpenings((before) => before + 1);
+    };
+    return openLive(connectionChanged, ended, secret);
+  }, [ended, secret]);
   useEffect(() => () => live.close(), [live]);
   const server: Server = useMemo(
     () => ({ session: undefined, key: secret, live, ended }),
@@ -60,14 +67,24 @@ function Opened({ secret }: { secret: string }) {
     <ServerContext.Provider value={server}>
       <main id="content" class="shared">
         {connection === 'lost' && <LostBanner />}
-        <SharedDashboard ended={ended} />
+        <SharedDashboard openings={openings} ended={ended} />
       </main>
     </ServerContext.Provider>
   );
 }
 
-function SharedDashboard({ ended }: { ended: () => void }) {
-  const { data, error, again } = useAsk<{ readonly sharedDashboard: Dashboard | null }>(SHARED);
+interface SharedDashboardProps {
+  /** How often the server was reached: after each but the first one it may be another dashboard. */
+  readonly openings: number;
+  readonly ended: () => void;
+}
+
+interface Found {
+  readonly sharedDashboard: Dashboard | null;
+}
+
+function SharedDashboard({ openings, ended }: SharedDashboardProps) {
+  const { data, error, again } = useAskOn<Found>(openings || undefined, SHARED);
   const dashboard = data?.sharedDashboard;
   useEffect(() => {
     if (dashboard === null) ended();
