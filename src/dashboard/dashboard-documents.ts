@@ -21,11 +21,15 @@ export const SHARED = `{ sharedDashboard { ${CONTENTS} } }`;
 export const PUT = `mutation ($input: DashboardInput!) {
   result: putDashboard(input: $input) { dashboard { id } ${PROBLEMS} }
 }`;
+/** What `PUT` has put. */
+export interface Made {
+  readonly dashboard: { readonly id: string };
+}
 export const DROP = `mutation ($id: ID!) { result: dropDashboard(id: $id) { ${PROBLEMS} } }`;
 export const SHARE = `mutation ($id: ID!, $name: String!) {
   result: shareDashboard(id: $id, name: $name) { secret ${PROBLEMS} }
 }`;
-export const END_SHARE = 'mutation ($id: ID!) { endShare(id: $id) }';
+export const END_SHARE = 'mutation ($id: ID!) { result: endShare(id: $id) }';
 
 const DECLARED = '($dashboard: ID!, $panel: ID!)';
 const ASKED = 'dashboard: $dashboard, panel: $panel';

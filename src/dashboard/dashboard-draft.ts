@@ -10,17 +10,6 @@ export const draftOf = ({ name, panels, version }: Dashboard): DashboardDraft =>
   version,
 });
 
-/** What putting it in the place of the dashboard asks for. */
-export const inputOf = (id: string, { name, panels, version }: DashboardDraft): object => ({
-  ...{ id, name, version },
-  panels: panels.map(({ id: panel, title, show, question }) => ({
-    id: panel,
-    title,
-    show,
-    question,
-  })),
-});
-
 /** With a panel one place up (-1) or down (1); at an end nothing changes. */
 export function moved(panels: readonly Panel[], panel: Panel, by: 1 | -1): readonly Panel[] {
   const from = panels.indexOf(panel);

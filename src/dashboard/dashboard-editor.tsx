@@ -7,7 +7,6 @@ import {
   type DashboardDraft,
   draftOf,
   forgetDraft,
-  inputOf,
   keepDraft,
   keptDraft,
   moved,
@@ -34,7 +33,7 @@ export function DashboardEditor({ dashboard, close, dropped, changed }: Dashboar
   const list = useFocusAfterMove(draft.panels);
   const save = async (event: Event) => {
     event.preventDefault();
-    if ((await run(PUT, { input: inputOf(id, draft) })) === undefined) return;
+    if ((await run(PUT, { input: { id, ...draft } })) === undefined) return;
     forget();
     close();
   };

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { type Address, pathOf } from './address.ts';
 import { type Dashboard, NAME_CHARS_MAX } from './dashboard-answers.ts';
-import { DASHBOARDS, PUT } from './dashboard-documents.ts';
+import { DASHBOARDS, type Made, PUT } from './dashboard-documents.ts';
 import { grouped, moment, wholeMoment } from './format.ts';
 import { useAsk, usePage } from './hooks.ts';
 import { Link } from './link.tsx';
@@ -109,9 +109,4 @@ function NewDashboard({ go }: DashboardListProps) {
       {error && <Refused error={error} />}
     </form>
   );
-}
-
-/** What was put. */
-export interface Made {
-  readonly dashboard: { readonly id: string };
 }

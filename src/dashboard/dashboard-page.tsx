@@ -2,10 +2,9 @@
 import { useEffect } from 'preact/hooks';
 import { type Address, pathOf } from './address.ts';
 import { NAME_CHARS_MAX, type OwnDashboard } from './dashboard-answers.ts';
-import { DASHBOARD, PUT } from './dashboard-documents.ts';
+import { DASHBOARD, type Made, PUT } from './dashboard-documents.ts';
 import { keptDraft } from './dashboard-draft.ts';
 import { DashboardEditor } from './dashboard-editor.tsx';
-import type { Made } from './dashboard-list.tsx';
 import { useAsk, usePage } from './hooks.ts';
 import { Link } from './link.tsx';
 import { PanelGrid } from './panel-grid.tsx';

@@ -19,7 +19,11 @@ import {
 import { lengthMs } from './rule-draft.ts';
 import { measureText } from './words.ts';
 
-export const SHOWS = { CHART: 'a chart', TABLE: 'a table', NUMBER: 'a number' } as const;
+export const SHOWS: readonly { readonly show: PanelShow; readonly name: string }[] = [
+  { show: 'CHART', name: 'a chart' },
+  { show: 'TABLE', name: 'a table' },
+  { show: 'NUMBER', name: 'a number' },
+];
 
 const isTop = ({ op }: MeasureInput): boolean => op === 'top';
 

@@ -47,9 +47,9 @@ export function PanelRow({ panel, isFirst, isLast, change, move, remove }: Panel
               change({ ...panel, show: next, question: shownAs(question, next) });
             }}
           >
-            {Object.entries(SHOWS).map(([name, text]) => (
-              <option key={name} value={name} disabled={!canShow(asked, name as PanelShow)}>
-                {text}
+            {SHOWS.map((each) => (
+              <option key={each.show} value={each.show} disabled={!canShow(asked, each.show)}>
+                {each.name}
               </option>
             ))}
           </select>

@@ -2,9 +2,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Address } from './address.ts';
 import { type Dashboard, NAME_CHARS_MAX, PANELS_MAX, type PanelShow } from './dashboard-answers.ts';
-import { DASHBOARDS, PUT } from './dashboard-documents.ts';
-import { draftOf, inputOf } from './dashboard-draft.ts';
-import { dashboardPath, type Made } from './dashboard-list.tsx';
+import { DASHBOARDS, type Made, PUT } from './dashboard-documents.ts';
+import { dashboardPath } from './dashboard-list.tsx';
 import { useAsk, usePage } from './hooks.ts';
 import { canShow, panelQuestionOf, SHOWS, titleOf } from './panel-question.ts';
 import { Refused, Unanswered } from './quality.tsx';
@@ -125,11 +124,11 @@ function PanelForm({ question, go, close }: PanelFormProps) {
       <RadioRow
         legend="Shown as"
         name="show"
-        options={SHOWN.filter((each) => canShow(question, each)).map((each) => ({
-          value: each,
-          text: SHOWS[each],
-          isChosen: each === show,
-          choose: () => setShow(each),
+        options={SHOWS.filter((each) => canShow(question, each.show)).map((each) => ({
+          value: each.show,
+          text: each.name,
+          isChosen: each.show === show,
+          choose: () => setShow(each.show),
         }))}
       />
       {command.error && <Refused error={command.error} />}
@@ -145,9 +144,8 @@ function PanelForm({ question, go, close }: PanelFormProps) {
   );
 }
 
-const SHOWN = ['CHART', 'TABLE', 'NUMBER'] as const;
-
-function withPanel(dashboard: Dashboard, panel: object): object {
-  const input = inputOf(dashboard.id, draftOf(dashboard));
-  return { ...input, panels: [...dashboard.panels, panel] };
-}
+/** In the place of the dashboard as it was read. */
+const withPanel = ({ id, name, version, panels }: Dashboard, panel: object): object => ({
+  ...{ id, name, version },
+  panels: [...panels, panel],
+});

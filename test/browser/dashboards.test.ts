@@ -157,6 +157,7 @@ test('a link shows its dashboard live without signing in, nothing else, and no m
   t.not((await askedWith(guest, key, '/metrics')).status, 200);
 
   await page.getByRole('button', { name: 'End The office screen' }).click();
+  await page.getByText('No link shows it.').waitFor(PATIENCE);
   await guest.getByText('This link has ended, or is none of this server.').waitFor(PATIENCE);
   t.is(await guest.getByRole('heading', { name: 'Events' }).count(), 0);
   t.deepEqual(troubles, []);

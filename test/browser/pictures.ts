@@ -53,8 +53,8 @@ async function takePictures(browser: Browser, url: string): Promise<void> {
   await taken(page, 'overview');
   await page.goto(`${url}/dashboards?id=web`);
   await page
-    .getByText(/^The period before|^A day before/)
-    .first()
+    .getByText(/^A day before: \d/)
+    .nth(2)
     .waitFor();
   await page.getByRole('row', { name: /\/lamps/ }).waitFor();
   await taken(page, 'web-dashboard');
@@ -73,8 +73,8 @@ async function takePictures(browser: Browser, url: string): Promise<void> {
   const phone = await browser.newPage({ viewport: PHONE, colorScheme: 'dark' });
   await phone.goto(link);
   await phone
-    .getByText(/^The period before|^A day before/)
-    .first()
+    .getByText(/^A day before: \d/)
+    .nth(2)
     .waitFor();
   await taken(phone, 'shared');
 }
