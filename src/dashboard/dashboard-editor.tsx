@@ -1,7 +1,7 @@
 /** A dashboard as it is changed: its name, its panels, their order and how they are shown. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { AskTwice } from './ask-twice.tsx';
-import { NAME_CHARS_MAX, type OwnDashboard, type Panel } from './dashboard-answers.ts';
+import type { OwnDashboard, Panel } from './dashboard-answers.ts';
 import { DROP, PUT } from './dashboard-documents.ts';
 import {
   type DashboardDraft,
@@ -12,6 +12,7 @@ import {
   moved,
 } from './dashboard-draft.ts';
 import { counted } from './format.ts';
+import { NameField } from './name-field.tsx';
 import { PanelRow } from './panel-row.tsx';
 import { Refused } from './quality.tsx';
 import { useCommand } from './use-command.ts';
@@ -48,15 +49,7 @@ export function DashboardEditor({ dashboard, close, dropped, changed }: Dashboar
   return (
     <form class="section" aria-label={`Changing ${name}`} onSubmit={(event) => void save(event)}>
       <p class="choices">
-        <label class="grow">
-          Name
-          <input
-            required
-            maxLength={NAME_CHARS_MAX}
-            value={draft.name}
-            onInput={({ currentTarget }) => set({ name: currentTarget.value })}
-          />
-        </label>
+        <NameField label="Name" value={draft.name} change={(value) => set({ name: value })} />
       </p>
       {draft.panels.length === 0 && <p>No panel is left.</p>}
       <ol class="panel-rows" ref={list.ref}>

@@ -1,11 +1,12 @@
 /** The saved dashboards, and a new one. */
 import { useState } from 'preact/hooks';
 import { type Address, pathOf } from './address.ts';
-import { type Dashboard, NAME_CHARS_MAX } from './dashboard-answers.ts';
+import type { Dashboard } from './dashboard-answers.ts';
 import { DASHBOARDS, type Made, PUT } from './dashboard-documents.ts';
 import { grouped, moment, wholeMoment } from './format.ts';
 import { useAsk, usePage } from './hooks.ts';
 import { Link } from './link.tsx';
+import { NameField } from './name-field.tsx';
 import { Refused, Unanswered } from './quality.tsx';
 import { Scroll } from './scroll.tsx';
 import { may } from './session.ts';
@@ -94,15 +95,7 @@ function NewDashboard({ go }: DashboardListProps) {
   };
   return (
     <form class="choices" onSubmit={(event) => void make(event)}>
-      <label class="grow">
-        Name of a new one
-        <input
-          required
-          maxLength={NAME_CHARS_MAX}
-          value={name}
-          onInput={({ currentTarget }) => setName(currentTarget.value)}
-        />
-      </label>
+      <NameField label="Name of a new one" value={name} change={setName} />
       <button type="submit" disabled={isRunning}>
         New dashboard
       </button>

@@ -1,5 +1,6 @@
 /** A panel as it is changed: its title, how it is shown, its place. What it asks is changed in Explore. */
-import { NAME_CHARS_MAX, type Panel, type PanelShow } from './dashboard-answers.ts';
+import type { Panel, PanelShow } from './dashboard-answers.ts';
+import { NameField } from './name-field.tsx';
 import {
   canShow,
   questionOfPanel,
@@ -29,15 +30,11 @@ export function PanelRow({ panel, isFirst, isLast, change, move, remove }: Panel
   return (
     <li data-panel={id}>
       <div class="choices">
-        <label class="grow">
-          Title
-          <input
-            required
-            maxLength={NAME_CHARS_MAX}
-            value={title}
-            onInput={({ currentTarget }) => change({ ...panel, title: currentTarget.value })}
-          />
-        </label>
+        <NameField
+          label="Title"
+          value={title}
+          change={(value) => change({ ...panel, title: value })}
+        />
         <label>
           Shown as
           <select

@@ -1,10 +1,11 @@
 /** The question of Explore, kept: as a panel of a dashboard that there is, or of a new one. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Address } from './address.ts';
-import { type Dashboard, NAME_CHARS_MAX, PANELS_MAX, type PanelShow } from './dashboard-answers.ts';
+import { type Dashboard, PANELS_MAX, type PanelShow } from './dashboard-answers.ts';
 import { DASHBOARDS, type Made, PUT } from './dashboard-documents.ts';
 import { dashboardPath } from './dashboard-list.tsx';
 import { useAsk, usePage } from './hooks.ts';
+import { NameField } from './name-field.tsx';
 import { canShow, panelQuestionOf, SHOWS, titleOf } from './panel-question.ts';
 import { Refused, Unanswered } from './quality.tsx';
 import type { Question } from './question.ts';
@@ -101,26 +102,8 @@ function PanelForm({ question, go, close }: PanelFormProps) {
           <option value={NEW}>a new one</option>
         </select>
       </label>
-      {dashboard === undefined && (
-        <label>
-          Its name
-          <input
-            required
-            maxLength={NAME_CHARS_MAX}
-            value={name}
-            onInput={({ currentTarget }) => setName(currentTarget.value)}
-          />
-        </label>
-      )}
-      <label>
-        Title of the panel
-        <input
-          required
-          maxLength={NAME_CHARS_MAX}
-          value={title}
-          onInput={({ currentTarget }) => setTitle(currentTarget.value)}
-        />
-      </label>
+      {dashboard === undefined && <NameField label="Its name" value={name} change={setName} />}
+      <NameField label="Title of the panel" value={title} change={setTitle} />
       <RadioRow
         legend="Shown as"
         name="show"

@@ -1,9 +1,10 @@
 /** Links that show a dashboard to whoever has them: made, shown once, ended. */
 import { useState } from 'preact/hooks';
 import { CopyButton } from './copy-button.tsx';
-import { NAME_CHARS_MAX, type Share } from './dashboard-answers.ts';
+import type { Share } from './dashboard-answers.ts';
 import { END_SHARE, SHARE } from './dashboard-documents.ts';
 import { moment, wholeMoment } from './format.ts';
+import { NameField } from './name-field.tsx';
 import { Refused } from './quality.tsx';
 import { SHARED_PATH } from './shared-link.ts';
 import { useCommand } from './use-command.ts';
@@ -58,16 +59,12 @@ function NewShare({ dashboard, changed }: Pick<SharesSectionProps, 'dashboard' |
   return (
     <>
       <form class="choices" onSubmit={(event) => void make(event)}>
-        <label class="grow">
-          Whom it is for
-          <input
-            required
-            maxLength={NAME_CHARS_MAX}
-            placeholder="The team's screen"
-            value={name}
-            onInput={({ currentTarget }) => setName(currentTarget.value)}
-          />
-        </label>
+        <NameField
+          label="Whom it is for"
+          value={name}
+          change={setName}
+          placeholder="The team's screen"
+        />
         <button type="submit" disabled={isRunning}>
           Make a link
         </button>

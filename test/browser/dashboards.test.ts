@@ -278,6 +278,23 @@ test('with page views there is a dashboard of them, which is copied to be change
   t.false((await titlesIn(page)).includes('Bots'));
 });
 
+test('a panel is asked for when it comes into sight', async (t) => {
+  const { server, url } = await site(t, { rollups: [], web: { enabled: true } });
+  await sendVisits(server);
+  const { page } = await visit(t, `${url}/dashboards`, PHONE);
+  const sent: string[] = [];
+  page.on('websocket', (socket) =>
+    socket.on('framesent', ({ payload }) => sent.push(String(payload))),
+  );
+  const isAsked = (panel: string) => sent.some((text) => text.includes(`"panel":"${panel}"`));
+  await page.goto(`${url}/dashboards?id=web`);
+  await numberIn(page, 'Visitors', '2');
+  t.deepEqual([isAsked('visitors'), isAsked('bots')], [true, false]);
+  await page.getByRole('region', { name: 'Bots' }).scrollIntoViewIfNeeded();
+  await page.getByRole('row', { name: 'Crawler 1' }).waitFor(PATIENCE);
+  t.true(isAsked('bots'));
+});
+
 test('axe finds nothing serious in dashboards, and nothing is wider than the window', async (t) => {
   const { server, url } = await open(t, { web: { enabled: true } });
   await sendVisits(server);
