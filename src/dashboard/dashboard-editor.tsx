@@ -1,5 +1,5 @@
 /** A dashboard as it is changed: its name, its panels, their order and how they are shown. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { AskTwice } from './ask-twice.tsx';
 import type { OwnDashboard, Panel } from './dashboard-answers.ts';
 import { DROP, PUT } from './dashboard-documents.ts';
@@ -127,7 +127,7 @@ function useDraft(dashboard: OwnDashboard) {
 function useFocusAfterMove(panels: readonly Panel[]) {
   const ref = useRef<HTMLOListElement>(null);
   const last = useRef<{ readonly panel: string; readonly by: 1 | -1 }>(undefined);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (last.current === undefined) return;
     const { panel, by } = last.current;
     last.current = undefined;

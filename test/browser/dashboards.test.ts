@@ -89,7 +89,7 @@ test('panels that were saved from Explore stand in the order that somebody gives
   await page.keyboard.press('Enter');
   await page.getByText('Types is number 1 of 2').waitFor();
   // Its own button leads no further, so the other one has the focus.
-  t.is(await page.evaluate('document.activeElement.textContent'), 'Down Types');
+  await page.waitForFunction('document.activeElement.textContent === "Down Types"');
   await page.getByLabel('Name').fill('The shop');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('heading', { name: 'The shop' }).waitFor();
