@@ -36,8 +36,12 @@ const ADDS_UP: ReadonlySet<string | undefined> = new Set(['count', 'sum', 'rate'
 
 export const addsUp = ({ op }: MeasureInput): boolean => ADDS_UP.has(op);
 
-/** The arguments that a panel keeps. */
-export function panelQuestionOf(question: Question, show: PanelShow): TimeseriesVariables {
+/** The arguments that a panel keeps. `stepMs` is one that the range was answered in: what keeps the range may have no finer ones. */
+export function panelQuestionOf(
+  question: Question,
+  show: PanelShow,
+  stepMs?: number,
+): TimeseriesVariables {
   const { compare } = question;
   const lines = lineVariablesOf(question);
   switch (show) {
@@ -47,12 +51,12 @@ export function panelQuestionOf(question: Question, show: PanelShow): Timeseries
       const number = { ...lines, groupBy: [] };
       return lines.measures.every(addsUp)
         ? { ...number, ...(compare && { compare }) }
-        : asWhole(number, compare);
+        : asWhole(number, compare, stepMs);
     }
     case 'TABLE': {
       const tops = variablesOf(question).measures.filter(isTop);
       const isOfTops = tops.length > 0 && question.groupBy.length === 0;
-      return asWhole(isOfTops ? { ...lines, measures: tops } : lines, undefined);
+      return asWhole(isOfTops ? { ...lines, measures: tops } : lines, undefined, stepMs);
     }
   }
 }
@@ -61,13 +65,16 @@ export function panelQuestionOf(question: Question, show: PanelShow): Timeseries
 function asWhole(
   { last, from, to, step: _, ...rest }: TimeseriesVariables,
   compare: Comparison | undefined,
+  stepMs: number | undefined,
 ): TimeseriesVariables {
   if (last === undefined) {
     const whole = { from: from ?? 0, to: to ?? 0 };
     const beside = compare && { compare };
     return { ...rest, ...whole, step: `${whole.to - whole.from}ms`, ...beside };
   }
-  const step = stepOf(lengthMs(last) ?? 0);
+  // No step is longer than its window: an answer that is still shown may be of a longer range.
+  const isFitting = stepMs !== undefined && stepMs <= (lengthMs(last) ?? Number.POSITIVE_INFINITY);
+  const step = isFitting ? `${stepMs}ms` : stepOf(last);
   const before = compare && daysBefore(compare, last);
   return { ...rest, last: step, step, window: last, ...(before && { compare: before }) };
 }
@@ -83,8 +90,11 @@ function daysBefore(compare: Comparison, last: string): Comparison | undefined {
 const WINDOW_STEPS = ['1s', '5s', '15s', '1m', '5m', '15m', '1h', '1d'] as const;
 const WINDOW_PARTS = 240;
 
-const stepOf = (rangeMs: number): string =>
-  WINDOW_STEPS.find((step) => (lengthMs(step) ?? 0) >= rangeMs / WINDOW_PARTS) ?? '1d';
+function stepOf(range: string): string {
+  // Months and years have no length in milliseconds, and longer steps than these.
+  const rangeMs = lengthMs(range) ?? Number.POSITIVE_INFINITY;
+  return WINDOW_STEPS.find((step) => (lengthMs(step) ?? 0) >= rangeMs / WINDOW_PARTS) ?? '1d';
+}
 
 /** What Explore asks to show the same. */
 export function questionOfPanel(kept: TimeseriesVariables): Question {

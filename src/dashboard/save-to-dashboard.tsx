@@ -15,12 +15,14 @@ import { useCommand } from './use-command.ts';
 
 export interface SaveToDashboardProps {
   readonly question: Question;
+  /** Of its answer; undefined as long as there is none. */
+  readonly stepMs: number | undefined;
   /** The address asks something that can be kept. */
   readonly isAsked: boolean;
   readonly go: Address['go'];
 }
 
-export function SaveToDashboard({ question, isAsked, go }: SaveToDashboardProps) {
+export function SaveToDashboard({ question, stepMs, isAsked, go }: SaveToDashboardProps) {
   const { session } = usePage();
   const dialog = useRef<HTMLDialogElement>(null);
   const [isOpen, setIsOpen] = useState(false);
@@ -36,7 +38,12 @@ export function SaveToDashboard({ question, isAsked, go }: SaveToDashboardProps)
         <dialog ref={dialog} aria-labelledby="save-title" onClose={() => setIsOpen(false)}>
           <h2 id="save-title">Save to dashboard</h2>
           {may(session, 'admin') ? (
-            <PanelForm question={question} go={go} close={() => dialog.current?.close()} />
+            <PanelForm
+              question={question}
+              stepMs={stepMs}
+              go={go}
+              close={() => dialog.current?.close()}
+            />
           ) : (
             <form method="dialog" class="save-panel">
               <p>To save it takes a key with scope "admin".</p>
@@ -58,7 +65,7 @@ interface PanelFormProps extends Omit<SaveToDashboardProps, 'isAsked'> {
 /** The choice of a new one: no id is empty. */
 const NEW = '';
 
-function PanelForm({ question, go, close }: PanelFormProps) {
+function PanelForm({ question, stepMs, go, close }: PanelFormProps) {
   const { data, error, again } = useAsk<{ readonly dashboards: readonly Dashboard[] }>(DASHBOARDS);
   const first = useRef<HTMLSelectElement>(null);
   const isThere = data !== undefined;
@@ -79,7 +86,7 @@ function PanelForm({ question, go, close }: PanelFormProps) {
   const dashboard = own.find((each) => each.id === id);
   const save = async (event: Event) => {
     event.preventDefault();
-    const panel = { title, show, question: panelQuestionOf(question, show) };
+    const panel = { title, show, question: panelQuestionOf(question, show, stepMs) };
     const input = dashboard === undefined ? { name, panels: [panel] } : withPanel(dashboard, panel);
     const made = await command.run<Made>(PUT, { input });
     if (made === undefined) again();

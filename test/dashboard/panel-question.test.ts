@@ -28,6 +28,10 @@ test('a number of what adds up asks for steps, all else for a window as long as 
   t.is(count.window, undefined);
   const users = panelQuestionOf(asked(`last=1h&measures=[${DISTINCT}]`), 'NUMBER');
   t.like(users, { last: '15s', step: '15s', window: '1h' });
+  const byMinutes = panelQuestionOf(asked(`last=1h&measures=[${DISTINCT}]`), 'NUMBER', 60_000);
+  t.like(byMinutes, { last: '60000ms', step: '60000ms', window: '1h' });
+  t.like(panelQuestionOf(asked('last=15m'), 'TABLE', 3_600_000), { step: '5s', window: '15m' });
+  t.like(panelQuestionOf(asked('last=1mo'), 'TABLE'), { step: '1d', window: '1mo' });
 });
 
 test('the period before a window is the day before it, or the week, or nothing', (t) => {
