@@ -72,6 +72,7 @@ export const ANSWERED_BY: Readonly<Record<string, AnsweredBy>> = {
   'Mutation.archiveNow': 'leader',
   'Mutation.takeCheckpoint': 'asked',
   'Mutation.resendDeadLetters': 'any',
+  'Mutation.sendTestEvent': 'any',
   'Mutation.startBackup': 'any',
   'Mutation.cancelBackup': 'any',
   'Mutation.eraseUser': 'any',

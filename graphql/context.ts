@@ -21,6 +21,7 @@ import type { Queries } from '../src/query/queries.ts';
 import type { ReplayPort } from '../src/query/replay-port.ts';
 import type { RollupPort } from '../src/query/rollup-port.ts';
 import type { SystemPort } from '../src/query/system.ts';
+import type { TestEventsPort } from '../src/query/test-events.ts';
 import type { Access } from './authorize.ts';
 
 export interface Services {
@@ -33,6 +34,7 @@ export interface Services {
   readonly system: SystemPort;
   readonly health: HealthPort;
   readonly letters: LettersPort;
+  readonly testEvents: TestEventsPort;
   /** Undefined: there is no spool. */
   readonly spool?: (() => SpoolView | undefined) | undefined;
   readonly alarms: AlarmBoardPort;

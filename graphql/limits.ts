@@ -42,6 +42,7 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   // Reads all letters that are kept.
   deadLetterCounts: 12,
   resendDeadLetters: 30,
+  sendTestEvent: 12,
   actors: 3,
   partitions: 3,
   health: 6,

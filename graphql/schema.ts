@@ -24,6 +24,7 @@ import { defineRollup, dropRollup, rollups } from './resolvers/rollups.ts';
 import { sources } from './resolvers/sources.ts';
 import { spool } from './resolvers/spool.ts';
 import * as system from './resolvers/system.ts';
+import { sendTestEvent } from './resolvers/test-events.ts';
 import {
   cutSeries,
   seriesWithColumns,
@@ -53,6 +54,7 @@ const typeDefs = [
   'rollups.graphql',
   'spool.graphql',
   'sources.graphql',
+  'test-events.graphql',
 ]
   .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
   .join('\n');
@@ -98,6 +100,7 @@ const resolvers = {
     cancelBackup,
     takeCheckpoint,
     resendDeadLetters,
+    sendTestEvent,
     eraseUser,
     startReplay,
     applyReplay,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { IMPORT_STREAM, type ImportTold, startImport, writeAccessLog } from './import-process.ts';
+import { processUsage } from './process-usage.ts';
 import { grouped, saveResult, table } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
@@ -28,6 +29,9 @@ const lines = Number(options.lines);
 interface Run {
   readonly settled: number;
   readonly seconds: number;
+  /** Of the processor. */
+  readonly clientSeconds: number;
+  readonly serverSeconds: number;
   readonly end: string;
 }
 
@@ -69,6 +73,8 @@ const text = [
       { title: 'lines settled', cell: ({ settled }) => grouped(settled) },
       { title: 'seconds', cell: ({ seconds }) => seconds.toFixed(1) },
       { title: 'lines/s', cell: ({ settled, seconds }) => grouped(settled / seconds) },
+      { title: 'us/line, import', cell: perLine('clientSeconds') },
+      { title: 'server', cell: perLine('serverSeconds') },
     ],
     runs,
   ),
@@ -79,26 +85,41 @@ console.log(text);
 if (options.save) console.log(saveResult('import', text, { lines, bytes, runs }));
 process.exit(0);
 
+function perLine(seconds: 'clientSeconds' | 'serverSeconds'): (run: Run) => string {
+  return (run) => ((1e6 * run[seconds]) / run.settled).toFixed(2);
+}
+
 async function importAll(): Promise<Run[]> {
   const done: Run[] = [];
-  for (const share of KILLED_AT) {
-    const before = settled();
-    const startedMs = performance.now();
-    const { child, ended } = startImport(server, log);
-    while (settled() < share * lines && child.exitCode === null) await sleep(POLL_MS);
-    child.kill('SIGKILL');
-    assert(
-      (await ended) === undefined,
-      'expected an import that is not through before it is killed',
-    );
-    const seconds = (performance.now() - startedMs) / 1_000;
-    done.push({ settled: settled() - before, seconds, end: 'killed' });
-  }
-  const told = (await startImport(server, log).ended) as ImportTold;
-  assert(told.accepted === lines, `expected ${lines} accepted, received ${told.accepted}`);
-  position = told.position;
-  done.push({ settled: told.run.settled, seconds: told.run.seconds, end: 'to the end' });
+  for (const share of KILLED_AT) done.push(await importUntil(share * lines));
+  done.push(await importUntil(Number.POSITIVE_INFINITY));
   return done;
+}
+
+/** Killed as soon as so many lines are settled. */
+async function importUntil(lineCount: number): Promise<Run> {
+  const before = settled();
+  const serverBefore = server.usage().cpuSeconds;
+  const startedMs = performance.now();
+  const { child, ended } = startImport(server, log);
+  let clientSeconds = 0;
+  while (settled() < lineCount && child.exitCode === null) {
+    clientSeconds = processUsage(child.pid as number)?.cpuSeconds ?? clientSeconds;
+    await sleep(POLL_MS);
+  }
+  child.kill('SIGKILL');
+  const told = await ended;
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const serverSeconds = server.usage().cpuSeconds - serverBefore;
+  const used = { seconds, clientSeconds, serverSeconds };
+  if (lineCount < lines) {
+    assert(told === undefined, 'expected an import that is not through before it is killed');
+    return { settled: settled() - before, ...used, end: 'killed' };
+  }
+  const { accepted, run } = told as ImportTold;
+  assert(accepted === lines, `expected ${lines} accepted, received ${accepted}`);
+  position = told?.position;
+  return { ...used, settled: run.settled, seconds: run.seconds, end: 'to the end' };
 }
 
 /** As the import's own state has it. */

@@ -1,7 +1,7 @@
 /**
  * What questions over weeks take over HTTP, of a server that is idle and of one that events come to at half of the rate it can take, and what
  * they cost those events:
- * `node load-tests/query-under-load-bench.ts [--partitions 2] [--events 600] [--seconds 10] [--rounds 3] [--asks 6] [--save]`.
+ * `node load-tests/query-under-load-bench.ts [--partitions 2] [--events 600] [--seconds 10] [--rounds 3] [--asks 6] [--save] [--profile]`.
  *
  * A server of its own is sent 62 days of history (`--events` of each quarter of an hour), then as much as it takes, and of that half: by turns without questions and
  * with `--asks` of them a second, each of `QUESTIONS` in its turn, whatever the one before takes. The generator and the asker share the machine.
@@ -12,6 +12,7 @@ import { Latencies } from './generator/latencies.ts';
 import { Generator } from './generator.ts';
 import { sendHistory } from './history.ts';
 import { loadOptions, MAIN_CASE } from './load-case.ts';
+import { PROFILE_ARGS, summariseProfiles } from './profile.ts';
 import { type Column, grouped, median, percent, saveResult, table } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
@@ -24,6 +25,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '3' },
     asks: { type: 'string', default: '6' },
+    profile: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
 });
@@ -55,7 +57,8 @@ const ROLLUPS = [
 
 interface Question {
   readonly name: string;
-  readonly asked: string;
+  /** The arguments of a timeseries; undefined: what version the server has, which shows what is lost before and behind the question. */
+  readonly asked?: string;
   /** What is asked of each series. Default: the times and values of its points, as columns. */
   readonly selected?: string;
 }
@@ -83,6 +86,7 @@ const QUESTIONS: readonly Question[] = [
     name: 'count, 30 d by hour, Asia/Kathmandu',
     asked: 'timeZone: "Asia/Kathmandu", last: "30d", step: "1h"',
   },
+  { name: 'the version of the server' },
 ];
 
 interface Asked {
@@ -92,7 +96,11 @@ interface Asked {
 
 let sources = 0;
 const folder = scratchFolder('query-under-load');
-const server = await Server.prepare({ folder, partitions, config: { rollups: ROLLUPS } });
+const nodeArgs = options.profile ? PROFILE_ARGS(folder) : [];
+const server = await Server.prepare({
+  ...{ folder, partitions, nodeArgs },
+  config: { rollups: ROLLUPS },
+});
 const generator = new Generator();
 try {
   await server.start();
@@ -113,6 +121,10 @@ try {
     withQuestions.push(await appliedRate(half, busy));
   }
   report(history, idle, busy, { most, without, withQuestions });
+  if (options.profile) {
+    await server.stop();
+    process.stdout.write(`\n${summariseProfiles(folder)}\n`);
+  }
 } finally {
   generator.close();
   await server.kill();
@@ -164,7 +176,10 @@ async function askSteadily(into: Asked, stop: AbortSignal): Promise<void> {
 
 /** Milliseconds until the answer is here, not parsed. Rejects if it has errors or no point. */
 async function ask({ name, asked: parameters, selected = COLUMNS }: Question): Promise<number> {
-  const query = `{ timeseries(${parameters}) { complete series { labels { value } ${selected} } } }`;
+  const query =
+    parameters === undefined
+      ? '{ version }'
+      : `{ timeseries(${parameters}) { complete series { labels { value } ${selected} } } }`;
   const beganMs = performance.now();
   const response = await fetch(`http://${server.host}:${server.queryPort}/graphql`, {
     method: 'POST',
@@ -173,7 +188,8 @@ async function ask({ name, asked: parameters, selected = COLUMNS }: Question): P
   });
   const text = await response.text();
   const ms = performance.now() - beganMs;
-  if (text.includes('"errors"') || !/"t":\[?\d/.test(text)) {
+  const expected = parameters === undefined ? /"version":/ : /"t":\[?\d/;
+  if (text.includes('"errors"') || !expected.test(text)) {
     throw new Error(`"${name}" was answered by ${response.status} ${text.slice(0, 500)}`);
   }
   return ms;

@@ -1,6 +1,7 @@
 /**
  * What questions over weeks take that a rollup of 15 minutes answers, over a real RocksDB state, in this process and without HTTP:
- * `node load-tests/store-query-bench.ts [--partitions 2] [--events 300] [--runs 15] [--save]`. Events are those of each quarter of an hour.
+ * `node load-tests/store-query-bench.ts [--partitions 2] [--events 300] [--runs 15] [--kept 0] [--save]`. Events are those of each quarter of an
+ * hour; `--kept` is how many MiB may be kept of answers.
  */
 import { parseArgs } from 'node:util';
 import type { RollupDefinition } from '../src/model/rollup.ts';
@@ -23,6 +24,7 @@ const { values: options } = parseArgs({
     partitions: { type: 'string', default: '2' },
     events: { type: 'string', default: '300' },
     runs: { type: 'string', default: '15' },
+    kept: { type: 'string', default: '0' },
     save: { type: 'boolean', default: false },
   },
 });
@@ -101,7 +103,7 @@ const folder = scratchFolder('store-query');
 const state = await openState({ dir: folder, partitions });
 try {
   const memory = new MemoryPartitions(ROLLUPS, partitions);
-  const stored = storedRollups(state);
+  const stored = storedRollups(state, state.rowWrites);
   let rows = 0;
   const counted: typeof stored = {
     ...stored,
@@ -117,7 +119,15 @@ try {
     },
   };
   const clock = { now: () => NOW_MS };
-  const queries = new Queries({ partitions: memory, stored: counted, catalog: memory, clock });
+  const keptBytesMax = Number(options.kept) * 2 ** 20;
+  const catalog = memory;
+  const queries = new Queries({
+    partitions: memory,
+    stored: counted,
+    catalog,
+    clock,
+    keptBytesMax,
+  });
   fill(memory);
   for (let partition = 0; partition < partitions; partition++) await store(memory, partition);
   const measured: Measured[] = [];

@@ -21,6 +21,7 @@ import { allKnown } from './cluster/all-known.ts';
 import { clusterArchive, NodeArchiving } from './cluster/archiving.ts';
 import { clusterSystem } from './cluster/cluster-system.ts';
 import { peersOf, selfResponder } from './cluster/node-questions.ts';
+import { ownRowWrites } from './cluster/own-row-writes.ts';
 import type { RemotePartitions } from './cluster/remote-partitions.ts';
 import { RoutedState } from './cluster/routed-state.ts';
 import { noErasures, noReplays } from './cluster/unsupported.ts';
@@ -35,6 +36,7 @@ import { elsewhere, neededBytes } from './log-needs.ts';
 import { createMetrics } from './metrics.ts';
 import { systemClock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
+import type { EventsToSend } from './model/event-to-send.ts';
 import type { AlarmBoardPort } from './query/alarms-port.ts';
 import { AppliedSignal } from './query/applied-signal.ts';
 import type { BackupPort } from './query/backup-port.ts';
@@ -54,6 +56,7 @@ import { SeriesTables } from './query/series-tables.ts';
 import { ServerPartials } from './query/server-partials.ts';
 import { storedRollups } from './query/stored-rollups.ts';
 import { unbalancedLines } from './query/system.ts';
+import { TestEvents } from './query/test-events.ts';
 import { createReplaySide } from './replay-side.ts';
 import { RollupSide } from './rollup-side.ts';
 import { SavedDashboards } from './saved-dashboards.ts';
@@ -134,7 +137,8 @@ export async function startQuerySide(
   // A link is judged from the first question on.
   if (cluster === undefined) await dashboards.start();
   const places = routed && whereabouts(routed, progress, cluster.remote);
-  const stored = storedRollups(everywhere);
+  const { rowWrites } = state;
+  const stored = storedRollups(everywhere, cluster ? ownRowWrites(rowWrites, progress) : rowWrites);
   const cold = createColdSide(
     base,
     archive,
@@ -174,7 +178,8 @@ export async function startQuerySide(
       partitions,
       clock: systemClock,
     });
-  const queries = new Queries({ partitions, stored, catalog, segments });
+  const { keptBytesMax } = config.timeseries;
+  const queries = new Queries({ partitions, stored, catalog, segments, keptBytesMax });
   let partials: ServerPartials | undefined;
   const tables = new SeriesTables(stored);
   const alarms = createAlarmSide(
@@ -213,10 +218,11 @@ export async function startQuerySide(
   });
   const peers = cluster && peersOf(cluster.self, cluster.remote);
   const system = peers ? clusterSystem(ownSystem, peers, shared.partitions) : ownSystem;
+  const send = (events: EventsToSend) => (edges[0] as EdgeWorker).send(events);
   const letters = new Letters({
     state: everywhere,
     partitions: shared.partitions,
-    send: (some) => (edges[0] as EdgeWorker).resend(some),
+    send,
     committed: (partition) => progress.committed[partition] ?? 0,
   });
   const { tls } = config;
@@ -243,6 +249,7 @@ export async function startQuerySide(
         spool,
       }),
       letters,
+      testEvents: new TestEvents({ send, clock: systemClock }),
       spool,
       alarms: alarms.port,
       archive: archive && peers ? clusterArchive(archive, peers) : archive,

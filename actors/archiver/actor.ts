@@ -36,6 +36,7 @@ import {
 import { type CutPlan, planCut } from './plan.ts';
 import type { ArchiverCommand, ArchiverNumbers } from './protocol.ts';
 import { Retention, type RetentionPolicy } from './retention.ts';
+import { withDuck } from './stoppable-duck.ts';
 import type { Stretch } from './walk.ts';
 import { type ArchiveWork, PutOff } from './work.ts';
 
@@ -234,17 +235,21 @@ export class Archiver {
     if (waiting >= policy.bytesMax || isOld) await this.archiveAll();
   }
 
-  /** As many cuts as it takes for what is committed now. */
+  /** As many cuts as it takes for what is committed now. A stop leaves the one that is being made, and those behind it, to the next start. */
   async archiveAll(): Promise<void> {
     await this.#unlessFenced(async () => {
-      const { duties, signal } = this.#options;
+      const { duties, signal, log } = this.#options;
       if (duties !== undefined) await this.#refresh();
       const wanted = await this.#backlog.wanted();
-      for (;;) {
+      while (!signal.aborted) {
         const stretch = this.#backlog.stretchOf(wanted);
         if (stretch === undefined) return;
-        const isMade = await this.#cut(stretch, wanted);
-        if (!isMade && signal.aborted) return;
+        try {
+          await this.#cut(stretch, wanted);
+        } catch (error) {
+          if (!signal.aborted) throw error;
+          log.info({ reason: String(error) }, 'a part of the log is archived after the next start');
+        }
       }
     });
   }
@@ -302,11 +307,10 @@ export class Archiver {
     };
   }
 
-  /** Answers false if it came to nothing because of other nodes of the cluster. */
-  async #cut(stretch: Stretch, wanted: Wanted): Promise<boolean> {
-    const { openReader, policy, clock, log } = this.#options;
+  async #cut(stretch: Stretch, wanted: Wanted): Promise<void> {
+    const { policy, clock, log } = this.#options;
     const startedMs = clock.now();
-    const plan = await planCut(openReader, stretch, policy, this.#hours.manifest.schemas);
+    const plan = await planCut(this.#options, stretch, policy, this.#hours.manifest.schemas);
     if (plan.rows === 0) return this.#passOver(plan.stretch);
     const files = await this.#filesOf(plan);
     const schemas = [...plan.schemas.values()].filter(
@@ -323,7 +327,7 @@ export class Archiver {
         { version },
         'another node has archived meanwhile, or taken a partition: it is cut anew',
       );
-      return false;
+      return;
     }
     this.#moveOn(plan.stretch);
     const { rows, bytes } = totalOf(files.map(({ file }) => file));
@@ -338,30 +342,23 @@ export class Archiver {
       { version, files: files.length, rows, bytes, tookMs },
       'a part of the log is archived',
     );
-    return true;
   }
 
-  async #filesOf(plan: CutPlan): Promise<CutFile[]> {
-    const { openReader, openDuck, state, workDir } = this.#options;
-    // One for each cut: between cuts its memory is given back.
-    const duck = await openDuck();
-    try {
-      return await makeCut({ openReader, state, workDir, duck, hours: this.#hours }, plan);
-    } finally {
-      duck.close();
-    }
+  #filesOf(plan: CutPlan): Promise<CutFile[]> {
+    return withDuck(this.#options, (duck) =>
+      makeCut({ ...this.#options, duck, hours: this.#hours }, plan),
+    );
   }
 
   /** A stretch without events makes no version by itself, unless it keeps much of the log from being deleted. */
-  async #passOver(stretch: Stretch): Promise<boolean> {
+  async #passOver(stretch: Stretch): Promise<void> {
     const { positions } = this.#hours.manifest;
     const passedOver = this.#options.logBytes(
       Array.from(stretch.to, ([partition, end]) => end - (positions.get(partition) ?? 0)),
     );
     const commit = { positions: stretch.to, files: [], schemas: [] };
-    if (passedOver >= EMPTY_COMMIT_BYTES && !(await this.#hours.commit(commit))) return false;
+    if (passedOver >= EMPTY_COMMIT_BYTES && !(await this.#hours.commit(commit))) return;
     this.#moveOn(stretch);
-    return true;
   }
 
   #moveOn(stretch: Stretch): void {

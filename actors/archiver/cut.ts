@@ -26,6 +26,7 @@ export interface CutTools {
   readonly hours: Hours;
   /** Empty, and of nobody else. */
   readonly workDir: string;
+  readonly signal: AbortSignal;
 }
 
 export interface CutFile {
@@ -38,6 +39,7 @@ interface Staged {
   readonly writer: StageWriter;
 }
 
+/** Rejects if `signal` aborts. */
 export async function makeCut(tools: CutTools, plan: CutPlan): Promise<CutFile[]> {
   const stages = await stageCut(tools, plan);
   const files: CutFile[] = [];
@@ -49,6 +51,7 @@ export async function makeCut(tools: CutTools, plan: CutPlan): Promise<CutFile[]
     }
     const stage = writer.finish();
     const schema = schemaOf(plan, first);
+    tools.signal.throwIfAborted();
     const localPath = join(tools.workDir, `segment-${i}.parquet`);
     const sealed = await sealSegment(tools.duck, stage, schema, localPath);
     await rm(stage.path);
@@ -73,12 +76,13 @@ export async function makeCut(tools: CutTools, plan: CutPlan): Promise<CutFile[]
 
 /** Only files that will have rows. */
 async function stageCut(
-  { openReader, state, workDir }: CutTools,
+  { openReader, state, workDir, signal }: CutTools,
   plan: CutPlan,
 ): Promise<Staged[]> {
   const stages = new Map<string, Staged>();
   const verdicts = new VerdictCursors(state);
   await walk(openReader, plan.stretch, async (portion) => {
+    signal.throwIfAborted();
     for (const { block, offset } of portion) {
       const verdict = await verdicts.at(block.partition, offset);
       if (verdict !== undefined && verdict.dropped === verdict.rows) continue;

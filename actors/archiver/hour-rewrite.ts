@@ -20,6 +20,7 @@ import { ARCHIVE_TRANSFERS_AT_ONCE } from '../../storage/limits.ts';
 import type { Statements } from '../../storage/segments/duckdb.ts';
 import type { SealedFile } from '../../storage/segments/seal.ts';
 import type { Hour, Hours } from './hours.ts';
+import { withDuck } from './stoppable-duck.ts';
 
 /** What becomes of the files of an hour. */
 export interface Rewriting {
@@ -177,7 +178,7 @@ export class HourRewrite {
   }
 
   async #make(files: readonly SegmentFile[]): Promise<void> {
-    const { hours, openDuck, signal } = this.#tools;
+    const { hours } = this.#tools;
     const paths = files.map((_, i) =>
       join(this.#folder, `in-${this.#outputs.length}-${i}.parquet`),
     );
@@ -188,26 +189,18 @@ export class HourRewrite {
     const schema = first && hours.manifest.schemas.get(streamKey(first));
     assert(first !== undefined && schema !== undefined, 'a group has files of a known stream');
     const outPath = join(this.#folder, `out-${this.#outputs.length}.parquet`);
-    // One for each file: in between its memory is given back.
-    signal.throwIfAborted();
-    const duck = await openDuck();
-    const interrupt = () => duck.interrupt();
-    signal.addEventListener('abort', interrupt);
-    try {
-      const made = await this.#rewriting.rewrite({ files, paths, schema }, duck, outPath);
-      if (made === 'kept') {
-        assert(files.length === 1, 'one file is kept as it is');
-        this.#outputs.push({ file: first, localPath: paths[0] ?? '', isKept: true });
-        return;
-      }
-      for (const path of paths) await rm(path);
-      if (made === 'empty') return;
-      const file = { ...sumOf(files), ...made };
-      this.#outputs.push({ file, localPath: outPath, isKept: false });
-    } finally {
-      signal.removeEventListener('abort', interrupt);
-      duck.close();
+    const rewrite = (duck: Statements) =>
+      this.#rewriting.rewrite({ files, paths, schema }, duck, outPath);
+    const made = await withDuck(this.#tools, rewrite);
+    if (made === 'kept') {
+      assert(files.length === 1, 'one file is kept as it is');
+      this.#outputs.push({ file: first, localPath: paths[0] ?? '', isKept: true });
+      return;
     }
+    for (const path of paths) await rm(path);
+    if (made === 'empty') return;
+    const file = { ...sumOf(files), ...made };
+    this.#outputs.push({ file, localPath: outPath, isKept: false });
   }
 }
 

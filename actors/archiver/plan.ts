@@ -25,8 +25,14 @@ export interface CutPlan {
 export const stageKey = ({ partition, tenant, stream, arrivalMs }: Block): string =>
   `${partition}/${tenant}/${stream}/${hourOf(arrivalMs)}`;
 
+export interface PlanTools {
+  readonly openReader: OpenReader;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects if `signal` aborts. */
 export async function planCut(
-  openReader: OpenReader,
+  { openReader, signal }: PlanTools,
   wanted: Stretch,
   { bytesMax }: CutBounds,
   known: ReadonlyMap<string, StreamSchema>,
@@ -36,6 +42,7 @@ export async function planCut(
   let bytes = 0;
   let rows = 0;
   const to = await walk(openReader, wanted, async (portion) => {
+    signal.throwIfAborted();
     for (const [taken, { block }] of portion.entries()) {
       const stage = stageKey(block);
       if (bytes >= bytesMax || (stages.size >= STAGES_MAX && !stages.has(stage))) return taken;

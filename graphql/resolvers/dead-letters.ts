@@ -1,6 +1,4 @@
 /** Events that were refused: listed, counted, sent again. */
-import { GraphQLError } from 'graphql';
-import type { SendRefusal } from '../../src/model/dead-letter.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { textOfLetter } from '../../src/query/letter-event.ts';
 import type { ResentLetter } from '../../src/query/letters.ts';
@@ -8,6 +6,7 @@ import { DEAD_LETTERS_PAGE_MAX } from '../../src/query/limits.ts';
 import type { DeadLetterFilter, DeadLetterView } from '../../src/query/system.ts';
 import { demandScope } from '../authorize.ts';
 import type { GraphContext } from '../context.ts';
+import { refusalError } from '../send-refusal.ts';
 import type { Maybe } from './arguments.ts';
 import { eventTimes } from './events.ts';
 
@@ -114,13 +113,5 @@ function shownLetter({ arrivalMs, raw, ...rest }: DeadLetterView): object {
 }
 
 const shownResent = (letter: ResentLetter): object => ({ code: null, message: null, ...letter });
-
-/** As the ingest listener says it. */
-function refusalError({ code, message, retryAfterMs }: SendRefusal): GraphQLError {
-  const retryable = retryAfterMs !== undefined;
-  return new GraphQLError(message, {
-    extensions: { code, retryable, ...(retryable && { retryAfterMs }) },
-  });
-}
 
 const invalid = (message: string): AppError => new AppError('query_invalid', message);

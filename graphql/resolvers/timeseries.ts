@@ -13,7 +13,7 @@ import type { GraphContext } from '../context.ts';
 import { cutOf } from '../projection.ts';
 import { type JsonText, SeriesWriter } from '../series-json.ts';
 import { given, type Maybe } from './arguments.ts';
-import { momentOf } from './local-time.ts';
+import { type RangeArgs, rangeOf } from './local-time.ts';
 
 interface MeasureArgs {
   readonly op?: Maybe<QueryOp>;
@@ -47,16 +47,10 @@ interface WhereArgs {
   readonly not?: Maybe<WhereArgs>;
 }
 
-export interface TimeseriesArgs {
+export interface TimeseriesArgs extends RangeArgs {
   readonly stream: string;
-  readonly from?: Maybe<number>;
-  readonly to?: Maybe<number>;
-  /** Local times, as epoch ms of UTC. */
-  readonly localFrom?: Maybe<number>;
-  readonly localTo?: Maybe<number>;
   readonly last?: Maybe<number>;
   readonly step?: Maybe<number>;
-  readonly timeZone?: Maybe<string>;
   readonly window?: Maybe<number>;
   readonly measures: readonly MeasureArgs[];
   readonly groupBy: readonly string[];
@@ -183,8 +177,7 @@ export function requestOf(args: TimeseriesArgs, tenant: string): TimeseriesReque
   return {
     tenant,
     stream: args.stream,
-    ...given('fromMs', momentOf('from', args.from, args.localFrom, args.timeZone)),
-    ...given('toMs', momentOf('to', args.to, args.localTo, args.timeZone)),
+    ...rangeOf(args),
     ...given('lastMs', args.last),
     ...given('stepMs', args.step),
     ...given('timeZone', args.timeZone),

@@ -85,7 +85,7 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
   ...around(
     'the merging of files',
     REWRITE,
-    'const made = await this.#rewriting.rewrite({ files, paths, schema }, duck, outPath);',
+    'const made = await withDuck(this.#tools, rewrite);',
     2,
   ),
   ...around(

@@ -52,6 +52,20 @@ export const SCHEDULE_MUTANTS: readonly PlantedFault[] = [
     replace: 'parts: parts.filter(({ isReadable }, i) => isReadable && i !== 1), stored };',
   },
   {
+    name: 'writes-not-counted',
+    breaks: 'what is kept of answers is good no longer than the rows that it was made of',
+    file: 'storage/state/row-writes.ts',
+    find: 'Atomics.add(this.#counters, place, 1);',
+    replace: 'void place;',
+  },
+  {
+    name: 'changes-not-stamped',
+    breaks: 'what a partition has not written yet is in an answer beside what is kept',
+    file: 'src/query/row-stamps.ts',
+    find: 'return changed.has(i) ? undefined : stampOf(plan.edges[i] as number, endMs);',
+    replace: 'return stampOf(plan.edges[i] as number, endMs);',
+  },
+  {
     name: 'dropped-rollup-kept',
     breaks: 'a rollup that is declared anew begins without rows',
     file: 'actors/partition/rollups.ts',

@@ -9,6 +9,7 @@ import { DistinctTable, distinctBound } from './distinct-sketch.ts';
 import { EndTable } from './end-value.ts';
 import { type HistogramBucket, histogramOf } from './histogram.ts';
 import { answers, isSketch, layoutOf } from './layout.ts';
+import { type MergedRows, mergePacked } from './merged-rows.ts';
 import { QuantileTable } from './quantile-sketch.ts';
 import { type TopEntry, TopTable, type TopValues } from './top-sketch.ts';
 
@@ -69,6 +70,12 @@ export class StepAccumulator {
   add(group: number, row: Uint8Array, outputOf: Int32Array): void {
     mergeRowInto(this.fold, group, row, outputOf, this.#fields);
     this.#restated = Math.max(this.#restated, restatedOf(row));
+  }
+
+  /** Merges what another one of the same output series had merged: its rows, and its `restated`. */
+  addMerged(rows: MergedRows, restated: number): void {
+    mergePacked(this.fold, rows);
+    this.#restated = Math.max(this.#restated, restated);
   }
 
   /** As new, but with its memory: for the next step. */

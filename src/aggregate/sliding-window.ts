@@ -6,14 +6,12 @@
 import { BucketFold } from './bucket-fold.ts';
 import { isSubtractable, mergeRowInto, subtractRowFrom } from './bucket-row.ts';
 import type { RowLayout } from './layout.ts';
-
-/** One tick or more: a row per column group. */
-export type Node = readonly (Uint8Array | undefined)[];
+import type { MergedRows } from './merged-rows.ts';
 
 export class SlidingWindow {
   readonly #fold: BucketFold;
   /** The ticks with events that are in it, ascending: kept here, for whoever made them may forget them. */
-  readonly #inside = new Map<number, Node>();
+  readonly #inside = new Map<number, MergedRows>();
   #from = 0;
   #to = 0;
 
@@ -30,7 +28,7 @@ export class SlidingWindow {
    * Moves to the ticks in `[from, to)` and answers them merged; series may be without events. Undefined: it is further on
    * already, and stays there. `nodeAt` gives what a tick holds; an empty one for none.
    */
-  moveTo(from: number, to: number, nodeAt: (tick: number) => Node): BucketFold | undefined {
+  moveTo(from: number, to: number, nodeAt: (tick: number) => MergedRows): BucketFold | undefined {
     if (from < this.#from || to < this.#to) return undefined;
     if (from >= this.#to) this.#restart(from);
     for (const [tick, node] of this.#inside) {
@@ -56,7 +54,7 @@ export class SlidingWindow {
   }
 }
 
-function visit(node: Node, act: (group: number, row: Uint8Array) => void): void {
+function visit(node: MergedRows, act: (group: number, row: Uint8Array) => void): void {
   for (let group = 0; group < node.length; group++) {
     const row = node[group];
     if (row !== undefined) act(group, row);

@@ -12,11 +12,12 @@
 import type { PartialRow } from '../model/partials.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 import { BucketFold } from './bucket-fold.ts';
-import { encodeRow, mergeRowInto } from './bucket-row.ts';
+import { mergeRowInto } from './bucket-row.ts';
 import { layoutOf } from './layout.ts';
-import { type Node, SlidingWindow } from './sliding-window.ts';
+import { bytesOf, type MergedRows, mergePacked, packFold } from './merged-rows.ts';
+import { SlidingWindow } from './sliding-window.ts';
 
-const EMPTY: Node = [];
+const EMPTY: MergedRows = [];
 
 export class WindowTree {
   readonly #stepMs: number;
@@ -24,9 +25,8 @@ export class WindowTree {
   readonly #window: BucketFold;
   readonly #sliding: SlidingWindow | undefined;
   readonly #making: BucketFold;
-  readonly #columnGroups: number;
   /** By level: nodes of 2^level ticks by their number. Level 0 holds ticks with events, ascending; others what was needed. */
-  readonly #levels: Map<number, Node>[] = [new Map()];
+  readonly #levels: Map<number, MergedRows>[] = [new Map()];
   #bytes = 0;
   #mergedBytes = 0;
 
@@ -36,7 +36,6 @@ export class WindowTree {
     this.#window = new BucketFold(layout);
     this.#sliding = SlidingWindow.of(layout);
     this.#making = new BucketFold(layout);
-    this.#columnGroups = layout.sketches.length + 1;
   }
 
   /** Of the rows that are kept. One that is a longer run by itself counts for each. */
@@ -55,13 +54,12 @@ export class WindowTree {
     for (const { group, bytes, outputOf } of rows) {
       mergeRowInto(this.#making, group, bytes, outputOf);
     }
-    this.put(bucketMs, this.#making);
+    this.put(bucketMs, packFold(this.#making));
   }
 
-  /** As `add`, of a bucket that is merged already. */
-  put(bucketMs: number, bucket: BucketFold): void {
-    const node = this.#encoded(bucket);
-    if (node.length > 0) this.#keep(0, bucketMs / this.#stepMs, node);
+  /** As `add`, of a bucket that is merged and packed already. */
+  put(bucketMs: number, rows: MergedRows): void {
+    if (rows.length > 0) this.#keep(0, bucketMs / this.#stepMs, rows);
   }
 
   /**
@@ -119,7 +117,7 @@ export class WindowTree {
     return fold;
   }
 
-  #node(level: number, at: number): Node {
+  #node(level: number, at: number): MergedRows {
     const nodes = this.#level(level);
     const known = nodes.get(at);
     if (known !== undefined) return known;
@@ -129,45 +127,31 @@ export class WindowTree {
     return node;
   }
 
-  #joined(first: Node, second: Node): Node {
+  #joined(first: MergedRows, second: MergedRows): MergedRows {
     if (first.length === 0) return second;
     if (second.length === 0) return first;
     this.#making.reset();
     this.#merge(this.#making, first);
     this.#merge(this.#making, second);
-    return this.#encoded(this.#making);
+    return packFold(this.#making);
   }
 
-  #merge(fold: BucketFold, node: Node): void {
+  #merge(fold: BucketFold, node: MergedRows): void {
     this.#mergedBytes += bytesOf(node);
-    mergeNode(fold, node);
+    mergePacked(fold, node);
   }
 
-  #encoded(fold: BucketFold): Node {
-    if (fold.slots === 0) return EMPTY;
-    return Array.from({ length: this.#columnGroups }, (_, group) => encodeRow(fold, group));
-  }
-
-  #keep(level: number, at: number, node: Node): void {
+  #keep(level: number, at: number, node: MergedRows): void {
     this.#level(level).set(at, node);
     this.#bytes += bytesOf(node);
   }
 
-  #level(level: number): Map<number, Node> {
+  #level(level: number): Map<number, MergedRows> {
     let nodes = this.#levels[level];
     if (nodes === undefined) {
       nodes = new Map();
       this.#levels[level] = nodes;
     }
     return nodes;
-  }
-}
-
-const bytesOf = (node: Node): number => node.reduce((sum, row) => sum + (row?.length ?? 0), 0);
-
-function mergeNode(fold: BucketFold, node: Node): void {
-  for (let group = 0; group < node.length; group++) {
-    const row = node[group];
-    if (row !== undefined) mergeRowInto(fold, group, row);
   }
 }

@@ -10,7 +10,7 @@ import { EXPORT_FORMATS } from '../query/cold/cold-port.ts';
 import { serverAddress } from './ask-server.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { postJson } from './post-json.ts';
+import { postJson } from './post.ts';
 import { progressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts';
 import { ruleFor } from '../model/event-time.ts';
 import { serverAddress } from './ask-server.ts';
-import { arrivedIds } from './bulk/arrived-ids.ts';
+import { type AskedIds, arrivedIds } from './bulk/arrived-ids.ts';
 import { BulkProgress } from './bulk/bulk-progress.ts';
 import { type FormatOptions, formatOf } from './bulk/formats.ts';
 import { filesAt, type ImportFile, known } from './bulk/import-files.ts';
@@ -55,8 +55,7 @@ async function importWith(
   const stopListening = terminal.onStopSignal(() => stop.abort());
   const progress = new BulkProgress(terminal);
   const target = { ...address, signal: stop.signal, onWait: progress.wait };
-  const arrived = (from: string, to: string, others: readonly string[]) =>
-    arrivedIds({ from, to, others }, stream, config, options, stop.signal);
+  const arrived = (asked: AskedIds) => arrivedIds(asked, stream, config, options, stop.signal);
   let isWhole = false;
   try {
     await assertAnswers(target);

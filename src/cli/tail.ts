@@ -5,7 +5,7 @@ import { AppError } from '../model/errors.ts';
 import { serverAddress } from './ask-server.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { postJson } from './post-json.ts';
+import { postJson } from './post.ts';
 import type { Terminal } from './terminal.ts';
 import { whereOption } from './where-option.ts';
 

@@ -8,7 +8,7 @@ import type { Platform, QueuedEvent } from './platform.ts';
 import type { ProblemCode } from './problem.ts';
 import { Queue } from './queue.ts';
 
-/** How often a client with nothing to do looks for what others have kept and do not send any more: a tab that was closed. */
+/** How often a client that is answered looks for what others have kept and do not send any more: a tab that was closed. */
 const ADOPT_MS = 60_000;
 /** What waits no longer than this, its own client is still about to send. */
 const ADOPT_AGE_MS = 60_000;
@@ -66,7 +66,7 @@ export class Sender {
   async start(): Promise<void> {
     this.#isOn = true;
     this.#watchStore();
-    if ((await this.#adopt(AFTER_ALL)) > 0) await this.flush();
+    await this.#takeOver(AFTER_ALL);
   }
 
   /** Of an event for which there is room, or that has to be kept all the same. */
@@ -95,11 +95,16 @@ export class Sender {
     return true;
   }
 
-  /** Lets `send` take along what has no answer yet, as much as one beacon holds. It stays here until an answer comes. */
+  /**
+   * Lets `send` take along what has no answer yet, as much as one beacon holds. It stays here until an answer comes. What a store keeps
+   * is not risked where none is likely: nobody would hear that the beacon was lost, and it is taken for delivered in the end.
+   */
   beacon(send: (body: string) => boolean): void {
+    const { platform } = this.#needs;
+    if (platform.store !== undefined && (this.#failures > 0 || !platform.isOnline())) return;
     const batch = this.#nextBatch();
     if (!this.#isOn || batch.length === 0 || !send(bodyOf(batch))) return;
-    const beaconedMs = this.#needs.platform.now();
+    const beaconedMs = platform.now();
     this.#stored((store) => store.put(batch.map((event) => ({ ...event, beaconedMs }))));
   }
 
@@ -236,21 +241,29 @@ export class Sender {
   #watchStore(): void {
     const { platform } = this.#needs;
     if (platform.store === undefined) return;
-    const look = async () => {
+    const look = () => {
       this.#watchStore();
-      if (this.#queue.length > 0) return;
-      const before = startOf(platform.now() - ADOPT_AGE_MS);
-      if ((await this.#adopt(before)) > 0) await this.flush();
+      if (this.#failures === 0) void this.#takeOver(startOf(platform.now() - ADOPT_AGE_MS));
     };
     this.#cancelAdoption?.();
-    this.#cancelAdoption = platform.after(ADOPT_MS, () => void look(), true);
+    this.#cancelAdoption = platform.after(ADOPT_MS, look, true);
   }
 
-  /** Takes over what the store has from before this place. Answers how many events. */
-  async #adopt(before: string): Promise<number> {
+  /** Sends what the store has from before this place: as much at a time as leaves the same room for what is still to come. */
+  async #takeOver(before: string): Promise<void> {
+    let max: number;
+    let adopted: number;
+    do {
+      max = Math.ceil(this.#queue.room / 2);
+      adopted = await this.#adopt(before, max);
+    } while (adopted > 0 && (await this.flush()) && adopted === max);
+  }
+
+  /** Answers how many events the store had up to `max`. */
+  async #adopt(before: string, max: number): Promise<number> {
     const { platform, losses } = this.#needs;
     try {
-      const kept = (await platform.store?.load(before, this.#queue.room)) ?? [];
+      const kept = (await platform.store?.load(before, max)) ?? [];
       // What was given up meanwhile must not come back.
       if (!this.#isOn) return 0;
       const sureUntilMs = platform.now() - BEACON_REPEAT_MS;

@@ -28,6 +28,7 @@ import {
 } from './scalars.ts';
 import { sessions } from './sessions.ts';
 import { group, list } from './shapes.ts';
+import { timeseries } from './timeseries.ts';
 import { topicSources } from './topic-sources.ts';
 import { web } from './web.ts';
 
@@ -201,6 +202,7 @@ export const schema = group({
   /** Of partitions, in the archive; where the log is a topic. What they are for is in docs/checkpoints.md. */
   checkpoints: checkpoints.prefault({}),
   /** Questions about single events. What can be asked is in docs/events.md. */
+  timeseries: timeseries.prefault({}),
   cold: cold.prefault({}),
   deadLetters: deadLetters.prefault({}),
   /** Topics of Kafka that other programs write, as events. What the keys mean in practice is in docs/sources.md. */

@@ -1,5 +1,6 @@
 /** Page views: the pixel, what is added to events of pages, and the aggregates of both. What it all means is in docs/web.md. */
 import type { z } from 'zod';
+import { readCountriesFile } from '../model/countries-file.ts';
 import type { SessionDefinition } from '../model/session.ts';
 import { PAGE_VIEW } from '../model/visit.ts';
 import { unreadable } from './files.ts';
@@ -78,9 +79,18 @@ interface Conflict {
 }
 
 export function webConflicts({ geoipFile }: WebSettings): Conflict[] {
-  const reason = geoipFile === undefined ? undefined : unreadable(geoipFile);
-  if (reason === undefined) return [];
-  return [{ path: ['geoipFile'], message: `expected a file that can be read (${reason})` }];
+  if (geoipFile === undefined) return [];
+  const reason = unreadable(geoipFile);
+  if (reason !== undefined) {
+    return [{ path: ['geoipFile'], message: `expected a file that can be read (${reason})` }];
+  }
+  try {
+    readCountriesFile(geoipFile);
+    return [];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return [{ path: ['geoipFile'], message: `expected a file in MaxMind's format, MMDB (${why})` }];
+  }
 }
 
 function joined<T extends { readonly name: string }>(own: readonly T[], more: readonly T[]): T[] {

@@ -2,7 +2,7 @@
  * Lines over time, whose steps are all there (`fill`). Null is a gap, counts begin at zero, and what the pixels show a table says, too.
  * A click holds a step and Esc lets it go, a drag asks for a range, arrows move from step to step.
  */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import { ChartTable } from './chart-table.tsx';
 import { moment } from './format.ts';
@@ -129,7 +129,8 @@ function usePlot({ range, times, stepMs, lines, completeTo, shown, timeZone, onZ
   const canZoom = onZoom !== undefined;
 
   useEffect(() => onThemeChange(() => setThemes((n) => n + 1)), []);
-  useEffect(() => {
+  // Drawn in the frame of the text beside it, not in one of its own.
+  useLayoutEffect(() => {
     const element = place.current;
     if (element === null) return undefined;
     const zoomed = (from: number, to: number) => now.current.onZoom?.(wholeSteps(from, to));
@@ -156,8 +157,8 @@ function usePlot({ range, times, stepMs, lines, completeTo, shown, timeZone, onZ
     plot.current = made;
     return end;
   }, [shape, shown, timeZone, canZoom, themes]);
-  useEffect(() => plot.current?.setData(data), [data, range.from, range.to]);
-  useEffect(() => plot.current?.redraw(false), [completeTo, pinned]);
+  useLayoutEffect(() => plot.current?.setData(data), [data, range.from, range.to]);
+  useLayoutEffect(() => plot.current?.redraw(false), [completeTo, pinned]);
   useEffect(() => {
     if (plot.current !== undefined) showLines(plot.current, now.current.lines, hidden);
   }, [hidden]);

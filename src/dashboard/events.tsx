@@ -8,9 +8,9 @@ import { type EventList, keyOf, ROWS_MAX } from './event-list.ts';
 import { EventRow } from './event-row.tsx';
 import { EventsFilter } from './events-filter.tsx';
 import { counted, grouped, moment, wholeMoment } from './format.ts';
+import { PauseButton, usePause } from './pause.tsx';
 import { Refused, Waiting } from './quality.tsx';
 import { EVENTS_PAGE, EVENTS_PER_SECOND, useEvents } from './use-events.ts';
-import { useViewKeys } from './view-keys.ts';
 
 export function Events({ address }: { address: Address }) {
   const read = readFilter(address.parameters);
@@ -34,14 +34,12 @@ export function Events({ address }: { address: Address }) {
 }
 
 function Found({ address, filter }: { address: Address; filter: EventFilter }) {
-  const [isPaused, setIsPaused] = useState(false);
+  const { isPaused, toggle: togglePause, goOn } = usePause('.event-line');
   const [opened, setOpened] = useState<string>();
   const top = useRef<HTMLDivElement>(null);
   const isScrolled = useScrolledPast(top);
   const isHeld = isPaused || isScrolled || opened !== undefined;
   const { list, error, askOlder } = useEvents(filter, isHeld);
-  const pause = useCallback(() => setIsPaused((paused) => !paused), []);
-  useViewKeys(pause, '.event-line');
 
   const current = useRef(filter);
   current.current = filter;
@@ -62,7 +60,7 @@ function Found({ address, filter }: { address: Address; filter: EventFilter }) {
     setOpened((before) => (before === key ? undefined : key));
   }, []);
   const showWaiting = () => {
-    setIsPaused(false);
+    goOn();
     setOpened(undefined);
     top.current?.scrollIntoView();
   };
@@ -74,9 +72,7 @@ function Found({ address, filter }: { address: Address; filter: EventFilter }) {
       <div class="bar event-bar">
         {filter.toMs === undefined ? (
           <>
-            <button type="button" aria-pressed={isPaused} onClick={pause}>
-              {isPaused ? 'Go on' : 'Pause'}
-            </button>
+            <PauseButton isPaused={isPaused} toggle={togglePause} />
             <span data-figure="following">
               {isPaused ? 'Paused' : isHeld ? 'Held while you read' : 'Live'}
               {isHeld && `, ${grouped(list.waiting.length)} behind`}

@@ -1,15 +1,15 @@
 /** The answer to a question of Explore: live where the range ends now and a rollup answers, else as of when it was asked. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { Address } from './address.ts';
 import { AsOf } from './as-of.tsx';
 import { Charts } from './charts.tsx';
 import { CopyAs } from './copy-as.tsx';
 import type { Compared, Explored } from './explored.ts';
-import { clockTime, shortLength } from './format.ts';
 import type { AskError } from './graph.ts';
 import { useAsk, useTimeseries } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
+import { Behind, useHeld } from './pause.tsx';
 import { BesideQuality, QualityLine, Refused, Waiting } from './quality.tsx';
 import { type AskedRange, lineVariablesOf, type Question } from './question.ts';
 import { BESIDE, ONCE } from './timeseries-document.ts';
@@ -97,9 +97,7 @@ interface ShownProps extends ExploreAnswerProps {
 
 function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps) {
   const { question, isPaused, zoom, go, told } = props;
-  const held = useRef(newest);
-  if (!isPaused || held.current === undefined) held.current = newest;
-  const answer = held.current;
+  const answer = useHeld(newest, isPaused);
   useEffect(() => {
     if (answer === undefined) return;
     const { from, to, stepMs } = answer;
@@ -112,9 +110,7 @@ function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps
       {children}
       {answer === undefined && error === undefined && <Waiting />}
       {answer && newest && isPaused && isLive && (
-        <p role="status">
-          Paused at {clockTime(answer.to, timeZone)}: {shortLength(newest.to - answer.to)} behind.
-        </p>
+        <Behind shownTo={answer.to} newestTo={newest.to} timeZone={timeZone} />
       )}
       {answer && (
         <>

@@ -7,13 +7,13 @@ import { GroupChoice } from './group-choice.tsx';
 import { useRollups, useStreamFields } from './hooks.ts';
 import { MeasureChoice } from './measure-choice.tsx';
 import { streamsOf } from './panels.ts';
+import { PauseButton, usePause } from './pause.tsx';
 import { Refused } from './quality.tsx';
 import { COMPARISONS, type Comparison, type Question, STEPS, zoomedOut } from './question.ts';
 import { addressOf, questionOf } from './question-address.ts';
 import { RangeChoice } from './range-choice.tsx';
 import { SaveToDashboard } from './save-to-dashboard.tsx';
 import { StreamChoice } from './stream-choice.tsx';
-import { useViewKeys } from './view-keys.ts';
 
 export function Explore({ address }: { address: Address }) {
   const { go, visit, parameters } = address;
@@ -27,15 +27,13 @@ export function Explore({ address }: { address: Address }) {
     [rollups.data, stream],
   );
   const names = fields.data ?? [];
-  const [isPaused, setIsPaused] = useState(false);
+  const { isPaused, toggle } = usePause();
   const [shown, setShown] = useState<AnsweredRange>();
   const isLive = 'last' in question.range;
   const ask = useCallback(
     (changes: Partial<Question>) => visit(addressOf({ ...question, ...changes })),
     [question, visit],
   );
-  const pause = useCallback(() => setIsPaused((before) => !before), []);
-  useViewKeys(pause);
   return (
     <>
       <div class="bar">
@@ -57,11 +55,7 @@ export function Explore({ address }: { address: Address }) {
           >
             Zoom out
           </button>
-          {isLive && (
-            <button type="button" aria-pressed={isPaused} onClick={pause}>
-              {isPaused ? 'Go on' : 'Pause'}
-            </button>
-          )}
+          {isLive && <PauseButton isPaused={isPaused} toggle={toggle} />}
           <SaveToDashboard
             question={question}
             stepMs={shown?.stepMs}

@@ -1,13 +1,14 @@
-/** Of a server that has no event yet: the lines that send one. The first event replaces it by the live view. */
+/** Of a server that has no event yet: the lines that send one, and a button that does. The first event replaces it by the live view. */
 import type { ComponentChildren } from 'preact';
 import { CopyButton } from './copy-button.tsx';
 import { curlOfEvent } from './curl.ts';
 import { usePage } from './hooks.ts';
 import { scriptTagOf } from './script-tag.ts';
+import { TestEvent, type TestEventProps } from './test-event.tsx';
 
 const EVENT = { type: 'page_view', url: '/pricing', user: 'u1' };
 
-export function FirstRun({ stream }: { stream: string }) {
+export function FirstRun({ stream, sent }: TestEventProps) {
   const { session } = usePage();
   const { hostname } = location;
   return (
@@ -29,6 +30,7 @@ export function FirstRun({ stream }: { stream: string }) {
           one that everybody may see.
         </p>
       )}
+      <TestEvent stream={stream} sent={sent} />
       <p class="waiting" role="status">
         <span class="pulse" aria-hidden="true" /> Waiting for the first event. This page shows it by
         itself.

@@ -4,9 +4,11 @@ import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hoo
 import type { FieldStatistics, Health, Rollup } from './answers.ts';
 import { AskError, ask, type Live } from './graph.ts';
 import { foldTimeseries, type LiveAnswer } from './live-answer.ts';
+import { PausedContext, useHeld } from './pause.tsx';
 import type { TimeseriesVariables } from './question.ts';
 import type { Session } from './session.ts';
 import { LIVE } from './timeseries-document.ts';
+import { showNever, showTogether } from './together.ts';
 
 /** The server as a page reaches it. */
 export interface Server {
@@ -122,16 +124,29 @@ export function useLive<Data, State>(
   const [answered, setAnswered] = useState<Answered<State>>(NOTHING_YET);
   const given = variables && JSON.stringify(variables);
   useEffect(() => {
-    setAnswered(NOTHING_YET);
+    let newest: Answered<State> = NOTHING_YET;
+    const show = () => setAnswered(newest);
+    show();
     if (given === undefined) return undefined;
-    return live.subscribe<Data>(query, JSON.parse(given), {
-      told: (data) =>
-        setAnswered(({ data: before }) => ({ data: fold(before, data), error: undefined })),
-      failed: (error) => setAnswered(({ data }) => ({ data, error })),
+    const told = (next: Answered<State>) => {
+      // The first answer is waited for.
+      const isFirst = newest === NOTHING_YET;
+      newest = next;
+      if (isFirst) show();
+      else showTogether(show);
+    };
+    const end = live.subscribe<Data>(query, JSON.parse(given), {
+      told: (data) => told({ data: fold(newest.data, data), error: undefined }),
+      failed: (error) => told({ ...newest, error }),
       ended,
     });
+    return () => {
+      end();
+      showNever(show);
+    };
   }, [live, query, given, fold, ended]);
-  return answered;
+  const data = useHeld(answered.data, useContext(PausedContext));
+  return { data, error: answered.error };
 }
 
 /** Undefined variables: nothing is asked. */

@@ -1,13 +1,16 @@
 /** One page that answers whether all is well: what comes, what of it is most, and whether the server keeps up. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Address } from './address.ts';
 import { AlarmsPanel } from './alarms-panel.tsx';
 import type { Ledger } from './answers.ts';
 import { FirstRun } from './first-run.tsx';
+import type { AskError } from './graph.ts';
 import { HealthPanel } from './health-panel.tsx';
 import { useAsk, useRollups, useTimeseries } from './hooks.ts';
-import { hasEvents } from './live-answer.ts';
+import { hasEvents, type LiveAnswer } from './live-answer.ts';
 import { chosen, type Offer, offerOf, RANGES, rangeOf, streamsOf } from './panels.ts';
+import { Behind, PauseButton, PausedContext, useHeld, usePause } from './pause.tsx';
 import { Refused, Waiting } from './quality.tsx';
 import { QuantilesPanel } from './quantiles-panel.tsx';
 import { RadioRow } from './radio-row.tsx';
@@ -54,83 +57,102 @@ function Stream({ address, stream, streams, offer }: StreamProps) {
   useEffect(() => {
     if (seesEvents) setHasSeenEvents(true);
   }, [seesEvents]);
-  const range = rangeOf(address.parameters.get('range'));
   const isEmpty = received.data?.ledger.received === 0 && !hasSeenEvents && !seesEvents;
   const error = received.error ?? now.error;
+  const choices = <StreamChoices address={address} stream={stream} streams={streams} />;
+  const isAnswered = received.data !== undefined;
+  if (isAnswered && !isEmpty && offer.counting !== undefined) {
+    return (
+      <Live address={address} stream={stream} offer={offer} now={now.data} error={error}>
+        {choices}
+      </Live>
+    );
+  }
   return (
     <>
-      <Choices
-        address={address}
-        stream={stream}
-        streams={streams}
-        range={range.last}
-        isEmpty={isEmpty}
-      />
+      <div class="bar">
+        {!isEmpty && <h1>Overview</h1>}
+        {choices}
+      </div>
       {error && <Refused error={error} />}
-      {received.data === undefined ? (
+      {!isAnswered ? (
         error === undefined && <Waiting />
       ) : isEmpty ? (
-        <FirstRun stream={stream} />
-      ) : offer.counting === undefined ? (
+        <FirstRun stream={stream} sent={received.again} />
+      ) : (
         <p>
           No rollup counts the events of stream {stream}, so there is nothing to show live. Declare
           one with measure <code>count</code> in the configuration, or by the mutation{' '}
           <code>defineRollup</code>.
         </p>
-      ) : (
-        <div class="panels">
-          <RatePanel stream={stream} range={range} now={now.data} />
-          {offer.byType && <TypesPanel stream={stream} range={range} rollup={offer.byType} />}
-          <AlarmsPanel />
-          {offer.distinct.size > 0 && (
-            <UniquesPanel stream={stream} range={range} fields={offer.distinct} address={address} />
-          )}
-          {offer.quantiles.size > 0 && (
-            <QuantilesPanel
-              stream={stream}
-              range={range}
-              fields={offer.quantiles}
-              address={address}
-            />
-          )}
-          <HealthPanel />
-        </div>
       )}
     </>
   );
 }
 
-interface ChoicesProps {
+interface LiveProps {
   readonly address: Address;
   readonly stream: string;
-  readonly streams: readonly string[];
-  readonly range: string;
-  readonly isEmpty: boolean;
+  readonly offer: Offer;
+  readonly now: LiveAnswer | undefined;
+  readonly error: AskError | undefined;
+  /** What else can be chosen. */
+  readonly children: ComponentChildren;
 }
 
-function Choices({ address, stream, streams, range, isEmpty }: ChoicesProps) {
+function Live({ address, stream, offer, now, error, children }: LiveProps) {
+  const range = rangeOf(address.parameters.get('range'));
+  const { isPaused, toggle } = usePause();
+  const shownNow = useHeld(now, isPaused);
+  const { byType, distinct, quantiles } = offer;
   return (
-    <div class="bar">
-      {!isEmpty && <h1>Overview</h1>}
-      {streams.length > 1 && (
-        <StreamChoice
-          stream={stream}
-          streams={streams}
-          choose={(next) => address.set({ stream: next, field: undefined })}
-        />
-      )}
-      {!isEmpty && (
+    <>
+      <div class="bar">
+        <h1>Overview</h1>
+        {children}
         <RadioRow
           legend="Time range"
           name="range"
           options={RANGES.map(({ last, name }) => ({
             value: last,
             text: name,
-            isChosen: last === range,
+            isChosen: last === range.last,
             choose: () => address.set({ range: last }),
           }))}
         />
-      )}
-    </div>
+        <span class="actions">
+          <PauseButton isPaused={isPaused} toggle={toggle} />{' '}
+          {isPaused && now && shownNow && <Behind shownTo={shownNow.to} newestTo={now.to} />}
+        </span>
+      </div>
+      {error && <Refused error={error} />}
+      <PausedContext.Provider value={isPaused}>
+        <div class="panels">
+          <RatePanel stream={stream} range={range} now={shownNow} />
+          {byType && <TypesPanel stream={stream} range={range} rollup={byType} />}
+          <AlarmsPanel />
+          {distinct.size > 0 && (
+            <UniquesPanel stream={stream} range={range} fields={distinct} address={address} />
+          )}
+          {quantiles.size > 0 && (
+            <QuantilesPanel stream={stream} range={range} fields={quantiles} address={address} />
+          )}
+          <HealthPanel />
+        </div>
+      </PausedContext.Provider>
+    </>
+  );
+}
+
+type StreamChoicesProps = Omit<StreamProps, 'offer'>;
+
+function StreamChoices({ address, stream, streams }: StreamChoicesProps) {
+  if (streams.length <= 1) return null;
+  return (
+    <StreamChoice
+      stream={stream}
+      streams={streams}
+      choose={(next) => address.set({ stream: next, field: undefined })}
+    />
   );
 }

@@ -1,7 +1,7 @@
 /** The ingest listener: puts the parts of an edge together, routes, and stops in order. */
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../model/clock.ts';
-import type { LettersToSend, SentLetters } from '../model/dead-letter.ts';
+import type { EventsToSend, SentEvents } from '../model/event-to-send.ts';
 import type { Logger } from '../model/logger.ts';
 import type { AppendLog } from './append-log.ts';
 import { AppliedWaits, type WhenApplied } from './applied.ts';
@@ -29,7 +29,7 @@ import type { Producer } from './producer.ts';
 import { Quotas } from './quota.ts';
 import type { LogRefusalCode, Refusal } from './refusal.ts';
 import { RefusalLog } from './refusal-log.ts';
-import { resendLetters } from './resend.ts';
+import { sendEvents } from './send-events.ts';
 import { SlowBodies } from './slow-bodies.ts';
 import type { VisitAnswers } from './visits.ts';
 import { WebSockets } from './web-socket.ts';
@@ -54,8 +54,8 @@ export interface EdgeDependencies {
 
 export interface Edge {
   counts(): EdgeCounts;
-  /** See `resendLetters`. */
-  resend(letters: LettersToSend): Promise<SentLetters>;
+  /** See `sendEvents`. */
+  send(events: EventsToSend): Promise<SentEvents>;
   /** Stops taking requests, finishes those in progress within a bound, closes. The log stays open. */
   close(): Promise<void>;
   /** Closes at once, for a thread that is about to die: its process would be aborted otherwise. */
@@ -136,7 +136,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
   return {
     counts: () => ({ ...counters.snapshot(), bodyMemoryBytes: memory.bytesTaken }),
     abort,
-    resend: (letters) => resendLetters({ ...edge, ...needs }, letters),
+    send: (events) => sendEvents({ ...edge, ...needs }, events),
     async close() {
       isClosing = true;
       listener.stop();
@@ -180,7 +180,7 @@ function route(
     refuse(res, req.getHeader('origin')).refuse({
       code: 'not_found',
       message:
-        'expected POST /v1/events, GET /v1/ws or GET /client.js; questions go to the query listener',
+        'expected POST /v1/events, GET /v1/ws, GET /v1/pixel.gif or GET /client.js; questions go to the query listener',
     }),
   );
 }

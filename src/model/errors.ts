@@ -110,6 +110,7 @@ export const FAULT = {
     meaning: 'an address or port cannot be listened on',
   },
   config_invalid: { retryable: false, meaning: 'the configuration is not usable' },
+  input_damaged: { retryable: false, meaning: 'a file that is read is not what it begins as' },
   mailbox_full: {
     retryable: true,
     meaning: 'an actor has as many messages waiting as its bound allows',

@@ -1,6 +1,6 @@
 /**
  * Arithmetic between named numbers, such as `100 * errors / all`: read by recursive descent into a tree of plain data, so that
- * threads can hand it to each other. It has numbers, names, `+ - * /`, a sign and parentheses, and nothing that could run.
+ * threads can hand it to each other. It has numbers (`2.5`, `1e-3`), names, `+ - * /`, a sign and parentheses, and nothing that could run.
  */
 import { AppError } from './errors.ts';
 
@@ -21,7 +21,7 @@ export const EXPRESSION_LENGTH_MAX = 256;
 /** Parentheses and signs within each other: reading and computing recurse as deep. */
 export const EXPRESSION_DEPTH_MAX = 16;
 
-const TOKEN = /\s*(?:(\d{1,16}(?:\.\d{1,16})?)|([A-Za-z_]\w*)|([-+*/()])|$)/y;
+const TOKEN = /\s*(?:(\d{1,16}(?:\.\d{1,16})?(?:[eE][+-]?\d{1,2})?)|([A-Za-z_]\w*)|([-+*/()])|$)/y;
 
 /** @param places of each name. Throws `query_invalid` with the place of what is wrong. */
 export function parseExpression(text: string, places: ReadonlyMap<string, number>): Term {

@@ -1,14 +1,14 @@
 /** What can be done with dead letters besides reading pages of them: counted, exported, sent again. */
 import type { StateReader } from '../../storage/state/state.ts';
 import { type ByteSource, endingWith } from '../model/byte-source.ts';
-import type {
-  LettersToSend,
-  LetterToSend,
-  SendRefusal,
-  SentLetter,
-  SentLetters,
-} from '../model/dead-letter.ts';
 import { AppError } from '../model/errors.ts';
+import type {
+  EventsToSend,
+  EventToSend,
+  SendRefusal,
+  SentEvent,
+  SentEvents,
+} from '../model/event-to-send.ts';
 import { isCommittedBy } from './committed-by.ts';
 import { placeOf } from './dead-letter-order.ts';
 import { Gate } from './gate.ts';
@@ -50,7 +50,7 @@ export interface WantedLetter {
 }
 
 /** `gone`: it is not kept any more, perhaps because it was sent before. */
-export type ResentLetter = { readonly id: string } & (SentLetter | { readonly outcome: 'gone' });
+export type ResentLetter = { readonly id: string } & (SentEvent | { readonly outcome: 'gone' });
 
 export type Resent =
   | { readonly ok: true; readonly letters: readonly ResentLetter[]; readonly position: string }
@@ -75,7 +75,7 @@ export interface LettersOptions {
   /** Of all partitions. */
   readonly state: StateReader;
   readonly partitions: number;
-  readonly send: (letters: LettersToSend) => Promise<SentLetters>;
+  readonly send: (events: EventsToSend) => Promise<SentEvents>;
   /** How far each partition has committed. */
   readonly committed: (partition: number) => number;
 }
@@ -163,17 +163,17 @@ export class Letters implements LettersPort {
     const ids = wanted.map(({ id }) => id);
     const found = await lettersById(state, tenant, ids, partitions);
     const judged = wanted.map(({ id, text }, i) => judge(id, found[i], text));
-    const letters = judged.flatMap((one) => ('event' in one ? [one] : []));
-    const sent = letters.length === 0 ? NOTHING_SENT : await send({ tenant, letters });
+    const events = judged.flatMap((one) => ('event' in one ? [one] : []));
+    const sent = events.length === 0 ? NOTHING_SENT : await send({ tenant, events });
     if (!sent.ok) return sent;
     await this.#committed(sent.dropPosition);
-    const outcomes = sent.letters.values();
+    const outcomes = sent.events.values();
     return {
       ok: true,
       position: sent.position,
       letters: judged.map((one, i) => ({
         id: ids[i] as string,
-        ...('event' in one ? (outcomes.next().value as SentLetter) : one),
+        ...('event' in one ? (outcomes.next().value as SentEvent) : one),
       })),
     };
   }
@@ -192,15 +192,15 @@ const NO_LETTERS = {
   lastMs: Number.NEGATIVE_INFINITY,
 };
 
-const NOTHING_SENT: SentLetters = { ok: true, letters: [], position: '', dropPosition: '' };
+const NOTHING_SENT: SentEvents = { ok: true, events: [], position: '', dropPosition: '' };
 
-type Judged = LetterToSend | SentLetter | { readonly outcome: 'gone' };
+type Judged = EventToSend | SentEvent | { readonly outcome: 'gone' };
 
 function judge(id: string, letter: DeadLetterView | undefined, text: string | undefined): Judged {
   if (letter === undefined) return { outcome: 'gone' };
   const event = eventOfLetter(letter, text);
   if (!event.ok) return { outcome: 'refused', ...event.error };
-  return { at: placeOf(id), stream: letter.stream, event: event.value };
+  return { letter: placeOf(id), stream: letter.stream, event: event.value };
 }
 
 function checkWanted(wanted: readonly WantedLetter[]): void {

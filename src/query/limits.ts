@@ -37,6 +37,8 @@ export const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 export const WINDOW_MERGED_BYTES_MAX = 1024 * 1024 * 1024;
 /** How long merging may hold the thread before others have their turn. */
 export const MERGE_SLICE_MS = 10;
+/** As above, between chunks, of which small ones take less. */
+export const TURN_MS = 2;
 
 /** Stored rows that one query may read: about a second of work. */
 export const ROWS_MAX = 200_000;
@@ -85,6 +87,13 @@ export const QUERIES_WAITING_MAX = 256;
 /** Series whose labels are kept in memory (some 200 bytes each); the least recently asked rollups go first. */
 export const SERIES_CACHED_MAX = 250_000;
 
+/** Of all that is kept of answers, what one question may have. */
+export const KEPT_PART_MAX = 0.25;
+/** What a question costs of which nothing is kept but that it was asked. */
+export const KEPT_QUESTION_BYTES = 4_096;
+/** What a stored series costs a question that is kept: its place, and a part of the labels of what it is grouped to. */
+export const KEPT_SERIES_BYTES = 100;
+
 /** Live queries that run at the same time; equal ones run once for all their subscribers. */
 export const LIVE_QUERIES_MAX = 64;
 /** Each is a place in a history: what they cost is what they are sent. An open dashboard has six. */
@@ -111,10 +120,10 @@ export const LIVE_SENT_POINT_MS = 0.01;
 /** Its work is the least of so many answers: with more a pause of the thread counts less, and a growing query longer as small. */
 export const LIVE_WORK_SAMPLES = 4;
 /**
- * Numbers (two a value) that a live query keeps of its last answer, 8 bytes each, so that the next merges only what has
- * changed: as many as the largest answer has. What is past them is merged anew each time.
+ * What a live query keeps of its last answer, so that the next merges only what has changed: two numbers a value, and what is around them,
+ * of as many values as the largest answer has. What is past it is merged anew each time.
  */
-export const LIVE_KEPT_NUMBERS_MAX = 2 * ANSWER_VALUES_MAX;
+export const LIVE_KEPT_BYTES_MAX = 32 * ANSWER_VALUES_MAX;
 /**
  * Messages of a live query that are kept for subscribers that lag; it is all that they cost, whatever their number.
  * More messages bridge longer stalls without a gap (32 x 200 ms is 6.4 s) and hold more memory per query.
@@ -152,6 +161,8 @@ export const LETTER_EXPORTS_PER_TENANT_MAX = 2;
 /** Calls that send dead letters again; those of a tenant wait for each other. Each holds a page of letters, and takes some 50 ms. */
 export const LETTER_SENDERS_MAX = 32;
 export const LETTER_SENDERS_PER_TENANT_MAX = 4;
+/** Between test events of a tenant. As often as a hand presses a button: they are no way to send events. */
+export const TEST_EVENT_EVERY_MS = 1_000;
 
 /** Alarms, changes or deliveries on one page. */
 export const ALARMS_PAGE_MAX = 500;

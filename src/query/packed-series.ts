@@ -28,35 +28,50 @@ export class PackedSeries implements PointColumns {
     return this.#times.end;
   }
   get values(): (number | null)[][] {
-    return this.#plan.results.terms.map((term) => this.#column(term, ({ value }) => value));
+    return this.#plan.results.terms.map((term) =>
+      term.kind === 'measure'
+        ? this.#measured(term.at, 0)
+        : this.#evaluated(term, ({ value }) => value),
+    );
   }
   get errorBounds(): number[][] {
     return this.#plan.results.terms.map((term) =>
-      this.#column(term, ({ errorBound }) => errorBound),
+      term.kind === 'measure'
+        ? (this.#measured(term.at, 1) as number[])
+        : this.#evaluated(term, ({ errorBound }) => errorBound),
     );
   }
 
-  /** Of results; but of measures where points are still to be filled. Each is made once for all answers that share its step. */
+  /** Of results; but of measures where points are still to be filled. Each is made once for all answers that share it. */
   points(): Point[] {
-    return this.#times.steps.map((step, i) => {
-      const place = this.#places[i] as number;
-      step.points[place] ??= this.#pointOf(step, place);
-      return step.points[place];
+    return Array.from(this.#places, (place, i) => {
+      const step = this.#times.stepAt(i);
+      const { points } = step;
+      if (points === undefined) return this.#pointOf(step, place);
+      points[place] ??= this.#pointOf(step, place);
+      return points[place];
     });
   }
 
-  #column<T>(term: Term, read: (value: MeasuredValue) => T): T[] {
+  /** Of a measure its values or its bounds, without an object for each: there may be tens of thousands. */
+  #measured(measure: number, part: 0 | 1): (number | null)[] {
+    const stride = 2 * this.#plan.measures.length;
+    const column: (number | null)[] = [];
+    for (let i = 0; i < this.#places.length; i++) {
+      const step = this.#times.stepAt(i);
+      const number = step.numbers[(this.#places[i] as number) * stride + 2 * measure + part];
+      const shown = (number as number) * this.#factorOf(step, measure);
+      column.push(Number.isNaN(shown) ? null : shown);
+    }
+    return column;
+  }
+
+  #evaluated<T>(term: Term, read: (value: MeasuredValue) => T): T[] {
     const { measures } = this.#plan;
-    return this.#times.steps.map((step, i) => {
-      const place = this.#places[i] as number;
-      const value =
-        term.kind === 'measure'
-          ? this.#valueOf(step, place, term.at)
-          : evaluate(
-              term,
-              measures.map((_, at) => this.#valueOf(step, place, at)),
-            );
-      return read(value);
+    return Array.from(this.#places, (place, i) => {
+      const step = this.#times.stepAt(i);
+      const measured = measures.map((_, at) => this.#valueOf(step, place, at));
+      return read(evaluate(term, measured));
     });
   }
 
@@ -73,38 +88,48 @@ export class PackedSeries implements PointColumns {
     return { t: tMs, end: endMs, values };
   }
 
-  #valueOf({ numbers, lengthMs }: StepValues, place: number, measure: number): MeasuredValue {
-    const { measures } = this.#plan;
-    const factor = measures[measure]?.op === 'rate' ? 1_000 / lengthMs : 1;
-    const at = 2 * (place * measures.length + measure);
+  #valueOf(step: StepValues, place: number, measure: number): MeasuredValue {
+    const { numbers } = step;
+    const at = 2 * (place * this.#plan.measures.length + measure);
+    const factor = this.#factorOf(step, measure);
     return valueAt(numbers[at] as number, numbers[at + 1] as number, factor);
+  }
+
+  #factorOf({ lengthMs }: StepValues, measure: number): number {
+    return this.#plan.measures[measure]?.op === 'rate' ? 1_000 / lengthMs : 1;
   }
 }
 
 /** The steps in which a series has a point. Many series have the same, and then share the arrays of their times. */
 export class StepTimes {
-  readonly steps: readonly StepValues[];
+  readonly #all: readonly StepValues[];
   readonly #indexes: Uint32Array;
   #t: readonly number[] | undefined;
   #end: readonly number[] | undefined;
 
   /** @param indexes ascending, into `all` */
   constructor(all: readonly StepValues[], indexes: Uint32Array) {
-    this.steps = Array.from(indexes, (index) => all[index] as StepValues);
+    this.#all = all;
     this.#indexes = indexes;
+  }
+
+  stepAt(i: number): StepValues {
+    return this.#all[this.#indexes[i] as number] as StepValues;
   }
 
   areAt(indexes: Uint32Array): boolean {
     const own = this.#indexes;
-    return own.length === indexes.length && own.every((index, i) => index === indexes[i]);
+    if (own.length !== indexes.length) return false;
+    for (let i = 0; i < own.length; i++) if (own[i] !== indexes[i]) return false;
+    return true;
   }
 
   get t(): readonly number[] {
-    this.#t ??= this.steps.map(({ tMs }) => tMs);
+    this.#t ??= Array.from(this.#indexes, (_, i) => this.stepAt(i).tMs);
     return this.#t;
   }
   get end(): readonly number[] {
-    this.#end ??= this.steps.map(({ endMs }) => endMs);
+    this.#end ??= Array.from(this.#indexes, (_, i) => this.stepAt(i).endMs);
     return this.#end;
   }
 }

@@ -70,12 +70,15 @@ export interface PartialsClient {
   partials(partition: number, request: PartialsRequest, timeoutMs: number): Promise<PartialsReply>;
 }
 
-export interface RowScan {
+export interface TierRows {
   readonly partition: number;
   readonly tenant: string;
   readonly rollup: string;
   readonly stepMs: number;
   readonly group: number;
+}
+
+export interface RowScan extends TierRows {
   /** Buckets that start in `[fromMs, toMs)`. */
   readonly fromMs: number;
   readonly toMs: number;
@@ -89,12 +92,24 @@ export interface RowScans {
   close(): void;
 }
 
+/** How often rows were written, which only grows: read before the rows are, and the same later, it says that they are the same. */
+export interface RowWriteCounts {
+  /** Of rows whose buckets begin in `[fromMs, toMs)`. Undefined: they lie elsewhere, and nobody here knows. */
+  ofRows(at: TierRows): ((fromMs: number, toMs: number) => number) | undefined;
+  /** Of the series of a rollup; undefined as above. */
+  ofSeries(partition: number, tenant: string, rollup: string): number | undefined;
+  /** How often whole rollups were cleared, here: their series are numbered anew behind it. */
+  clears(): number;
+}
+
 /** The committed state of all partitions. */
 export interface StoredRollups {
   /** Visits rows in ascending time. `row` is only valid during the call. */
   scanRows(scan: RowScan, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void>;
   /** Begins to fetch what is about to be visited. Absent: nothing is far away, and `scanRows` does as well. */
   scans?(scans: readonly RowScan[]): RowScans;
+  /** Absent: nobody counts, and what was read is not good for long. */
+  readonly writes?: RowWriteCounts | undefined;
   /** Of the first row that has events, at this step. Undefined: there is none. */
   firstBucketMs(
     at: Pick<RowScan, 'partition' | 'tenant' | 'rollup' | 'stepMs'>,

@@ -16,7 +16,14 @@ import { consideredRollups } from './considered.ts';
 import { explainRollup } from './explain.ts';
 import type { Explanation } from './explanation.ts';
 import { Gate } from './gate.ts';
-import { AFTER_TIMEOUT_MS, QUERIES_RUNNING_MAX, QUERIES_WAITING_MAX } from './limits.ts';
+import { KeptQuestions } from './kept-questions.ts';
+import { KeptStretches } from './kept-stretches.ts';
+import {
+  AFTER_TIMEOUT_MS,
+  LIVE_KEPT_BYTES_MAX,
+  QUERIES_RUNNING_MAX,
+  QUERIES_WAITING_MAX,
+} from './limits.ts';
 import { LiveQueries, type SubscribeOptions } from './live.ts';
 import { type LiveMessage, type Scheduler, systemScheduler } from './live-query.ts';
 import { type Plan, planFromRollup, planTimeseries, type Since } from './plan.ts';
@@ -26,8 +33,12 @@ import { resultsOf } from './results.ts';
 import { type Question, route, type SegmentQueries } from './route.ts';
 import { SeriesGroups } from './series-groups.ts';
 import { SeriesTables } from './series-tables.ts';
-import { KeptSteps } from './step-values.ts';
-import { answerTimeseries, type TimeseriesSources, type TimeseriesWork } from './timeseries.ts';
+import {
+  answerTimeseries,
+  type KeptQuestion,
+  type TimeseriesSources,
+  type TimeseriesWork,
+} from './timeseries.ts';
 
 export interface QueriesOptions {
   readonly partitions: PartitionClient;
@@ -38,6 +49,8 @@ export interface QueriesOptions {
   readonly afterTimeoutMs?: number;
   /** Undefined where there is no archive. */
   readonly segments?: SegmentQueries | undefined;
+  /** What may be kept of answers, for who asks the same again. Default: nothing. */
+  readonly keptBytesMax?: number;
 }
 
 export interface TimeseriesOptions {
@@ -57,6 +70,7 @@ export class Queries {
   });
   readonly #afterTimeoutMs: number;
   readonly #segments: SegmentQueries | undefined;
+  readonly #kept: KeptQuestions;
 
   constructor({
     partitions,
@@ -66,8 +80,10 @@ export class Queries {
     scheduler = systemScheduler,
     afterTimeoutMs = AFTER_TIMEOUT_MS,
     segments,
+    keptBytesMax = 0,
   }: QueriesOptions) {
     this.#segments = segments;
+    this.#kept = new KeptQuestions(keptBytesMax, stored.writes);
     this.#sources = { partitions, stored, tables: new SeriesTables(stored), clock };
     this.#catalog = catalog;
     this.#afterTimeoutMs = afterTimeoutMs;
@@ -75,7 +91,7 @@ export class Queries {
       answererFor: (request) => {
         const plan = this.#plan(request);
         if (typeof plan === 'string') throw new AppError('query_invalid', `${plan}${LIVE_ONLY}`);
-        return this.#answererFor(request, new KeptSteps());
+        return this.#liveAnswererFor(request);
       },
       partitions,
       clock,
@@ -159,7 +175,7 @@ export class Queries {
     request: TimeseriesRequest,
     after: string | undefined,
   ): Promise<TimeseriesAnswer> {
-    const ask = async () => (await this.#answererFor(request)()).answer;
+    const ask = async () => (await this.#answerFrom(request)).answer;
     if (after === undefined) return ask();
     return askedAfter(after, this.#sources.partitions, this.#afterTimeoutMs, ask);
   }
@@ -185,22 +201,41 @@ export class Queries {
     return [this.#catalog.rollups(tenant), this.#sources.clock.now(), since];
   }
 
-  /** Plans at once, to refuse at once; plans again for each answer, because a sliding range moves. */
-  #answererFor(request: TimeseriesRequest, kept?: KeptSteps): () => Promise<TimeseriesWork> {
+  #answerFrom(request: TimeseriesRequest): Promise<TimeseriesWork> {
     const planNow = () => planTimeseries(request, ...this.#planned(request.tenant));
+    // To refuse at once. While it waits time goes on.
+    planNow();
+    return this.#gate.run(request.tenant, () => {
+      const plan = planNow();
+      return this.#kept.answer(request, plan, (kept) =>
+        answerTimeseries(plan, kept, this.#sources),
+      );
+    });
+  }
+
+  /** Plans at once, to refuse at once; plans again for each answer, because a sliding range moves. */
+  #liveAnswererFor(request: TimeseriesRequest): () => Promise<TimeseriesWork> {
+    const planNow = () => planTimeseries(request, ...this.#planned(request.tenant));
+    const clearsNow = () => this.#sources.stored.writes?.clears();
     let planned = planNow();
-    let groups = new SeriesGroups(planned);
+    let clears = clearsNow();
+    let kept = liveQuestion(planned);
     return () =>
       this.#gate.run(request.tenant, async () => {
         const plan = planNow();
-        if (plan.rollup !== planned.rollup || plan.points !== planned.points) {
-          groups = new SeriesGroups(plan);
-          kept?.clear();
-        }
+        const isSame = plan.rollup === planned.rollup && plan.points === planned.points;
+        if (!isSame || clears !== clearsNow()) kept = liveQuestion(plan);
         planned = plan;
-        return answerTimeseries(plan, groups, this.#sources, kept);
+        clears = clearsNow();
+        return answerTimeseries(plan, kept, this.#sources);
       });
   }
 }
+
+const liveQuestion = (plan: Plan): KeptQuestion => ({
+  groups: new SeriesGroups(plan),
+  stretches: new KeptStretches(LIVE_KEPT_BYTES_MAX),
+  isLive: true,
+});
 
 const LIVE_ONLY = ' (a subscription is answered from rollups only; a query also from segments)';

@@ -126,6 +126,7 @@ class Side {
       this.#groups.extend(partition, await tables.read(partition, plan.tenant, plan.rollup));
       this.#groups.extend(partition, newSeries);
     }
+    this.#groups.checkRoom(plan);
     // Events are always counted with what is measured.
     const whole = { ...plan, groups: [...new Set([0, ...plan.groups])] };
     const rows = new PartsScan(whole, parts, stored, plan.fromMs, plan.toMs);

@@ -66,6 +66,12 @@ export class SeriesGroups {
     this.#mappedTo.set(partition, mappedTo);
   }
 
+  /** Of the plan that is answered, which may have more points than the one before. Throws `query_invalid`. */
+  checkRoom({ points, cellsPerPoint, conditions }: Plan): void {
+    const seriesMax = Math.floor(CELLS_MAX / (points * cellsPerPoint * conditions.length));
+    if (this.labels.length > seriesMax) throw tooManySeries(seriesMax, points);
+  }
+
   #emptyMaps(): readonly Int32Array[] {
     const { conditions, rollup } = this.#plan;
     const maps = conditions.map(() => new Int32Array(64).fill(-1));
@@ -87,24 +93,25 @@ export class SeriesGroups {
 
   /** Undefined: it is not wanted. */
   #outputFor(labels: Labels): number | undefined {
-    const { conditions, groupByAt, points, cellsPerPoint } = this.#plan;
+    const { conditions, groupByAt, points } = this.#plan;
     const grouped = groupByAt.map((at) => labels[at] ?? null);
     const key = groupKey(grouped);
     if (this.#only?.has(key) === false) return undefined;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const slots = (this.labels.length + 1) * conditions.length;
-    if (slots > SLOTS_MAX || slots * points * cellsPerPoint > CELLS_MAX) {
-      throw new AppError(
-        'query_invalid',
-        `more than ${this.labels.length} series of ${points} points match, which is too much for one answer: ` +
-          'group by fewer fields, narrow "where", ask for measures with fewer conditions of their own, or use a larger step or a shorter range',
-      );
-    }
+    if (slots > SLOTS_MAX) throw tooManySeries(this.labels.length, points);
     this.#byKey.set(key, this.labels.length);
     return this.labels.push(grouped) - 1;
   }
 }
+
+const tooManySeries = (seriesMax: number, points: number): AppError =>
+  new AppError(
+    'query_invalid',
+    `more than ${seriesMax} series of ${points} points match, which is too much for one answer: ` +
+      'group by fewer fields, narrow "where", ask for measures with fewer conditions of their own, or use a larger step or a shorter range',
+  );
 
 function grown(map: Int32Array, length: number): Int32Array {
   const larger = new Int32Array(Math.max(length, map.length * 2)).fill(-1);

@@ -5,7 +5,10 @@ import type { SeriesLabels, StoredRollups } from './ports.ts';
 
 interface Table {
   readonly rollup: RollupDefinition;
-  series: readonly SeriesLabels[];
+  readonly series: readonly SeriesLabels[];
+  /** How often series had been written, and cleared, before these were read; undefined where nobody counts. */
+  readonly writes: number | undefined;
+  readonly clears: number | undefined;
 }
 
 export class SeriesTables {
@@ -26,11 +29,23 @@ export class SeriesTables {
   ): Promise<readonly SeriesLabels[]> {
     const key = `${partition}/${tenant}/${rollup.name}`;
     const known = this.#tables.get(key);
+    const clears = this.#stored.writes?.clears();
+    const writes = this.#stored.writes?.ofSeries(partition, tenant, rollup.name);
     // A rollup that was declared anew counts its series anew.
-    const series = known?.rollup === rollup ? known.series : [];
+    const isKnown = known?.rollup === rollup && known.clears === clears;
+    if (isKnown && writes !== undefined && known.writes === writes) {
+      this.#put(key, known);
+      return known.series;
+    }
+    const series = isKnown ? known.series : [];
     const afterId = series.at(-1)?.id ?? 0;
     const added = await this.#stored.series(partition, tenant, rollup.name, afterId);
-    const table = { rollup, series: added.length === 0 ? series : [...series, ...added] };
+    const table = {
+      rollup,
+      series: added.length === 0 ? series : [...series, ...added],
+      writes,
+      clears,
+    };
     this.#put(key, table);
     return table.series;
   }

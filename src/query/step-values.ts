@@ -1,14 +1,8 @@
-/**
- * What each series has in one step, packed: an answer in the making. A live query keeps its steps, so that its next answer
- * merges only those whose rows have changed, and shares the points of all others with the answer before.
- */
-import { createHash, type Hash } from 'node:crypto';
+/** What each series has in one step, packed: an answer in the making. */
 import type { Answer, AskedMeasure, StepAccumulator } from '../aggregate/merge.ts';
 import type { MeasuredValue, Point } from './answer.ts';
-import { LIVE_KEPT_NUMBERS_MAX } from './limits.ts';
 import type { Plan } from './plan.ts';
 import { toAsked } from './request.ts';
-import type { SeriesGroups } from './series-groups.ts';
 import type { PointWindow } from './steps.ts';
 
 export interface StepValues {
@@ -23,8 +17,8 @@ export interface StepValues {
   readonly numbers: Float64Array;
   /** Per output and measure what is more than one number; empty if no measure is. */
   readonly answers: readonly Answer[];
-  /** By place in `outputs`: the point, once an answer has shown it. */
-  readonly points: (Point | undefined)[];
+  /** By place in `outputs`: the point, once an answer of a live query has shown it. Absent where no other answer is to share it. */
+  readonly points?: (Point | undefined)[];
 }
 
 export function readStep(
@@ -65,7 +59,6 @@ export function readStep(
     outputs,
     numbers,
     answers,
-    points: [],
   };
 }
 
@@ -78,69 +71,3 @@ export const valueAt = (value: number, errorBound: number, factor: number): Meas
   value: Number.isNaN(value) ? null : value * factor,
   errorBound: errorBound * factor,
 });
-
-/** Tells contents of a step apart: equal digests, equal rows. The order of the rows matters and is nearly always the same. */
-export class StepDigests {
-  readonly #hashes: Hash[];
-
-  constructor(steps: number) {
-    this.#hashes = Array.from({ length: steps }, () => createHash('sha1'));
-  }
-
-  add(step: number, partition: number, bucketMs: number, group: number, row: Uint8Array): void {
-    this.#hashes[step]?.update(`${partition}/${bucketMs}/${group}/`).update(row);
-  }
-
-  read(): string[] {
-    return this.#hashes.map((hash) => hash.digest('base64'));
-  }
-}
-
-interface Kept {
-  readonly digest: string;
-  readonly values: StepValues;
-}
-
-/** The steps of a live query's last answer. */
-export class KeptSteps {
-  #steps = new Map<number, Kept>();
-  #next = new Map<number, Kept>();
-  #numbers = 0;
-  #seriesMapped = 0;
-
-  /** Series that were unknown when a row was merged were left out of it: with new ones nothing kept is good. */
-  begin(groups: SeriesGroups): void {
-    if (groups.mapped !== this.#seriesMapped) this.#steps.clear();
-    this.#seriesMapped = groups.mapped;
-    this.#next = new Map();
-    this.#numbers = 0;
-  }
-
-  /** The step as it was merged from the same rows, if it is kept. */
-  find({ tMs, endMs }: PointWindow, digest: string): StepValues | undefined {
-    const kept = this.#steps.get(tMs);
-    const isSame = kept?.digest === digest && kept.values.endMs === endMs;
-    return isSame ? kept.values : undefined;
-  }
-
-  keep(digest: string, values: StepValues): void {
-    this.#numbers += numbersIn(values);
-    if (this.#numbers <= LIVE_KEPT_NUMBERS_MAX) this.#next.set(values.tMs, { digest, values });
-  }
-
-  clear(): void {
-    this.#steps.clear();
-  }
-
-  /** What was not kept since `begin` is forgotten. */
-  end(): void {
-    this.#steps = this.#next;
-  }
-}
-
-/** A bucket is four of them, and an entry with its value about eight. */
-const numbersIn = ({ numbers, answers }: StepValues): number =>
-  answers.reduce(
-    (sum, { buckets = [], entries = [] }) => sum + 4 * buckets.length + 8 * entries.length,
-    numbers.length,
-  );

@@ -9,12 +9,14 @@ import {
 import { decodeSeriesLabels } from '../../storage/state/rows.ts';
 import { readRanges, type StateReader, scan } from '../../storage/state/state.ts';
 import { identityOf } from '../model/rollup.ts';
-import type { RowScan, RowScans, SeriesLabels, StoredRollups } from './ports.ts';
+import type { RowScan, RowScans, RowWriteCounts, SeriesLabels, StoredRollups } from './ports.ts';
 
 /** Later than all of them: times are 48 bits. */
 const TIME_END_MS = 2 ** 48 - 1;
 
-export const storedRollups = (state: StateReader): StoredRollups => ({
+export const storedRollups = (state: StateReader, writes?: RowWriteCounts): StoredRollups => ({
+  writes,
+
   async scanRows(at: RowScan, visit: (bucketMs: number, row: Uint8Array) => void): Promise<void> {
     const range = rollupRowRange(at, Math.max(0, at.fromMs), at.toMs);
     for await (const { key, value } of scan(state, range)) {

@@ -7,10 +7,17 @@ import type { Clock } from '../model/clock.ts';
 import { AppError } from '../model/errors.ts';
 import { shownName } from '../model/rollup.ts';
 import type { Series, TimeseriesAnswer } from './answer.ts';
-import { type Chunk, ChunkMerger, type ChunkRows, scanOf } from './chunk-merger.ts';
+import { type Chunk, ChunkMerger, type ChunkRows, type Keeping, scanOf } from './chunk-merger.ts';
 import { fillSeries } from './fill.ts';
+import type { KeptStretches } from './kept-stretches.ts';
 import { lazySeries } from './lazy-series.ts';
-import { ANSWER_VALUES_MAX, ATTEMPTS_MAX, CHUNK_POINTS, CHUNK_POINTS_SKETCH } from './limits.ts';
+import {
+  ANSWER_VALUES_MAX,
+  ATTEMPTS_MAX,
+  CHUNK_POINTS,
+  CHUNK_POINTS_SKETCH,
+  TURN_MS,
+} from './limits.ts';
 import { isLost, lostWith, OwnersSeen } from './partition-lost.ts';
 import { lostSource, openSource, type PartitionSource } from './partition-source.ts';
 import type { Plan } from './plan.ts';
@@ -19,9 +26,9 @@ import type { PartitionClient, StoredRollups } from './ports.ts';
 import { Ranking } from './ranking.ts';
 import type { Results } from './results.ts';
 import type { PartsScan } from './row-scan.ts';
+import { stampsOf } from './row-stamps.ts';
 import type { SeriesGroups } from './series-groups.ts';
 import type { SeriesTables } from './series-tables.ts';
-import type { KeptSteps } from './step-values.ts';
 import { WorkMeter } from './work-meter.ts';
 
 export interface TimeseriesSources {
@@ -37,20 +44,25 @@ export interface TimeseriesWork {
   readonly workMs: number;
 }
 
-/**
- * `groups` and `kept` may be given again with a later plan of the same live query: `groups` only grows, `kept` spares it
- * what has not changed.
- */
+/** What is given again with a later plan of the same question: it spares that what has not changed. */
+export interface KeptQuestion {
+  /** Only grows. */
+  readonly groups: SeriesGroups;
+  /** Undefined: nothing is kept. */
+  readonly stretches?: KeptStretches;
+  /** Of a live query, whose answers share their points. */
+  readonly isLive?: boolean;
+}
+
 export async function answerTimeseries(
   plan: Plan,
-  groups: SeriesGroups,
+  kept: KeptQuestion,
   sources: TimeseriesSources,
-  kept?: KeptSteps,
 ): Promise<TimeseriesWork> {
   const lost = new Set<number>();
   for (let attempt = 1; ; attempt++) {
     try {
-      return await answerOnce(plan, groups, sources, kept, lost);
+      return await answerOnce(plan, kept, sources, lost);
     } catch (error) {
       const partition = isLost(error) ? error.location.partition : undefined;
       if (partition === undefined || attempt === ATTEMPTS_MAX) throw error;
@@ -63,9 +75,8 @@ export async function answerTimeseries(
 /** Rejects with a fault of a partition that is lost between what it answers and what is read of it: nothing of that is used then. */
 async function answerOnce(
   plan: Plan,
-  groups: SeriesGroups,
+  kept: KeptQuestion,
   { partitions, stored, tables, clock }: TimeseriesSources,
-  kept: KeptSteps | undefined,
   lost: ReadonlySet<number>,
 ): Promise<TimeseriesWork> {
   const nowMs = clock.now();
@@ -78,16 +89,18 @@ async function answerOnce(
     ),
   );
   const meter = new WorkMeter();
+  const { groups } = kept;
   const rows = { plan, parts: parts.filter(({ isReadable }) => isReadable), stored };
+  const keeping = keepingOf(kept, rows);
   const [firstChunk] = chunksOf(plan);
   // On its way while the labels are read.
-  const first = scanOf(rows, firstChunk as Chunk);
+  const first = keeping?.stamps ? undefined : scanOf(rows, firstChunk as Chunk);
   const merged = await labelled(plan, groups, rows.parts, tables)
     .catch((error: unknown) => {
-      first.close();
+      first?.close();
       throw error;
     })
-    .then(() => mergeParts(groups, rows, first, meter, kept));
+    .then(() => mergeParts(groups, rows, first, meter, keeping));
   for (const { partition } of rows.parts) owners.check(partition);
   const watermarkMs = Math.min(...parts.map((part) => part.watermarkMs));
   const missingPartitions = parts.filter((part) => !part.answered).map((part) => part.partition);
@@ -112,6 +125,16 @@ async function answerOnce(
   return { answer, workMs: meter.ms };
 }
 
+/** Undefined: rows lie elsewhere, and to digest them pays for a live query alone. */
+function keepingOf(
+  { stretches, isLive = false }: KeptQuestion,
+  { plan, parts, stored }: ChunkRows,
+): Keeping | undefined {
+  if (stretches === undefined) return undefined;
+  const stamps = stored.writes && stampsOf(plan, parts, stored.writes);
+  return stamps || isLive ? { stretches, stamps, isShared: isLive } : undefined;
+}
+
 /** Labels of all partitions are asked for at once, and known in the order of the partitions. */
 async function labelled(
   plan: Plan,
@@ -127,6 +150,7 @@ async function labelled(
     groups.extend(partition, stored[i] ?? []);
     groups.extend(partition, newSeries);
   }
+  groups.checkRoom(plan);
 }
 
 interface Merged {
@@ -137,32 +161,36 @@ interface Merged {
 async function mergeParts(
   groups: SeriesGroups,
   rows: ChunkRows,
-  first: PartsScan,
+  first: PartsScan | undefined,
   meter: WorkMeter,
-  keptSteps: KeptSteps | undefined,
+  keeping: Keeping | undefined,
 ): Promise<Merged> {
   const { plan } = rows;
   const ranking = new Ranking(plan, groups.labels.length);
-  const kept = ranking.readsRows || plan.windows !== undefined ? undefined : keptSteps;
+  const kept = ranking.readsRows ? undefined : keeping;
   const table = new PointTable(plan, ranking);
-  const merger = new ChunkMerger(rows, groups, ranking, meter);
-  merger.expect(first);
-  kept?.begin(groups);
+  const merger = new ChunkMerger(rows, groups, ranking, meter, kept);
+  if (first !== undefined) merger.expect(first);
+  kept?.stretches.begin(plan.fromMs, plan.toMs);
   const chunks = chunksOf(plan);
+  let turnMs = meter.ms;
   try {
     for (const [i, chunk] of chunks.entries()) {
       const next = chunks[i + 1];
-      if (next !== undefined) merger.expect(scanOf(rows, next));
-      const steps = await merger.steps(chunk, kept);
+      // Of what is kept it is only seen then what is to be read.
+      if (next !== undefined && kept?.stamps === undefined) merger.expect(scanOf(rows, next));
+      const steps = await merger.steps(chunk);
       meter.run(() => {
         for (const step of steps) table.add(step);
       });
+      // Of what is kept a chunk takes next to nothing.
+      if (meter.ms - turnMs < TURN_MS) continue;
       await nextTurn();
+      turnMs = meter.ms;
     }
   } finally {
     merger.close();
   }
-  kept?.end();
   return { table, ranking };
 }
 

@@ -3,6 +3,7 @@
  * thirty days are sixty days read once, and some eight merges a point.
  */
 import { StepAccumulator } from '../aggregate/merge.ts';
+import type { MergedRows } from '../aggregate/merged-rows.ts';
 import { WindowTree } from '../aggregate/window-tree.ts';
 import { AppError } from '../model/errors.ts';
 import { WINDOW_BYTES_MAX, WINDOW_MERGED_BYTES_MAX } from './limits.ts';
@@ -39,9 +40,9 @@ export class WindowPoints {
   }
 
   /** Stretches ascending, each once. Answers the points that end with it. Throws `query_invalid` if what windows share, or merge, is too large. */
-  add(stretch: number, merged: StepAccumulator): StepValues[] {
-    this.#tree.put(stretch, merged.fold);
-    this.#isRestated ||= merged.restated > 0;
+  add(stretch: number, rows: MergedRows, restated: boolean): StepValues[] {
+    this.#tree.put(stretch, rows);
+    this.#isRestated ||= restated;
     const points: StepValues[] = [];
     const endMs = this.#plan.edges[stretch + 1] as number;
     for (let next = this.#windows[this.#finished]; next?.endMs === endMs; ) {

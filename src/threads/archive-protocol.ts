@@ -1,4 +1,5 @@
 /** What the main thread and the archive thread tell each other. */
+
 import type { CutPolicy } from '../../actors/archiver/actor.ts';
 import type { CompactionPolicy } from '../../actors/archiver/compaction-choice.ts';
 import type { ErasureTarget } from '../../actors/archiver/erasure-jobs.ts';
@@ -9,6 +10,7 @@ import type { HistoryQuery, ManifestHistory } from '../../storage/archive/manife
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { SegmentPage, SegmentQuery } from '../../storage/archive/segment-list.ts';
 import type { LogSource } from '../../storage/log/source.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { HiveSettings } from '../hive/hive-sync.ts';
 import type { ArchiveIntent } from '../model/erasure.ts';
 import type { HiveNumbers } from '../model/hive-numbers.ts';
@@ -42,7 +44,7 @@ export interface ArchiveThreadData {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   readonly logging: PartitionThreadOptions['logging'];
 }
 

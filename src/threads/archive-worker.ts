@@ -74,7 +74,7 @@ export class ArchiveWorker implements Ending {
     return this.#thread.hasEnded;
   }
 
-  /** A cut that is under way is finished first, unless the archive is out of reach. */
+  /** A commit that is under way is finished first, unless the archive is out of reach. */
   async close(): Promise<void> {
     await this.#thread.close();
     this.#opened.resolve();

@@ -249,7 +249,7 @@ async function tellHiveIfLeader(): Promise<void> {
   }
 }
 
-/** A cut that is under way is finished, unless the archive is out of reach: then the next start does it again. */
+/** A cut that is being made is left to the next start. One that is being committed is finished, unless the archive is out of reach. */
 async function close(): Promise<void> {
   clearInterval(timer);
   closing.abort();

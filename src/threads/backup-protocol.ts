@@ -1,7 +1,9 @@
 /** What the main thread and the backup thread tell each other. */
+
 import type { BackupRecord } from '../../storage/backup/backup-record.ts';
 import type { BackupPhase } from '../../storage/backup/take.ts';
 import type { LogSource } from '../../storage/log/source.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { FromThread } from './asked-thread.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
@@ -20,7 +22,7 @@ export interface BackupThreadData {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   readonly logging: PartitionThreadOptions['logging'];
 }
 

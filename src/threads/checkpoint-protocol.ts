@@ -1,6 +1,8 @@
 /** What the main thread and the checkpoint thread tell each other. */
+
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { CheckpointPart, Turn } from '../../storage/checkpoint/checkpoint-set.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
 /** `workerData` of src/threads/checkpoint.ts. */
@@ -20,7 +22,7 @@ export interface CheckpointThreadData {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   readonly logging: PartitionThreadOptions['logging'];
 }
 

@@ -18,6 +18,7 @@ import type {
 } from '../../actors/cold/series-question.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { LogSource } from '../../storage/log/source.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { BytesMessage, ReaderMessage } from './byte-stream.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
@@ -39,7 +40,7 @@ export interface ColdThreadData {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   /** On a node of a cluster: the way to what other nodes have (`AskedState`). */
   readonly elsewhere?: MessagePort | undefined;
   readonly logging: PartitionThreadOptions['logging'];

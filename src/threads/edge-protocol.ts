@@ -7,8 +7,8 @@ import type { SpoolSettings } from '../../storage/spool/spool-shared.ts';
 import type { EdgeCounts } from '../ingest/counters.ts';
 import type { EdgeOptions } from '../ingest/options.ts';
 import type { LogOptions } from '../logging.ts';
-import type { LettersToSend, SentLetters } from '../model/dead-letter.ts';
 import type { FaultCode, FaultLocation } from '../model/errors.ts';
+import type { EventsToSend, SentEvents } from '../model/event-to-send.ts';
 import type { RollupsControl } from '../model/rollup.ts';
 import type { PartitionThread } from './partition-links.ts';
 
@@ -72,8 +72,8 @@ export type ToEdge =
   | { readonly type: 'define'; readonly id: number; readonly control: RollupsControl }
   /** Whom to ask what a request says of its visit. */
   | { readonly type: 'connectWeb'; readonly port: MessagePort }
-  /** Takes dead letters in again. */
-  | { readonly type: 'resend'; readonly id: number; readonly letters: LettersToSend }
+  /** Takes in what the server sends itself. */
+  | { readonly type: 'send'; readonly id: number; readonly events: EventsToSend }
   | { readonly type: 'counts'; readonly id: number }
   /** From here on `/readyz` says why the server is not ready; undefined: it is. */
   | { readonly type: 'ready'; readonly reason?: string }
@@ -84,7 +84,7 @@ export type FromEdge =
   | { readonly type: 'listening'; readonly port: number; readonly recovery?: RecoveryReport }
   /** They are durable. */
   | { readonly type: 'defined'; readonly id: number }
-  | { readonly type: 'resent'; readonly id: number; readonly sent: SentLetters }
+  | { readonly type: 'sent'; readonly id: number; readonly sent: SentEvents }
   | { readonly type: 'counts'; readonly id: number; readonly counts: EdgeCounts }
   /** The thread has closed its sockets and ends. */
   | { readonly type: 'failed'; readonly fault: EdgeFault }

@@ -2,8 +2,8 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { RecoveryReport } from '../../storage/log/journal-recovery.ts';
 import type { EdgeCounts } from '../ingest/counters.ts';
-import type { LettersToSend, SentLetters } from '../model/dead-letter.ts';
 import { AppError } from '../model/errors.ts';
+import type { EventsToSend, SentEvents } from '../model/event-to-send.ts';
 import { assertNever } from '../model/result.ts';
 import type { RollupsControl } from '../model/rollup.ts';
 import type { EdgeThreadData, FromEdge, ToEdge } from './edge-protocol.ts';
@@ -26,8 +26,8 @@ export class EdgeWorker {
   readonly #counts = new Map<number, (counts: EdgeCounts) => void>();
   /** Definitions that are on their way into the log; a full one holds them up. */
   readonly #defines = new Map<number, () => void>();
-  /** Dead letters that are sent again; as many calls as their port allows. */
-  readonly #resends = new Map<number, (sent: SentLetters) => void>();
+  /** Events that the server sends itself; as many calls as the ports of dead letters and test events allow. */
+  readonly #sends = new Map<number, (sent: SentEvents) => void>();
   #lastCounts: EdgeCounts | undefined;
   #asks = 0;
   #isClosing = false;
@@ -91,16 +91,16 @@ export class EdgeWorker {
   }
 
   /** Rejects if the thread ends before it answers. */
-  async resend(letters: LettersToSend): Promise<SentLetters> {
+  async send(events: EventsToSend): Promise<SentEvents> {
     const id = this.#asks++;
-    const resent = new Promise<SentLetters>((resolve) => {
-      this.#resends.set(id, resolve);
-      this.#tell({ type: 'resend', id, letters });
+    const answered = new Promise<SentEvents>((resolve) => {
+      this.#sends.set(id, resolve);
+      this.#tell({ type: 'send', id, events });
     });
-    const sent = await Promise.race([resent, this.#ended.promise]);
-    this.#resends.delete(id);
+    const sent = await Promise.race([answered, this.#ended.promise]);
+    this.#sends.delete(id);
     if (sent !== undefined) return sent;
-    throw new AppError('thread_failed', 'the edge thread ended before dead letters were sent');
+    throw new AppError('thread_failed', 'the edge thread ended before the events were sent');
   }
 
   /** Says on `/readyz` that the server is ready, or why it is not. */
@@ -141,8 +141,8 @@ export class EdgeWorker {
       case 'defined':
         this.#defines.get(message.id)?.();
         break;
-      case 'resent':
-        this.#resends.get(message.id)?.(message.sent);
+      case 'sent':
+        this.#sends.get(message.id)?.(message.sent);
         break;
       case 'failed': {
         const { code = 'thread_failed', message: text, location } = message.fault;

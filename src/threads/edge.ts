@@ -210,9 +210,9 @@ async function obey(message: ToEdge): Promise<void> {
     case 'define':
       definer.define(message.control).then(() => tell({ type: 'defined', id: message.id }), fail);
       break;
-    case 'resend': {
-      const { id, letters } = message;
-      edge?.resend(letters).then((sent) => tell({ type: 'resent', id, sent }), fail);
+    case 'send': {
+      const { id, events } = message;
+      edge?.send(events).then((sent) => tell({ type: 'sent', id, sent }), fail);
       break;
     }
     case 'counts':

@@ -1,5 +1,7 @@
 /** What the main thread and the eraser thread tell each other. */
+
 import type { LogSource } from '../../storage/log/source.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { Erasure } from '../model/erasure.ts';
 import type { RollupDefinition } from '../model/rollup.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
@@ -14,7 +16,7 @@ export interface EraseThreadData {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   readonly logging: PartitionThreadOptions['logging'];
 }
 

@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { FollowedEvents, FollowQuestion } from '../../actors/follow/questions.ts';
 import type { LogSource } from '../../storage/log/source.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
 
@@ -14,7 +15,7 @@ export interface FollowThreadData {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   /** As `ColdThreadData.elsewhere`. */
   readonly elsewhere?: MessagePort | undefined;
   readonly logging: PartitionThreadOptions['logging'];

@@ -3,6 +3,7 @@
  * read themselves. Offsets and wishes are in shared memory (`LogShared`, `Progress`); messages are requests to
  * partitions, their answers, and the life of a thread. All of it is plain data.
  */
+
 import type { MessagePort } from 'node:worker_threads';
 import type {
   CollectReply,
@@ -18,6 +19,7 @@ import type {
 } from '../../actors/partition/protocol.ts';
 import type { ActorSnapshot } from '../../actors/runtime.ts';
 import type { LogSource } from '../../storage/log/source.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { Answer, PlainFault, Question } from './asker.ts';
 
 /** What can be asked of a partition thread. */
@@ -80,7 +82,7 @@ export interface PartitionThreadOptions {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   readonly commitIntervalMs: number;
   readonly bounds: PartitionBounds;
   readonly logging: {

@@ -1,7 +1,9 @@
 /** What the main thread and a replay thread tell each other. */
+
 import type { HeldPartition, ReplayRecord } from '../../actors/replay/protocol.ts';
 import type { ArchiveSettings } from '../../storage/archive/open.ts';
 import type { LogSource } from '../../storage/log/source.ts';
+import type { StateHandle } from '../../storage/state/rocksdb.ts';
 import type { FromThread, ToThread } from './asked-thread.ts';
 import type { Answer, PlainFault, Question } from './asker.ts';
 import type { PartitionThreadOptions } from './protocol.ts';
@@ -23,7 +25,7 @@ export interface ReplayThreadData {
   /** `Progress.buffer` */
   readonly progress: SharedArrayBuffer;
   /** `OpenState.handle`; the opener must outlive the thread. */
-  readonly state: bigint;
+  readonly state: StateHandle;
   readonly logging: PartitionThreadOptions['logging'];
 }
 

@@ -1,8 +1,7 @@
 /** Countries of networks, by a file of MaxMind's format (MMDB) that somebody else keeps up: it is read again once it has changed. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { type CountryResponse, Reader } from 'mmdb-lib';
-import { GEOIP_BYTES_MAX } from './limits.ts';
+import { type CountriesFile, readCountriesFile } from '../model/countries-file.ts';
 
 export interface CountriesOptions {
   readonly file: string;
@@ -12,7 +11,7 @@ export interface CountriesOptions {
 
 export class Countries {
   readonly #options: CountriesOptions;
-  #reader: Reader<CountryResponse> | undefined;
+  #reader: CountriesFile | undefined;
   #seen = '';
 
   constructor(options: CountriesOptions) {
@@ -28,10 +27,7 @@ export class Countries {
       const seen = `${mtimeMs} ${size} ${ino}`;
       if (seen === this.#seen) return;
       this.#seen = seen;
-      if (size > GEOIP_BYTES_MAX) {
-        throw new Error(`expected a file of at most ${GEOIP_BYTES_MAX} bytes, received ${size}`);
-      }
-      this.#reader = new Reader<CountryResponse>(readFileSync(file));
+      this.#reader = readCountriesFile(file);
     } catch (error) {
       onUnread(error);
     }

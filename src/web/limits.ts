@@ -8,8 +8,5 @@ export const PARAMETERS_MAX = 32;
 /** Of one of their values, and of a path; what is longer is cut. Larger makes columns of long texts that nobody groups by. */
 export const TEXT_LENGTH_MAX = 1_024;
 
-/** Of a file of countries, which is held in memory: the largest of all its providers' have some 100 MB, those of countries alone 10. */
-export const GEOIP_BYTES_MAX = 256 * 2 ** 20;
-
 /** How often it is looked whether the day is over, whose salt has to go, and whether there is another file of countries. */
 export const LOOK_MS = 60_000;

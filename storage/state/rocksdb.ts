@@ -8,6 +8,7 @@ import { AppError } from '../../src/model/errors.ts';
 import { ROCKSDB_CACHE_BYTES, ROCKSDB_MEMTABLE_BYTES, STATE_PAGE_BYTES } from '../limits.ts';
 import { serverKey } from './keys.ts';
 import { RocksDatabase, type RocksLevel } from './rocksdb-binding.ts';
+import { RowWrites } from './row-writes.ts';
 import {
   type KeyRange,
   type ListingStore,
@@ -44,10 +45,18 @@ export interface ServerRow {
   readonly starts: number;
 }
 
+/** What other threads attach to the store by. */
+export interface StateHandle {
+  readonly database: bigint;
+  readonly rowWrites: SharedArrayBuffer;
+}
+
 export interface OpenState extends ListingStore {
   readonly server: ServerRow;
   /** Hand it to `attachState` in other threads; they must have ended before `close`. */
-  readonly handle: bigint;
+  readonly handle: StateHandle;
+  /** Of all threads. */
+  readonly rowWrites: RowWrites;
   /** After it, every commit that returned before the call survives a power cut. Blocks the thread for one fdatasync. */
   syncedBarrier(): Promise<void>;
   close(): Promise<void>;
@@ -64,7 +73,8 @@ export async function openState(options: StateOptions): Promise<OpenState> {
   const { dir, partitions, prepare, isLogCompressed } = options;
   const db = await openDatabase(dir, isLogCompressed);
   opened.add(db);
-  const store = storeOn(db, dir);
+  const rowWrites = new RowWrites();
+  const store = storeOn(db, dir, rowWrites);
   const close = async () => {
     await db.close();
     opened.delete(db);
@@ -77,7 +87,8 @@ export async function openState(options: StateOptions): Promise<OpenState> {
     return {
       ...store,
       server,
-      handle: db.handle,
+      handle: { database: db.handle, rowWrites: rowWrites.buffer },
+      rowWrites,
       // A synced write first syncs what earlier ones left in the write-ahead log.
       syncedBarrier: () =>
         write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true),
@@ -93,11 +104,11 @@ export async function openState(options: StateOptions): Promise<OpenState> {
 
 /** The same store in another thread. It has no `close`: the opener's outlives it. */
 export async function attachState(
-  handle: bigint,
+  handle: StateHandle,
 ): Promise<StateStore & { readonly server: ServerRow }> {
-  const db = new RocksDatabase(handle);
+  const db = new RocksDatabase(handle.database);
   await explained('attaching to', 'the state', () => db.open());
-  const store = storeOn(db, 'the state');
+  const store = storeOn(db, 'the state', new RowWrites(handle.rowWrites));
   const [row] = await store.getMany([serverKey()]);
   if (row === undefined) throw new AppError('state_corrupt', 'the state has no server row');
   return { ...store, server: decodeServer(row) };
@@ -105,10 +116,10 @@ export async function attachState(
 
 /** Every row (of a range) as of the first page, whatever is committed meanwhile. For another thread than the opener's. */
 export async function* snapshotOf(
-  handle: bigint,
+  { database }: StateHandle,
   range?: KeyRange,
 ): AsyncGenerator<readonly StateRow[]> {
-  const db = new RocksDatabase(handle);
+  const db = new RocksDatabase(database);
   await explained('attaching to', 'the state', () => db.open());
   // An iterator is a snapshot as of when it is made. It keeps files from being removed: not for longer than it takes.
   const bounds = range && { gte: range.from, lt: range.to };
@@ -160,7 +171,8 @@ async function openDatabase(dir: string, isLogCompressed = true): Promise<RocksL
 
 const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
-const storeOn = (db: RocksLevel, path: string): StateStore => ({
+/** All that is written of an open store goes through it, whichever thread writes: so it is here that writes of rows are counted. */
+const storeOn = (db: RocksLevel, path: string, rowWrites: RowWrites): StateStore => ({
   getMany: (keys) =>
     keys.length === 0
       ? Promise.resolve([])
@@ -170,9 +182,13 @@ const storeOn = (db: RocksLevel, path: string): StateStore => ({
     rows: (place) => pagesOf(db, path, ranges[place] as KeyRange),
     close: () => {},
   }),
-  commit: (ops, durability) => write(db, path, ops, durability === 'synced'),
-  clear: ({ from, to }) =>
-    explained('writing', path, () => db.clear({ gte: from, lt: to, ...BINARY })),
+  commit: (ops, durability) =>
+    // One that fails may have written nevertheless.
+    write(db, path, ops, durability === 'synced').finally(() => rowWrites.wrote(ops)),
+  clear: (range) =>
+    explained('writing', path, () =>
+      db.clear({ gte: range.from, lt: range.to, ...BINARY }),
+    ).finally(() => rowWrites.cleared(range)),
 });
 
 /**

@@ -4,15 +4,16 @@ import fc from 'fast-check';
 import { BucketFold } from '../../src/aggregate/bucket-fold.ts';
 import { encodeRow, mergeRowInto } from '../../src/aggregate/bucket-row.ts';
 import type { RowLayout } from '../../src/aggregate/layout.ts';
+import type { MergedRows } from '../../src/aggregate/merged-rows.ts';
 import { packBins, QuantileTable } from '../../src/aggregate/quantile-sketch.ts';
-import { type Node, SlidingWindow } from '../../src/aggregate/sliding-window.ts';
+import { SlidingWindow } from '../../src/aggregate/sliding-window.ts';
 
 const LAYOUT: RowLayout = { scalars: [], sketches: [{ op: 'quantile', field: 'ms' }] };
 
 /** Series, value (NaN: the event has none) and how often. */
 type Events = readonly (readonly [series: number, value: number, times: number])[];
 
-function nodeOf(events: Events): Node {
+function nodeOf(events: Events): MergedRows {
   const fold = new BucketFold(LAYOUT);
   for (const [series, value, times] of events) {
     const slot = fold.slotOf(series);
@@ -39,7 +40,7 @@ function contentOf(fold: BucketFold) {
   return { counts, values: values.filter(Boolean), bytes: encodeRow(fold, 1) };
 }
 
-function merged(nodes: readonly Node[]): BucketFold {
+function merged(nodes: readonly MergedRows[]): BucketFold {
   const fold = new BucketFold(LAYOUT);
   for (const node of nodes) {
     node.forEach((row, group) => {

@@ -1,17 +1,7 @@
 /** Debian's Chromium with a profile of its own, and what its pages ask for. */
 import type { ExecutionContext } from 'ava';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-
-const EXECUTABLE = '/usr/bin/chromium';
-const ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { launchChromium } from '../../load-tests/chromium.ts';
 
 export interface Visit {
   readonly page: Page;
@@ -21,17 +11,13 @@ export interface Visit {
   readonly troubles: readonly string[];
 }
 
-/** With a profile of its own, without a window. */
-export const launch = (): Promise<Browser> =>
-  chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGS });
-
 /** A browser that nobody has used, closed with the test. */
 export async function visit(
   t: ExecutionContext,
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
-  const browser = await launch();
+  const browser = await launchChromium();
   t.teardown(() => browser.close());
   const context = await browser.newContext(options);
   const page = await context.newPage();

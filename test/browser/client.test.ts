@@ -176,6 +176,22 @@ test('each event counts once while the server is killed, pages are left and tabs
   t.is(new Set(names).size, total);
 });
 
+test('what is tracked in the turn in which a page goes is kept, with no server to take it', async (t) => {
+  const { server, url } = await site(t, { attributes: 'data-page-views="off"' });
+  const { page } = await visit(t, url);
+  await track(page, 'first', 1);
+  await delivered(page);
+  await server.kill();
+  await page.evaluate(
+    `for (let n = 0; n < 500; n++) streamgauge.track('left', { n }); location = '/next'`,
+  );
+  await page.waitForURL(`${url}/next`);
+  await server.start();
+  await page.waitForFunction('window.streamgauge && window.streamgauge.track');
+  await delivered(page);
+  t.like(await applied(server, 501), { applied: 501, rejected: 0 });
+});
+
 test('a page without consent stores and sends nothing, until it is given', async (t) => {
   const { server, url } = await site(t, { attributes: 'data-consent="false"' });
   const { page } = await visit(t, url);

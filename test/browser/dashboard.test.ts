@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Page } from 'playwright-core';
 import { visit } from './chromium.ts';
-import { askUntil, DESKTOP, lookAt } from './look.ts';
+import { askUntil, DESKTOP, lookAt, until } from './look.ts';
 import { keyOf, send, site } from './site.ts';
 
 const READER = `sg_${'r'.repeat(43)}`;
@@ -47,12 +47,52 @@ test('a server without events shows how to send one, and turns into the live vie
   t.true(line.startsWith(`curl 'http://${server.host}:${server.ingestPort}/v1/events' -H`), line);
   const tag = await page.getByLabel('Line for the pages of a site').inputValue();
   t.is(tag, `<script src="http://${server.host}:${server.ingestPort}/client.js" async></script>`);
-  await send(server, [{ type: 'page_view', url: '/pricing', user: 'u1' }]);
+  await page.getByRole('button', { name: 'Send a test event' }).click();
   await page.getByRole('heading', { name: 'Overview' }).waitFor({ timeout: 60_000 });
   await untilShown(page, 'total', '1');
   t.is(await page.getByRole('heading', { name: 'Send the first event' }).count(), 0);
+  await page.getByRole('row', { name: 'test_event 1' }).waitFor();
   t.deepEqual([...origins], [url]);
   t.deepEqual(troubles, []);
+});
+
+test('an event of somebody else turns the first page into the live view, too', async (t) => {
+  const { server, url } = await site(t, {
+    keys: [keyOf('reader', 'acme', READER, ['read']), keyOf('writer', 'acme', WRITER, ['write'])],
+  });
+  const { page } = await visit(t, url, DESKTOP);
+  await page.getByLabel('Key with scope "read" or "admin"').fill(READER);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page
+    .getByText('A test event is sent from here with a key that has scope "write"')
+    .waitFor();
+  t.is(await page.getByRole('button', { name: 'Send a test event' }).count(), 0);
+  await send(server, [{ type: 'page_view', url: '/pricing', user: 'u1' }], WRITER);
+  await untilShown(page, 'total', '1');
+});
+
+test('a paused overview stands still, says how far it is behind, and goes on with the newest', async (t) => {
+  const { server, url } = await site(t, { rollups: ROLLUPS });
+  await send(server, views(8));
+  const { page } = await visit(t, url, DESKTOP);
+  await untilShown(page, 'total', '8');
+  await page.locator('.panels:not(:has(.waiting))').waitFor();
+  await untilShown(page, 'uniques', '8');
+  await untilShown(page, 'p50', 'ms');
+  await page.keyboard.press('Space');
+  const behind = page.getByText(/^Paused at .* behind\.$/);
+  await behind.waitFor();
+  const shown = () => page.locator('[data-figure], .bars td, .quality').allTextContents();
+  const paused = await shown();
+  await send(server, views(4));
+  await server.caughtUp();
+  const before = await behind.textContent();
+  // What moves that line brings what has come since, too.
+  await until(async () => (await behind.textContent()) !== before);
+  t.deepEqual(await shown(), paused);
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await untilShown(page, 'total', '12');
+  t.is(await behind.count(), 0);
 });
 
 test('the figures of the overview are those that a query answers', async (t) => {

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import type { Server } from '../../load-tests/server.ts';
 import { visit } from './chromium.ts';
 import { exploreSite, MINUTE_MS, ROLLUPS, someMinutes } from './explore-site.ts';
-import { askUntil, DESKTOP, lookAt } from './look.ts';
+import { askUntil, DESKTOP, lookAt, until } from './look.ts';
 import { send, site } from './site.ts';
 
 const copied = async (page: Page, form: string): Promise<string> => {
@@ -12,18 +12,27 @@ const copied = async (page: Page, form: string): Promise<string> => {
   return page.getByLabel(`The question as ${form}`).inputValue();
 };
 
+/** Of the charts, whose numbers are written while they are open. Another question has others. */
+const openTables = (page: Page): Promise<void> =>
+  page.evaluate(
+    `document.querySelectorAll('.chart details').forEach((table) => { table.open = true; })`,
+  );
+
 /** What the table below a chart says, the newest step first. */
-const rowsOf = (page: Page, title: string): Promise<string[]> =>
-  page.getByRole('region', { name: title, exact: true }).locator('tbody tr').allTextContents();
+async function rowsOf(page: Page, title: string): Promise<string[]> {
+  const rows = page.getByRole('region', { name: title, exact: true }).locator('tbody tr');
+  await until(async () => {
+    await openTables(page);
+    return (await rows.count()) > 0;
+  });
+  return rows.allTextContents();
+}
 
 /** The sum of what the table has. */
 async function countIn(page: Page): Promise<number> {
+  await openTables(page);
   const cells = await page.locator('.chart tbody td').allTextContents();
   return cells.reduce((sum, text) => sum + Number(text), 0);
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 interface Answer {

@@ -66,3 +66,8 @@ export async function askUntil(
     }
   }
 }
+
+/** The test's own time limit is its bound. */
+export async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
+}

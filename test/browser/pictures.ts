@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
+import { launchChromium } from '../../load-tests/chromium.ts';
 import { reservePort } from '../../load-tests/reserve-port.ts';
 import { Server } from '../../load-tests/server.ts';
-import { launch } from './chromium.ts';
 
 const SHOP = fileURLToPath(new URL('../../examples/site/serve.js', import.meta.url));
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
@@ -95,7 +95,7 @@ const site = spawn(process.execPath, [SHOP], {
   stdio: ['ignore', 'pipe', 'inherit'],
   env: { SITE_PORT: `${sitePort}`, STREAMGAUGE_URL: `http://localhost:${server.ingestPort}` },
 });
-const browser = await launch();
+const browser = await launchChromium();
 try {
   await Promise.all([server.start(), once(site.stdout, 'data')]);
   for (let first = 0; first < VISITORS; first += AT_A_TIME) {

@@ -1,5 +1,5 @@
 /** `streamgauge import` and a server. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -160,6 +160,43 @@ test('NDJSON keeps its own ids, types and times', async (t) => {
     ['z', 1_762_000_000_000],
   ]);
   t.is(events.find(({ type }) => type === 'x')?.id, 'a');
+});
+
+test('a last line without an end waits while its file may grow', async (t) => {
+  const folder = folderOf(t);
+  const log = join(folder, 'access.log');
+  const write = (text: string, modified: Date) => {
+    writeFileSync(log, text);
+    utimesSync(log, modified, modified);
+    return run(folder, '--stream', 'growing', log);
+  };
+  const soon = new Date(Date.now() + 3_600_000);
+  const longAgo = new Date(Date.now() - 3_600_000);
+  const begun = `${line(1)}\n${line(2)}`;
+  const half = await write(begun.slice(0, -20), soon);
+  t.is(half.exitCode, 0);
+  t.like(half.told, { accepted: 1, unreadable: 0 });
+  t.regex(half.err, /access\.log: the last line has no end yet and is left/);
+  t.like((await write(begun, soon)).told, { accepted: 1 });
+  t.like((await write(`${begun}\n${line(3)}`, soon)).told, { accepted: 2 });
+  const whole = await write(`${begun}\n${line(3)}`, longAgo);
+  t.like(whole.told, { accepted: 3, unreadable: 0 });
+  t.is(whole.err, '');
+  t.is((await eventsOf('growing', 3)).length, 3);
+});
+
+test('a packed file that is damaged ends an import, which goes on once it is whole', async (t) => {
+  const folder = folderOf(t);
+  const log = join(folder, 'access.log.gz');
+  // Longer than what is looked at first.
+  const text = Array.from({ length: 20_000 }, (_, n) => `${line(n)}\n`).join('');
+  const packed = gzipSync(text);
+  writeFileSync(log, packed.subarray(0, -1_000));
+  const damaged = await run(folder, '--stream', 'damaged', log);
+  t.is(damaged.exitCode, 1);
+  t.regex(damaged.err, /access\.log\.gz cannot be unpacked: .*input_damaged/);
+  writeFileSync(log, packed);
+  t.like((await run(folder, '--stream', 'damaged', log)).told, { accepted: 20_000 });
 });
 
 test('a second import with the same state is refused while the first runs', async (t) => {

@@ -228,6 +228,72 @@ test('a tab that was closed is taken over by one that stays open', async (t) => 
   t.is(open.counts.waiting, 0);
 });
 
+test('a tab that always has something to send takes over what a closed one has left, too', async (t) => {
+  const world = new FakeWorld();
+  const { store } = world;
+  const busy = world.client(t, {}, { store });
+  await world.settle();
+  const closed = world.client(t, {}, { store });
+  world.server = () => undefined;
+  closed.track('orphan');
+  await closed.close();
+  world.server = taken;
+  world.requests.length = 0;
+  for (let i = 0; i < 360; i++) {
+    busy.track('own');
+    await world.pass(500);
+  }
+  t.is(world.requests.flat().filter(({ type }) => type === 'orphan').length, 1);
+  await world.pass(1_000);
+  t.is(world.kept.size, 0);
+});
+
+test('what others have left takes no more than half of the room, and all of it is sent', async (t) => {
+  const world = new FakeWorld();
+  const { store } = world;
+  world.server = () => undefined;
+  const gone = world.client(t, {}, { store });
+  for (let n = 0; n < 100; n++) gone.track('left');
+  await gone.close(0);
+  const client = world.client(t, {}, { store });
+  await world.pass(1_000);
+  t.is(client.counts.waiting, 50);
+  t.true(client.track('own'));
+  world.server = taken;
+  world.requests.length = 0;
+  await world.pass(200_000);
+  t.is(world.requests.flat().filter(({ type }) => type === 'left').length, 100);
+  t.deepEqual(client.counts, { waiting: 0, lost: 0 });
+});
+
+test('no beacon takes what is kept where none is likely to arrive: it is sent later, however late', async (t) => {
+  for (const isOnline of [false, true]) {
+    const world = new FakeWorld();
+    world.isOnline = isOnline;
+    world.server = () => undefined;
+    const { store } = world;
+    const gone = world.client(t, {}, { store });
+    gone.track('waiting');
+    await world.pass(1_000);
+    gone.beacon(() => t.fail('a beacon'));
+    await gone.close(0);
+    const anonymous = world.client(t);
+    anonymous.track('nowhere else');
+    await world.pass(1_000);
+    anonymous.beacon((body) => body.includes('nowhere else') || t.fail('no beacon'));
+    world.timers.clear();
+    await world.pass(7_200_000);
+    world.isOnline = true;
+    world.server = taken;
+    world.requests.length = 0;
+    const next = world.client(t, {}, { store });
+    await world.settle();
+    await next.flush();
+    t.deepEqual(types(world.requests.flat()), ['waiting']);
+    t.is(next.counts.lost, 0);
+  }
+});
+
 test('a beacon takes along what has no answer, which is asked for once more', async (t) => {
   const world = new FakeWorld();
   const client = world.client(t, {}, { store: world.store });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { formatProblem, loadConfig } from '../../src/config.ts';
+import { mmdbOf } from '../web/mmdb.ts';
 
 const WEB = ['web_views', 'web_devices', 'web_bots', 'sessions_web'];
 
@@ -46,10 +47,19 @@ test('with several partitions only events of pages have sessions by their visito
   );
 });
 
-test('with a file of countries there is a rollup of them; one that is not there is refused', (t) => {
-  const { config } = usable(t, 'web: { enabled: true, geoipFile: streamgauge.yaml }');
+test('with a file of countries there is a rollup of them; one that is none, or is not there, is refused', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'streamgauge-config-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'countries.mmdb');
+  writeFileSync(file, mmdbOf({ '192.0.2.0/24': 'DE' }));
+  const { config } = usable(t, `web: { enabled: true, geoipFile: ${file} }`);
   t.true(config.rollups.some(({ name }) => name === 'web_countries'));
   t.true(isAbsolute(config.web.geoipFile ?? ''));
+  const other = load(t, 'web: { enabled: true, geoipFile: streamgauge.yaml }');
+  t.regex(
+    other.ok ? '' : other.error.map(formatProblem).join('\n'),
+    /web\.geoipFile: expected a file in MaxMind's format, MMDB \(/,
+  );
   const missing = load(t, 'web: { enabled: true, geoipFile: missing.mmdb }');
   t.regex(
     missing.ok ? '' : missing.error.map(formatProblem).join('\n'),

@@ -74,6 +74,21 @@ test('a range may be told by the clock of a zone, and points tell where they end
   });
 });
 
+test('a range that ends before it begins is refused by the names that it was asked with', async (t) => {
+  const { url } = await openTestListener(t);
+  const refusal = async (range: string) => {
+    const { errors } = await ask(url, `{ timeseries(${range}, step: "1d") { from } }`);
+    return errors.map(({ message }) => message);
+  };
+  t.deepEqual(await refusal('localFrom: "2026-10-26", localTo: "2026-10-25"'), [
+    '"localFrom" must lie before "localTo"',
+  ]);
+  t.deepEqual(await refusal('localFrom: "2026-10-26", to: 5'), [
+    '"localFrom" must lie before "to"',
+  ]);
+  t.deepEqual(await refusal('from: 5, to: 5'), ['"from" (5) must lie before "to" (5)']);
+});
+
 test('a query may come by GET', async (t) => {
   const { url } = await openTestListener(t);
   const response = await fetch(`${url}/graphql?query=${encodeURIComponent('{ version }')}`);

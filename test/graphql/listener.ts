@@ -66,6 +66,7 @@ export async function openTestListener(t: ExecutionContext, parts: ListenerParts
       system: { ...NOTHING, ...system },
       health: { read: async () => health ?? WELL },
       letters: NO_LETTERS,
+      testEvents: { send: () => Promise.reject(new Error('nothing is sent here')) },
       alarms,
       archive: undefined,
       backup: {

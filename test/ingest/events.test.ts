@@ -245,7 +245,8 @@ test('closing answers what is in progress and refuses what comes after', async (
 test('counts say what happened', async (t) => {
   const { port, edge } = await startTestEdge(t);
   await send(port, { body: `${ONE}broken\n` });
-  await send(port, { path: '/nowhere', body: '' });
+  const nowhere = await send(port, { path: '/nowhere', body: '' });
+  t.regex(nowhere.text, /POST \/v1\/events, .*GET \/v1\/pixel\.gif/);
   const counts = edge.counts();
   t.deepEqual(counts.replies, { 200: 1, 404: 1 });
   t.deepEqual(counts.refusals, { not_found: 1 });

@@ -36,6 +36,7 @@ test('products bind more than sums, and what is equal from the left', (t) => {
   t.is(read('(1 + errors) * (2 - all)'), '((1 + m0) * (2 - m1))');
   t.is(read('-errors * -2.5'), '((0 - m0) * (0 - 2.5))');
   t.is(read('((all))'), 'm1');
+  t.is(read('1e3*all-2.5E-2/errors + 1e+2'), '(((1000 * m1) - (0.025 / m0)) + 100)');
 });
 
 test('a term names each measure that it reads once', (t) => {
@@ -59,7 +60,18 @@ test('what is no expression is refused with its place', (t) => {
   t.regex(refusal('errors all'), /expected an operator or the end at character 8, received "all"/);
   t.regex(refusal('error / all'), /expected one of the names errors, all at character 1/);
   t.regex(refusal('errors ** 2'), /at character 9, received "\*"/);
-  for (const text of ['errors.all', 'all[0]', 'all()', '1e9', '`', 'all;', '"all"', 'ällä']) {
+  for (const text of [
+    'errors.all',
+    'all[0]',
+    'all()',
+    '1e',
+    '1e+',
+    '1e100',
+    '`',
+    'all;',
+    '"all"',
+    'ällä',
+  ]) {
     refusal(text);
   }
   t.regex(

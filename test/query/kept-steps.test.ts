@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { KeptStretches } from '../../src/query/kept-stretches.ts';
 import { planTimeseries } from '../../src/query/plan.ts';
 import type { TimeseriesRequest } from '../../src/query/request.ts';
 import { SeriesGroups } from '../../src/query/series-groups.ts';
 import { SeriesTables } from '../../src/query/series-tables.ts';
-import { KeptSteps } from '../../src/query/step-values.ts';
 import { answerTimeseries } from '../../src/query/timeseries.ts';
 import { MemoryPartitions, TENANT } from './partitions.ts';
 import { BY_TYPE, BY_TYPE_AND_COUNTRY } from './rollups.ts';
@@ -13,8 +13,8 @@ const START = Date.parse('2026-05-01T12:00:00Z');
 const STEPS = 8;
 
 /** A live query that keeps its steps, and the same question asked anew. */
-function setUp() {
-  const memory = new MemoryPartitions([BY_TYPE, BY_TYPE_AND_COUNTRY]);
+function setUp(byType = BY_TYPE) {
+  const memory = new MemoryPartitions([byType, BY_TYPE_AND_COUNTRY]);
   const clock = { nowMs: START + 7_000, now: () => clock.nowMs };
   const sources = { partitions: memory, stored: memory, tables: new SeriesTables(memory), clock };
   const request: TimeseriesRequest = {
@@ -26,32 +26,34 @@ function setUp() {
     groupBy: ['type'],
   };
   const planNow = () => planTimeseries(request, memory.rollups(), clock.now());
-  const groups = new SeriesGroups(planNow());
-  const kept = new KeptSteps();
-  const live = async () => (await answerTimeseries(planNow(), groups, sources, kept)).answer;
+  const kept = {
+    groups: new SeriesGroups(planNow()),
+    stretches: new KeptStretches(1_000_000),
+    isLive: true,
+  };
+  const live = async () => (await answerTimeseries(planNow(), kept, sources)).answer;
   const anew = async () =>
-    (await answerTimeseries(planNow(), new SeriesGroups(planNow()), sources)).answer;
+    (await answerTimeseries(planNow(), { groups: new SeriesGroups(planNow()) }, sources)).answer;
   return { memory, clock, live, anew };
 }
 
 test('points of steps that have not changed are the same objects in the next answer', async (t) => {
-  const { memory, live } = setUp();
-  const events = [0, 1_000, 2_000].map((after) => ({ ts: START + after, type: 'view' }));
-  memory.apply(0, events, START + 2_000);
+  const { memory, live } = setUp({ ...BY_TYPE, latenessMs: 1_000 });
+  const events = [0, 1_000, 2_000, 3_000].map((after) => ({ ts: START + after, type: 'view' }));
+  memory.apply(0, events, START + 3_000);
+  memory.commit(0);
   const before = (await live()).series[0]?.points ?? [];
-  memory.apply(1, [{ ts: START + 2_000, type: 'view' }], START + 2_000);
-  // The other partition has a series of its own now, so what was merged before it was known is merged once more.
-  await live();
+  memory.apply(1, [{ ts: START + 3_000, type: 'view' }], START + 3_000);
   const known = (await live()).series[0]?.points ?? [];
-  memory.apply(1, [{ ts: START + 2_000, type: 'view' }], START + 2_000);
+  memory.apply(1, [{ ts: START + 3_000, type: 'view' }], START + 3_000);
   const after = (await live()).series[0]?.points ?? [];
   t.deepEqual(
     after.map(({ values }) => values[0]?.value),
-    [1, 1, 3],
+    [1, 1, 1, 3],
   );
   t.is(after[0], known[0]);
   t.is(after[1], known[1]);
-  t.not(after[2], known[2]);
+  t.not(after[3], known[3]);
   t.deepEqual(before[0], after[0]);
 });
 

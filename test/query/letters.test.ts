@@ -1,6 +1,6 @@
 /** What may be done with dead letters at once, and in which order. */
 import test from 'ava';
-import type { SentLetters } from '../../src/model/dead-letter.ts';
+import type { SentEvents } from '../../src/model/event-to-send.ts';
 import { Letters } from '../../src/query/letters.ts';
 import {
   LETTER_EXPORTS_MAX,
@@ -14,9 +14,9 @@ import { encodeDeadLetter } from '../../storage/state/rows.ts';
 import { MemoryStore } from '../simulation/memory-store.ts';
 
 const ID = '1s.0.0.1';
-const SENT: SentLetters = {
+const SENT: SentEvents = {
   ok: true,
-  letters: [{ outcome: 'applied' }],
+  events: [{ outcome: 'applied' }],
   position: '0.5',
   dropPosition: '0.5',
 };
@@ -37,13 +37,13 @@ async function storeOf(letters: number): Promise<MemoryStore> {
 
 test('letters of a tenant are sent one call after the other, and only so many calls wait', async (t) => {
   const store = await storeOf(1);
-  const begun: PromiseWithResolvers<SentLetters>[] = [];
+  const begun: PromiseWithResolvers<SentEvents>[] = [];
   const letters = new Letters({
     state: store,
     partitions: 1,
     committed: () => 5,
     send() {
-      const one = Promise.withResolvers<SentLetters>();
+      const one = Promise.withResolvers<SentEvents>();
       begun.push(one);
       return one.promise;
     },
@@ -69,7 +69,7 @@ test('letters of a tenant are sent one call after the other, and only so many ca
 
 test('a tenant whose letters take long holds up no other, and all together wait no more than the bound', async (t) => {
   const begun: string[] = [];
-  const done = Promise.withResolvers<SentLetters>();
+  const done = Promise.withResolvers<SentEvents>();
   const letters = new Letters({
     state: await storeOf(1),
     partitions: 1,

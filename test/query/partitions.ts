@@ -19,6 +19,7 @@ import type {
   PartitionClient,
   RollupCatalog,
   RowScan,
+  RowWriteCounts,
   SeriesLabels,
   StoredRollups,
 } from '../../src/query/ports.ts';
@@ -47,6 +48,22 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
   readonly #definitions: readonly RollupDefinition[];
   readonly #all: Partition[];
   readonly #listeners = new Set<() => void>();
+  /** Of all partitions together, by the key of a row; of series by that of their rollup. */
+  readonly #writes = new Map<string, number>();
+  readonly writes: RowWriteCounts | undefined = {
+    ofRows:
+      ({ partition, rollup, stepMs, group }) =>
+      (fromMs, toMs) => {
+        let count = 0;
+        for (let bucketMs = fromMs; bucketMs < toMs; bucketMs += stepMs) {
+          const key = rowKey(rollup, stepMs, group, bucketMs);
+          count += this.#writes.get(rowKey(partition, key)) ?? 0;
+        }
+        return count;
+      },
+    ofSeries: (partition, _tenant, rollup) => this.#writes.get(rowKey(partition, rollup)) ?? 0,
+    clears: () => 0,
+  };
 
   constructor(definitions: readonly RollupDefinition[], partitions = 2) {
     this.partitions = partitions;
@@ -101,8 +118,10 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
         const key = rowKey(name, stepMs, group, bucketMs);
         const stored = mode === 'merge' ? rows.get(key) : undefined;
         rows.set(key, stored === undefined ? bytes : mergeRows(stored, bytes));
+        this.#wrote(rowKey(partition, key));
       }
       series.set(name, [...(series.get(name) ?? []), ...changes.newSeries]);
+      this.#wrote(rowKey(partition, name));
       state.committed();
     }
     this.#at(partition).committedWatermarkMs = watermarkMs;
@@ -200,6 +219,10 @@ export class MemoryPartitions implements PartitionClient, StoredRollups, RollupC
   async watermarkMs(partition: number): Promise<number | undefined> {
     const { isAtOldDefinition, committedWatermarkMs } = this.#at(partition);
     return isAtOldDefinition ? undefined : committedWatermarkMs;
+  }
+
+  #wrote(key: string): void {
+    this.#writes.set(key, (this.#writes.get(key) ?? 0) + 1);
   }
 
   #at(partition: number): Partition {

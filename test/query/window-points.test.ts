@@ -2,6 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { StepAccumulator } from '../../src/aggregate/merge.ts';
+import { packFold } from '../../src/aggregate/merged-rows.ts';
 import { isFault } from '../../src/model/errors.ts';
 import { planTimeseries } from '../../src/query/plan.ts';
 import { Queries } from '../../src/query/queries.ts';
@@ -256,7 +257,7 @@ function slide(hours: number, bounds: WindowBounds): number {
   let points = 0;
   for (let at = 0; at < plan.edges.length - 1; at++) {
     stretch.fold.counts[stretch.fold.slotOf(0)] = 1;
-    points += windows.add(at, stretch).length;
+    points += windows.add(at, packFold(stretch.fold), false).length;
     stretch.reset();
   }
   return points;

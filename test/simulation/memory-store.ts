@@ -2,6 +2,7 @@
  * The state store as an ordered map that can do what disks do: crash between any two writes, and lose the newest ones, but
  * never one before a barrier.
  */
+import { RowWrites } from '../../storage/state/row-writes.ts';
 import type { KeyRange, ListingStore, StateOp, StateRow } from '../../storage/state/state.ts';
 
 /** The process ended at this write. */
@@ -10,6 +11,7 @@ export class Crash extends Error {}
 type Write = { readonly ops: readonly StateOp[] } | { readonly range: KeyRange };
 
 export class MemoryStore implements ListingStore {
+  readonly rowWrites = new RowWrites();
   /** Sorted by key. */
   #rows: StateRow[] = [];
   #synced: StateRow[] = [];
@@ -65,12 +67,14 @@ export class MemoryStore implements ListingStore {
     this.#maybeCrash();
     const copied = ops.map(({ key, value }) => ({ key: key.slice(), value: value?.slice() }));
     this.#write({ ops: copied });
+    this.rowWrites.wrote(ops);
     if (durability === 'synced') this.barrier();
   }
 
   async clear(range: KeyRange): Promise<void> {
     this.#maybeCrash();
     this.#write({ range });
+    this.rowWrites.cleared(range);
   }
 
   #write(write: Write): void {

@@ -60,6 +60,8 @@ export interface Sent {
 }
 
 const LOST_WRITES_MAX = 8;
+/** So little that questions push each other out. */
+const KEPT_BYTES_MAX = 1024 * 1024;
 /** Before some of which a commit may end: ranges are cleared before it and swept behind it. */
 const COMMIT_WRITES_MAX = 4;
 const columns = new BlockColumns();
@@ -69,6 +71,8 @@ export class ScheduleServer {
   readonly log: ScheduleLog;
   rollups: readonly RollupDefinition[] = [];
   queries!: Queries;
+  /** Reads all that it is asked for. */
+  forgetful!: Queries;
   crashes = 0;
   readonly #options: ServerOptions;
   readonly #store = new MemoryStore();
@@ -204,8 +208,10 @@ export class ScheduleServer {
     });
     const state = this.#store;
     this.#catalog = new RollupsInForce({ state, declared: () => this.rollups, isNode: false });
-    const stored = storedRollups(state);
-    this.queries = new Queries({ partitions: this.client, stored, catalog: this.#catalog, clock });
+    const stored = storedRollups(state, state.rowWrites);
+    const sources = { partitions: this.client, stored, catalog: this.#catalog, clock };
+    this.queries = new Queries({ ...sources, keptBytesMax: KEPT_BYTES_MAX });
+    this.forgetful = new Queries(sources);
   }
 
   #sendOne(shipment: Shipment): Promise<Sent> {

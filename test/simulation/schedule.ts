@@ -3,8 +3,11 @@
  * go. Whenever it is asked, all that it says must be what the model says, and in the end the ledger must balance to nothing.
  */
 import assert from 'node:assert/strict';
+import { AppError } from '../../src/model/errors.ts';
 import { shownName } from '../../src/model/rollup.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/model/units.ts';
+import type { Queries } from '../../src/query/queries.ts';
+import type { TimeseriesRequest } from '../../src/query/request.ts';
 import { assertAnswer } from './naive-answer.ts';
 import { Random } from './random.ts';
 import { assertLines, assertSums } from './schedule-ledger.ts';
@@ -44,10 +47,13 @@ const FAULTS = {
 };
 const NO_FAULTS = { refused: 0, answerLost: 0, died: 0 };
 const QUESTIONS = 6;
+/** Questions that are asked again and again, and how many of them in a turn. */
+const ASKED_MAX = 8;
+const ASKED_AGAIN = 3;
 
 /** Rejects if anything is not as it must be. */
 export async function runSchedule(seed: number): Promise<ScheduleReport> {
-  const schedule = await Schedule.start(new Random(seed));
+  const schedule = await Schedule.start(new Random(seed), new Random(~seed));
   try {
     return await schedule.finish();
   } finally {
@@ -57,6 +63,9 @@ export async function runSchedule(seed: number): Promise<ScheduleReport> {
 
 class Schedule {
   readonly #random: Random;
+  /** Of its own: what is asked again changes nothing of the schedule. */
+  readonly #asker: Random;
+  readonly #asked: TimeseriesRequest[] = [];
   readonly #model: ScheduleModel;
   readonly #server: ScheduleServer;
   readonly #traffic: Traffic;
@@ -69,7 +78,7 @@ class Schedule {
   #numbers = 0;
   #retries = 0;
 
-  static async start(random: Random): Promise<Schedule> {
+  static async start(random: Random, asker: Random): Promise<Schedule> {
     const partitions = random.int(2, 4);
     const eventTime = timeRules(random);
     const time = { nowMs: random.pick(STARTS_MS) + random.int(0, DAY_MS) };
@@ -85,16 +94,18 @@ class Schedule {
     await server.declare(FIRST_ROLLUPS);
     // States begin with a watermark: what is too old is then late from the first event on.
     await server.heartbeat();
-    return new Schedule(random, model, server, time);
+    return new Schedule(random, asker, model, server, time);
   }
 
   private constructor(
     random: Random,
+    asker: Random,
     model: ScheduleModel,
     server: ScheduleServer,
     time: { nowMs: number },
   ) {
     this.#random = random;
+    this.#asker = asker;
     this.#model = model;
     this.#server = server;
     this.#time = time;
@@ -113,12 +124,15 @@ class Schedule {
       this.#passTime();
       await this.#takeTurn();
       await this.#server.work();
+      await this.#askAgain();
       if (turn === askedAt) await this.#ask();
     }
     await this.#sendTheRest();
     await this.#ask();
     await this.#server.commitAll();
+    await this.#askAgain();
     await this.#server.crash();
+    await this.#askAgain();
     await this.#ask();
     this.#assertSent();
     return this.#report();
@@ -195,6 +209,25 @@ class Schedule {
     }
   }
 
+  /** The same questions again and again: from what is kept of their answers they say what the store says, whatever happened in between. */
+  async #askAgain(): Promise<void> {
+    const random = this.#asker;
+    const { rollups, queries, forgetful } = this.#server;
+    if (rollups.length > 0 && random.chance(0.5)) {
+      this.#asked.push(question(random, rollups, this.#time.nowMs));
+    }
+    if (this.#asked.length > ASKED_MAX) this.#asked.shift();
+    for (let i = 0; i < ASKED_AGAIN; i++) {
+      if (this.#asked.length === 0) return;
+      const request = random.pick(this.#asked);
+      const [kept, read, again] = await Promise.all(
+        [queries, forgetful, queries].map((each) => said(each, request)),
+      );
+      assert.deepEqual(kept, read, `not what is stored: ${JSON.stringify(request)}`);
+      assert.deepEqual(again, read);
+    }
+  }
+
   /** What was acknowledged is in the log, and nothing is there more often than it was sent. */
   #assertSent(): void {
     for (const [shipment, attempts] of this.#attempts) {
@@ -231,3 +264,14 @@ class Schedule {
 const addOne = (counts: Map<Shipment, number>, one: Shipment): void => {
   counts.set(one, (counts.get(one) ?? 0) + 1);
 };
+
+/** An answer with all its numbers, or why there is none. */
+async function said(queries: Queries, request: TimeseriesRequest): Promise<unknown> {
+  try {
+    const { series, ...answer } = await queries.timeseries(request);
+    return { ...answer, series: series.map(({ labels, points }) => ({ labels, points })) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.message;
+  }
+}

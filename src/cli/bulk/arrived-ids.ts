@@ -4,20 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { AppError } from '../../model/errors.ts';
 import { askServer, serverAddress } from '../ask-server.ts';
-import { postJson } from '../post-json.ts';
+import { postJson } from '../post.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
-export interface Asked {
-  /** Ids between these, ends included, ... */
-  readonly from: string;
-  readonly to: string;
-  /** ... and these. */
-  readonly others: readonly string[];
-}
+/** Ids between two, ends included, or some. */
+export type AskedIds =
+  | { readonly from: string; readonly to: string }
+  | { readonly ids: readonly string[] };
 
 /** Of a condition: some 40 KB of a request. */
-const OTHERS_MAX = 1_000;
+const IDS_MAX = 1_000;
 const WAIT_MS = 1_000;
 const WAITS_MAX = 600;
 
@@ -27,7 +24,7 @@ const NOW = `query ($stream: String!, $from: Timestamp!) {
 
 /** What has been applied when it is called is in the answer. */
 export async function arrivedIds(
-  asked: Asked,
+  asked: AskedIds,
   stream: string,
   config: Config,
   options: Options,
@@ -39,13 +36,9 @@ export async function arrivedIds(
     from: Date.now(),
   });
   const { position } = now.ledgerLines;
-  const conditions: object[] = [{ field: 'id', gte: asked.from, lte: asked.to }];
-  for (let at = 0; at < asked.others.length; at += OTHERS_MAX) {
-    conditions.push({ field: 'id', in: asked.others.slice(at, at + OTHERS_MAX) });
-  }
   const { url, headers } = serverAddress(config, options, '/v1/export');
   const arrived = new Set<string>();
-  for (const where of conditions) {
+  for (const where of conditionsOf(asked)) {
     const body = { stream, position, columns: ['id'], where };
     const plain = { ...headers, 'accept-encoding': 'identity' };
     let answer = await postJson(url, plain, body, signal);
@@ -58,6 +51,16 @@ export async function arrivedIds(
     for await (const id of idsIn(answer, url)) arrived.add(id);
   }
   return arrived;
+}
+
+function* conditionsOf(asked: AskedIds): Generator<object> {
+  if ('from' in asked) {
+    yield { field: 'id', gte: asked.from, lte: asked.to };
+    return;
+  }
+  for (let at = 0; at < asked.ids.length; at += IDS_MAX) {
+    yield { field: 'id', in: asked.ids.slice(at, at + IDS_MAX) };
+  }
 }
 
 /** Rejects if the answer is broken off. */

@@ -41,8 +41,12 @@ export class BulkProgress {
     if (this.named.length >= NAMED_MAX) return;
     const reason = printable(code === undefined ? message : `${code}: ${message}`);
     this.named.push({ place, reason });
+    this.say(`${place}: ${reason}`);
+  }
+
+  say(text: string): void {
     this.#line.end();
-    this.#terminal.err(`${place}: ${reason}\n`);
+    this.#terminal.err(`${text}\n`);
   }
 
   /** `share` of the whole that is read; undefined if that is not known. */
@@ -59,8 +63,7 @@ export class BulkProgress {
   }
 
   wait = (reason: string | undefined): void => {
-    this.#line.end();
-    this.#terminal.err(reason === undefined ? 'going on\n' : `waiting: ${reason}\n`);
+    this.say(reason === undefined ? 'going on' : `waiting: ${reason}`);
   };
 
   end(): void {

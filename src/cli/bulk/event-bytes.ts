@@ -1,6 +1,8 @@
 /** Events as they are sent: bytes that grow, in which lines are written one behind the other. */
 
 const FIRST_BYTES = 2 ** 16;
+/** Up to here a loop takes less time than a call that copies: both some 20 ns. */
+const CALL_BYTES = 12;
 
 export class EventBytes {
   #bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
@@ -12,24 +14,22 @@ export class EventBytes {
     this.#bytes[this.length++] = value;
   }
 
-  bytes(from: Uint8Array, start: number, end: number): void {
+  bytes(from: Buffer, start = 0, end = from.length): void {
     const length = end - start;
     this.#reserve(length);
     const bytes = this.#bytes;
     let to = this.length;
-    // Shorter ones are copied before a call has begun.
-    if (length < 64) for (let at = start; at < end; at++) bytes[to++] = from[at] as number;
-    else bytes.set(from.subarray(start, end), to);
+    // Few are copied before a call has begun.
+    if (length < CALL_BYTES) {
+      for (let at = start; at < end; at++) bytes[to++] = from[at] as number;
+    } else from.copy(bytes, to, start, end);
     this.length += length;
   }
 
   /** Latin-1: a character is a byte. */
   text(latin1: string): void {
     this.#reserve(latin1.length);
-    const bytes = this.#bytes;
-    if (latin1.length < 32) {
-      for (let i = 0; i < latin1.length; i++) bytes[this.length + i] = latin1.charCodeAt(i);
-    } else bytes.write(latin1, this.length, 'latin1');
+    this.#bytes.write(latin1, this.length, 'latin1');
     this.length += latin1.length;
   }
 
@@ -41,8 +41,8 @@ export class EventBytes {
     return this.#bytes.subarray(0, this.length);
   }
 
-  #reserve(length: number): void {
-    const wanted = this.length + length;
+  #reserve(count: number): void {
+    const wanted = this.length + count;
     if (wanted <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafe(2 ** Math.ceil(Math.log2(wanted)));
     this.#bytes.copy(larger, 0, 0, this.length);

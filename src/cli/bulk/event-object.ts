@@ -34,14 +34,15 @@ export function ndjson(given: EventShape): ImportFormat {
 export function csv(delimiter: string, given: EventShape): ImportFormat {
   const shape = asLatin1(given);
   return {
-    async *pages(input, name) {
+    async *pages(input, name, takesUnended) {
       let names: readonly string[] | undefined;
-      for await (const rows of csvRows(input, name, delimiter)) {
+      for await (const rows of csvRows(textLines(input, name, takesUnended), name, delimiter)) {
         names ??= rows[0] as readonly string[];
         const known = names;
         yield {
           count: rows.length,
-          write: (i, id, out) => writeEvent(rowEvent(rows[i] as string[], known, shape, id), out),
+          write: (i, id, out) =>
+            writeEvent(rowEvent(rows[i] as string[], known, shape, id.text()), out),
         };
       }
     },
@@ -75,21 +76,21 @@ const TEXTS = new Set(['id', 'type', 'key', 'user']);
 const NUMBER = /^-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?$/;
 
 async function* csvRows(
-  input: Readable,
+  texts: AsyncIterable<string>,
   name: string,
   delimiter: string,
 ): AsyncGenerator<readonly (readonly string[])[]> {
-  const texts = Readable.from(latin1Texts(input, name));
+  const source = Readable.from(latin1Bytes(texts));
   const parser = parse({
     encoding: 'latin1',
     delimiter,
     relax_column_count: true,
     max_record_size: ROW_BYTES_MAX,
   });
-  texts.on('error', (error) => parser.destroy(error));
+  source.on('error', (error) => parser.destroy(error));
   let rows: string[][] = [];
   try {
-    for await (const row of texts.pipe(parser)) {
+    for await (const row of source.pipe(parser)) {
       rows.push(row);
       if (rows.length < ROWS) continue;
       yield rows;
@@ -97,15 +98,15 @@ async function* csvRows(
     }
   } catch (cause) {
     if (cause instanceof AppError || !(cause instanceof Error)) throw cause;
-    throw new AppError('config_invalid', `${name} is no CSV: ${cause.message}`, {}, cause);
+    throw new AppError('input_damaged', `${name} is no CSV: ${cause.message}`, {}, cause);
   } finally {
-    texts.destroy();
+    source.destroy();
   }
   if (rows.length > 0) yield rows;
 }
 
-async function* latin1Texts(input: Readable, name: string): AsyncGenerator<Buffer> {
-  for await (const text of textLines(input, name)) yield Buffer.from(text, 'latin1');
+async function* latin1Bytes(texts: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  for await (const text of texts) yield Buffer.from(text, 'latin1');
 }
 
 const scalarOf = (value: string): string | number | boolean => {

@@ -5,6 +5,7 @@ import { NAMED_FORMATS } from './access-log-format.ts';
 import { EventBytes } from './event-bytes.ts';
 import { csv, ndjson } from './event-object.ts';
 import type { EventShape, ImportFormat } from './import-format.ts';
+import { RecordId } from './record-id.ts';
 
 export interface FormatOptions extends EventShape {
   /** "auto", a name, or a format of nginx or Apache. */
@@ -38,7 +39,7 @@ function guessed(path: string, head: Buffer): string {
     const format = new AccessLine(name, 'request');
     return whole.some((line) => {
       const bytes = Buffer.from(line, 'latin1');
-      return format.write(bytes, 0, bytes.length, '', new EventBytes()) === true;
+      return format.write(bytes, 0, bytes.length, new RecordId(''), new EventBytes()) === true;
     });
   });
   if (found !== undefined) return found;

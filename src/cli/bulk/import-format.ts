@@ -1,7 +1,8 @@
 /** What a file to import is made of, and how a record of it becomes an event. */
 import type { Readable } from 'node:stream';
 import type { EventBytes } from './event-bytes.ts';
-import { textLines } from './text-lines.ts';
+import type { RecordId } from './record-id.ts';
+import { type TakesUnended, textLines } from './text-lines.ts';
 
 /** Why a record is no event. */
 export class Unreadable {
@@ -19,13 +20,13 @@ export type MadeEvent = string | undefined | Unreadable;
 export interface RecordPage {
   readonly count: number;
   /** Writes the event of record `index` of the page as a line without its end, with this id unless it has its own. False for what is nothing. */
-  write(index: number, id: string, out: EventBytes): boolean | Unreadable;
+  write(index: number, id: RecordId, out: EventBytes): boolean | Unreadable;
 }
 
 /** Texts are Latin-1 of the file's bytes, as of `textLines`. */
 export interface ImportFormat {
   /** All of a file, from its beginning: the number of a record is its place. `name` is for messages. */
-  pages(input: Readable, name: string): AsyncGenerator<RecordPage>;
+  pages(input: Readable, name: string, takesUnended: TakesUnended): AsyncGenerator<RecordPage>;
 }
 
 /** Of what is made as a text. */
@@ -44,14 +45,14 @@ export interface EventShape {
 
 /** A record is a line. */
 export const ofLines = (toEvent: (line: string, id: string) => MadeEvent): ImportFormat => ({
-  async *pages(input, name) {
-    for await (const text of textLines(input, name)) {
+  async *pages(input, name, takesUnended) {
+    for await (const text of textLines(input, name, takesUnended)) {
       const lines = text.split('\n');
       // Behind the last end of line is no line.
       if (text.endsWith('\n')) lines.pop();
       yield {
         count: lines.length,
-        write: (i, id, out) => writeEvent(toEvent(lines[i] as string, id), out),
+        write: (i, id, out) => writeEvent(toEvent(lines[i] as string, id.text()), out),
       };
     }
   },

@@ -1,7 +1,6 @@
 /** One run of an import: file after file, batch after batch, with a state that is true at every moment. */
 import type { BulkProgress } from './bulk-progress.ts';
-import { lineId } from './event-id.ts';
-import { type Batch, batchesOf, idOf, idPrefixOf } from './import-file.ts';
+import { type AskArrived, type Batch, batchesOf } from './import-file.ts';
 import type { ImportFile } from './import-files.ts';
 import type { ImportFormat } from './import-format.ts';
 import type { ImportState } from './import-state.ts';
@@ -23,12 +22,7 @@ export interface ImportRun {
   readonly files: readonly { readonly file: ImportFile; readonly format: ImportFormat }[];
   readonly target: BatchTarget;
   readonly progress: BulkProgress;
-  /** Which of these ids, and of those between `from` and `to`, the server has events of. */
-  readonly arrived: (
-    from: string,
-    to: string,
-    others: readonly string[],
-  ) => Promise<ReadonlySet<string>>;
+  readonly arrived: AskArrived;
 }
 
 interface Settled {
@@ -51,6 +45,7 @@ export async function runImport({
   let savedMs = performance.now();
   const settle = ({ batch, outcome }: Settled): void => {
     const { file, unreadable, unreadableCount, end } = batch;
+    batch.release();
     const place = (record: number | undefined) => `${file.path}:${(record ?? 0) + 1}`;
     progress.settle(outcome, (line) => place(batch.records[line]));
     for (const { record, reason } of unreadable) progress.name(place(record), reason);
@@ -65,32 +60,49 @@ export async function runImport({
     savedMs = performance.now();
   };
   const inFlight = new InOrder<Settled>(REQUESTS_MAX, settle);
-  state.save();
-  for (const { file, format } of files) {
-    const counts = file.progress;
-    const idPrefix = idPrefixOf(state.id, counts.number);
-    const batches = batchesOf(file, format, state.id, (events, first, end) =>
-      arrived(
-        lineId(idPrefix, first),
-        lineId(idPrefix, end),
-        events.map(idOf).filter((id) => !id.startsWith(idPrefix)),
-      ),
-    );
-    for await (const batch of batches) {
-      if (batch.end > counts.sentMax) {
-        counts.sentMax = batch.end + AHEAD_RECORDS;
-        state.save();
-      }
-      const { body } = batch;
-      await inFlight.add(async () => ({
-        batch,
-        outcome: body.length === 0 ? NOTHING_SENT : await postBatch(body, target),
-      }));
+  const send = async (batch: Batch): Promise<void> => {
+    const { body, end, file } = batch;
+    if (end > file.progress.sentMax) {
+      file.progress.sentMax = end + AHEAD_RECORDS;
+      state.save();
     }
-    await inFlight.tellAll();
-    counts.sentMax = counts.settled;
-    counts.end = { bytes: file.bytes, modifiedMs: file.modifiedMs };
-    bytesBefore += file.bytes;
+    await inFlight.add(async () => ({
+      batch,
+      outcome: body.length === 0 ? NOTHING_SENT : await postBatch(body, target),
+    }));
+  };
+  state.save();
+  try {
+    for (const { file, format } of files) {
+      let leavesLine = false;
+      for await (const batch of batchesOf(file, format, state.id, arrived)) {
+        await send(batch);
+        leavesLine = batch.leavesLine;
+      }
+      await inFlight.tellAll();
+      ended(file, leavesLine, progress);
+      bytesBefore += file.bytes;
+    }
+  } catch (error) {
+    // What is on its way counts all the same.
+    await inFlight.tellAll().catch(() => {});
+    throw error;
   }
   state.save();
+}
+
+function ended(
+  { path, bytes, modifiedMs, progress: counts }: ImportFile,
+  leavesLine: boolean,
+  progress: BulkProgress,
+): void {
+  counts.sentMax = counts.settled;
+  if (!leavesLine) {
+    counts.end = { bytes, modifiedMs };
+    return;
+  }
+  delete counts.end;
+  progress.say(
+    `${path}: the last line has no end yet and is left: the same command takes it once it has one, or once the file has not changed for a minute`,
+  );
 }

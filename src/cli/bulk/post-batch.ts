@@ -1,9 +1,12 @@
 /** One batch of NDJSON to the ingest listener, again and again until the server has said what became of each line. */
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { retryAfterMs } from '../../client/answer.ts';
 import { waitMs } from '../../client/backoff.ts';
 import { AppError } from '../../model/errors.ts';
 import { noServer, type ServerAddress } from '../ask-server.ts';
+import { post } from '../post.ts';
 
 export interface RefusedLine {
   /** From 0, in the batch. */
@@ -62,29 +65,25 @@ type Answer =
   | { readonly fault: AppError; readonly afterMs: number | undefined };
 
 async function attempt(body: Buffer, { url, headers, signal }: BatchTarget): Promise<Answer> {
-  let response: Response;
-  let text: string;
+  let answer: IncomingMessage;
+  let said: Said;
   try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/x-ndjson' },
-      body: new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.length),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    });
-    text = await response.text();
+    const all = { ...headers, 'content-type': 'application/x-ndjson' };
+    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    answer = await post(url, all, body, AbortSignal.any([signal, timeout]));
+    said = parsed(await text(answer));
   } catch (cause) {
     if (signal.aborted) throw cause;
     return { fault: noServer(url, cause, '--ingest-url'), afterMs: undefined };
   }
-  const { status } = response;
-  const said = parsed(text);
+  const status = answer.statusCode ?? 0;
   const isOutcome = status === 200 || said.error?.code === 'all_rejected';
   if (isOutcome && isCounted(said)) return { outcome: said };
   if (status === 413 && body.indexOf(10) < body.length - 1) return { isTooLarge: true };
   const words = said.error?.message ?? 'nothing that an ingest listener says; see --ingest-url';
   const message = `the server at ${url.origin} said ${status}: ${words}`;
   if (!PASSING.has(status)) throw new AppError('query_invalid', message);
-  const afterMs = retryAfterMs(response.headers.get('retry-after') ?? undefined, Date.now());
+  const afterMs = retryAfterMs(answer.headers['retry-after'], Date.now());
   return { fault: new AppError('query_timeout', message), afterMs };
 }
 
@@ -112,9 +111,9 @@ interface Said extends Partial<Outcome> {
 const isCounted = (said: Said): said is Said & Outcome =>
   typeof said.accepted === 'number' && typeof said.rejected === 'number' && 'errors' in said;
 
-function parsed(text: string): Said {
+function parsed(json: string): Said {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(json);
     return typeof value === 'object' && value !== null ? value : {};
   } catch {
     return {};

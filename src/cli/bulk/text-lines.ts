@@ -18,16 +18,28 @@ const EMPTY = Buffer.alloc(0);
 /** At a time. Larger spares turns, and takes the memory. */
 const UNPACKED_BYTES = 2 ** 18;
 
-/** Whole lines, each with its end, save for the last one if it has none. `name` is for messages. */
-export async function* textLines(input: Readable, name: string): AsyncGenerator<string> {
-  for await (const bytes of byteLines(input, name)) yield bytes.toString('latin1');
+/** Whether a last line without an end is one; else it is left out. */
+export type TakesUnended = (isPacked: boolean) => boolean;
+
+/** Whole lines, each with its end, save for the last one if it has none. `name` is for messages. Rejects with `input_damaged`. */
+export async function* textLines(
+  input: Readable,
+  name: string,
+  takesUnended?: TakesUnended,
+): AsyncGenerator<string> {
+  for await (const bytes of byteLines(input, name, takesUnended)) yield bytes.toString('latin1');
 }
 
 /** As `textLines`; the bytes are not written to any more. */
-export async function* byteLines(input: Readable, name: string): AsyncGenerator<Buffer> {
+export async function* byteLines(
+  input: Readable,
+  name: string,
+  takesUnended: TakesUnended = () => true,
+): AsyncGenerator<Buffer> {
+  const { isPacked, pieces } = await unpacked(input, name);
   let rest: Buffer = EMPTY;
   let isFirst = true;
-  for await (const all of unpacked(input, name)) {
+  for await (const all of pieces) {
     const isMarked = isFirst && all.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
     const bytes = isMarked ? all.subarray(BYTE_ORDER_MARK.length) : all;
     isFirst = false;
@@ -36,13 +48,14 @@ export async function* byteLines(input: Readable, name: string): AsyncGenerator<
     rest = Buffer.concat([end > 0 ? EMPTY : rest, bytes.subarray(end)]);
     if (rest.length > LINE_BYTES_MAX) throw tooLong(name);
   }
-  if (rest.length > 0) yield rest;
+  if (rest.length > 0 && takesUnended(isPacked)) yield rest;
 }
 
 /** The bytes at the beginning, `bytesMax` of them or all. */
 export async function headOf(input: Readable, name: string, bytesMax: number): Promise<Buffer> {
   let head: Buffer = EMPTY;
-  for await (const bytes of unpacked(input, name)) {
+  const { pieces } = await unpacked(input, name);
+  for await (const bytes of pieces) {
     head = Buffer.concat([head, bytes.subarray(0, bytesMax - head.length)]);
     if (head.length === bytesMax) break;
   }
@@ -52,7 +65,10 @@ export async function headOf(input: Readable, name: string, bytesMax: number): P
 /** What some programs begin UTF-8 with is none of the first line. */
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
-async function* unpacked(input: Readable, name: string): AsyncGenerator<Buffer> {
+async function unpacked(
+  input: Readable,
+  name: string,
+): Promise<{ readonly isPacked: boolean; readonly pieces: AsyncIterable<Buffer> }> {
   const chunks: AsyncIterator<Buffer> = input[Symbol.asyncIterator]();
   let head: Buffer = EMPTY;
   while (head.length < MAGIC_BYTES_MAX) {
@@ -60,20 +76,28 @@ async function* unpacked(input: Readable, name: string): AsyncGenerator<Buffer> 
     if (done === true) break;
     head = Buffer.concat([head, value]);
   }
-  const packed = (async function* () {
+  const all = (async function* () {
     if (head.length > 0) yield head;
     yield* { [Symbol.asyncIterator]: () => chunks };
   })();
   const packer = PACKERS.find(({ magic }) => magic.every((byte, i) => head[i] === byte));
-  if (packer === undefined) return yield* packed;
-  const source = Readable.from(packed);
-  const unpacking = packer.unpack({ chunkSize: UNPACKED_BYTES });
+  if (packer === undefined) return { isPacked: false, pieces: all };
+  return { isPacked: true, pieces: through(packer.unpack, Readable.from(all), name) };
+}
+
+async function* through(
+  unpack: (typeof PACKERS)[number]['unpack'],
+  source: Readable,
+  name: string,
+): AsyncGenerator<Buffer> {
+  const unpacking = unpack({ chunkSize: UNPACKED_BYTES });
   source.on('error', (error) => unpacking.destroy(error));
   try {
     yield* source.pipe(unpacking);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('config_invalid', `${name} cannot be unpacked: ${reason}`, {}, cause);
+    const message = `${name} cannot be unpacked: ${reason}`;
+    throw new AppError('input_damaged', message, { path: name }, cause);
   } finally {
     source.destroy();
   }
@@ -81,6 +105,6 @@ async function* unpacked(input: Readable, name: string): AsyncGenerator<Buffer> 
 
 const tooLong = (name: string): AppError =>
   new AppError(
-    'config_invalid',
+    'input_damaged',
     `${name}: expected lines of text, received more than ${LINE_BYTES_MAX} bytes without an end of line`,
   );

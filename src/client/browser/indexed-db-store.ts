@@ -15,6 +15,8 @@ export function indexedDbStore(name: string): EventStore {
     opened ??= open(name);
     const transaction = (await opened).transaction(WAITING, mode);
     const request = work(transaction.objectStore(WAITING));
+    // Without it a page that goes takes along what it has not heard to be written.
+    transaction.commit();
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve(request?.result);
       transaction.onabort = () => reject(transaction.error);

@@ -297,3 +297,48 @@ test('the leader dismisses a node that is no member for two looks, and one that 
   await again.archiveAll();
   t.deepEqual(await archived(), { rows: 10, ids: 10 });
 });
+
+test('a stop leaves the cut that is being made to the next start', async (t) => {
+  const { node, archived, send } = await scene(t);
+  for (let round = 0; round < 3; round++) await send(0, round * 10, round * 10 + 10);
+  const stop = new AbortController();
+  const interrupted = Promise.withResolvers<never>();
+  const stopped = await node(
+    10,
+    {},
+    {
+      signal: stop.signal,
+      // It would take for ever.
+      openDuck: async () => ({
+        rows: () => {
+          stop.abort();
+          return interrupted.promise;
+        },
+        interrupt: () => interrupted.reject(new Error('interrupted')),
+        close: () => undefined,
+      }),
+    },
+  );
+  await stopped.archiveAll();
+  t.deepEqual(await archived(), { rows: 0, ids: 0 });
+  await (await node(10)).archiveAll();
+  t.deepEqual(await archived(), { rows: 30, ids: 30 });
+});
+
+test('a stop leaves the cuts that have not begun to the next start', async (t) => {
+  const { manifests, node, archived, send } = await scene(t);
+  for (let round = 0; round < 3; round++) await send(0, round * 10, round * 10 + 10);
+  const stop = new AbortController();
+  const publish = {
+    archived: (manifest: Manifest) => {
+      manifests.set(10, manifest);
+      if (manifest.files.size > 0) stop.abort();
+    },
+    numbers: () => undefined,
+    fenced: (reason: string) => t.fail(reason),
+  };
+  await (await node(10, {}, { signal: stop.signal, publish })).archiveAll();
+  t.deepEqual(await archived(), { rows: 10, ids: 10 });
+  await (await node(10)).archiveAll();
+  t.deepEqual(await archived(), { rows: 30, ids: 30 });
+});

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { isFault } from '../../../src/model/errors.ts';
+import { rollupRowKey, rollupRowRange } from '../../../storage/state/keys.ts';
 import { attachState, openState } from '../../../storage/state/rocksdb.ts';
 import { readRanges, scan } from '../../../storage/state/state.ts';
 
@@ -106,7 +107,7 @@ test('a folder that cannot be opened is an operating fault that says why', async
   t.true(isFault(error, 'state_io'));
 });
 
-test('another thread attaches by the handle, and its commits are seen', async (t) => {
+test('another thread attaches by the handle, and its commits are seen and counted', async (t) => {
   const state = await openState({ dir: await scratchDir(t), partitions: 1 });
   const worker = new Worker(new URL('./attaching-worker.ts', import.meta.url), {
     workerData: state.handle,
@@ -117,5 +118,12 @@ test('another thread attaches by the handle, and its commits are seen', async (t
   t.deepEqual([...(row ?? [])], [1, 2, 3]);
   const attached = await attachState(state.handle);
   t.deepEqual(attached.server, state.server);
+  const at = { partition: 0, tenant: 'a', rollup: 'r', stepMs: 1_000, group: 0 };
+  const count = () => state.rowWrites.ofRows(at)(0, 1_000);
+  const before = count();
+  await attached.commit([{ key: rollupRowKey({ ...at, bucketMs: 0 }), value: key(1) }]);
+  t.is(count(), before + 1);
+  await attached.clear(rollupRowRange(at, 0, 1_000));
+  t.is(count(), before + 2);
   await state.close();
 });

@@ -1,16 +1,12 @@
 /**
- * Dead letters taken in again: through the decoder and the log like any event, and then out of the letters that are kept. In this
- * order, so that a crash in between loses nothing; the events have ids, so that what is sent again then counts once.
+ * Events that the server sends itself, through the decoder and the log like any other. A dead letter that is taken in again is then
+ * dropped from those that are kept: in this order, so that a crash in between loses nothing; it has an id, so that what is sent again
+ * then counts once.
  */
 import { packControl } from '../model/block.ts';
-import type {
-  DropLettersControl,
-  LettersToSend,
-  LetterToSend,
-  SentLetter,
-  SentLetters,
-} from '../model/dead-letter.ts';
+import type { DropLettersControl, LetterAt } from '../model/dead-letter.ts';
 import { AppError, type Rejection } from '../model/errors.ts';
+import type { EventsToSend, EventToSend, SentEvent, SentEvents } from '../model/event-to-send.ts';
 import { encodePositions } from '../model/positions.ts';
 import type { Offset } from '../model/units.ts';
 import { type AdmissionRules, type BusyRules, busyRefusal } from './admission.ts';
@@ -22,7 +18,7 @@ import type { Producer } from './producer.ts';
 import { NO_MEMORY } from './receive-body.ts';
 import { refusalOfFault } from './refusal.ts';
 
-export interface ResendTools {
+export interface SendTools {
   readonly rules: BusyRules & Pick<AdmissionRules, 'memory'>;
   readonly coalescer: Pick<Coalescer, 'add'>;
   readonly producer: Producer;
@@ -31,7 +27,7 @@ export interface ResendTools {
   readonly offsetBehind?: OffsetBehind | undefined;
 }
 
-/** Rows of one letter once they are durable, or why there are none. */
+/** Rows of one event once they are durable, or why there are none. */
 type Taken =
   | { readonly ok: true; readonly contribution: Contribution }
   | { readonly ok: false; readonly rejection: Omit<Rejection, 'line'> };
@@ -39,19 +35,19 @@ type Taken =
 const encoder = new TextEncoder();
 
 /** Bounded by who asks. Never rejects for what the log or a sender may be refused for. */
-export async function resendLetters(
-  tools: ResendTools,
-  { tenant, letters }: LettersToSend,
-): Promise<SentLetters> {
+export async function sendEvents(
+  tools: SendTools,
+  { tenant, events }: EventsToSend,
+): Promise<SentEvents> {
   const { rules } = tools;
   const refusal = busyRefusal(rules, tenant) ?? (rules.memory.hasRoom ? undefined : NO_MEMORY);
   if (refusal !== undefined) return { ok: false, refusal };
-  const taken = await Promise.all(letters.map((letter) => take(tools, tenant, letter)));
-  const accepted = letters.filter((_, i) => taken[i]?.ok);
+  const taken = await Promise.all(events.map((event) => take(tools, tenant, event)));
+  const letters = events.flatMap(({ letter }, i) => (taken[i]?.ok && letter ? [letter] : []));
   try {
     const faulty = taken.find((one) => one.ok && one.contribution.fault !== undefined);
     if (faulty?.ok && faulty.contribution.fault !== undefined) throw faulty.contribution.fault;
-    const drops = accepted.length === 0 ? [] : await drop(tools, tenant, accepted);
+    const drops = letters.length === 0 ? [] : await drop(tools, tenant, letters);
     return { ok: true, ...(await answered(tools, taken, drops)) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -61,9 +57,9 @@ export async function resendLetters(
 
 /** Resolves when it is durable, or known not to be. */
 async function take(
-  { coalescer, counters, rules }: ResendTools,
+  { coalescer, counters, rules }: SendTools,
   tenant: string,
-  { stream, event }: LetterToSend,
+  { stream, event }: EventToSend,
 ): Promise<Taken> {
   const settled = Promise.withResolvers<void>();
   const contribution = new Contribution(true, () => settled.resolve());
@@ -83,16 +79,16 @@ async function take(
 
 /** One control block a partition; answers where they lie, nothing while they are spooled. */
 async function drop(
-  { rules, producer, offsetBehind = bytesBehind }: ResendTools,
+  { rules, producer, offsetBehind = bytesBehind }: SendTools,
   tenant: string,
-  letters: readonly LetterToSend[],
+  letters: readonly LetterAt[],
 ): Promise<readonly BlockRows[]> {
-  const byPartition = [...Map.groupBy(letters, ({ at }) => at.partition)];
+  const byPartition = [...Map.groupBy(letters, ({ partition }) => partition)];
   const blocks = byPartition.map(([partition, some]) => {
     const control: DropLettersControl = {
       type: 'dropDeadLetters',
       tenant,
-      letters: some.map(({ at }) => [at.offset, at.row]),
+      letters: some.map(({ offset, row }) => [offset, row]),
     };
     return packControl(producer.next(partition), control);
   });
@@ -108,11 +104,11 @@ async function drop(
 }
 
 async function answered(
-  { applied }: ResendTools,
+  { applied }: SendTools,
   taken: readonly Taken[],
   drops: readonly BlockRows[],
-): Promise<Omit<Extract<SentLetters, { ok: true }>, 'ok'>> {
-  const wait = async (one: Taken): Promise<SentLetter> => {
+): Promise<Omit<Extract<SentEvents, { ok: true }>, 'ok'>> {
+  const wait = async (one: Taken): Promise<SentEvent> => {
     if (!one.ok) return { outcome: 'refused', ...one.rejection };
     const { position, rows } = one.contribution;
     const seen = position === undefined ? undefined : await applied.wait(rows);
@@ -120,11 +116,11 @@ async function answered(
     return { outcome: seen.duplicates > 0 ? 'duplicate' : 'applied' };
   };
   const dropped = drops.length === 0 ? undefined : applied.wait(drops);
-  const letters = await Promise.all(taken.map(wait));
+  const events = await Promise.all(taken.map(wait));
   await dropped;
-  const events = taken.flatMap((one) => (one.ok ? one.contribution.rows : []));
-  const position = positionBehind([...events, ...drops]);
-  return { letters, position, dropPosition: positionBehind(drops) };
+  const rows = taken.flatMap((one) => (one.ok ? one.contribution.rows : []));
+  const position = positionBehind([...rows, ...drops]);
+  return { events, position, dropPosition: positionBehind(drops) };
 }
 
 /** Of what is in the log. */
