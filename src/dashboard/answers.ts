@@ -8,6 +8,15 @@ export interface Label {
 export interface MeasuredValue {
   readonly value: number | null;
   readonly errorBound: number;
+  /** Of `top`, where they were asked for. */
+  readonly entries?: readonly TopEntry[] | null;
+}
+
+/** A heavy value: `count` is the most that it may weigh, `error` how much less it may be. */
+export interface TopEntry {
+  readonly value: string;
+  readonly count: number;
+  readonly error: number;
 }
 
 export interface Point {

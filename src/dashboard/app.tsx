@@ -2,12 +2,14 @@
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { type Address, useAddress } from './address.ts';
 import { Alarms } from './alarms.tsx';
+import { Dashboards } from './dashboards.tsx';
 import { Events } from './events.tsx';
 import { Explore } from './explore.tsx';
 import { type AskError, type Connection, openLive } from './graph.ts';
-import { asAskError, type Page, PageContext } from './hooks.ts';
+import { asAskError, type Server, ServerContext } from './hooks.ts';
 import { Keys } from './keys.tsx';
 import { Link } from './link.tsx';
+import { LostBanner } from './lost-banner.tsx';
 import { Overview } from './overview.tsx';
 import { Refused } from './quality.tsx';
 import { readSession, type Session, signOut } from './session.ts';
@@ -52,28 +54,26 @@ function Frame({ session, ended }: { session: Session; ended: () => void }) {
   const [connection, setConnection] = useState<Connection>('connecting');
   const live = useMemo(() => openLive(setConnection, ended), [ended]);
   useEffect(() => () => live.close(), [live]);
-  const page: Page = useMemo(() => ({ session, live, ended }), [session, live, ended]);
+  const server: Server = useMemo(
+    () => ({ session, key: undefined, live, ended }),
+    [session, live, ended],
+  );
   const view = VIEWS.find(({ path }) => path === address.path) ?? VIEWS[0];
   useEffect(() => {
     document.title = `${view.name} – Streamgauge`;
   }, [view]);
   return (
-    <PageContext.Provider value={page}>
+    <ServerContext.Provider value={server}>
       <a class="skip" href="#content">
         Skip to the content
       </a>
       <Rail address={address} shown={view.path} session={session} ended={ended} />
       <main id="content" tabIndex={-1}>
-        {connection === 'lost' && (
-          <p class="banner" role="status">
-            The connection to the server is lost. What is shown stands still; it goes on by itself
-            as soon as the server answers.
-          </p>
-        )}
+        {connection === 'lost' && <LostBanner />}
         {shown(view.path, address)}
       </main>
       <Keys go={address.go} />
-    </PageContext.Provider>
+    </ServerContext.Provider>
   );
 }
 
@@ -83,6 +83,8 @@ function shown(path: View['path'], address: Address) {
       return <Overview address={address} />;
     case '/explore':
       return <Explore address={address} />;
+    case '/dashboards':
+      return <Dashboards address={address} />;
     case '/events':
       return <Events address={address} />;
     case '/alarms':

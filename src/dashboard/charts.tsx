@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { Address } from './address.ts';
 import { Chart } from './chart.tsx';
 import { Looks } from './colours.ts';
-import { type Explored, picturesOf } from './explored.ts';
+import { type Explored, type Picture, picturesOf } from './explored.ts';
 import { counted, grouped } from './format.ts';
 import type { ToEvents } from './legend.tsx';
 import { type AskedRange, eventsPath, type Question } from './question.ts';
@@ -16,11 +16,11 @@ export interface ChartsProps {
 }
 
 /** Of the whole page: a label keeps its colour from question to question. */
-const looks = new Looks();
+export const looks = new Looks();
 
 export function Charts({ answer, question, zoom, go }: ChartsProps) {
   const pictures = useMemo(() => picturesOf(answer, question, looks), [answer, question]);
-  const { series, seriesFound, stepMs, watermark } = answer;
+  const { series, seriesFound } = answer;
   return (
     <>
       {series.length === 0 && <p>No events in this range.</p>}
@@ -31,29 +31,49 @@ export function Charts({ answer, question, zoom, go }: ChartsProps) {
         </p>
       )}
       {series.length > 0 &&
-        pictures.map(({ title, shown, times, lines, labels }) => {
-          const toEvents: ToEvents = {
-            path: (step, line) => eventsPath(question, step, (line && labels.get(line.name)) ?? []),
-            go,
-          };
-          return (
-            <section key={title} class="panel wide" aria-label={title}>
-              <h2>{title}</h2>
-              <Chart
-                title={`${title} in ${counted(times.length, 'step')}`}
-                range={answer}
-                times={times}
-                stepMs={stepMs}
-                lines={lines}
-                completeTo={watermark}
-                timeZone={question.timeZone}
-                shown={shown}
-                onZoom={zoom}
-                toEvents={toEvents}
-              />
-            </section>
-          );
-        })}
+        pictures.map((picture) => (
+          <section key={picture.title} class="panel wide" aria-label={picture.title}>
+            <h2>{picture.title}</h2>
+            <PictureChart
+              picture={picture}
+              answer={answer}
+              question={question}
+              zoom={zoom}
+              go={go}
+            />
+          </section>
+        ))}
     </>
+  );
+}
+
+export interface PictureChartProps {
+  readonly picture: Picture;
+  readonly answer: Explored;
+  readonly question: Question;
+  readonly zoom?: (range: AskedRange) => void;
+  /** Undefined: nothing leads to the events behind it. */
+  readonly go: Address['go'] | undefined;
+}
+
+export function PictureChart({ picture, answer, question, zoom, go }: PictureChartProps) {
+  const { title, shown, times, lines, labels } = picture;
+  const toEvents: ToEvents | undefined = go && {
+    path: (step, line) => eventsPath(question, step, (line && labels.get(line.name)) ?? []),
+    go,
+  };
+  return (
+    <Chart
+      title={`${title} in ${counted(times.length, 'step')}`}
+      range={answer}
+      times={times}
+      stepMs={answer.stepMs}
+      lines={lines}
+      completeTo={answer.watermark}
+      timeZone={question.timeZone}
+      shown={shown}
+      {...(zoom && { onZoom: zoom })}
+      toEvents={toEvents}
+    />
   );
 }

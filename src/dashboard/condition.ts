@@ -29,7 +29,10 @@ export const whereOf = (conditions: readonly Where[]): Where | undefined =>
 /** The conditions that `whereOf` has put together; undefined where a text is none. The server says what is wrong within one. */
 export function conditionsIn(text: string): readonly Where[] | undefined {
   const where = parsedJson(text);
-  if (!isObject(where)) return undefined;
+  return isObject(where) ? conditionsOf(where) : undefined;
+}
+
+export function conditionsOf(where: Where): readonly Where[] | undefined {
   const { and, ...beside } = where;
   if (!Array.isArray(and) || Object.keys(beside).length > 0) return [where];
   return and.every(isObject) ? and : undefined;

@@ -16,13 +16,15 @@ import { BESIDE, ONCE } from './timeseries-document.ts';
 import { TopTable } from './top-table.tsx';
 import { exactnessOf } from './words.ts';
 
+export type AnsweredRange = Pick<LiveAnswer, 'from' | 'to' | 'stepMs'>;
+
 export interface ExploreAnswerProps {
   readonly question: Question;
   readonly isPaused: boolean;
   readonly zoom: (range: AskedRange) => void;
   readonly go: Address['go'];
-  /** Which time is answered. */
-  readonly told: (range: { readonly from: number; readonly to: number }) => void;
+  /** Which time is answered, and in which steps. */
+  readonly told: (answered: AnsweredRange) => void;
 }
 
 export const ExploreAnswer = (props: ExploreAnswerProps) =>
@@ -97,8 +99,10 @@ function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps
   const { question, isPaused, zoom, go, told } = props;
   const answer = useHeld(newest, isPaused);
   useEffect(() => {
-    if (answer !== undefined) told({ from: answer.from, to: answer.to });
-  }, [answer?.from, answer?.to, told]);
+    if (answer === undefined) return;
+    const { from, to, stepMs } = answer;
+    told({ from, to, stepMs });
+  }, [answer?.from, answer?.to, answer?.stepMs, told]);
   const { timeZone } = question;
   return (
     <div class="answer">

@@ -1,7 +1,7 @@
 /** Any question about what came when: what is measured, of which events, beside what, over which time. All of it is in the address. */
 import { useCallback, useMemo, useState } from 'preact/hooks';
 import { type Address, pathOf } from './address.ts';
-import { ExploreAnswer } from './explore-answer.tsx';
+import { type AnsweredRange, ExploreAnswer } from './explore-answer.tsx';
 import { FilterChoice } from './filter-choice.tsx';
 import { GroupChoice } from './group-choice.tsx';
 import { useRollups, useStreamFields } from './hooks.ts';
@@ -12,6 +12,7 @@ import { Refused } from './quality.tsx';
 import { COMPARISONS, type Comparison, type Question, STEPS, zoomedOut } from './question.ts';
 import { addressOf, questionOf } from './question-address.ts';
 import { RangeChoice } from './range-choice.tsx';
+import { SaveToDashboard } from './save-to-dashboard.tsx';
 import { StreamChoice } from './stream-choice.tsx';
 
 export function Explore({ address }: { address: Address }) {
@@ -27,7 +28,7 @@ export function Explore({ address }: { address: Address }) {
   );
   const names = fields.data ?? [];
   const { isPaused, toggle } = usePause();
-  const [shown, setShown] = useState<{ readonly from: number; readonly to: number }>();
+  const [shown, setShown] = useState<AnsweredRange>();
   const isLive = 'last' in question.range;
   const ask = useCallback(
     (changes: Partial<Question>) => visit(addressOf({ ...question, ...changes })),
@@ -55,6 +56,12 @@ export function Explore({ address }: { address: Address }) {
             Zoom out
           </button>
           {isLive && <PauseButton isPaused={isPaused} toggle={toggle} />}
+          <SaveToDashboard
+            question={question}
+            stepMs={shown?.stepMs}
+            isAsked={problems.length === 0}
+            go={go}
+          />
         </span>
       </div>
       {problems.length > 0 && (

@@ -110,5 +110,5 @@ function withLooks(lines: readonly Line[], looks: Looks | undefined): Line[] {
   return lines.map((line) => ({ ...line, look: byName.get(line.beside ?? line.name) ?? 0 }));
 }
 
-const seriesName = (labels: readonly Label[]): string =>
+export const seriesName = (labels: readonly Label[]): string =>
   labels.map(({ name, value }) => value ?? `without ${name}`).join(' · ');

@@ -30,6 +30,10 @@ const THREE_DIGITS = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 }
 
 const digits = (value: number): string => THREE_DIGITS.format(value);
 
+/** Of a part of one: "42.5 %". */
+export const shortPercent = (part: number | null | undefined): string =>
+  part == null ? '–' : `${shortNumber(100 * part)} %`;
+
 const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 export function shortBytes(bytes: number | null | undefined): string {

@@ -16,11 +16,20 @@ interface GraphError {
   readonly extensions?: { readonly code?: string };
 }
 
-/** Rejects with an `AskError`. */
-export async function ask<Data>(query: string, variables: object = {}): Promise<Data> {
+/** Rejects with an `AskError`. `key` is that of a shared link; without one the session's cookie says who asks. */
+export async function ask<Data>(
+  query: string,
+  variables: object = {},
+  key?: string | undefined,
+): Promise<Data> {
   const response = await fetch('/graphql', {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // Who is signed in and opens a link sees what the link shows.
+    credentials: key === undefined ? 'same-origin' : 'omit',
+    headers: {
+      'content-type': 'application/json',
+      ...(key !== undefined && { authorization: bearer(key) }),
+    },
     body: JSON.stringify({ query, variables }),
   }).catch(() => {
     throw new AskError('away', 'The server does not answer. Is it running, and is the network up?');
@@ -32,6 +41,8 @@ export async function ask<Data>(query: string, variables: object = {}): Promise<
   return data;
 }
 
+const bearer = (key: string): string => `Bearer ${key}`;
+
 const askError = ({ message, extensions }: GraphError): AskError =>
   new AskError(extensions?.code ?? 'unknown', message);
 
@@ -39,29 +50,34 @@ export type Connection = 'connecting' | 'open' | 'lost';
 
 export interface Live {
   /** Goes on over lost connections, each time with a fresh snapshot. Answers what ends it. */
-  subscribe<Data>(
-    query: string,
-    variables: object,
-    told: (data: Data) => void,
-    failed: (error: AskError) => void,
-  ): () => void;
+  subscribe<Data>(query: string, variables: object, listener: Listener<Data>): () => void;
   close(): void;
 }
 
-/** The key does not count any more: signed out elsewhere, or for too long. */
+export interface Listener<Data> {
+  readonly told: (data: Data) => void;
+  readonly failed: (error: AskError) => void;
+  /** By the server: what it told of is no more. */
+  readonly ended?: (() => void) | undefined;
+}
+
+/** The key does not count any more: signed out elsewhere, or for too long; a shared link that was ended. */
 const FORBIDDEN = 4403;
 const RETRY_MS = { first: 500, most: 15_000 };
 /** A server that is silent for so long, although it was asked whether it is there, counts as gone. */
 const KEEP_ALIVE_MS = 12_000;
 
+/** `key` as of `ask`. */
 export function openLive(
   connectionChanged: (connection: Connection) => void,
   forbidden: () => void,
+  key?: string,
 ): Live {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
   let isForbidden = false;
   const client: Client = createClient({
     url: `${scheme}//${location.host}/graphql`,
+    ...(key !== undefined && { connectionParams: { authorization: bearer(key) } }),
     // Also where nothing is subscribed to: a page is told that the server, or its session, is gone.
     lazy: false,
     onNonLazyError: () => connectionChanged('lost'),
@@ -82,13 +98,9 @@ export function openLive(
     },
   });
   return {
-    subscribe<Data>(
-      query: string,
-      variables: object,
-      told: (data: Data) => void,
-      failed: (error: AskError) => void,
-    ) {
-      return client.subscribe<Data>(
+    subscribe<Data>(query: string, variables: object, { told, failed, ended }: Listener<Data>) {
+      let isWanted = true;
+      const unsubscribe = client.subscribe<Data>(
         { query, variables: { ...variables } },
         {
           next({ data, errors }) {
@@ -100,9 +112,15 @@ export function openLive(
             const [first] = Array.isArray(error) ? error : [];
             if (first !== undefined) failed(askError({ ...first, extensions: codeOf(first) }));
           },
-          complete() {},
+          complete() {
+            if (isWanted) ended?.();
+          },
         },
       );
+      return () => {
+        isWanted = false;
+        unsubscribe();
+      };
     },
     close: () => void client.dispose(),
   };

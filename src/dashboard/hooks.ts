@@ -10,19 +10,29 @@ import type { Session } from './session.ts';
 import { LIVE } from './timeseries-document.ts';
 import { showNever, showTogether } from './together.ts';
 
-export interface Page {
-  readonly session: Session;
+/** The server as a page reaches it. */
+export interface Server {
+  /** Undefined: nobody is signed in, a shared link was opened. */
+  readonly session: Session | undefined;
+  /** Of the link. */
+  readonly key: string | undefined;
   readonly live: Live;
-  /** The session is over: somebody has to sign in again. */
+  /** The server lets nobody in any more: the session is over, or the link. */
   readonly ended: () => void;
 }
 
-export const PageContext = createContext<Page | undefined>(undefined);
+export const ServerContext = createContext<Server | undefined>(undefined);
 
-export function usePage(): Page {
-  const page = useContext(PageContext);
-  if (page === undefined) throw new Error('used outside of the signed-in page');
-  return page;
+export function useServer(): Server {
+  const server = useContext(ServerContext);
+  if (server === undefined) throw new Error('used outside of a page that reaches the server');
+  return server;
+}
+
+export function usePage(): Server & { readonly session: Session } {
+  const { session, ...server } = useServer();
+  if (session === undefined) throw new Error('used outside of the signed-in page');
+  return { ...server, session };
 }
 
 export interface Answered<Data> {
@@ -37,7 +47,7 @@ export function useAsk<Data>(
   query: string,
   variables: object | null = {},
 ): Answered<Data> & { readonly again: () => void } {
-  const { ended } = usePage();
+  const { key, ended } = useServer();
   const [answered, setAnswered] = useState<Answered<Data>>(NOTHING_YET);
   // A new object each time it is to be asked anew.
   const [occasion, setOccasion] = useState({});
@@ -48,7 +58,7 @@ export function useAsk<Data>(
     const tell = (next: Partial<Answered<Data>>) => {
       if (asked.isWanted) setAnswered((before) => ({ ...before, error: undefined, ...next }));
     };
-    ask<Data>(asked.query, asked.variables).then(
+    ask<Data>(asked.query, asked.variables, key).then(
       (data) => tell({ data }),
       (failed: unknown) => {
         const error = asAskError(failed);
@@ -59,7 +69,7 @@ export function useAsk<Data>(
     return () => {
       asked.isWanted = false;
     };
-  }, [ended, query, given, occasion]);
+  }, [key, ended, query, given, occasion]);
   return { ...answered, again: useCallback(() => setOccasion({}), []) };
 }
 
@@ -86,7 +96,7 @@ export const asAskError = (error: unknown): AskError =>
 
 /** What was refused last. Without a session somebody has to sign in; all else is there to be shown. */
 export function useFailure() {
-  const { ended } = usePage();
+  const { ended } = useServer();
   const [error, setError] = useState<AskError>();
   const failed = useCallback(
     (reason: unknown) => {
@@ -100,13 +110,17 @@ export function useFailure() {
   return { error, failed, forget };
 }
 
-/** What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes. */
+/**
+ * What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes. `ended`
+ * is told when the server has nothing more to tell.
+ */
 export function useLive<Data, State>(
   query: string,
   variables: object | undefined,
   fold: (before: State | undefined, data: Data) => State | undefined,
+  ended?: () => void,
 ): Answered<State> {
-  const { live } = usePage();
+  const { live } = useServer();
   const [answered, setAnswered] = useState<Answered<State>>(NOTHING_YET);
   const given = variables && JSON.stringify(variables);
   useEffect(() => {
@@ -121,17 +135,16 @@ export function useLive<Data, State>(
       if (isFirst) show();
       else showTogether(show);
     };
-    const end = live.subscribe<Data>(
-      query,
-      JSON.parse(given),
-      (data) => told({ data: fold(newest.data, data), error: undefined }),
-      (error) => told({ ...newest, error }),
-    );
+    const end = live.subscribe<Data>(query, JSON.parse(given), {
+      told: (data) => told({ data: fold(newest.data, data), error: undefined }),
+      failed: (error) => told({ ...newest, error }),
+      ended,
+    });
     return () => {
       end();
       showNever(show);
     };
-  }, [live, query, given, fold]);
+  }, [live, query, given, fold, ended]);
   const data = useHeld(answered.data, useContext(PausedContext));
   return { data, error: answered.error };
 }
@@ -156,17 +169,17 @@ const foldHealth = (_: Health | undefined, { health }: { readonly health: Health
 export const useHealth = (isAdmin: boolean): Answered<Health> =>
   useLive(HEALTH, isAdmin ? {} : undefined, foldHealth);
 
-/** As `useAsk`, and asked anew on each other occasion. */
+/** As `useAsk`, and asked anew on each other occasion; the first one is no other. */
 export function useAskOn<Data>(
   occasion: unknown,
   query: string,
-  variables: object = {},
+  variables: object | null = {},
 ): ReturnType<typeof useAsk<Data>> {
   const asked = useAsk<Data>(query, variables);
   const last = useRef(occasion);
   const { again } = asked;
   useEffect(() => {
-    if (last.current !== occasion) again();
+    if (last.current !== undefined && last.current !== occasion) again();
     last.current = occasion;
   }, [occasion, again]);
   return asked;

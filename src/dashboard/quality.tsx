@@ -7,27 +7,33 @@ import type { LiveAnswer } from './live-answer.ts';
 export interface QualityProps {
   readonly answer: LiveAnswer;
   /** The time that its figures are of; default: they are steps. */
-  readonly of?: string;
+  readonly of?: string | undefined;
   /** How far the numbers may be off. */
-  readonly exactness?: string;
+  readonly exactness?: string | undefined;
+  /** There is little room: of steps and rollup the title tells. */
+  readonly isBrief?: boolean;
   /** Whose clock shows the times; default: the viewer's. */
   readonly timeZone?: string | undefined;
 }
 
-export function QualityLine({ answer, of, exactness, timeZone }: QualityProps) {
+export function QualityLine({ answer, of, exactness, isBrief, timeZone }: QualityProps) {
   const { watermark, stepMs, rollup, restated, missingPartitions } = answer;
+  const by = rollup === null ? 'from the events themselves' : `of rollup ${rollup}`;
+  const source = `${of ?? `${shortLength(stepMs)} steps`} ${by}`;
   return (
-    <p class="quality quiet">
+    <p class="quality quiet" title={isBrief ? source : undefined}>
       {watermark === null ? (
-        'No event is counted yet'
+        rollup === null ? (
+          'All that is committed'
+        ) : (
+          'No event is counted yet'
+        )
       ) : (
         <span title={wholeMoment(watermark, timeZone)}>
           Complete to {clockTime(watermark, timeZone)}
         </span>
       )}
-      {' · '}
-      {of ?? `${shortLength(stepMs)} steps`}{' '}
-      {rollup === null ? 'from the events themselves' : `of rollup ${rollup}`}
+      {!isBrief && ` · ${source}`}
       {exactness !== undefined && ` · ${exactness}`}
       {restated && ' · late events have changed steps that were complete'}
       {missingPartitions.length > 0 && (

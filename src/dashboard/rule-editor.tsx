@@ -1,6 +1,7 @@
 /** One rule: what it says, when it would have fired, and how it is changed. What the form has no field for is in its JSON. */
 import { useEffect, useState } from 'preact/hooks';
 import type { AlarmRule, FieldFilter } from './alarm-answers.ts';
+import { AskTwice } from './ask-twice.tsx';
 import { ConditionFields } from './condition-fields.tsx';
 import { usePage } from './hooks.ts';
 import { Refused } from './quality.tsx';
@@ -108,10 +109,11 @@ export function RuleEditor({ rule, close }: RuleEditorProps) {
             Close
           </button>{' '}
           {mayChange && rule !== undefined && (
-            <Remove
-              name={rule.name}
+            <AskTwice
+              first="Remove rule"
+              then={`Remove ${rule.name} and end its alarms`}
               isRunning={isRunning}
-              remove={async () => {
+              run={async () => {
                 if (await run(REMOVE, { name: rule.name })) close(undefined);
               }}
             />
@@ -165,28 +167,5 @@ function Json({ draft, change }: JsonProps) {
         </p>
       )}
     </details>
-  );
-}
-
-interface RemoveProps {
-  readonly name: string;
-  readonly isRunning: boolean;
-  readonly remove: () => Promise<void>;
-}
-
-/** Its alarms end with it, so it is asked twice. */
-function Remove({ name, isRunning, remove }: RemoveProps) {
-  const [isAsked, setIsAsked] = useState(false);
-  if (!isAsked) {
-    return (
-      <button type="button" onClick={() => setIsAsked(true)}>
-        Remove rule
-      </button>
-    );
-  }
-  return (
-    <button type="button" disabled={isRunning} onClick={() => void remove()}>
-      Remove {name} and end its alarms
-    </button>
   );
 }

@@ -17,12 +17,13 @@ const ARGUMENTS = [
 ] as const;
 
 const QUALITY = 'from to stepMs rollup watermark restated missingPartitions seriesFound names';
-const VALUES = 'values { value errorBound }';
-const ENTRIES = 'values { value errorBound entries { value count error } }';
+export const VALUES = 'values { value errorBound }';
+/** With the heaviest values of `top`. */
+export const ENTRIES = 'values { value errorBound entries { value count error } }';
 const COMPARED = 'compared { from to restated missingPartitions }';
 
 /** Of a live answer: what changes faster nobody reads, and each message makes every viewer draw. */
-const EVERY = '1s';
+export const EVERY = '1s';
 
 const asked = (names: readonly (readonly [string, string])[]): string =>
   names.map(([name]) => `${name}: $${name}`).join(', ');
@@ -32,10 +33,16 @@ const declared = (names: readonly (readonly [string, string])[]): string =>
 const series = (values: string): string =>
   `series { labels { name value } points { t end ${values} } }`;
 
+/** What is selected of each message of a live answer. */
+export const updateOf = (values: string): string =>
+  `{ snapshot gap ${QUALITY} ${series(values)} removedSeries { labels { name value } } }`;
+/** What is selected of an answer. */
+export const answerOf = (values: string): string => `{ source note ${QUALITY} ${series(values)} }`;
+/** What is selected of an answer that has an earlier time beside it. */
+export const BESIDE_ANSWER = `{ ${COMPARED} series { labels { name value } compared { t ${VALUES} } } }`;
+
 const subscription = (values: string): string => `subscription (${declared(ARGUMENTS)}) {
-  timeseries(${asked(ARGUMENTS)}, every: "${EVERY}") {
-    snapshot gap ${QUALITY} ${series(values)} removedSeries { labels { name value } }
-  }
+  timeseries(${asked(ARGUMENTS)}, every: "${EVERY}") ${updateOf(values)}
 }`;
 
 /** Kept up to date, from rollups. */
@@ -44,7 +51,7 @@ export const LIVE = subscription(VALUES);
 export const LIVE_ENTRIES = subscription(ENTRIES);
 
 const query = (values: string): string => `query (${declared(ARGUMENTS)}) {
-  timeseries(${asked(ARGUMENTS)}) { source note ${QUALITY} ${series(values)} }
+  timeseries(${asked(ARGUMENTS)}) ${answerOf(values)}
 }`;
 
 /** Asked once, of whoever can answer. */
@@ -55,9 +62,7 @@ const WITH_COMPARE = [...ARGUMENTS, ['compare', 'Comparison']] as const;
 
 /** Of the series of a range what they were at an earlier time. */
 export const BESIDE = `query (${declared(WITH_COMPARE)}) {
-  timeseries(${asked(WITH_COMPARE)}) {
-    ${COMPARED} series { labels { name value } compared { t ${VALUES} } }
-  }
+  timeseries(${asked(WITH_COMPARE)}) ${BESIDE_ANSWER}
 }`;
 
 /** With its arguments in it, to be read, changed and sent by others. */

@@ -1,5 +1,6 @@
 /** The heaviest values of a field over the whole range, each with how far its count may be off. */
 import type { MeasuredValue } from './answers.ts';
+import { BarTable } from './bar-table.tsx';
 import { whereOf } from './condition.ts';
 import type { Explored } from './explored.ts';
 import { grouped } from './format.ts';
@@ -18,16 +19,6 @@ export interface TopTableProps {
   readonly isLive: boolean;
 }
 
-interface TopEntry {
-  readonly value: string;
-  readonly count: number;
-  readonly error: number;
-}
-
-interface TopValue extends MeasuredValue {
-  readonly entries: readonly TopEntry[] | null;
-}
-
 export function TopTable({ measure, question, answer, isLive }: TopTableProps) {
   const { from, to, stepMs } = answer;
   const { stream, conditions } = question;
@@ -44,44 +35,39 @@ export function TopTable({ measure, question, answer, isLive }: TopTableProps) {
   const once = useAsk<{ readonly timeseries: LiveAnswer }>(ONCE_ENTRIES, isLive ? null : whole);
   const data = isLive ? live.data : once.data?.timeseries;
   const error = isLive ? live.error : once.error;
-  const value = data?.series[0]?.points.at(-1)?.values[0] as TopValue | undefined;
-  const entries = value?.entries ?? [];
   const title = measureText(measure);
   return (
     <section class="panel" aria-label={title}>
       <h2>{title}</h2>
       <Unanswered data={data} error={error} />
-      {data !== undefined && entries.length === 0 && <p>No values in this range.</p>}
-      {entries.length > 0 && (
-        <table class="bars">
-          <thead class="unseen">
-            <tr>
-              <th scope="col">{measure.field}</th>
-              <th scope="col">{measure.by ?? 'Events'}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {entries.map(({ value: name, count, error: off }) => (
-              <tr key={name}>
-                <th scope="row">
-                  {name}
-                  <meter
-                    class="bar-of"
-                    min={0}
-                    max={entries[0]?.count ?? 1}
-                    value={count}
-                    aria-hidden="true"
-                  />
-                </th>
-                <td class="number">
-                  {grouped(count)}
-                  {off > 0 && <span class="quiet"> at most, {grouped(count - off)} at least</span>}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      {data && <Entries measure={measure} value={data.series[0]?.points.at(-1)?.values[0]} />}
     </section>
+  );
+}
+
+export interface EntriesProps {
+  readonly measure: MeasureInput;
+  readonly value: MeasuredValue | undefined;
+}
+
+/** The heaviest first. */
+export function Entries({ measure: { field = '', by = 'Events' }, value }: EntriesProps) {
+  const entries = value?.entries ?? [];
+  if (entries.length === 0) return <p>No values in this range.</p>;
+  return (
+    <BarTable
+      heads={[field, by]}
+      bars={entries.map(({ value: name, count, error: off }) => ({
+        key: name,
+        name,
+        size: count,
+        cells: [
+          <>
+            {grouped(count)}
+            {off > 0 && <span class="quiet"> at most, {grouped(count - off)} at least</span>}
+          </>,
+        ],
+      }))}
+    />
   );
 }

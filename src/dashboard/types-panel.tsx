@@ -1,5 +1,6 @@
 /** Which types of events are most. */
 import type { Rollup } from './answers.ts';
+import { BarTable } from './bar-table.tsx';
 import { grouped } from './format.ts';
 import { useTimeseries } from './hooks.ts';
 import { ranking } from './live-answer.ts';
@@ -24,7 +25,6 @@ export function TypesPanel({ stream, range, rollup }: TypesPanelProps) {
     limit: TYPES_SHOWN,
   });
   const ranked = data === undefined ? [] : ranking(data);
-  const most = ranked[0]?.value ?? 0;
   return (
     <section class="panel" aria-labelledby="types-title">
       <h2 id="types-title">Top types</h2>
@@ -34,25 +34,15 @@ export function TypesPanel({ stream, range, rollup }: TypesPanelProps) {
       ) : (
         <>
           {ranked.length === 0 && <p>No events in the last {range.name}.</p>}
-          <table class="bars">
-            <thead class="unseen">
-              <tr>
-                <th scope="col">Type</th>
-                <th scope="col">Events</th>
-              </tr>
-            </thead>
-            <tbody>
-              {ranked.map(({ label, value }) => (
-                <tr key={label}>
-                  <th scope="row">
-                    {label ?? <i>without a type</i>}
-                    <meter class="bar-of" min={0} max={most} value={value} aria-hidden="true" />
-                  </th>
-                  <td class="number">{grouped(value)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <BarTable
+            heads={['Type', 'Events']}
+            bars={ranked.map(({ label, value }) => ({
+              key: `${label}`,
+              name: label ?? <i>without a type</i>,
+              size: value,
+              cells: [grouped(value)],
+            }))}
+          />
           <QualityLine answer={data} of={range.name} />
         </>
       )}

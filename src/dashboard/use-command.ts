@@ -7,33 +7,39 @@ import { useFailure } from './hooks.ts';
 export interface Command {
   readonly isRunning: boolean;
   readonly error: AskError | undefined;
-  /** Answers whether it was done. `mutation` calls what it asks for `result`, with its `problems`. */
-  readonly run: (mutation: string, variables: object) => Promise<boolean>;
+  /** What of it was refused; empty where something else went wrong. */
+  readonly problems: readonly Problem[];
+  /** Answers what was done; undefined if nothing was. `mutation` calls what it asks for `result`, whose `problems` keep it from being done. */
+  readonly run: <Result>(mutation: string, variables: object) => Promise<Result | undefined>;
+}
+
+interface Refusable {
+  readonly problems?: readonly Problem[];
 }
 
 export function useCommand(done: () => void): Command {
   const [isRunning, setIsRunning] = useState(false);
+  const [problems, setProblems] = useState<readonly Problem[]>([]);
   const { error, failed, forget } = useFailure();
-  const run = async (mutation: string, variables: object): Promise<boolean> => {
+  const run = async <Result>(mutation: string, variables: object): Promise<Result | undefined> => {
     setIsRunning(true);
+    setProblems([]);
     forget();
     try {
-      const { result } = await ask<{ readonly result: { readonly problems: readonly Problem[] } }>(
-        mutation,
-        variables,
-      );
-      if (result.problems.length > 0)
-        throw new AskError('refused', problemsInWords(result.problems));
+      const { result } = await ask<{ readonly result: Result & Refusable }>(mutation, variables);
+      const { problems: found = [] } = result;
+      setProblems(found);
+      if (found.length > 0) throw new AskError('refused', problemsInWords(found));
       done();
-      return true;
+      return result;
     } catch (reason) {
       failed(reason);
-      return false;
+      return undefined;
     } finally {
       setIsRunning(false);
     }
   };
-  return { isRunning, error, run };
+  return { isRunning, error, problems, run };
 }
 
 export const problemsInWords = (problems: readonly Problem[]): string =>

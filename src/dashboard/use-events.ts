@@ -103,7 +103,7 @@ export function useEvents(filter: EventFilter, isHeld: boolean): Events {
     };
     const isLive = asked.to === undefined;
     if (!isLive) askNewest();
-    const end = isLive ? live.subscribe(TAIL, tailOf(asked), told, failed) : undefined;
+    const end = isLive ? live.subscribe(TAIL, tailOf(asked), { told, failed }) : undefined;
     return () => {
       isWanted = false;
       clearTimeout(timer);

@@ -2,6 +2,7 @@
 export const VIEWS = [
   { path: '/', name: 'Overview', key: 'o' },
   { path: '/explore', name: 'Explore', key: 'e' },
+  { path: '/dashboards', name: 'Dashboards', key: 'd' },
   { path: '/events', name: 'Events', key: 'v' },
   { path: '/alarms', name: 'Alarms', key: 'a' },
   { path: '/system', name: 'System', key: 's' },

@@ -1,6 +1,6 @@
 /** Measures as people write them, and the units that measures have. Pure. */
 import { conditionText } from './condition.ts';
-import { perSecond, shortLength, shortNumber } from './format.ts';
+import { perSecond, shortLength, shortNumber, shortPercent } from './format.ts';
 import type { LiveAnswer } from './live-answer.ts';
 import { letterOf, type MeasureInput } from './question.ts';
 
@@ -25,15 +25,20 @@ export const measureTexts = (measures: readonly MeasureInput[]): readonly string
 export type Shown = (value: number | null | undefined) => string;
 
 /** A value with its unit: the unit of a field is that which its name tells, else there is none to say. */
-export const shownOf = (field: string | undefined): Shown =>
-  field !== undefined && /_?ms$|Ms$/.test(field) ? shortLength : shortNumber;
+export function shownOf(name: string | undefined): Shown {
+  if (name === undefined) return shortNumber;
+  if (/_ratio$|Ratio$/.test(name)) return shortPercent;
+  return /_?ms$|Ms$/.test(name) ? shortLength : shortNumber;
+}
 
 /** Whose values are in the unit of their field. */
 const OF_FIELD = ['sum', 'min', 'max', 'avg', 'quantile', 'first', 'last'];
 
-export function measureShown({ op = '', field }: MeasureInput): Shown {
+export function measureShown({ op = '', field, as }: MeasureInput): Shown {
   if (op === 'rate') return perSecond;
-  return OF_FIELD.includes(op) ? shownOf(field) : shortNumber;
+  if (!OF_FIELD.includes(op)) return shortNumber;
+  const named = shownOf(as);
+  return named === shortNumber ? shownOf(field) : named;
 }
 
 /** Measures of the same scale stand in one chart. */

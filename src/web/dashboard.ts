@@ -43,7 +43,7 @@ export function webDashboard({ stream, geoipFile }: WebDashboardOptions): Dashbo
       number('bounce-rate', 'Bounce rate', visits, {
         op: 'avg',
         field: 'bounce',
-        as: 'bounce_rate',
+        as: 'bounce_ratio',
       }),
       number('duration', 'Length of a visit', visits, {
         op: 'avg',

@@ -1,0 +1,78 @@
+/** The answer to a panel's question: live where its range ends now and a rollup answers, else as of when it was asked. */
+import { useMemo, useRef } from 'preact/hooks';
+import type { TimeseriesUpdate } from './answers.ts';
+import type { Panel } from './dashboard-answers.ts';
+import { PANEL, PANEL_BESIDE, PANEL_ENTRIES } from './dashboard-documents.ts';
+import type { Compared, Explored } from './explored.ts';
+import type { AskError } from './graph.ts';
+import { useAsk, useAskOn, useLive } from './hooks.ts';
+import { applyUpdate, type LiveAnswer } from './live-answer.ts';
+
+export interface PanelAnswer {
+  readonly answer: Explored | undefined;
+  readonly error: AskError | undefined;
+  /** How to ask anew what nobody keeps up to date. Undefined: it is live, or of a range that is over. */
+  readonly again: (() => void) | undefined;
+}
+
+interface PanelOnce {
+  readonly panel: LiveAnswer & Pick<Explored, 'source' | 'note'>;
+}
+interface PanelBeside {
+  readonly panel: Pick<Compared, 'series'> & { readonly compared: Omit<Compared, 'series'> };
+}
+
+/** Nobody keeps this up to date: it is asked once. */
+const NOT_LIVE = 'query_invalid';
+
+const foldPanel = (
+  before: LiveAnswer | undefined,
+  { panel }: { readonly panel: TimeseriesUpdate },
+): LiveAnswer | undefined => applyUpdate(before, panel);
+
+/** Only what is seen is asked for; what was answered before stays. `changed` is told when the panel is another one by now. */
+export function usePanel(
+  dashboard: string,
+  { id, question }: Panel,
+  isSeen: boolean,
+  changed: () => void,
+): PanelAnswer {
+  const variables = { dashboard, panel: id };
+  const documents = question.measures.some(({ op }) => op === 'top') ? PANEL_ENTRIES : PANEL;
+  const endsNow = question.last !== undefined;
+  // What nobody keeps up to date is asked once, and not again whenever it comes into sight.
+  const isOnce = useRef(!endsNow);
+  const wasSeen = useRef(false);
+  wasSeen.current ||= isSeen;
+  const isLive = isSeen && !isOnce.current;
+  const live = useLive(documents.live, isLive ? variables : undefined, foldPanel, changed);
+  isOnce.current ||= live.data === undefined && live.error?.code === NOT_LIVE;
+  const once = useAsk<PanelOnce>(
+    documents.once,
+    isOnce.current && wasSeen.current ? variables : null,
+  );
+  const newest = useMemo(
+    () => (isOnce.current ? once.data?.panel : live.data && { ...live.data, ...BY_ROLLUP }),
+    [isOnce.current, once.data, live.data],
+  );
+  const beside = useAskOn<PanelBeside>(
+    newest?.from,
+    PANEL_BESIDE,
+    question.compare === undefined || newest === undefined ? null : variables,
+  );
+  const answer = useMemo(
+    () => newest && { ...newest, compared: beside.data && comparedOf(beside.data) },
+    [newest, beside.data],
+  );
+  const held = useRef(answer);
+  if (answer !== undefined) held.current = answer;
+  const error = (isOnce.current ? once.error : live.error) ?? beside.error;
+  return { answer: held.current, error, again: isOnce.current && endsNow ? once.again : undefined };
+}
+
+const BY_ROLLUP = { source: 'ROLLUP', note: null } as const;
+
+const comparedOf = ({ panel: { compared, series } }: PanelBeside): Compared => ({
+  ...compared,
+  series,
+});
