@@ -111,8 +111,18 @@ async function ended(server: Server, id: string): Promise<Replay> {
   }
 }
 
+/** What is applied is committed a moment later, and archived only then. */
 async function archiveAll(server: Server): Promise<void> {
-  await server.query('mutation { archiveNow { rows } }');
+  for (;;) {
+    const { archiveNow } = await server.query<{ archiveNow: { rows: number } }>(
+      'mutation { archiveNow { rows } }',
+    );
+    const { ledger } = await server.query<{ ledger: { applied: number } }>(
+      '{ ledger(stream: "shop") { applied } }',
+    );
+    if (archiveNow.rows === ledger.applied) return;
+    await sleep(50);
+  }
 }
 
 /** Everything that is stored of the rollup, but for how often a row was amended. */

@@ -15,7 +15,8 @@ interface Question {
   /** How often rollups had been cleared when it was asked first. */
   readonly clears: number | undefined;
   readonly groups: SeriesGroups;
-  readonly stretches: KeptStretches;
+  /** Undefined: there is no room for any. */
+  readonly stretches: KeptStretches | undefined;
   /** As far as it is counted in `#bytes`. */
   bytes: number;
 }
@@ -53,7 +54,8 @@ export class KeptQuestions {
     const clears = this.#writes?.clears();
     // A rollup that was declared anew numbers its series anew.
     if (known?.rollup === plan.rollup && known.clears === clears) return known;
-    const stretches = new KeptStretches(this.#bytesMax * KEPT_PART_MAX);
+    const bytesMax = this.#bytesMax * KEPT_PART_MAX;
+    const stretches = bytesMax > 0 ? new KeptStretches(bytesMax) : undefined;
     return { rollup: plan.rollup, clears, groups: new SeriesGroups(plan), stretches, bytes: 0 };
   }
 
@@ -62,8 +64,8 @@ export class KeptQuestions {
     this.#bytes -= before?.bytes ?? 0;
     this.#questions.delete(name);
     const { stretches, groups } = question;
-    question.bytes =
-      KEPT_QUESTION_BYTES + 2 * name.length + groups.mapped * KEPT_SERIES_BYTES + stretches.bytes;
+    const around = KEPT_QUESTION_BYTES + 2 * name.length + groups.mapped * KEPT_SERIES_BYTES;
+    question.bytes = around + (stretches?.bytes ?? 0);
     if (question.bytes > this.#bytesMax) return;
     this.#questions.set(name, question);
     this.#bytes += question.bytes;

@@ -49,7 +49,7 @@ export interface KeptQuestion {
   /** Only grows. */
   readonly groups: SeriesGroups;
   /** Undefined: nothing is kept. */
-  readonly stretches?: KeptStretches;
+  readonly stretches?: KeptStretches | undefined;
   /** Of a live query, whose answers share their points. */
   readonly isLive?: boolean;
 }
