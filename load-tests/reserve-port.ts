@@ -8,8 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isFree } from '../deploy/local/ports.ts';
 
-/** Below those that systems give to outgoing connections. */
-const FROM = 10_000;
+/**
+ * Below those that systems give to outgoing connections, and behind 10080, which `fetch` and browsers refuse to ask
+ * (https://fetch.spec.whatwg.org/#bad-port).
+ */
+const FROM = 10_081;
 const BEFORE = 20_000;
 const TRIES_MAX = 100;
 /** One file for each port that is had, with the process that has it. */
