@@ -111,10 +111,15 @@ export function drawFault(site: FaultSite, random: Random, kind?: FaultKind): Fa
     }
     case 'disk of a node full': {
       const ms = lasting(random, DOWN_MS);
-      return fault(scene.nodes[1]?.name ?? '', ms, async () => {
+      const [, full = node] = scene.nodes;
+      return fault(full.name, ms, async () => {
         disk?.fill();
         await sleep(ms);
         disk?.empty();
+        // Its store may write no more, room or not: whoever makes room starts it anew (docs/cluster.md).
+        await full.server.kill();
+        full.server.launch();
+        await full.server.ready('query', START_MS_MAX);
       });
     }
   }
