@@ -3,7 +3,7 @@ import { labelsInWords } from './alarm-labels.ts';
 import type { Alarm, AlarmUpdate } from './answers.ts';
 import { moment, shortNumber, wholeMoment } from './format.ts';
 import { useLive } from './hooks.ts';
-import { Refused, Waiting } from './quality.tsx';
+import { Unanswered } from './quality.tsx';
 
 const ALARMS = `subscription {
   alarmChanged {
@@ -45,10 +45,8 @@ export function AlarmsPanel() {
   return (
     <section class="panel" aria-labelledby="alarms-title">
       <h2 id="alarms-title">Alarms</h2>
-      {error && <Refused error={error} />}
-      {data === undefined ? (
-        error === undefined && <Waiting />
-      ) : (
+      <Unanswered data={data} error={error} />
+      {data && (
         <>
           <p aria-live="polite">
             {firing.length === 0 ? 'Nothing fires.' : `${firing.length} firing.`}

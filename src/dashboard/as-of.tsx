@@ -2,8 +2,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import { clockTime } from './format.ts';
 
-/** `answer` is what was answered last: a new one is of now. */
-export function AsOf({ answer, again }: { answer: unknown; again: () => void }) {
+export interface AsOfProps {
+  /** What was answered last: a new one is of now. */
+  readonly answer: unknown;
+  readonly again: () => void;
+}
+
+export function AsOf({ answer, again }: AsOfProps) {
   const [atMs, setAtMs] = useState<number>();
   useEffect(() => {
     if (answer !== undefined) setAtMs(Date.now());
@@ -17,3 +22,10 @@ export function AsOf({ answer, again }: { answer: unknown; again: () => void }) 
     </span>
   );
 }
+
+/** Of a range that ends now, and does not move on. */
+export const NotLive = ({ answer, again }: AsOfProps) => (
+  <p class="quiet">
+    Not live: no rollup keeps what is asked for. <AsOf answer={answer} again={again} />
+  </p>
+);

@@ -2,10 +2,17 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { Address } from './address.ts';
-import { AsOf } from './as-of.tsx';
+import { NotLive } from './as-of.tsx';
 import { Charts } from './charts.tsx';
 import { CopyAs } from './copy-as.tsx';
-import type { Compared, Explored } from './explored.ts';
+import {
+  type AnsweredOnce,
+  type BesideAnswer,
+  BY_ROLLUP,
+  comparedOf,
+  type Explored,
+  NOT_LIVE,
+} from './explored.ts';
 import type { AskError } from './graph.ts';
 import { useAsk, useTimeseries } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
@@ -30,29 +37,24 @@ export interface ExploreAnswerProps {
 export const ExploreAnswer = (props: ExploreAnswerProps) =>
   'last' in props.question.range ? <Live {...props} /> : <Once {...props} />;
 
-/** Nobody keeps this up to date: it is asked once. */
-const NOT_LIVE = 'query_invalid';
-
 function Live(props: ExploreAnswerProps) {
   const { question } = props;
   const live = useTimeseries(lineVariablesOf(question));
   const beside = useBeside(question, live.data);
   const answer = useMemo(
-    () =>
-      live.data && { ...live.data, source: 'ROLLUP' as const, note: null, compared: beside.data },
+    () => live.data && { ...live.data, ...BY_ROLLUP, compared: beside.data },
     [live.data, beside.data],
   );
   if (live.data === undefined && live.error?.code === NOT_LIVE) return <Once {...props} />;
   return <Shown {...props} answer={answer} error={live.error ?? beside.error} isLive />;
 }
 
-interface OnceAnswer {
-  readonly timeseries: LiveAnswer & Pick<Explored, 'source' | 'note'>;
-}
-
 function Once(props: ExploreAnswerProps) {
   const { question } = props;
-  const { data, error, again } = useAsk<OnceAnswer>(ONCE, lineVariablesOf(question));
+  const { data, error, again } = useAsk<{ readonly timeseries: AnsweredOnce }>(
+    ONCE,
+    lineVariablesOf(question),
+  );
   const beside = useBeside(question, data?.timeseries);
   const answer = useMemo(
     () => data && { ...data.timeseries, compared: beside.data },
@@ -60,11 +62,7 @@ function Once(props: ExploreAnswerProps) {
   );
   return (
     <Shown {...props} answer={answer} error={error ?? beside.error} isLive={false}>
-      {'last' in question.range && data !== undefined && (
-        <p class="quiet">
-          Not live: no rollup keeps what is asked for. <AsOf answer={data} again={again} />
-        </p>
-      )}
+      {'last' in question.range && data !== undefined && <NotLive answer={data} again={again} />}
     </Shown>
   );
 }
@@ -73,18 +71,13 @@ function Once(props: ExploreAnswerProps) {
 function useBeside(question: Question, answer: LiveAnswer | undefined) {
   const { compare } = question;
   const { last: _, ...asked } = lineVariablesOf(question);
-  const { data, error } = useAsk<{
-    readonly timeseries: Pick<Compared, 'series'> & { readonly compared: Omit<Compared, 'series'> };
-  }>(
+  const { data, error } = useAsk<{ readonly timeseries: BesideAnswer }>(
     BESIDE,
     compare === undefined || answer === undefined
       ? null
       : { ...asked, from: answer.from, to: answer.to, step: `${answer.stepMs}ms`, compare },
   );
-  const compared = useMemo(
-    () => data && { ...data.timeseries.compared, series: data.timeseries.series },
-    [data],
-  );
+  const compared = useMemo(() => data && comparedOf(data.timeseries), [data]);
   return { data: compared, error };
 }
 

@@ -26,6 +26,25 @@ export interface Explored extends LiveAnswer {
   readonly compared: Compared | undefined;
 }
 
+/** An answer that is asked once, of whoever can answer. */
+export type AnsweredOnce = LiveAnswer & Pick<Explored, 'source' | 'note'>;
+
+/** Who answers what is live. */
+export const BY_ROLLUP = { source: 'ROLLUP', note: null } as const;
+
+/** Of a subscription: nobody keeps this up to date, it is asked once. */
+export const NOT_LIVE = 'query_invalid';
+
+/** As the server has it. */
+export interface BesideAnswer extends Pick<Compared, 'series'> {
+  readonly compared: Omit<Compared, 'series'>;
+}
+
+export const comparedOf = ({ compared, series }: BesideAnswer): Compared => ({
+  ...compared,
+  series,
+});
+
 /** One chart. */
 export interface Picture {
   readonly title: string;

@@ -1,16 +1,15 @@
 /** A panel of a dashboard: its title, its answer as a chart, a table or a number, and how good that is. */
 import { useId, useMemo } from 'preact/hooks';
 import { type Address, pathOf } from './address.ts';
-import { AsOf } from './as-of.tsx';
+import { NotLive } from './as-of.tsx';
 import { looks, PictureChart } from './charts.tsx';
 import type { Panel } from './dashboard-answers.ts';
 import { type Explored, picturesOf } from './explored.ts';
-import { counted } from './format.ts';
 import { Link } from './link.tsx';
 import { PanelNumber } from './panel-number.tsx';
 import { questionOfPanel, rangeInWords } from './panel-question.ts';
 import { PanelTable } from './panel-table.tsx';
-import { BesideQuality, QualityLine, Unanswered } from './quality.tsx';
+import { BesideQuality, FirstOf, QualityLine, Unanswered } from './quality.tsx';
 import { addressOf } from './question-address.ts';
 import { usePanel } from './use-panel.ts';
 import { useSeen } from './use-seen.ts';
@@ -73,11 +72,7 @@ function HowGood({ panel: { show }, answer, range, again }: HowGoodProps) {
       {answer.compared && isChart && (
         <BesideQuality compared={answer.compared} timeZone={undefined} />
       )}
-      {again && (
-        <p class="quiet">
-          Not live: no rollup keeps what is asked for. <AsOf answer={answer} again={again} />
-        </p>
-      )}
+      {again && <NotLive answer={answer} again={again} />}
       {answer.note !== null && (
         <details class="quiet">
           <summary>Why from the events</summary>
@@ -122,11 +117,7 @@ function PanelChart({ kept, answer, go }: PanelChartProps) {
           <PictureChart picture={picture} answer={answer} question={question} go={go} />
         </div>
       ))}
-      {seriesFound > series.length && (
-        <p class="quiet">
-          The first {series.length} of {counted(seriesFound, 'series', 'series')}.
-        </p>
-      )}
+      <FirstOf shown={series.length} found={seriesFound} />
     </>
   );
 }

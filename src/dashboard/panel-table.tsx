@@ -1,8 +1,8 @@
 /** Series by what they have in the whole range, or the heaviest values of a field. */
 import { BarTable } from './bar-table.tsx';
 import { type Explored, seriesName } from './explored.ts';
-import { counted } from './format.ts';
 import { seriesRows } from './panel-values.ts';
+import { FirstOf } from './quality.tsx';
 import type { TimeseriesVariables } from './question.ts';
 import { Scroll } from './scroll.tsx';
 import { Entries } from './top-table.tsx';
@@ -54,11 +54,7 @@ function SeriesTable({ kept, answer }: PanelTableProps) {
           }))}
         />
       </Scroll>
-      {answer.seriesFound > rows.length && (
-        <p class="quiet">
-          The first {rows.length} of {counted(answer.seriesFound, 'series', 'series')}.
-        </p>
-      )}
+      <FirstOf shown={rows.length} found={answer.seriesFound} />
     </>
   );
 }

@@ -1,6 +1,7 @@
 /** What a number and a table show of an answer: values of the whole range. Pure. */
 import type { Label, MeasuredValue } from './answers.ts';
 import type { Explored } from './explored.ts';
+import { grouped } from './format.ts';
 import { keyOf } from './live-answer.ts';
 import { addsUp } from './panel-question.ts';
 import type { MeasureInput, TimeseriesVariables } from './question.ts';
@@ -67,7 +68,7 @@ export function changeInWords(
   const percent = (100 * (now - before)) / Math.abs(before);
   const size = Math.abs(percent);
   const digits = size >= 10 || size === 0 ? Math.round(size) : Number(size.toPrecision(2));
-  return `${percent > 0 ? '+' : percent < 0 ? '−' : '±'}${digits.toLocaleString('en')} %`;
+  return `${percent > 0 ? '+' : percent < 0 ? '−' : '±'}${grouped(digits)} %`;
 }
 
 export interface SeriesRow {

@@ -1,5 +1,5 @@
 /** How good an answer is, said beside it: how fresh, in which steps, what is missing. */
-import { clockTime, moment, shortLength, wholeMoment } from './format.ts';
+import { clockTime, counted, moment, shortLength, wholeMoment } from './format.ts';
 import type { AskError } from './graph.ts';
 import type { Answered } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
@@ -71,6 +71,14 @@ export function BesideQuality({ compared, timeZone }: BesideQualityProps) {
     </p>
   );
 }
+
+/** Where there are more series than are shown. */
+export const FirstOf = ({ shown, found }: { shown: number; found: number }) =>
+  found > shown ? (
+    <p class="quiet">
+      The first {shown} of {counted(found, 'series', 'series')}.
+    </p>
+  ) : null;
 
 /** Why there is no answer, in the server's own words. */
 export const Refused = ({ error }: { error: AskError }) => (

@@ -1,11 +1,13 @@
 /** An event that the server sends itself: who has set up nothing yet sees that it arrives. */
 import { useState } from 'preact/hooks';
-import { ask } from './graph.ts';
-import { useFailure, usePage } from './hooks.ts';
+import { usePage } from './hooks.ts';
 import { Refused } from './quality.tsx';
 import { may } from './session.ts';
+import { useCommand } from './use-command.ts';
 
-const SEND = `mutation ($stream: String!) { sendTestEvent(stream: $stream) { applied } }`;
+const SEND = `mutation ($stream: String!) {
+  result: sendTestEvent(stream: $stream) { applied }
+}`;
 
 export interface TestEventProps {
   readonly stream: string;
@@ -25,20 +27,9 @@ export function TestEvent(props: TestEventProps) {
 }
 
 function Sender({ stream, sent }: TestEventProps) {
-  const { error, failed, forget } = useFailure();
-  const [state, setState] = useState<'idle' | 'sending' | 'sent'>('idle');
-  const send = async () => {
-    setState('sending');
-    forget();
-    try {
-      await ask(SEND, { stream });
-      setState('sent');
-      sent();
-    } catch (reason) {
-      setState('idle');
-      failed(reason);
-    }
-  };
+  const { run, isRunning, error } = useCommand(sent);
+  const [isSent, setIsSent] = useState(false);
+  const send = async () => setIsSent((await run(SEND, { stream })) !== undefined);
   return (
     <>
       <p>
@@ -46,10 +37,10 @@ function Sender({ stream, sent }: TestEventProps) {
       </p>
       {error && <Refused error={error} />}
       <p class="actions">
-        <button type="button" disabled={state === 'sending'} onClick={() => void send()}>
+        <button type="button" disabled={isRunning} onClick={() => void send()}>
           Send a test event
         </button>{' '}
-        <span role="status">{state === 'sent' && 'Sent. It counts in a moment.'}</span>
+        <span role="status">{isSent && !isRunning && 'Sent. It counts in a moment.'}</span>
       </p>
     </>
   );

@@ -5,7 +5,7 @@ import { grouped } from './format.ts';
 import { useTimeseries } from './hooks.ts';
 import { ranking } from './live-answer.ts';
 import { type Range, wholeOf } from './panels.ts';
-import { QualityLine, Refused, Waiting } from './quality.tsx';
+import { QualityLine, Unanswered } from './quality.tsx';
 
 const TYPES_SHOWN = 10;
 
@@ -28,10 +28,8 @@ export function TypesPanel({ stream, range, rollup }: TypesPanelProps) {
   return (
     <section class="panel" aria-labelledby="types-title">
       <h2 id="types-title">Top types</h2>
-      {error && <Refused error={error} />}
-      {data === undefined ? (
-        error === undefined && <Waiting />
-      ) : (
+      <Unanswered data={data} error={error} />
+      {data && (
         <>
           {ranked.length === 0 && <p>No events in the last {range.name}.</p>}
           <BarTable

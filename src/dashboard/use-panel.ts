@@ -3,7 +3,14 @@ import { useMemo, useRef } from 'preact/hooks';
 import type { TimeseriesUpdate } from './answers.ts';
 import type { Panel } from './dashboard-answers.ts';
 import { PANEL, PANEL_BESIDE, PANEL_ENTRIES } from './dashboard-documents.ts';
-import type { Compared, Explored } from './explored.ts';
+import {
+  type AnsweredOnce,
+  type BesideAnswer,
+  BY_ROLLUP,
+  comparedOf,
+  type Explored,
+  NOT_LIVE,
+} from './explored.ts';
 import type { AskError } from './graph.ts';
 import { useAsk, useAskOn, useLive } from './hooks.ts';
 import { applyUpdate, type LiveAnswer } from './live-answer.ts';
@@ -14,16 +21,6 @@ export interface PanelAnswer {
   /** How to ask anew what nobody keeps up to date. Undefined: it is live, or of a range that is over. */
   readonly again: (() => void) | undefined;
 }
-
-interface PanelOnce {
-  readonly panel: LiveAnswer & Pick<Explored, 'source' | 'note'>;
-}
-interface PanelBeside {
-  readonly panel: Pick<Compared, 'series'> & { readonly compared: Omit<Compared, 'series'> };
-}
-
-/** Nobody keeps this up to date: it is asked once. */
-const NOT_LIVE = 'query_invalid';
 
 const foldPanel = (
   before: LiveAnswer | undefined,
@@ -47,7 +44,7 @@ export function usePanel(
   const isLive = isSeen && !isOnce.current;
   const live = useLive(documents.live, isLive ? variables : undefined, foldPanel, changed);
   isOnce.current ||= live.data === undefined && live.error?.code === NOT_LIVE;
-  const once = useAsk<PanelOnce>(
+  const once = useAsk<{ readonly panel: AnsweredOnce }>(
     documents.once,
     isOnce.current && wasSeen.current ? variables : null,
   );
@@ -55,13 +52,13 @@ export function usePanel(
     () => (isOnce.current ? once.data?.panel : live.data && { ...live.data, ...BY_ROLLUP }),
     [isOnce.current, once.data, live.data],
   );
-  const beside = useAskOn<PanelBeside>(
+  const beside = useAskOn<{ readonly panel: BesideAnswer }>(
     newest?.from,
     PANEL_BESIDE,
     question.compare === undefined || newest === undefined ? null : variables,
   );
   const answer = useMemo(
-    () => newest && { ...newest, compared: beside.data && comparedOf(beside.data) },
+    () => newest && { ...newest, compared: beside.data && comparedOf(beside.data.panel) },
     [newest, beside.data],
   );
   const held = useRef(answer);
@@ -69,10 +66,3 @@ export function usePanel(
   const error = (isOnce.current ? once.error : live.error) ?? beside.error;
   return { answer: held.current, error, again: isOnce.current && endsNow ? once.again : undefined };
 }
-
-const BY_ROLLUP = { source: 'ROLLUP', note: null } as const;
-
-const comparedOf = ({ panel: { compared, series } }: PanelBeside): Compared => ({
-  ...compared,
-  series,
-});

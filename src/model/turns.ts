@@ -1,10 +1,10 @@
 /** Work on things that are told apart by a key: that on one of them is done one after the other, in the order of the calls. */
 export class Turns<Key> {
   /** Of each thing that is worked on, the last of what is to be done. */
-  readonly #last = new Map<Key, Promise<void>>();
+  readonly #last = new Map<Key, Promise<unknown>>();
 
-  /** Rejects with what `work` does; the next turn comes all the same. Begins at once where nothing is under way. */
-  take(key: Key, work: () => Promise<void>): Promise<void> {
+  /** As `work` resolves or rejects; the next turn comes all the same. Begins at once where nothing is under way. */
+  take<T>(key: Key, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
     const turn = (before === undefined ? work() : before.then(work, work)).finally(() => {
       if (this.#last.get(key) === turn) this.#last.delete(key);

@@ -9,6 +9,7 @@ import type {
   SentEvent,
   SentEvents,
 } from '../model/event-to-send.ts';
+import { Turns } from '../model/turns.ts';
 import { isCommittedBy } from './committed-by.ts';
 import { placeOf } from './dead-letter-order.ts';
 import { Gate } from './gate.ts';
@@ -89,7 +90,7 @@ const PIECE_LENGTH = 64 * 1024;
 export class Letters implements LettersPort {
   readonly #options: LettersOptions;
   /** By tenant: one call after the other, so that none sends what another one is just sending. Others do not wait for them. */
-  readonly #lastSent = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns<string>();
   readonly #senders = new Places(
     { max: LETTER_SENDERS_MAX, maxEach: LETTER_SENDERS_PER_TENANT_MAX },
     (own) =>
@@ -124,16 +125,7 @@ export class Letters implements LettersPort {
   async resend(tenant: string, wanted: readonly WantedLetter[]): Promise<Resent> {
     checkWanted(wanted);
     const leave = this.#senders.enter(tenant);
-    const before = this.#lastSent.get(tenant) ?? Promise.resolve();
-    const sent = before.then(() => this.#send(tenant, wanted));
-    const last = sent.catch(() => {});
-    this.#lastSent.set(tenant, last);
-    try {
-      return await sent;
-    } finally {
-      leave();
-      if (this.#lastSent.get(tenant) === last) this.#lastSent.delete(tenant);
-    }
+    return this.#turns.take(tenant, () => this.#send(tenant, wanted)).finally(leave);
   }
 
   async #count(filter: DeadLetterFilter): Promise<LetterCounts> {

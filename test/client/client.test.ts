@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { settingsOf } from '../../src/client/options.ts';
 import { isStreamName } from '../../src/model/stream-name.ts';
 import { DEFAULTS, FakeWorld, refusal, type SentEvent, START_MS, taken } from './fake-platform.ts';
@@ -211,17 +211,22 @@ test('what waits outlives the client, and is sent first by the next one', async 
   t.is(world.kept.size, 0);
 });
 
-test('a tab that was closed is taken over by one that stays open', async (t) => {
-  const world = new FakeWorld();
-  const { store } = world;
-  const open = world.client(t, {}, { store });
-  await world.settle();
-  const closed = world.client(t, {}, { store });
+/** By a tab that is closed while the server is away, in the world's own store. */
+async function leaveOrphan(t: ExecutionContext, world: FakeWorld): Promise<void> {
+  const closed = world.client(t, {}, { store: world.store });
   world.server = () => undefined;
   closed.track('orphan');
   await closed.close();
   world.server = taken;
   world.requests.length = 0;
+}
+
+test('a tab that was closed is taken over by one that stays open', async (t) => {
+  const world = new FakeWorld();
+  const { store } = world;
+  const open = world.client(t, {}, { store });
+  await world.settle();
+  await leaveOrphan(t, world);
   await world.pass(180_000);
   t.deepEqual(types(world.requests.flat()), ['orphan']);
   t.is(world.kept.size, 0);
@@ -233,12 +238,7 @@ test('a tab that always has something to send takes over what a closed one has l
   const { store } = world;
   const busy = world.client(t, {}, { store });
   await world.settle();
-  const closed = world.client(t, {}, { store });
-  world.server = () => undefined;
-  closed.track('orphan');
-  await closed.close();
-  world.server = taken;
-  world.requests.length = 0;
+  await leaveOrphan(t, world);
   for (let i = 0; i < 360; i++) {
     busy.track('own');
     await world.pass(500);
