@@ -37,6 +37,8 @@ export class Client {
   readonly #report: (code: ProblemCode, message: string) => void;
   #hasConsent = false;
   #isClosed = false;
+  /** Once the end has begun. */
+  #closing: Promise<number> | undefined;
   #lossesToldMs = 0;
 
   constructor(settings: Settings, platform: Platform) {
@@ -108,9 +110,16 @@ export class Client {
     this.#sender.beacon(send);
   }
 
-  /** Sends what waits, for `timeoutMs` at most, and ends. Resolves with how many events were not answered: a store keeps them. */
-  async close(timeoutMs = 5_000): Promise<number> {
-    if (this.#isClosed) return this.#sender.length;
+  /**
+   * Sends what waits, for `timeoutMs` at most, and ends. Resolves with how many events were not answered: a store keeps them. Called
+   * again, it is the same end.
+   */
+  close(timeoutMs = 5_000): Promise<number> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<number> {
     this.#tellLosses(true);
     let cancel = () => {};
     const timeout = new Promise<void>((resolve) => {
@@ -186,9 +195,13 @@ const LOSSES_TOLD_MS = 60_000;
 const LOSSES_BYTES_MAX = 512;
 const encoder = new TextEncoder();
 
-/** An undefined id would take the place of the one that makes an event count once. */
+/** An id that is nothing would take the place of the one that makes an event count once: to the server null is none, too. */
 const defined = (fields: EventFields): EventFields =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  Object.fromEntries(
+    Object.entries(fields).filter(
+      ([name, value]) => value !== undefined && (name !== 'id' || value !== null),
+    ),
+  );
 
 /** A text's own number from 0 to below 1: FNV-1a of 32 bits, then the finalizer of MurmurHash3, which spreads what ends alike. */
 function partOf(text: string): number {

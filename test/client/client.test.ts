@@ -23,6 +23,18 @@ test('events go together after the interval, or at once when they fill a request
   t.deepEqual(client.counts, { waiting: 0, lost: 0 });
 });
 
+test('an event whose id is nothing gets one, as without it', async (t) => {
+  const world = new FakeWorld();
+  const client = world.client(t);
+  client.track('a', { id: null, note: null });
+  client.track('b', { id: 'mine' });
+  await world.pass(1_000);
+  const [a, b] = world.requests[0] ?? [];
+  t.regex(a?.id ?? '', /^\w+$/, 'sent again it would count twice');
+  t.is(a?.['note'], null);
+  t.is(b?.id, 'mine');
+});
+
 test('what is tracked while a request is under way waits for the interval, and keeps its order', async (t) => {
   const world = new FakeWorld();
   const client = world.client(t);
@@ -430,6 +442,17 @@ test('a client that is closed takes nothing, and does nothing more', async (t) =
   t.false(client.track('a'));
   await world.pass(600_000);
   t.deepEqual([world.requests, world.timers.size], [[], 0]);
+});
+
+test('closed twice at once, it ends once, and both hear the same', async (t) => {
+  const world = new FakeWorld();
+  let closes = 0;
+  const store = { ...world.store, close: () => void closes++ };
+  const client = world.client(t, {}, { store });
+  client.track('a');
+  t.deepEqual(await Promise.all([client.close(), client.close()]), [0, 0]);
+  t.is(await client.close(), 0);
+  t.is(closes, 1);
 });
 
 test('closing ends in time where no answer comes', async (t) => {

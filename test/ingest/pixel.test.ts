@@ -132,6 +132,13 @@ test('with a log that takes nothing, or a tenant over its quota, it is answered 
   });
   t.is((await get(full.port)).status, 200);
   t.deepEqual(full.edge.counts().pixelHitsLost, { log_full: 1 });
+  const owing = await startTestEdge(t, {
+    ...{ web, needs: answering().needs, clock: { now: () => 0 } },
+    limits: { eventsPerSecondMax: 1 },
+  });
+  t.is((await send(owing.port, { body: '{"type":"a"}\n'.repeat(9) })).status, 200);
+  t.is((await get(owing.port)).status, 200);
+  t.deepEqual(owing.edge.counts().pixelHitsLost, { quota_exceeded: 1 });
 });
 
 test('hits that nobody makes into events are lost and counted; those behind them are not', async (t) => {

@@ -61,7 +61,13 @@ test('of who does not want to be known nothing stays that tells who it is', (t) 
 
 test('fields are few and short, whatever comes', (t) => {
   const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`f${i}`, 'x']));
-  t.is(Object.keys(fieldsOf(many)).length, 32);
+  t.is(Object.keys(fieldsOf(many)).length, 1 + 32);
+  t.like(fieldsOf({ ...many, path: '/p', referrer: 'https://news.example/a' }), {
+    ...{ type: 'page_view', path: '/p', source: 'news.example', f3: 'x', f31: 'x', f32: undefined },
+  });
+  t.deepEqual(fieldsOf({ ['é'.repeat(64)]: 'x', ['é'.repeat(65)]: 'y' }), {
+    ...{ type: 'page_view', ['é'.repeat(64)]: 'x' },
+  });
   t.is(fieldsOf({ path: '/'.repeat(5_000) })['path']?.length, 1_024);
   t.deepEqual(pageFields(hitOf({ query: '%%%&=&&a=%ff&__proto__=x' })), {
     type: 'page_view',

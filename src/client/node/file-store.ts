@@ -75,8 +75,9 @@ class FileStore implements EventStore {
     else {
       this.#append(`-${places.join(' ')}\n`);
       if (this.#fileBytes - this.#liveBytes > DEAD_BYTES_MAX) {
-        closeSync(this.#file);
+        const before = this.#file;
         this.#file = this.#rewrite();
+        closeSync(before);
       }
     }
   }
@@ -122,13 +123,19 @@ class FileStore implements EventStore {
     this.#fileBytes = 0;
   }
 
-  /** Only with what waits: a whole file takes the place of the one before. */
+  /** Only with what waits: a whole file takes the place of the one before, or none if that fails. Answers what it is open as. */
   #rewrite(): number {
     const next = `${this.#path}.next`;
     writeFileSync(next, [...this.#lines.values()].join(''));
-    renameSync(next, this.#path);
+    const file = openSync(next, 'a');
+    try {
+      renameSync(next, this.#path);
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
     this.#fileBytes = this.#liveBytes;
-    return openSync(this.#path, 'a');
+    return file;
   }
 }
 

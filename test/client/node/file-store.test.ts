@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -88,6 +88,28 @@ test('a queue that is never empty does not make the file grow without end', asyn
     await store.remove([`p${n}`]);
   }
   t.true(statSync(file).size < 20 * 2 ** 20, `${statSync(file).size}`);
+  store.close();
+  const again = openFileStore(file);
+  t.teardown(() => again.close());
+  t.deepEqual(await again.load(...ALL), [event(0)]);
+});
+
+test('a file that cannot be written anew goes on as it is', async (t) => {
+  const file = await fileFor(t);
+  const store = openFileStore(file);
+  const text = 'x'.repeat(2 ** 20);
+  await store.put([event(0)]);
+  // Where the new one would be begun.
+  await mkdir(`${file}.next`);
+  for (let n = 1; n <= 17; n++) {
+    await store.put([event(n, text)]);
+    await store.remove([`p${n}`]).catch((error: unknown) => t.like(error, { code: 'EISDIR' }));
+  }
+  await store.put([event(18)]);
+  t.true(readFileSync(file, 'utf8').includes(event(18).line));
+  await rm(`${file}.next`, { recursive: true });
+  await store.remove(['p18']);
+  t.true(statSync(file).size < 2 ** 20, 'later it can');
   store.close();
   const again = openFileStore(file);
   t.teardown(() => again.close());
