@@ -46,7 +46,7 @@ export function leaderStream(options: LeaderStreamOptions): AsyncIterableIterato
   };
   const pull = async (): Promise<OperationResult | undefined> => {
     while (!left.signal.aborted && !isOver) {
-      let fault: unknown = BROKEN_OFF;
+      let fault: unknown;
       const wasHere: boolean = source?.isHere ?? leader.isLeader;
       try {
         source ??= await begin(options);
@@ -57,8 +57,8 @@ export function leaderStream(options: LeaderStreamOptions): AsyncIterableIterato
           lostMs = undefined;
           return isRefusal(value) ? last(value) : value;
         }
-        // Its board is closing, and the server with it.
-        if (wasHere && leader.isLeader) return undefined;
+        // It is over for whoever answers it: what it was about has gone. Of a lead that is lost a leader says so.
+        if (!wasHere || leader.isLeader) return undefined;
       } catch (error) {
         fault = error;
       }
@@ -79,10 +79,6 @@ export function leaderStream(options: LeaderStreamOptions): AsyncIterableIterato
   });
 }
 
-const BROKEN_OFF = new AppError(
-  'leader_away',
-  'the leader of the cluster has ended the subscription',
-);
 const LEADS_NO_MORE = new AppError('not_leader', 'this node does not lead the cluster any more');
 
 const isOfLeaders = (fault: unknown): boolean =>
