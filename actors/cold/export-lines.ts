@@ -3,6 +3,7 @@
  * field is one value of a line, wherever the files have it: in a column of each of its kinds, or among the rare fields.
  */
 import { COLUMN_KIND, type ColumnKind } from '../../src/model/columns.ts';
+import { FORMULA } from '../../src/model/formula.ts';
 import type { SchemaColumn, StreamSchema } from '../../src/model/stream-schema.ts';
 import { identifier, literal } from '../../storage/segments/segment-columns.ts';
 
@@ -139,8 +140,6 @@ function textOf(column: string, kind: ColumnKind): string {
     THEN ${value}::BIGINT::VARCHAR ELSE ${value}::VARCHAR END`;
 }
 
-/** Spreadsheets take a text that begins so for something to compute, in some languages with wide signs. */
-const FORMULA = '^[=+\\-@\\t\\r\\n＝＋－＠]';
 /** Some separate cells by semicolon or tab, whatever the file's name says: in quotes those are no separators either. */
 const QUOTED = '[",;\\t\\r\\n]';
 

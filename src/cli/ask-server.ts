@@ -69,13 +69,19 @@ export function noServer({ origin }: URL, cause: unknown, flag = '--url'): AppEr
   );
 }
 
-export function askServer(config: Config, options: Readonly<Record<string, unknown>>): AskServer {
+/** `stop`: whoever asks has gone, and waits for nothing. */
+export function askServer(
+  config: Config,
+  options: Readonly<Record<string, unknown>>,
+  stop?: AbortSignal,
+): AskServer {
   const { url, headers: who } = serverAddress(config, options, '/graphql');
   const headers = { 'content-type': 'application/json', ...who };
   return {
     origin: url.origin,
     async ask<T>(query: string, variables = {}) {
-      const { data, errors } = await post<T>(url, headers, JSON.stringify({ query, variables }));
+      const body = JSON.stringify({ query, variables });
+      const { data, errors } = await post<T>(url, headers, body, stop);
       if (data !== undefined && errors === undefined) return data;
       const said = errors?.map(({ message }) => message).join('; ') ?? 'nothing';
       throw new AppError('query_invalid', `the server at ${url.origin} said: ${said}`);
@@ -87,10 +93,12 @@ async function post<T>(
   url: URL,
   headers: Record<string, string>,
   body: string,
+  stop: AbortSignal | undefined,
 ): Promise<GraphQLAnswer<T>> {
   let text: string;
   try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = stop === undefined ? timeout : AbortSignal.any([stop, timeout]);
     text = await (await fetch(url, { method: 'POST', headers, body, signal })).text();
   } catch (cause) {
     throw noServer(url, cause);

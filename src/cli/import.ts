@@ -48,7 +48,7 @@ async function importWith(
   const wanted = formatOptions(options);
   const state = ImportState.open(statePath, { server: address.url.origin, stream, ...wanted });
   // All formats before the first event: what is not understood is told before anything was done.
-  const files = (await known(filesAt(paths), state))
+  const files = (await known(filesAt(paths, statePath), state))
     .filter(isNew)
     .map((file) => ({ file, format: formatOf(file.path, file.head, wanted) }));
   const stop = new AbortController();

@@ -3,7 +3,7 @@ import { AppError } from '../model/errors.ts';
 import { askServer } from './ask-server.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { aligned, csvOf } from './table.ts';
+import { aligned, csvOf, inert } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { whereOption } from './where-option.ts';
 
@@ -111,8 +111,8 @@ function csvRows(answer: Answer): string[][] {
   const names = answer.names.flatMap((name) => [name, `${name} error bound`]);
   const rows = pointsOf(answer).map(({ t, labels, values }) => [
     new Date(t).toISOString(),
-    ...labels.map(({ value }) => value ?? ''),
-    ...values.flatMap(({ value, errorBound }) => [`${value ?? ''}`, `${errorBound}`]),
+    ...labels.map(({ value }) => inert(value ?? '')),
+    ...values.flatMap((each) => [exact(each), `${each.errorBound}`]),
   ]);
   return [['time', ...labelNames(answer), ...names], ...rows];
 }
@@ -128,11 +128,27 @@ function unitOf(name: string): string {
   return unit === undefined || /^(count|distinct|histogram|top)\b/.test(name) ? '' : ` [${unit}]`;
 }
 
-function shown({ value, errorBound, buckets, entries }: Value): string {
-  if (entries) return entries.map((entry) => `${entry.value} ${rounded(entry.count)}`).join(', ');
-  if (buckets) return buckets.map(({ to, count }) => `<${to ?? '∞'} ${rounded(count)}`).join(', ');
+function shown(answered: Value): string {
+  const { value, errorBound } = answered;
+  const list = listed(answered, rounded);
+  if (list !== undefined) return list;
   if (value === null) return '-';
   return errorBound === 0 ? rounded(value) : `${rounded(value)} ±${rounded(errorBound)}`;
+}
+
+/** For what reads a table. */
+function exact(answered: Value): string {
+  const list = listed(answered, String);
+  return list === undefined ? `${answered.value ?? ''}` : inert(list);
+}
+
+/** Of an answer that is more than one number; undefined for another one. */
+function listed(
+  { buckets, entries }: Value,
+  inWords: (count: number) => string,
+): string | undefined {
+  if (entries) return entries.map(({ value, count }) => `${value} ${inWords(count)}`).join(', ');
+  return buckets?.map(({ to, count }) => `<${to ?? '∞'} ${inWords(count)}`).join(', ');
 }
 
 const rounded = (value: number): string =>

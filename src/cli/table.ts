@@ -1,5 +1,7 @@
 /** Rows of texts for people and for spreadsheets. The first row has the names. */
 
+import { FORMULA } from '../model/formula.ts';
+
 /** Columns of equal width, figures to the right; harmless for a terminal. */
 export function aligned(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(printable));
@@ -22,6 +24,11 @@ export function aligned(rows: readonly (readonly string[])[]): string {
 /** RFC 4180. */
 export const csvOf = (rows: readonly (readonly string[])[]): string =>
   rows.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
+
+/** For a cell of CSV, as an export writes it: to a spreadsheet it is a text, whatever it begins with. */
+export const inert = (text: string): string => (COMPUTED.test(text) ? `'${text}` : text);
+
+const COMPUTED = new RegExp(FORMULA);
 
 const csvCell = (cell: string): string =>
   /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;

@@ -13,6 +13,8 @@ export interface Look {
 
 /** Events of the last minute by type, second by second. */
 export interface Traffic {
+  /** The server's now. */
+  readonly to: number;
   readonly watermark: number | null;
   readonly seriesFound: number;
   readonly series: readonly {
@@ -50,6 +52,8 @@ export interface About {
 
 /** Events a second are those of so many, the newest ones: one alone jumps. */
 const RATE_SECONDS = 10;
+/** How long events may be under way: what is not there yet must not look like less. */
+const UNDER_WAY_MS = 2_000;
 
 export const screenOf = ({ version, origin, stream }: About, look: Look): string =>
   [
@@ -77,8 +81,12 @@ function healthLine({ partitions, actors }: Health): string {
   return `${parts.join(', ')}\n`;
 }
 
-function trafficTable(stream: string, { watermark, seriesFound, series }: Traffic): string {
-  const newestMs = Math.max(...series.flatMap(({ columns }) => columns.t.at(-1) ?? []));
+function trafficTable(stream: string, { to, watermark, seriesFound, series }: Traffic): string {
+  // Where nothing comes any more it goes on with the clock.
+  const newestMs = Math.max(
+    to - UNDER_WAY_MS,
+    ...series.flatMap(({ columns }) => columns.t.at(-1) ?? []),
+  );
   const rows = series.map(({ labels: [label], columns: { t, values } }) => {
     const counts = t.map((atMs, i) => ({ atMs, count: values[0]?.[i] ?? 0 }));
     const recent = counts.filter(({ atMs }) => atMs > newestMs - RATE_SECONDS * 1_000);

@@ -18,7 +18,7 @@ type Options = Readonly<Record<string, unknown>>;
 
 const TRAFFIC = `query ($stream: String!) {
   timeseries(stream: $stream, last: "1m", step: "1s", measures: [{ op: count }], groupBy: ["type"], limit: 15) {
-    watermark seriesFound series { labels { value } columns { t values } }
+    to watermark seriesFound series { labels { value } columns { t values } }
   }
 }`;
 const FIRING = '{ alarms(first: 10) { total alarms { rule group state severity since value } } }';
@@ -38,7 +38,8 @@ export async function top(options: Options, terminal: Terminal): Promise<ExitCod
   const config = usableConfig(options, terminal);
   if (config === undefined) return EXIT.config;
   const stream = `${options['stream'] ?? 'events'}`;
-  const server = askServer(config, options);
+  const stop = new AbortController();
+  const server = askServer(config, options, stop.signal);
   // One that is not there is an error at first; later it may come back.
   const { version } = await server.ask<{ version: string }>('{ version }');
   const about = { version, origin: server.origin, stream };
@@ -46,15 +47,18 @@ export async function top(options: Options, terminal: Terminal): Promise<ExitCod
   if (options['json'] === true) {
     terminal.out(`${JSON.stringify(await lookAt(server, stream))}\n`);
   } else if (terminal.isInteractive) {
-    await showUntilStopped(terminal, async () => screen(await lookAt(server, stream)));
+    await showUntilStopped(terminal, stop, async () => screen(await lookAt(server, stream)));
   } else {
     terminal.out(screen(await lookAt(server, stream)));
   }
   return EXIT.ok;
 }
 
-async function showUntilStopped(terminal: Terminal, screen: () => Promise<string>): Promise<void> {
-  const stop = new AbortController();
+async function showUntilStopped(
+  terminal: Terminal,
+  stop: AbortController,
+  screen: () => Promise<string>,
+): Promise<void> {
   const stopListening = terminal.onStopSignal(() => stop.abort());
   const stopHearing = terminal.onKey?.((key) => {
     if (key === 'q' || key === CTRL_C) stop.abort();
@@ -63,6 +67,8 @@ async function showUntilStopped(terminal: Terminal, screen: () => Promise<string
   try {
     while (!stop.signal.aborted) {
       const lines = (await screen()).trimEnd().split('\n').slice(0, terminal.rows);
+      // What was asked last has no answer then.
+      if (stop.signal.aborted) break;
       terminal.out(`${HOME}${lines.join(LINE_END)}\u001b[K${REST_GOES}`);
       await sleep(LOOK_MS, undefined, { signal: stop.signal }).catch(() => undefined);
     }

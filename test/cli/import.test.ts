@@ -102,6 +102,17 @@ test('a second run brings only what is new, of files that have grown, moved or b
   t.is((await eventsOf('grown', 7)).length, 7);
 });
 
+test('how far imports are is no event, although it may lie beside the files', async (t) => {
+  const folder = folderOf(t);
+  writeFileSync(join(folder, 'events.ndjson'), '{"type":"x"}\n');
+  writeFileSync(join(folder, 'streamgauge-import-other.json'), '{"version":1}\n');
+  for (let n = 0; n < 2; n++) {
+    const { told, err } = await run(folder, '--stream', 'beside', folder);
+    t.is(err, '');
+    t.like(told, { accepted: 1, refused: 0, files: 1 });
+  }
+});
+
 test('CSV has names in its first row, and type and time where the user says', async (t) => {
   const folder = folderOf(t);
   const file = join(folder, 'orders.csv');

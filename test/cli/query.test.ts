@@ -18,6 +18,7 @@ test('a short question is answered as a table, CSV and JSON, with what the numbe
     { type: 'x', ts: T, country: 'DE', duration_ms: 1_500, path: '/a' },
     { type: 'x', ts: T + 60_000, country: 'DE', duration_ms: 20, path: '/b' },
     { type: 'x', ts: T, country: 'Ō, "\u001b[2J', duration_ms: 7, path: '/a' },
+    { type: 'x', ts: T, country: '=1+2', path: '=A1' },
     { type: 'x', ts: T, country: 'DE', duration_ms: 900 },
     { type: 'x', ts: T, country: 'DE', duration_ms: 2_000 },
   ];
@@ -40,13 +41,16 @@ test('a short question is answered as a table, CSV and JSON, with what the numbe
     head ?? '',
     /^time {2,}country {2,}count \[events\] {2,}quantile\(duration_ms, 0.5\) \[ms\]$/,
   );
-  t.is(rows.length, 3);
+  t.is(rows.length, 4);
   t.true(rows[0]?.startsWith(`${TIME}Z  DE  `));
   t.regex(rows[0] ?? '', / 3 {2,}1,[45]\d\d(\.\d+)?( ±.*)?$/);
   t.regex(table.err, /^rollup by_country, (not known to be )?complete/);
   const csv = await run(...range, '--by', 'country', '--csv');
   t.is(csv.out.split('\r\n')[0], 'time,country,count,count error bound');
   t.true(csv.out.includes(`${TIME}.000Z,"Ō, ""\u001b[2J",1,0\r\n`));
+  const lists = await run(...range, '--by', 'country', '--measure', 'top(path, 2)', '--csv');
+  t.true(lists.out.includes(`${TIME}.000Z,DE,/a 1,0\r\n`), lists.out);
+  t.true(lists.out.includes(`,'=1+2,'=A1 1,0\r\n`), 'no spreadsheet computes what was sent');
   const json = await run(...range, '--json');
   t.like(JSON.parse(json.out), { names: ['count'], seriesFound: 1 });
   t.regex((await run(...range, '--measure', 'top(path, 1)')).out, / \/a 2\n/);

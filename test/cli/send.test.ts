@@ -105,10 +105,12 @@ test('a pipe is sent as it comes, and again what got no answer or was to come la
 test('a request that the server finds too large is sent in parts', async (t) => {
   const site = await openSite({ limits: { lineBytesMax: '1KiB', bodyBytesMax: '64KiB' } });
   t.teardown(() => site.close());
-  const lines = Array.from({ length: 5_000 }, (_, n) => (n === 4_000 ? '{}' : `{"type":"t${n}"}`));
+  const lines = Array.from({ length: 5_000 }, (_, n) => `{"type":"t${n}"}`);
+  lines[3] = '';
+  lines[4_000] = '{}';
   const file = fileOf(t, 'events', lines.join('\n'));
   const { out, err } = await run(...ingestUrl(site), '--json', file);
-  t.like(JSON.parse(out), { accepted: 4_999, refused: 1 });
+  t.like(JSON.parse(out), { accepted: 4_998, refused: 1 });
   t.regex(err, /:4001: missing_type/);
 });
 

@@ -1,7 +1,7 @@
 /** The files of an import, and which of those in its state each of them is. */
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { AppError } from '../../model/errors.ts';
 import type { ImportState, SourceProgress } from './import-state.ts';
 import { headOf } from './text-lines.ts';
@@ -21,14 +21,15 @@ const HEAD_BYTES = 4_096;
 /** With fewer a file is known by its path alone: two short ones may well begin alike. */
 const RENAMED_HEAD_BYTES_MIN = 256;
 
-/** Folders as all files in them, in the order of their names; each file once. */
-export function filesAt(paths: readonly string[]): string[] {
+/** Folders as all files in them, in the order of their names, but for states of imports; each file once. */
+export function filesAt(paths: readonly string[], statePath: string): string[] {
   const found = new Set<string>();
+  const state = join(realpathSync(dirname(statePath)), basename(statePath));
   for (const path of paths) {
     try {
-      const isFolder = statSync(path).isDirectory();
-      const names = isFolder ? filesIn(path) : [path];
-      for (const name of names) found.add(realpathSync(name));
+      const real = realpathSync(path);
+      const files = statSync(real).isDirectory() ? filesIn(real, state) : [real];
+      for (const file of files) found.add(file);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new AppError('config_invalid', `expected files and folders: ${reason}`, {}, cause);
@@ -74,10 +75,17 @@ export async function known(paths: readonly string[], state: ImportState): Promi
   });
 }
 
-const filesIn = (folder: string): string[] =>
+/** That of this import, what a killed one has left of its own, and those of other streams where they are by default. */
+const isOfState = (file: string, state: string): boolean =>
+  file === state ||
+  (file.startsWith(`${state}.`) && file.endsWith('.new')) ||
+  /^streamgauge-import-.+\.json(\.\d+\.new)?$/.test(basename(file));
+
+const filesIn = (folder: string, state: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !isOfState(file, state))
     .sort();
 
 const beginsSo = (head: Buffer, { headBytes, headHash }: SourceProgress): boolean =>

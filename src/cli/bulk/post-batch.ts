@@ -92,7 +92,7 @@ async function halved(body: Buffer, target: BatchTarget): Promise<Outcome> {
   const middle = body.indexOf(10, Math.min(body.length >> 1, body.lastIndexOf(10, -2))) + 1;
   const first = await postBatch(body.subarray(0, middle), target);
   const second = await postBatch(body.subarray(middle), target);
-  const lines = first.accepted + first.rejected;
+  const lines = linesIn(body.subarray(0, middle));
   return {
     ...second,
     accepted: first.accepted + second.accepted,
@@ -102,6 +102,13 @@ async function halved(body: Buffer, target: BatchTarget): Promise<Outcome> {
       ...second.errors.map((error) => ({ ...error, line: error.line + lines })),
     ],
   };
+}
+
+/** Empty ones, too, of which the server says nothing. */
+function linesIn(body: Buffer): number {
+  let lines = 0;
+  for (let at = body.indexOf(10); at !== -1; at = body.indexOf(10, at + 1)) lines++;
+  return lines;
 }
 
 interface Said extends Partial<Outcome> {
