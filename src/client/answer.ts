@@ -10,7 +10,7 @@ export interface Answer {
 export type Verdict =
   /** Each event is durable, or refused for good and kept by the server as a dead letter. */
   | { readonly type: 'settled'; readonly rejected: number; readonly reason: string }
-  /** The request is longer than the server allows; half of it may not be. */
+  /** The request is longer than the server allows, or something before it; half of it may not be. */
   | { readonly type: 'tooLarge'; readonly reason: string }
   /** Nothing is known to be taken: the same events later. `afterMs` is the server's own word. */
   | { readonly type: 'later'; readonly afterMs: number | undefined; readonly reason: string };
@@ -18,6 +18,8 @@ export type Verdict =
 /** A server that wants more is asked before: no proxy's mistake silences a client for days. */
 const RETRY_AFTER_MS_MAX = 3_600_000;
 const REASON_LENGTH_MAX = 300;
+/** Of an event that nothing between here and the server finds too long for good: the lowest bounds of proxies are some KiB. */
+const SHORT_EVENT_BYTES = 4_096;
 
 interface Body {
   readonly accepted?: unknown;
@@ -28,16 +30,29 @@ interface Body {
 
 /**
  * Only what a Streamgauge says itself settles anything: a hotel's sign-in page answers 200 too. A refusal of the whole
- * request (a wrong key, a page that may not send) may be mended at the server, so its events wait.
+ * request (a wrong key, a page that may not send) may be mended at the server, so its events wait. So they do where something on the way has
+ * made the request shorter, or finds even a short event too long.
  */
-export function verdictOf({ status, retryAfter, text }: Answer, nowMs: number): Verdict {
+export function verdictOf(
+  { status, retryAfter, text }: Answer,
+  sent: readonly { readonly bytes: number }[],
+  nowMs: number,
+): Verdict {
   const body = parsed(text);
   const isOutcome = status === 200 || body.error?.code === 'all_rejected';
   if (isOutcome && typeof body.accepted === 'number' && typeof body.rejected === 'number') {
-    return { type: 'settled', rejected: body.rejected, reason: words(body.errors?.[0]?.message) };
+    const { accepted, rejected, errors } = body;
+    const heard = accepted + rejected;
+    if (heard === sent.length) {
+      return { type: 'settled', rejected, reason: words(errors?.[0]?.message) };
+    }
+    const reason = `${heard} events of ${sent.length}: something between here and the server changes requests`;
+    return { type: 'later', afterMs: undefined, reason };
   }
   const reason = `${status} ${words(body.error?.message) || 'from something that is no Streamgauge: check the URL'}`;
-  if (status === 413) return { type: 'tooLarge', reason };
+  const isShort = sent.length === 1 && sent.every(({ bytes }) => bytes < SHORT_EVENT_BYTES);
+  const isPassing = isShort && body.error === undefined;
+  if (status === 413 && !isPassing) return { type: 'tooLarge', reason };
   return { type: 'later', afterMs: retryAfterMs(retryAfter, nowMs), reason };
 }
 

@@ -135,7 +135,7 @@ export class Client {
 
   /** With what the last answers have refused. */
   async #flushAll(): Promise<void> {
-    if (!(await this.#sender.flush())) return;
+    if (!(await this.#sender.flushPatiently())) return;
     this.#tellLosses(true);
     await this.#sender.flush();
   }
@@ -195,11 +195,11 @@ const LOSSES_TOLD_MS = 60_000;
 const LOSSES_BYTES_MAX = 512;
 const encoder = new TextEncoder();
 
-/** An id that is nothing would take the place of the one that makes an event count once: to the server null is none, too. */
+/** An id that is nothing, or empty, would take the place of the one that makes an event count once. */
 const defined = (fields: EventFields): EventFields =>
   Object.fromEntries(
     Object.entries(fields).filter(
-      ([name, value]) => value !== undefined && (name !== 'id' || value !== null),
+      ([name, value]) => value !== undefined && (name !== 'id' || (value !== null && value !== '')),
     ),
   );
 

@@ -34,7 +34,8 @@ export class Frames {
     try {
       const socket = this.#socket?.readyState === OPEN ? this.#socket : await this.#open();
       if (encoder.encode(body).length > this.#bytesMax) {
-        return { status: 413, retryAfter: undefined, text: '' };
+        const text = `{"error":{"message":"a frame has ${this.#bytesMax} bytes at most"}}`;
+        return { status: 413, retryAfter: undefined, text };
       }
       socket.send(body);
       const text = await next(socket);

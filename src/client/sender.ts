@@ -18,6 +18,11 @@ const ADOPT_AGE_MS = 60_000;
  */
 const BEACON_REPEAT_MS = 3_600_000;
 
+/** However soon the server lets itself be asked again. */
+const SILENCE_MS_MIN = 250;
+/** Requests that are answered before longer ones are tried again, after one was too long. */
+const ANSWERS_BEFORE_MORE = 10;
+
 /** Above every place. */
 const AFTER_ALL = '~';
 
@@ -40,8 +45,10 @@ export class Sender {
   #flushTo = '';
   #failures = 0;
   /** The server said how long: nobody's haste shortens that. */
-  #mustWait = false;
+  #silence: { readonly over: Promise<void>; readonly cancel: () => void } | undefined;
   #batchEvents: number;
+  /** Since one was too long. */
+  #answers = 0;
   #cancelTimer: (() => void) | undefined;
   #cancelAdoption: (() => void) | undefined;
   #isOn = false;
@@ -95,6 +102,15 @@ export class Sender {
     return true;
   }
 
+  /** As `flush`, and also after each time for which the server has asked to be left alone. */
+  async flushPatiently(): Promise<boolean> {
+    while (!(await this.flush())) {
+      if (this.#silence === undefined) return false;
+      await this.#silence.over;
+    }
+    return true;
+  }
+
   /**
    * Lets `send` take along what has no answer yet, as much as one beacon holds. It stays here until an answer comes. What a store keeps
    * is not risked where none is likely: nobody would hear that the beacon was lost, and it is taken for delivered in the end.
@@ -123,6 +139,7 @@ export class Sender {
     this.#isOn = false;
     this.#isClosed = true;
     this.#cancelTimer?.();
+    this.#silence?.cancel();
     this.#cancelAdoption?.();
     this.#needs.platform.hangUp?.();
     this.#needs.platform.store?.close();
@@ -142,19 +159,20 @@ export class Sender {
     do {
       const batch = this.#nextBatch();
       if (batch.length === 0) return true;
-      if (!this.#isOn || this.#mustWait) return false;
+      if (!this.#isOn || this.#silence !== undefined) return false;
       this.#cancelTimer?.();
       this.#cancelTimer = undefined;
       const verdict = await this.#attempt(batch);
       if (verdict.type === 'later') {
         this.#failures += 1;
-        this.#mustWait = verdict.afterMs !== undefined;
+        if (verdict.afterMs !== undefined) this.#leaveAlone(verdict.afterMs);
         this.#wait(waitMs(this.#failures, verdict.afterMs, platform.random()), true);
         return false;
       }
       this.#failures = 0;
       if (verdict.type === 'tooLarge') this.#sendLess(batch, verdict.reason);
       else {
+        this.#sendMore();
         const { rejected, reason } = verdict;
         if (rejected > 0) {
           losses.count('refused', rejected);
@@ -171,7 +189,7 @@ export class Sender {
     const { platform, report } = this.#needs;
     if (!platform.isOnline()) return { type: 'later', afterMs: undefined, reason: 'offline' };
     try {
-      const verdict = verdictOf(await platform.post(bodyOf(batch)), platform.now());
+      const verdict = verdictOf(await platform.post(bodyOf(batch)), batch, platform.now());
       if (verdict.type === 'later') {
         report('not_taken', `events wait, because the server said: ${verdict.reason}`);
       }
@@ -185,6 +203,7 @@ export class Sender {
 
   /** The server's bound may be lower than ours: from here on requests have half of the events. */
   #sendLess(batch: readonly QueuedEvent[], reason: string): void {
+    this.#answers = 0;
     if (batch.length > 1) {
       this.#batchEvents = Math.ceil(batch.length / 2);
       return;
@@ -192,6 +211,14 @@ export class Sender {
     this.#needs.losses.count('too_large');
     this.#needs.report('too_large', `an event was given up, because the server said: ${reason}`);
     this.#settle(batch);
+  }
+
+  /** What was too long for may have been something on the way that is gone. */
+  #sendMore(): void {
+    this.#answers += 1;
+    if (this.#answers < ANSWERS_BEFORE_MORE) return;
+    this.#answers = 0;
+    this.#batchEvents = Math.min(this.#needs.settings.batchEventsMax, this.#batchEvents * 2);
   }
 
   #settle(batch: readonly QueuedEvent[]): void {
@@ -231,11 +258,23 @@ export class Sender {
       ms,
       () => {
         this.#cancelTimer = undefined;
-        this.#mustWait = false;
         void this.flush();
       },
       isRetry,
     );
+  }
+
+  /** For as long as the server has asked; our own wait, which haste may shorten, is often longer. */
+  #leaveAlone(ms: number): void {
+    let cancel = () => {};
+    const over = new Promise<void>((resolve) => {
+      const end = () => {
+        this.#silence = undefined;
+        resolve();
+      };
+      cancel = this.#needs.platform.after(Math.max(ms, SILENCE_MS_MIN), end, true);
+    });
+    this.#silence = { over, cancel };
   }
 
   #watchStore(): void {

@@ -137,6 +137,27 @@ test('one line of HTML tells of page views, and of what the page notes before th
   t.deepEqual(troubles, []);
 });
 
+test('a view is told when somebody sees the page, once, and again when they come back to it', async (t) => {
+  const { server, url } = await site(t, {
+    before: `Object.defineProperty(document, 'prerendering', { get: () => !window.isSeen })`,
+  });
+  const { page } = await visit(t, `${url}/cart`);
+  t.is(await page.evaluate('typeof window.streamgauge'), 'undefined');
+  await page.evaluate(`isSeen = true; document.dispatchEvent(new Event('prerenderingchange'))`);
+  await page.evaluate(`new Promise((resolve) => {
+    const second = document.createElement('script');
+    second.src = document.querySelector('script[src]').src;
+    second.onload = resolve;
+    document.head.append(second);
+  })`);
+  await page.evaluate(`dispatchEvent(new PageTransitionEvent('pageshow', { persisted: false }))`);
+  await page.evaluate(`dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`);
+  await track(page, 'last', 1);
+  await delivered(page);
+  const found = await events(server, 3);
+  t.deepEqual(found.map(({ type }) => type).sort(), ['last', 'page_view', 'page_view']);
+});
+
 test('what was tracked right before a page goes arrives without another page', async (t) => {
   const { server, url } = await site(t, { attributes: 'data-page-views="off"' });
   const { page } = await visit(t, url);

@@ -9,9 +9,9 @@ import test from 'ava';
 
 const BUILD = fileURLToPath(new URL('../../bin/build-client.js', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const GZIPPED_BYTES_MAX = 6_000;
+const GZIPPED_BYTES_MAX = 6_500;
 
-test('the script is one file of less than 6 KB, and the package is whole', async (t) => {
+test('the script is one file of less than 6.5 KB, and the package is whole', async (t) => {
   const out = await mkdtemp(join(tmpdir(), 'streamgauge-client-'));
   t.teardown(() => rm(out, { recursive: true }));
   execFileSync(process.execPath, [BUILD, '--out', out, '--package']);

@@ -92,6 +92,26 @@ test('a server that names a time is left alone until then, however much is track
   t.deepEqual(client.counts, { waiting: 0, lost: 0 });
 });
 
+test('once the time is over that a server has named, nothing keeps a flush or the end waiting', async (t) => {
+  const world = new FakeWorld();
+  world.server = () => refusal(429, 'rate_limited', '1');
+  world.random = 0.99;
+  const client = world.client(t);
+  client.track('a');
+  await world.pass(200_000);
+  // The client's own wait is minutes by now.
+  const tried = world.requests.length;
+  const untilTried = async () => {
+    while (world.requests.length === tried) await world.pass(1_000);
+  };
+  await untilTried();
+  world.server = taken;
+  t.false(await client.flush());
+  const closed = client.close();
+  await world.pass(1_000);
+  t.is(await closed, 0);
+});
+
 test('a clock that is set back by a day keeps nothing waiting', async (t) => {
   const world = new FakeWorld();
   world.server = () => refusal(429, 'quota_exceeded', '3');
@@ -99,10 +119,10 @@ test('a clock that is set back by a day keeps nothing waiting', async (t) => {
   client.track('a');
   await world.pass(1_000);
   world.server = taken;
-  const timer = [...world.timers][0];
+  const timers = [...world.timers];
   world.nowMs -= 86_400_000;
   world.timers.clear();
-  timer?.work();
+  for (const { work } of timers) work();
   await world.settle();
   t.is(client.counts.waiting, 0);
 });
@@ -195,6 +215,19 @@ test('a server with a lower bound gets smaller requests, and loses only what is 
     ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 'client_losses'].slice(0, arrived.length),
   );
   t.is(client.counts.lost, 1);
+});
+
+test('what is too long for something that goes away again is sent, and requests grow again', async (t) => {
+  const world = new FakeWorld();
+  world.server = () => ({ status: 413, text: '<html>413 Request Entity Too Large</html>' });
+  const client = world.client(t, { batchEventsMax: 8 });
+  for (let n = 0; n < 8; n++) client.track('a');
+  t.false(await client.flush());
+  world.server = taken;
+  for (let n = 0; n < 92; n++) client.track('a');
+  t.true(await client.flush());
+  t.deepEqual(client.counts, { waiting: 0, lost: 0 });
+  t.is(Math.max(...world.requests.slice(-5).map(({ length }) => length)), 8);
 });
 
 test('what waits outlives the client, and is sent first by the next one', async (t) => {

@@ -12,6 +12,10 @@ type Call =
   | readonly ['forget'];
 
 declare global {
+  interface Document {
+    /** Not in all browsers. */
+    readonly prerendering?: boolean;
+  }
   interface Navigator {
     /** Not in all browsers. */
     readonly globalPrivacyControl?: boolean;
@@ -81,6 +85,12 @@ function watchPageViews(track: (page: EventFields) => boolean): () => void {
     look();
   };
   addEventListener('popstate', look);
+  addEventListener('pageshow', ({ persisted }) => {
+    // Back or forward to a page as it was left: it is seen once more.
+    if (!persisted) return;
+    told = '';
+    look();
+  });
   return look;
 }
 
@@ -100,6 +110,20 @@ const BROWSER: EventFields = IS_PRIVATE
 
 const withoutQuery = (url: string): string | undefined => url.split(/[?#]/, 1)[0] || undefined;
 
+/** A page may be made ready before anybody wants to see it, and never be seen. */
+function startOnceSeen(script: HTMLScriptElement): void {
+  if (document.prerendering) {
+    document.addEventListener('prerenderingchange', () => start(script), { once: true });
+  } else start(script);
+}
+
 // Below everything that it uses.
 const script = document.currentScript;
-if (script instanceof HTMLScriptElement) start(script);
+const { streamgauge } = window;
+if (!(script instanceof HTMLScriptElement)) {
+  console.warn('streamgauge: expected a script of its own without type="module", or the library');
+} else if (streamgauge !== undefined && !Array.isArray(streamgauge)) {
+  console.warn(
+    `streamgauge: expected one script, received ${script.src} as well, which is left out`,
+  );
+} else startOnceSeen(script);
