@@ -11,6 +11,7 @@ import './frame/frame.css';
 import './kit/parts.css';
 import './chart/charts.css';
 import './kit/choices.css';
+import './overview/overview.css';
 import './explore/explore.css';
 import './events/events.css';
 import './alarms/alarms.css';

@@ -106,3 +106,24 @@ export interface Delivery {
   }[];
   readonly nextAttempt: number | null;
 }
+
+export interface Receiver {
+  readonly name: string;
+  readonly kind: string;
+  /** Without what may be secret. */
+  readonly target: string;
+  /** Messages. */
+  readonly waiting: number;
+  readonly disabled: { readonly reason: 'gone' | 'operator'; readonly at: number } | null;
+}
+
+export interface Route {
+  /** All of them hold; none: every alarm. */
+  readonly match: readonly string[];
+  readonly receiver: string;
+  /** The routes behind it may decide, too. */
+  readonly continue: boolean;
+  readonly groupBy: readonly string[];
+  readonly groupWaitMs: number;
+  readonly repeatIntervalMs: number;
+}

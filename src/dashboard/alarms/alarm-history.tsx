@@ -3,9 +3,11 @@ import { useState } from 'preact/hooks';
 import { Pager } from '../kit/pager.tsx';
 import { labelsInWords } from '../server/alarm-labels.ts';
 import type { Label } from '../server/answers.ts';
-import { useAskOn } from '../server/hooks.ts';
 import { Unanswered } from '../server/quality.tsx';
-import type { StateChange } from './alarm-answers.ts';
+import { useAskOn } from '../server/use-ask.ts';
+import type { AlarmRule, StateChange } from './alarm-answers.ts';
+import { unitsOfRule } from './rule-draft.ts';
+import { type RuleUnits, unitsOf } from './rule-measure.ts';
 import { StateChanges } from './state-changes.tsx';
 
 const HISTORY = `query ($rule: String, $after: String) {
@@ -21,9 +23,16 @@ interface Entry extends StateChange {
   readonly labels: readonly Label[];
 }
 
-export function AlarmHistory({ rule, occasion }: { rule: string | undefined; occasion: number }) {
+export interface AlarmHistoryProps {
+  /** Of which one; undefined: of all. */
+  readonly rule: string | undefined;
+  readonly rules: readonly AlarmRule[];
+  readonly occasion: number;
+}
+
+export function AlarmHistory({ rule, rules, occasion }: AlarmHistoryProps) {
   const [after, setAfter] = useState<string>();
-  const { data, error } = useAskOn<{
+  const { data, error, again } = useAskOn<{
     readonly alarmHistory: {
       readonly entries: readonly Entry[];
       readonly nextCursor: string | null;
@@ -33,7 +42,7 @@ export function AlarmHistory({ rule, occasion }: { rule: string | undefined; occ
   return (
     <section id="alarm-history" class="section" aria-labelledby="alarm-history-title">
       <h2 id="alarm-history-title">History{rule !== undefined && ` of ${rule}`}</h2>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data && entries.length === 0 && <p>No alarm has changed.</p>}
       {entries.length > 0 && (
         <StateChanges
@@ -41,10 +50,17 @@ export function AlarmHistory({ rule, occasion }: { rule: string | undefined; occ
           changes={entries.map((entry) => ({
             ...entry,
             of: `${entry.rule} ${labelsInWords(entry.labels)}`,
+            units: unitsIn(rules, entry.rule),
           }))}
         />
       )}
       <Pager after={after} next={nextCursor} show={setAfter} />
     </section>
   );
+}
+
+/** Of a rule that was removed nobody knows what it has measured. */
+function unitsIn(rules: readonly AlarmRule[], name: string): RuleUnits {
+  const rule = rules.find((each) => each.name === name);
+  return rule === undefined ? unitsOf({ isThreshold: false }) : unitsOfRule(rule);
 }

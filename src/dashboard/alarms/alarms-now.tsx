@@ -2,34 +2,43 @@
 import { useState } from 'preact/hooks';
 import { grouped, moment, shortNumber, wholeMoment } from '../kit/format.ts';
 import { labelsInWords } from '../server/alarm-labels.ts';
-import { usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
 import { useCommand } from '../server/use-command.ts';
-import type { AlarmNow } from './alarm-answers.ts';
+import type { AlarmNow, AlarmRule } from './alarm-answers.ts';
+import { unitsOfRule } from './rule-draft.ts';
 
 export interface AlarmsNowProps {
   readonly alarms: readonly AlarmNow[];
+  /** Of all that are not ok, of which the first are in `alarms`. */
   readonly total: number;
+  readonly firing: number;
+  readonly rules: readonly AlarmRule[];
   readonly changed: () => void;
   /** Begins a silence with these matchers. */
   readonly silence: (matchers: readonly string[]) => void;
 }
 
-export function AlarmsNow({ alarms, total, changed, silence }: AlarmsNowProps) {
-  const firing = alarms.filter(({ state }) => state === 'firing').length;
+export function AlarmsNow({ alarms, total, firing, rules, changed, silence }: AlarmsNowProps) {
   return (
     <section class="section" aria-labelledby="now-title">
       <h2 id="now-title">Now</h2>
       <p role="status">
         {total === 0
           ? 'Nothing fires, and nothing is pending.'
-          : `${firing} firing, ${grouped(total - firing)} pending or without a value.`}
+          : `${grouped(firing)} firing, ${grouped(total - firing)} pending or without a value.`}
         {total > alarms.length && ` The first ${alarms.length} are shown.`}
       </p>
       <ul class="rows">
         {alarms.map((alarm) => (
-          <AlarmRow key={alarm.id} alarm={alarm} changed={changed} silence={silence} />
+          <AlarmRow
+            key={alarm.id}
+            alarm={alarm}
+            rule={rules.find(({ name }) => name === alarm.rule)}
+            changed={changed}
+            silence={silence}
+          />
         ))}
       </ul>
     </section>
@@ -44,12 +53,15 @@ const UNACKNOWLEDGE =
 
 interface AlarmRowProps extends Pick<AlarmsNowProps, 'changed' | 'silence'> {
   readonly alarm: AlarmNow;
+  /** Undefined: it was removed just now. */
+  readonly rule: AlarmRule | undefined;
 }
 
-function AlarmRow({ alarm, changed, silence }: AlarmRowProps) {
+function AlarmRow({ alarm, rule: judging, changed, silence }: AlarmRowProps) {
   const { session } = usePage();
   const { id, rule, labels, annotations, state, severity, since, value, acknowledgement } = alarm;
   const { run, isRunning, error } = useCommand(changed);
+  const shown = judging === undefined ? shortNumber : unitsOfRule(judging).value;
   const [comment, setComment] = useState('');
   const acknowledge = (event: Event) => {
     event.preventDefault();
@@ -63,7 +75,7 @@ function AlarmRow({ alarm, changed, silence }: AlarmRowProps) {
         {rule} <span class="quiet">{labelsInWords(labels)}</span>
         {summary && <span class="quiet"> {summary}</span>}
       </span>
-      {value !== null && <span class="number">{shortNumber(value)}</span>}
+      {value !== null && <span class="number">{shown(value)}</span>}
       {since !== null && (
         <time class="quiet" title={wholeMoment(since)}>
           since {moment(since)}

@@ -2,17 +2,20 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Address } from '../kit/address.ts';
 import { AsOf } from '../kit/as-of.tsx';
-import { useAsk, useLive } from '../server/hooks.ts';
 import { Refused, Waiting } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
+import { useLive } from '../server/use-live.ts';
 import type { AlarmNow, AlarmRule, Silence } from './alarm-answers.ts';
 import { AlarmHistory } from './alarm-history.tsx';
 import { AlarmsNow } from './alarms-now.tsx';
 import { DeliveriesSection } from './deliveries-section.tsx';
+import { ReceiversSection } from './receivers-section.tsx';
 import { RulesSection } from './rules-section.tsx';
 import { SilencesSection } from './silences-section.tsx';
 
 const CHANGED = 'subscription { alarmChanged { snapshot } }';
 const STATE = `{
+  firing: alarms(states: [firing], first: 1) { total }
   alarms(first: 100) {
     total
     alarms {
@@ -30,6 +33,7 @@ const STATE = `{
 }`;
 
 interface State {
+  readonly firing: { readonly total: number };
   readonly alarms: { readonly total: number; readonly alarms: readonly AlarmNow[] };
   readonly alarmRules: readonly AlarmRule[];
   readonly silences: readonly Silence[];
@@ -45,15 +49,15 @@ export function Alarms({ address }: { address: Address }) {
   const changes = useLive(CHANGED, {}, count);
   // A number that grows whenever an alarm has changed, or something here.
   const [occasion, setOccasion] = useState(0);
-  const isDue = useRef(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
-    if (changes.data === undefined || isDue.current) return;
-    isDue.current = true;
-    setTimeout(() => {
-      isDue.current = false;
+    if (changes.data === undefined) return;
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
       setOccasion((before) => before + 1);
     }, ASKED_EVERY_MS);
   }, [changes.data]);
+  useEffect(() => () => clearTimeout(timer.current), []);
   useEffect(() => {
     if (occasion > 0) again();
   }, [occasion, again]);
@@ -67,19 +71,27 @@ export function Alarms({ address }: { address: Address }) {
         <h1>Alarms</h1>
         <nav class="quiet" aria-label="On this page">
           <a href="#rules">Rules</a> <a href="#silences">Silences</a>{' '}
-          <a href="#alarm-history">History</a> <a href="#deliveries">Deliveries</a>
+          <a href="#alarm-history">History</a> <a href="#receivers">Receivers</a>{' '}
+          <a href="#deliveries">Deliveries</a>
         </nav>
         {data && <AsOf answer={data} again={changed} />}
       </div>
-      {refusal && <Refused error={refusal} />}
+      {refusal && <Refused error={refusal} again={error ? again : changes.again} />}
       {data === undefined ? (
         refusal === undefined && <Waiting />
       ) : (
         <>
-          <AlarmsNow {...data.alarms} changed={changed} silence={setMatchers} />
+          <AlarmsNow
+            {...data.alarms}
+            firing={data.firing.total}
+            rules={data.alarmRules}
+            changed={changed}
+            silence={setMatchers}
+          />
           <RulesSection rules={data.alarmRules} address={address} changed={changed} />
           <SilencesSection silences={data.silences} wanted={matchers} changed={changed} />
-          <AlarmHistory key={rule} rule={rule} occasion={occasion} />
+          <AlarmHistory key={rule} rule={rule} rules={data.alarmRules} occasion={occasion} />
+          <ReceiversSection occasion={occasion} />
           <DeliveriesSection occasion={occasion} />
         </>
       )}

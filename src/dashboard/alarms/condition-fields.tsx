@@ -1,4 +1,5 @@
 /** When a rule's value is abnormal: bounds in fields; of the other kinds a beginning, for its JSON. */
+import { NumberField } from '../kit/number-field.tsx';
 import type { Bound } from './alarm-answers.ts';
 import { fireOf, type RuleDraft } from './rule-draft.ts';
 
@@ -44,17 +45,12 @@ export function ConditionFields({ draft, change }: ConditionFieldsProps) {
       </label>
       {kind === 'threshold' &&
         (['above', 'below'] as const).map((side) => (
-          <label key={side}>
-            {side === 'above' ? 'Above' : 'Below'}
-            <input
-              type="number"
-              step="any"
-              value={numberIn(draft[side])}
-              onInput={({ currentTarget: { value } }) =>
-                change(withBound(draft, side, value === '' ? undefined : Number(value)))
-              }
-            />
-          </label>
+          <NumberField
+            key={side}
+            label={side === 'above' ? 'Above' : 'Below'}
+            value={numberIn(draft[side])}
+            change={(fire) => change(withBound(draft, side, fire))}
+          />
         ))}
     </>
   );
@@ -64,7 +60,8 @@ const kindOf = (draft: RuleDraft): Kind =>
   (['noData', 'change', 'anomaly'] as const).find((kind) => draft[kind] !== undefined) ??
   'threshold';
 
-const numberIn = (bound: unknown): string => (bound == null ? '' : String(fireOf(bound as Bound)));
+const numberIn = (bound: unknown): number | undefined =>
+  bound == null ? undefined : fireOf(bound as Bound);
 
 /** Its other side, past which it is normal again, stays. */
 function withBound(draft: RuleDraft, side: 'above' | 'below', fire: number | undefined): RuleDraft {

@@ -3,9 +3,10 @@ import { useState } from 'preact/hooks';
 import { AsOf } from '../kit/as-of.tsx';
 import { counted, moment, wholeMoment } from '../kit/format.ts';
 import { Pager } from '../kit/pager.tsx';
-import { useAskOn, usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
+import { useAskOn } from '../server/use-ask.ts';
 import { useCommand } from '../server/use-command.ts';
 import type { Delivery } from './alarm-answers.ts';
 
@@ -33,7 +34,7 @@ export function DeliveriesSection({ occasion }: { occasion: number }) {
   return (
     <section id="deliveries" class="section" aria-labelledby="deliveries-title">
       <h2 id="deliveries-title">Deliveries</h2>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data && (
         <p>
           {deliveries.length === 0 && 'No message was made for any receiver. '}

@@ -2,8 +2,9 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import { drawIn, HEIGHT_PX, inkOf } from '../chart/plot.ts';
-import { axisTime, shortNumber } from '../kit/format.ts';
+import { axisTime } from '../kit/format.ts';
 import { onThemeChange } from '../kit/theme.ts';
+import type { Shown } from '../question/words.ts';
 import type { StateChange } from './alarm-answers.ts';
 
 export interface JudgedSeries {
@@ -18,9 +19,10 @@ export interface RuleChartProps {
   readonly series: readonly JudgedSeries[];
   readonly thresholds: readonly number[];
   readonly changes: readonly StateChange[];
+  readonly shown: Shown;
 }
 
-export function RuleChart({ series, thresholds, changes }: RuleChartProps) {
+export function RuleChart({ series, thresholds, changes, shown }: RuleChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const [themes, setThemes] = useState(0);
   const data = useMemo(() => columnsOf(series), [series]);
@@ -29,9 +31,10 @@ export function RuleChart({ series, thresholds, changes }: RuleChartProps) {
     const element = place.current;
     if (element === null) return undefined;
     // Colours are read anew when the theme changes.
-    const options = plotOptions(element, series.length, thresholds, spansOf(changes));
+    const lines = series.length;
+    const options = plotOptions(element, { lines, thresholds, spans: spansOf(changes), shown });
     return drawIn(element, options, data).end;
-  }, [data, series.length, thresholds, changes, themes]);
+  }, [data, series.length, thresholds, changes, shown, themes]);
   return (
     <figure class="chart">
       <figcaption class="legend">
@@ -89,11 +92,14 @@ function spansOf(changes: readonly StateChange[]): readonly Span[] {
   return [...spans, ...[...since.values()].map((from) => ({ from: from / 1_000, to: undefined }))];
 }
 
+interface RulePlot extends Pick<RuleChartProps, 'thresholds' | 'shown'> {
+  readonly lines: number;
+  readonly spans: readonly Span[];
+}
+
 function plotOptions(
   element: HTMLElement,
-  lines: number,
-  thresholds: readonly number[],
-  spans: readonly Span[],
+  { lines, thresholds, spans, shown }: RulePlot,
 ): uPlot.Options {
   const { colour, axis } = inkOf(element);
   return {
@@ -113,7 +119,7 @@ function plotOptions(
       {
         ...axis,
         size: 76,
-        values: (_, splits) => splits.map((split) => shortNumber(split)),
+        values: (_, splits) => splits.map((split) => shown(split)),
       },
     ],
     series: [

@@ -3,8 +3,10 @@
 import { shortLength, shortNumber } from '../kit/format.ts';
 import { isObject, parsedJson } from '../kit/json.ts';
 import { lengthText } from '../kit/length.ts';
+import type { Shown } from '../question/words.ts';
 import type { Label } from '../server/answers.ts';
 import type { AlarmCondition, AlarmRule, Bound, FieldFilter } from './alarm-answers.ts';
+import { type RuleUnits, unitsOf } from './rule-measure.ts';
 
 /** An `AlarmRuleInput` of the server, which says what is wrong with it. */
 export type RuleDraft = Readonly<Record<string, unknown>>;
@@ -107,20 +109,30 @@ export const filterOf = (text: string): readonly FieldFilter[] =>
     });
 
 /** When it is abnormal: "count above 100 in 5 min". */
-export function ruleInWords({ measure, over, condition, windowMs, groupBy }: AlarmRule): string {
+export function ruleInWords(rule: AlarmRule): string {
+  const { measure, over, condition, windowMs, groupBy } = rule;
   const value = over === null ? measure : `${measure} / ${over.measure}`;
   const by = groupBy.length === 0 ? '' : ` by ${groupBy.join(', ')}`;
-  const what = condition.kind === 'noData' ? 'no event' : `${value} ${boundInWords(condition)}`;
+  const what =
+    condition.kind === 'noData'
+      ? 'no event'
+      : `${value} ${boundInWords(condition, unitsOfRule(rule).threshold)}`;
   return `${what} in ${shortLength(windowMs)}${by}`;
 }
 
-function boundInWords(condition: AlarmCondition): string {
+export const unitsOfRule = ({ measure, over, condition: { kind } }: AlarmRule): RuleUnits =>
+  unitsOf({ measure, over, isThreshold: kind === 'threshold' });
+
+export const unitsOfDraft = ({ measure, over, change, anomaly }: RuleDraft): RuleUnits =>
+  unitsOf({ measure, over, isThreshold: change === undefined && anomaly === undefined });
+
+function boundInWords(condition: AlarmCondition, shown: Shown): string {
   const { kind, versus, by, deviations, direction } = condition;
   switch (kind) {
     case 'threshold':
-      return boundsInWords(condition, '');
+      return boundsInWords(condition, shown);
     case 'change':
-      return `changed ${boundsInWords(condition, by === 'percent' ? ' %' : '')} from ${versus}`;
+      return `changed ${boundsInWords(condition, by === 'percent' ? percent : shown)} from ${versus}`;
     case 'anomaly':
       return `${direction === 'both' ? 'off' : direction} by ${deviations} deviations`;
     case 'noData':
@@ -128,10 +140,12 @@ function boundInWords(condition: AlarmCondition): string {
   }
 }
 
-const boundsInWords = ({ above, below }: AlarmCondition, unit: string): string =>
+const percent: Shown = (value) => `${shortNumber(value)} %`;
+
+const boundsInWords = ({ above, below }: AlarmCondition, shown: Shown): string =>
   [
-    ...(above === null ? [] : [`above ${shortNumber(fireOf(above))}${unit}`]),
-    ...(below === null ? [] : [`below ${shortNumber(fireOf(below))}${unit}`]),
+    ...(above === null ? [] : [`above ${shown(fireOf(above))}`]),
+    ...(below === null ? [] : [`below ${shown(fireOf(below))}`]),
   ].join(' or ');
 
 export const fireOf = (bound: Bound): number => (typeof bound === 'number' ? bound : bound.fire);

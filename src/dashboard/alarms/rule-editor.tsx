@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { AskTwice } from '../kit/ask-twice.tsx';
 import { TextField } from '../kit/text-field.tsx';
-import { usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
 import { useCommand } from '../server/use-command.ts';
@@ -47,7 +47,7 @@ export function RuleEditor({ rule, close }: RuleEditorProps) {
     <TextField
       label={label}
       value={String(draft[name] ?? '')}
-      settle={(value) => set({ [name]: value })}
+      settle={(value) => set({ [name]: value === '' ? undefined : value })}
       input={input}
     />
   );

@@ -3,6 +3,7 @@
 import { lengthMs } from '../kit/length.ts';
 import type { FieldFilter } from './alarm-answers.ts';
 import type { RuleDraft } from './rule-draft.ts';
+import { measureOf } from './rule-measure.ts';
 
 export const TRIALS = [
   { name: '6 hours', ms: 21_600_000, stepMs: 120_000 },
@@ -22,12 +23,6 @@ export const SERIES = `query ($stream: String!, $from: Timestamp, $to: Timestamp
 
 /** The others have no value then. */
 const ZERO_WITHOUT_EVENTS: ReadonlySet<string> = new Set(['count', 'rate', 'sum', 'distinct']);
-
-interface Measure {
-  readonly op: string;
-  readonly field?: string;
-  readonly q?: number;
-}
 
 /** Undefined where the draft does not say enough yet. Windows that are shorter than a step of the chart stand side by side; longer ones slide. */
 export function seriesVariables(draft: RuleDraft, trial: Trial, nowMs: number): object | undefined {
@@ -56,14 +51,6 @@ export function seriesVariables(draft: RuleDraft, trial: Trial, nowMs: number): 
     { ...below, as: 'whole', where: whereOf(over.filter ?? []) },
   ];
   return { ...own, measures };
-}
-
-/** `quantile(duration_ms, 0.99)`, as rules have it. */
-export function measureOf(text: unknown): Measure | undefined {
-  const [, op, field, q] =
-    /^\s*(\w+)\s*(?:\(\s*([^,()]+?)\s*(?:,\s*([\d.]+)\s*)?\))?\s*$/.exec(String(text)) ?? [];
-  if (op === undefined) return undefined;
-  return { op, ...(field !== undefined && { field }), ...(q !== undefined && { q: Number(q) }) };
 }
 
 const whereOf = (filter: readonly FieldFilter[]): object | undefined =>

@@ -2,12 +2,12 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { AsOf } from '../kit/as-of.tsx';
 import { counted, moment } from '../kit/format.ts';
-import { useAsk } from '../server/hooks.ts';
-import { Refused, Waiting } from '../server/quality.tsx';
+import { Unanswered } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
 import { problemsInWords } from '../server/use-command.ts';
 import type { RuleTest } from './alarm-answers.ts';
 import { type JudgedSeries, RuleChart } from './rule-chart.tsx';
-import { type RuleDraft, thresholdsOf } from './rule-draft.ts';
+import { type RuleDraft, thresholdsOf, unitsOfDraft } from './rule-draft.ts';
 import { SERIES, seriesVariables, TRIALS } from './rule-question.ts';
 import { StateChanges } from './state-changes.tsx';
 
@@ -29,10 +29,12 @@ export function RuleTrial({ draft }: { draft: RuleDraft }) {
   const nowMs = useMemo(() => Date.now(), [settled, trial, occasion]);
   // What it is called says nothing of when it fires.
   const rule = { ...settled, name: settled['name'] || 'unnamed' };
-  const { data, error } = useAsk<{ readonly testRule: RuleTest }>(TEST, {
+  const { data, error, again } = useAsk<{ readonly testRule: RuleTest }>(TEST, {
     ...{ rule, from: nowMs - trial.ms, to: nowMs },
   });
-  const test = data?.testRule;
+  // What was judged before says nothing of what could not be.
+  const test = error === undefined ? data?.testRule : undefined;
+  const units = unitsOfDraft(settled);
   const variables = seriesVariables(settled, trial, nowMs);
   return (
     <section class="trial" aria-label="When it would have fired">
@@ -53,8 +55,7 @@ export function RuleTrial({ draft }: { draft: RuleDraft }) {
         <span role="status">{test && inWords(test)}</span>{' '}
         {test && <AsOf answer={test} again={() => setOccasion({})} />}
       </p>
-      {error && <Refused error={error} />}
-      {test === undefined && error === undefined && <Waiting />}
+      <Unanswered data={test} error={error} again={again} />
       {test && test.problems.length > 0 && (
         <p class="quiet">It cannot be tried: {problemsInWords(test.problems)}</p>
       )}
@@ -67,7 +68,7 @@ export function RuleTrial({ draft }: { draft: RuleDraft }) {
             changes={test.changes
               .slice(-CHANGES_SHOWN)
               .reverse()
-              .map((change) => ({ ...change, of: change.group.join(', ') || 'the rule' }))}
+              .map((change) => ({ ...change, units, of: change.group.join(', ') || 'the rule' }))}
           />
         </details>
       )}
@@ -98,7 +99,14 @@ function Values({ variables, draft, test }: ValuesProps) {
   if (data === undefined) return null;
   const { series } = data.timeseries;
   if (series.length === 0) return <p class="quiet">No event of this kind has come in that time.</p>;
-  return <RuleChart series={series} thresholds={thresholds} changes={test?.changes ?? NOTHING} />;
+  return (
+    <RuleChart
+      series={series}
+      thresholds={thresholds}
+      changes={test?.changes ?? NOTHING}
+      shown={unitsOfDraft(draft).value}
+    />
+  );
 }
 
 const NOTHING: RuleTest['changes'] = [];

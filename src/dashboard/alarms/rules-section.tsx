@@ -1,9 +1,11 @@
 /** The rules that are judged, and one of them opened: to be read, tried and changed. */
+
+import { useState } from 'preact/hooks';
 import { SERVER_STREAM } from '../../model/server-alarms.ts';
 import type { Address } from '../kit/address.ts';
 import { counted, grouped, moment, wholeMoment } from '../kit/format.ts';
 import { Scroll } from '../kit/scroll.tsx';
-import { usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { may } from '../server/session.ts';
 import type { AlarmRule } from './alarm-answers.ts';
 import { ruleInWords } from './rule-draft.ts';
@@ -19,6 +21,8 @@ export function RulesSection({ rules, address, changed }: RulesSectionProps) {
   const { session } = usePage();
   const opened = address.parameters.get('rule');
   const open = (rule: string | undefined) => address.set({ rule });
+  // Just saved, and not among the rules that were asked for before that.
+  const [saved, setSaved] = useState<string>();
   const rule = rules.find(({ name }) => name === opened);
   const isNew = opened === '';
   const ofServer = rules.filter(({ stream }) => stream === SERVER_STREAM);
@@ -39,7 +43,7 @@ export function RulesSection({ rules, address, changed }: RulesSectionProps) {
           />
         </details>
       )}
-      {opened !== null && opened !== '' && rule === undefined && (
+      {opened !== null && opened !== '' && opened !== saved && rule === undefined && (
         <p role="alert" class="refused">
           There is no rule "{opened}".
         </p>
@@ -49,6 +53,7 @@ export function RulesSection({ rules, address, changed }: RulesSectionProps) {
           key={opened}
           rule={rule}
           close={(name) => {
+            setSaved(name);
             open(name);
             changed();
           }}

@@ -1,7 +1,7 @@
 /** Silences: whom nobody is told of for a while, and why. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { moment, wholeMoment } from '../kit/format.ts';
-import { usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
 import { useCommand } from '../server/use-command.ts';

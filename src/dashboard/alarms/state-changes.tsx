@@ -1,12 +1,13 @@
 /** A table of what alarms became, or would have become. */
 
-import { moment, shortNumber, wholeMoment } from '../kit/format.ts';
+import { moment, wholeMoment } from '../kit/format.ts';
 import { Scroll } from '../kit/scroll.tsx';
 import type { StateChange } from './alarm-answers.ts';
+import type { RuleUnits } from './rule-measure.ts';
 
 export interface StateChangesProps {
   readonly title: string;
-  readonly changes: readonly (StateChange & { readonly of: string })[];
+  readonly changes: readonly (StateChange & { readonly of: string; readonly units: RuleUnits })[];
 }
 
 export const StateChanges = ({ title, changes }: StateChangesProps) => (
@@ -28,7 +29,7 @@ export const StateChanges = ({ title, changes }: StateChangesProps) => (
         </tr>
       </thead>
       <tbody>
-        {changes.map(({ of, from, to, reason, at, value, threshold, severity }) => (
+        {changes.map(({ of, units, from, to, reason, at, value, threshold, severity }) => (
           <tr key={`${of} ${at} ${from} ${to}`}>
             <th scope="row" title={wholeMoment(at)}>
               {moment(at)}
@@ -42,8 +43,8 @@ export const StateChanges = ({ title, changes }: StateChangesProps) => (
               )}
             </td>
             <td>{inWords(reason)}</td>
-            <td class="number">{shortNumber(value)}</td>
-            <td class="number">{shortNumber(threshold)}</td>
+            <td class="number">{units.value(value)}</td>
+            <td class="number">{units.threshold(threshold)}</td>
           </tr>
         ))}
       </tbody>

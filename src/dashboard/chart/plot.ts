@@ -2,6 +2,7 @@
 import uPlot from 'uplot';
 import { axisTime } from '../kit/format.ts';
 import { colourOf, isDashed } from './colours.ts';
+import { selectByTouch } from './touch-zoom.ts';
 
 export interface Line {
   readonly name: string;
@@ -169,10 +170,12 @@ export function plotOptions(element: HTMLElement, options: PlotOptions): uPlot.O
         },
       ],
       ready: [
-        (plot) =>
+        (plot) => {
           plot.over.addEventListener('click', () => {
             if (plot.cursor.idx != null) clicked(plot.cursor.idx);
-          }),
+          });
+          if (dragged !== undefined) selectByTouch(plot, DRAG_PX);
+        },
       ],
     },
   };

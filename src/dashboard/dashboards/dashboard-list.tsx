@@ -8,9 +8,10 @@ import type { Dashboard } from '../saved/dashboard-answers.ts';
 import { DASHBOARDS, type Made, PUT } from '../saved/dashboard-documents.ts';
 import { dashboardPath } from '../saved/dashboard-path.ts';
 import { NameField } from '../saved/name-field.tsx';
-import { useAsk, usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
+import { useAsk } from '../server/use-ask.ts';
 import { useCommand } from '../server/use-command.ts';
 
 export interface DashboardListProps {
@@ -19,13 +20,13 @@ export interface DashboardListProps {
 
 export function DashboardList({ go }: DashboardListProps) {
   const { session } = usePage();
-  const { data, error } = useAsk<{ readonly dashboards: readonly Dashboard[] }>(DASHBOARDS);
+  const { data, error, again } = useAsk<{ readonly dashboards: readonly Dashboard[] }>(DASHBOARDS);
   return (
     <>
       <div class="bar">
         <h1>Dashboards</h1>
       </div>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data?.dashboards.length === 0 && (
         <p>
           No dashboard is saved. Make one here, or ask something in{' '}

@@ -4,9 +4,10 @@ import { type Address, pathOf } from '../kit/address.ts';
 import { Link } from '../kit/link.tsx';
 import { NAME_CHARS_MAX, type OwnDashboard } from '../saved/dashboard-answers.ts';
 import { DASHBOARD, type Made, PUT } from '../saved/dashboard-documents.ts';
-import { useAsk, usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
+import { useAsk } from '../server/use-ask.ts';
 import { useCommand } from '../server/use-command.ts';
 import { keptDraft } from './dashboard-draft.ts';
 import { DashboardEditor } from './dashboard-editor.tsx';
@@ -27,7 +28,7 @@ export function DashboardPage({ id, address }: DashboardPageProps) {
   if (data?.dashboard == null) {
     return (
       <>
-        <Unanswered data={data} error={error} />
+        <Unanswered data={data} error={error} again={again} />
         {data !== undefined && (
           <p role="alert" class="refused">
             There is no dashboard "{id}". It may have been dropped.

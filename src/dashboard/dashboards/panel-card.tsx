@@ -27,7 +27,7 @@ export interface PanelCardProps {
 export function PanelCard({ dashboard, panel, go, changed }: PanelCardProps) {
   const { title, question } = panel;
   const { ref, isSeen } = useSeen<HTMLElement>();
-  const { answer, error, again } = usePanel(dashboard, panel, isSeen, changed);
+  const { answer, error, again, isOfThen } = usePanel(dashboard, panel, isSeen, changed);
   const titleId = useId();
   const range = rangeInWords(question);
   return (
@@ -36,10 +36,17 @@ export function PanelCard({ dashboard, panel, go, changed }: PanelCardProps) {
         <h2 id={titleId}>{title}</h2>
         <span class="quiet">{range}</span>
       </header>
-      <Unanswered data={answer} error={error} />
+      <Unanswered data={answer} error={error} again={again} />
       {answer && <Answer panel={panel} answer={answer} go={go} />}
       <footer class="panel-foot">
-        {answer && <HowGood panel={panel} answer={answer} range={range} again={again} />}
+        {answer && (
+          <HowGood
+            panel={panel}
+            answer={answer}
+            range={range}
+            again={isOfThen ? again : undefined}
+          />
+        )}
         {go && (
           <span class="quiet">
             <Link path={pathOf('/explore', addressOf(questionOfPanel(question)))} go={go}>
@@ -56,6 +63,7 @@ interface HowGoodProps {
   readonly panel: Panel;
   readonly answer: Explored;
   readonly range: string;
+  /** Undefined: it is live, or of a range that is over. */
   readonly again: (() => void) | undefined;
 }
 

@@ -1,12 +1,12 @@
 /** A dashboard as its link shows it: without signing in, and without anything beside it. */
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 import { LostBanner } from '../kit/lost-banner.tsx';
 import { ThemeSwitch } from '../kit/theme-switch.tsx';
 import type { Dashboard } from '../saved/dashboard-answers.ts';
 import { SHARED } from '../saved/dashboard-documents.ts';
-import { type Connection, openLive } from '../server/graph.ts';
-import { type Server, ServerContext, useAskOn } from '../server/hooks.ts';
+import { type Server, ServerContext, useConnection } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
+import { useAskOn } from '../server/use-ask.ts';
 import { PanelGrid } from './panel-grid.tsx';
 import { keyInFragment } from './shared-link.ts';
 
@@ -40,21 +40,8 @@ const Nothing = ({ children }: { children: string }) => (
 
 function Opened({ secret }: { secret: string }) {
   const [isEnded, setIsEnded] = useState(false);
-  const [connection, setConnection] = useState<Connection>('connecting');
-  const [openings, setOpenings] = useState(0);
   const ended = useCallback(() => setIsEnded(true), []);
-  const live = useMemo(() => {
-    const connectionChanged = (next: Connection) => {
-      setConnection(next);
-      if (next === 'open') setOpenings((before) => before + 1);
-    };
-    return openLive(connectionChanged, ended, secret);
-  }, [ended, secret]);
-  useEffect(() => () => live.close(), [live]);
-  const server: Server = useMemo(
-    () => ({ session: undefined, key: secret, live, ended }),
-    [secret, live, ended],
-  );
+  const { server, isLost } = useConnection({ session: undefined, key: secret, ended });
   if (isEnded) {
     return (
       <Nothing>
@@ -66,31 +53,29 @@ function Opened({ secret }: { secret: string }) {
   return (
     <ServerContext.Provider value={server}>
       <main id="content" class="shared">
-        {connection === 'lost' && <LostBanner />}
-        <SharedDashboard openings={openings} ended={ended} />
+        {isLost && <LostBanner />}
+        <SharedDashboard recoveries={server.recoveries} ended={ended} />
       </main>
     </ServerContext.Provider>
   );
 }
 
-interface SharedDashboardProps {
-  /** How often the server was reached: after each but the first one it may be another dashboard. */
-  readonly openings: number;
-  readonly ended: () => void;
-}
+type SharedDashboardProps = Pick<Server, 'recoveries' | 'ended'>;
 
 interface Found {
   readonly sharedDashboard: Dashboard | null;
 }
 
-function SharedDashboard({ openings, ended }: SharedDashboardProps) {
-  const { data, error, again } = useAskOn<Found>(openings || undefined, SHARED);
+function SharedDashboard({ recoveries, ended }: SharedDashboardProps) {
+  // Meanwhile it may have become another one.
+  const { data, error, again } = useAskOn<Found>(recoveries, SHARED);
   const dashboard = data?.sharedDashboard;
   useEffect(() => {
     if (dashboard === null) ended();
     if (dashboard != null) document.title = `${dashboard.name} – Streamgauge`;
   }, [dashboard, ended]);
-  if (dashboard == null) return <Unanswered data={dashboard ?? undefined} error={error} />;
+  if (dashboard == null)
+    return <Unanswered data={dashboard ?? undefined} error={error} again={again} />;
   return (
     <>
       <div class="bar">

@@ -12,14 +12,17 @@ import type { Panel } from '../saved/dashboard-answers.ts';
 import { PANEL, PANEL_BESIDE, PANEL_ENTRIES } from '../saved/dashboard-documents.ts';
 import type { TimeseriesUpdate } from '../server/answers.ts';
 import type { AskError } from '../server/graph.ts';
-import { useAsk, useAskOn, useLive } from '../server/hooks.ts';
 import { applyUpdate, type LiveAnswer } from '../server/live-answer.ts';
+import { useAsk, useAskOn } from '../server/use-ask.ts';
+import { useLive } from '../server/use-live.ts';
 
 export interface PanelAnswer {
   readonly answer: Explored | undefined;
   readonly error: AskError | undefined;
-  /** How to ask anew what nobody keeps up to date. Undefined: it is live, or of a range that is over. */
-  readonly again: (() => void) | undefined;
+  /** Asks anew. */
+  readonly again: () => void;
+  /** Its range ends now, and nobody keeps it up to date. */
+  readonly isOfThen: boolean;
 }
 
 const foldPanel = (
@@ -63,6 +66,7 @@ export function usePanel(
   );
   const held = useRef(answer);
   if (answer !== undefined) held.current = answer;
-  const error = (isOnce.current ? once.error : live.error) ?? beside.error;
-  return { answer: held.current, error, again: isOnce.current && endsNow ? once.again : undefined };
+  const asked = isOnce.current ? once : live;
+  const { error, again } = asked.error === undefined && beside.error !== undefined ? beside : asked;
+  return { answer: held.current, error, again, isOfThen: isOnce.current && endsNow };
 }

@@ -30,9 +30,6 @@ export function readFilter(parameters: URLSearchParams): ReadFilter {
   const [fromMs, toMs] = [timeIn(from), timeIn(to)];
   if (fromMs === null) return wrong('from', 'a time as epoch milliseconds', from);
   if (toMs === null) return wrong('to', 'a time as epoch milliseconds', to);
-  if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) {
-    return { ok: false, problem: 'The range is empty: its begin must lie before its end.' };
-  }
   const conditions = where == null ? [] : conditionsIn(where);
   if (conditions === undefined) {
     return wrong('where', 'a condition as JSON, such as {"field":"user","eq":"u1"}', where);

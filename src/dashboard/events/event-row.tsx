@@ -1,12 +1,13 @@
 /** One event: a line in the list, and all of it once it is opened. */
 import { useMemo } from 'preact/hooks';
-import { pathOf } from '../kit/address.ts';
+import { type Address, pathOf } from '../kit/address.ts';
 import { CopyButton } from '../kit/copy-button.tsx';
 import { grouped, moment, shortLength, wholeMoment } from '../kit/format.ts';
+import { Link } from '../kit/link.tsx';
 import { conditionOf, type Where } from '../question/condition.ts';
 import type { SingleEvent } from '../server/answers.ts';
+import { usePage } from '../server/connection.ts';
 import { curlOfEvent } from '../server/curl.ts';
-import { usePage } from '../server/hooks.ts';
 
 export interface EventRowProps {
   readonly event: SingleEvent;
@@ -14,13 +15,14 @@ export interface EventRowProps {
   readonly isOpen: boolean;
   readonly toggle: (event: SingleEvent) => void;
   readonly narrow: (condition: Where) => void;
+  readonly go: Address['go'];
 }
 
 /** Of a long text the window shows the beginning. */
 const LINE_CHARS_MAX = 400;
 
 /** Made once for each event: others come many times a second. */
-export const EventRow = ({ event, stream, isOpen, toggle, narrow }: EventRowProps) =>
+export const EventRow = ({ event, stream, isOpen, toggle, narrow, go }: EventRowProps) =>
   useMemo(
     () => (
       <li>
@@ -33,10 +35,10 @@ export const EventRow = ({ event, stream, isOpen, toggle, narrow }: EventRowProp
           <time title={wholeMoment(event.ts)}>{moment(event.ts)}</time> <b>{event.type ?? '–'}</b>{' '}
           <span class="event-fields">{lineOf(event)}</span>
         </button>
-        {isOpen && <WholeEvent event={event} stream={stream} narrow={narrow} />}
+        {isOpen && <WholeEvent event={event} stream={stream} narrow={narrow} go={go} />}
       </li>
     ),
-    [event, stream, isOpen, toggle, narrow],
+    [event, stream, isOpen, toggle, narrow, go],
   );
 
 const lineOf = ({ fields }: SingleEvent): string =>
@@ -49,7 +51,7 @@ const lineOf = ({ fields }: SingleEvent): string =>
 const asSent = ({ id, ts, type, fields }: SingleEvent): object => ({
   ...(id !== null && { id }),
   ts,
-  type,
+  ...(type !== null && { type }),
   ...fields,
 });
 
@@ -61,7 +63,7 @@ const NARROWINGS = [
   { operator: 'ne', word: 'Without' },
 ] as const;
 
-function WholeEvent({ event, stream, narrow }: Omit<EventRowProps, 'isOpen' | 'toggle'>) {
+function WholeEvent({ event, stream, narrow, go }: Omit<EventRowProps, 'isOpen' | 'toggle'>) {
   const { session } = usePage();
   const { id, ts, type, arrival, partition, position, row, fields } = event;
   const json = JSON.stringify(asSent(event), undefined, 2);
@@ -128,7 +130,9 @@ function WholeEvent({ event, stream, narrow }: Omit<EventRowProps, 'isOpen' | 't
       <p class="actions">
         <CopyButton text={() => json}>Copy as JSON</CopyButton>{' '}
         <CopyButton text={() => line}>Copy as curl</CopyButton>{' '}
-        <a href={around}>All events around it</a>
+        <Link path={around} go={go}>
+          All events around it
+        </Link>
       </p>
     </div>
   );

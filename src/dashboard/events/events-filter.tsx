@@ -6,7 +6,7 @@ import { TextField } from '../kit/text-field.tsx';
 import { conditionText, OPERATORS } from '../question/condition.ts';
 import { ConditionForm } from '../question/condition-form.tsx';
 import { streamsOf } from '../question/streams.ts';
-import { useRollups, useStreamFields } from '../server/hooks.ts';
+import { useRollups, useStreamFields } from '../server/known.ts';
 import type { EventFilter } from './event-filter.ts';
 
 export interface EventsFilterProps {

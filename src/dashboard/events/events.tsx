@@ -43,13 +43,13 @@ function Found({ address, filter }: { address: Address; filter: EventFilter }) {
 
   const current = useRef(filter);
   current.current = filter;
-  const { set } = address;
+  const { visit } = address;
+  // Another filter, or that of before, finds others.
+  const given = address.parameters.toString();
+  useEffect(() => setOpened(undefined), [given]);
   const change = useCallback(
-    (changes: Partial<EventFilter>) => {
-      setOpened(undefined);
-      set(parametersOf({ ...current.current, ...changes }));
-    },
-    [set],
+    (changes: Partial<EventFilter>) => visit(parametersOf({ ...current.current, ...changes })),
+    [visit],
   );
   const narrow = useCallback(
     (condition: Where) => change({ conditions: [...current.current.conditions, condition] }),
@@ -111,6 +111,7 @@ function Found({ address, filter }: { address: Address; filter: EventFilter }) {
             isOpen={keyOf(event) === opened}
             toggle={toggle}
             narrow={narrow}
+            go={address.go}
           />
         ))}
       </ul>

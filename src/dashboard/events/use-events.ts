@@ -2,8 +2,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Where, whereOf } from '../question/condition.ts';
 import type { EventPage, TailMessage } from '../server/answers.ts';
+import { usePage } from '../server/connection.ts';
 import { type AskError, ask } from '../server/graph.ts';
-import { useFailure, usePage } from '../server/hooks.ts';
+import { useFailure } from '../server/use-ask.ts';
 import type { EventFilter } from './event-filter.ts';
 import {
   type EventList,
@@ -86,7 +87,11 @@ export function useEvents(filter: EventFilter, isHeld: boolean): Events {
     current.current = asked;
     const askNewest = () =>
       void pageOf(asked).then(
-        (page) => isWanted && setList((before) => withNewest(before, page, held.current)),
+        (page) => {
+          if (!isWanted) return;
+          forget();
+          setList((before) => withNewest(before, page, held.current));
+        },
         (reason: unknown) => isWanted && failed(reason),
       );
     const show = () => {
@@ -121,7 +126,11 @@ export function useEvents(filter: EventFilter, isHeld: boolean): Events {
     const isWanted = () => asked === current.current;
     isAskingOlder.current = true;
     pageOf(asked, cursor)
-      .then((page) => isWanted() && setList((before) => withOlder(before, page)))
+      .then((page) => {
+        if (!isWanted()) return;
+        forget();
+        setList((before) => withOlder(before, page));
+      })
       .catch((reason: unknown) => isWanted() && failed(reason))
       .finally(() => {
         isAskingOlder.current = false;

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { Explored } from '../chart/explored.ts';
 import { copy } from '../kit/clipboard.ts';
 import type { Question } from '../question/question.ts';
-import { usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { csvOf, curlOfQuestion, graphqlOf } from './copies.ts';
 
 const FORMS = ['GraphQL', 'curl', 'CSV', 'Link'] as const;

@@ -18,13 +18,15 @@ import { BESIDE, ONCE } from '../question/timeseries-document.ts';
 import { useTimeseries } from '../question/use-timeseries.ts';
 import { exactnessOf } from '../question/words.ts';
 import type { AskError } from '../server/graph.ts';
-import { useAsk } from '../server/hooks.ts';
 import type { LiveAnswer } from '../server/live-answer.ts';
 import { BesideQuality, QualityLine, Refused, Waiting } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
 import { CopyAs } from './copy-as.tsx';
 import { TopTable } from './top-table.tsx';
 
-export type AnsweredRange = Pick<LiveAnswer, 'from' | 'to' | 'stepMs'>;
+export interface AnsweredRange extends Pick<LiveAnswer, 'from' | 'to' | 'stepMs'> {
+  readonly isLive: boolean;
+}
 
 export interface ExploreAnswerProps {
   readonly question: Question;
@@ -47,7 +49,15 @@ function Live(props: ExploreAnswerProps) {
     [live.data, beside.data],
   );
   if (live.data === undefined && live.error?.code === NOT_LIVE) return <Once {...props} />;
-  return <Shown {...props} answer={answer} error={live.error ?? beside.error} isLive />;
+  return (
+    <Shown
+      {...props}
+      answer={answer}
+      error={live.error ?? beside.error}
+      again={live.error ? live.again : beside.again}
+      isLive
+    />
+  );
 }
 
 function Once(props: ExploreAnswerProps) {
@@ -62,7 +72,14 @@ function Once(props: ExploreAnswerProps) {
     [data, beside.data],
   );
   return (
-    <Shown {...props} answer={answer} error={error ?? beside.error} isLive={false}>
+    <Shown
+      {...props}
+      answer={answer}
+      error={error ?? beside.error}
+      again={error ? again : beside.again}
+      isLive={false}
+      isPaused={false}
+    >
       {'last' in question.range && data !== undefined && <NotLive answer={data} again={again} />}
     </Shown>
   );
@@ -71,36 +88,37 @@ function Once(props: ExploreAnswerProps) {
 /** What stands beside it: asked as often as the range has moved on by a step. */
 function useBeside(question: Question, answer: LiveAnswer | undefined) {
   const { compare } = question;
-  const { last: _, ...asked } = lineVariablesOf(question);
-  const { data, error } = useAsk<{ readonly timeseries: BesideAnswer }>(
+  const { last: _, ...variables } = lineVariablesOf(question);
+  const { data, ...asked } = useAsk<{ readonly timeseries: BesideAnswer }>(
     BESIDE,
     compare === undefined || answer === undefined
       ? null
-      : { ...asked, from: answer.from, to: answer.to, step: `${answer.stepMs}ms`, compare },
+      : { ...variables, from: answer.from, to: answer.to, step: `${answer.stepMs}ms`, compare },
   );
   const compared = useMemo(() => data && comparedOf(data.timeseries), [data]);
-  return { data: compared, error };
+  return { ...asked, data: compared };
 }
 
 interface ShownProps extends ExploreAnswerProps {
   readonly answer: Explored | undefined;
   readonly error: AskError | undefined;
+  readonly again: () => void;
   readonly isLive: boolean;
   readonly children?: ComponentChildren;
 }
 
-function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps) {
+function Shown({ answer: newest, error, again, isLive, children, ...props }: ShownProps) {
   const { question, isPaused, zoom, go, told } = props;
   const answer = useHeld(newest, isPaused);
   useEffect(() => {
     if (answer === undefined) return;
     const { from, to, stepMs } = answer;
-    told({ from, to, stepMs });
-  }, [answer?.from, answer?.to, answer?.stepMs, told]);
+    told({ from, to, stepMs, isLive });
+  }, [answer?.from, answer?.to, answer?.stepMs, isLive, told]);
   const { timeZone } = question;
   return (
     <div class="answer">
-      {error && <Refused error={error} />}
+      {error && <Refused error={error} again={again} />}
       {children}
       {answer === undefined && error === undefined && <Waiting />}
       {answer && newest && isPaused && isLive && (
@@ -120,7 +138,8 @@ function Shown({ answer: newest, error, isLive, children, ...props }: ShownProps
                 measure={measure}
                 question={question}
                 answer={answer}
-                isLive={isLive && !isPaused}
+                isLive={isLive}
+                isPaused={isPaused}
               />
             ))}
         </>

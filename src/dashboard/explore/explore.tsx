@@ -12,7 +12,7 @@ import {
 import { addressOf, questionOf } from '../question/question-address.ts';
 import { StreamChoice } from '../question/stream-choice.tsx';
 import { streamsOf } from '../question/streams.ts';
-import { useRollups, useStreamFields } from '../server/hooks.ts';
+import { useRollups, useStreamFields } from '../server/known.ts';
 import { Refused } from '../server/quality.tsx';
 import { type AnsweredRange, ExploreAnswer } from './explore-answer.tsx';
 import { FilterChoice } from './filter-choice.tsx';
@@ -35,7 +35,8 @@ export function Explore({ address }: { address: Address }) {
   const names = fields.data ?? [];
   const { isPaused, toggle } = usePause();
   const [shown, setShown] = useState<AnsweredRange>();
-  const isLive = 'last' in question.range;
+  // Until it is answered nobody knows.
+  const isLive = 'last' in question.range && shown?.isLive !== false;
   const ask = useCallback(
     (changes: Partial<Question>) => visit(addressOf({ ...question, ...changes })),
     [question, visit],
@@ -75,8 +76,8 @@ export function Explore({ address }: { address: Address }) {
           The address asks nothing that can be answered: {problems.join('; ')}. Choose anew below.
         </p>
       )}
-      {rollups.error && <Refused error={rollups.error} />}
-      {fields.error && <Refused error={fields.error} />}
+      {rollups.error && <Refused error={rollups.error} again={rollups.again} />}
+      {fields.error && <Refused error={fields.error} again={fields.again} />}
       <div class="question">
         <MeasureChoice
           measures={question.measures}

@@ -1,5 +1,6 @@
 /** What is measured: a row for each measure, and what is computed from measures. */
 
+import { SettledInput } from '../kit/text-field.tsx';
 import { letterOf, MEASURES_MAX, type MeasureInput } from '../question/question.ts';
 import type { FieldStatistics, Rollup } from '../server/answers.ts';
 import { FieldOptions } from './field-options.tsx';
@@ -13,6 +14,8 @@ export interface MeasureChoiceProps {
 }
 
 const QUANTILES = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999] as const;
+/** As the server takes it. */
+const EXPRESSION_CHARS_MAX = 256;
 const WITHOUT_FIELD = ['count', 'rate'];
 
 export function MeasureChoice({ measures, rollups, fields, choose }: MeasureChoiceProps) {
@@ -46,19 +49,17 @@ export function MeasureChoice({ measures, rollups, fields, choose }: MeasureChoi
                 measure={measure}
                 place={place}
                 offered={offered}
-                change={(op) => change(place, measureOf(op, measure))}
-                set={(parts) => change(place, { ...measure, ...parts })}
+                choose={(op) => change(place, measureOf(op, measure))}
+                set={(next) => change(place, next)}
               />
             ) : (
-              <input
-                class="code"
-                aria-label={`Expression ${place + 1}`}
-                placeholder="100 * a / b"
-                maxLength={256}
+              <SettledInput
                 value={measure.expression}
-                onChange={({ currentTarget: { value } }) =>
-                  change(place, { ...measure, expression: value })
-                }
+                settle={(expression) => change(place, { ...measure, expression })}
+                input={{
+                  ...{ class: 'code', placeholder: '100 * a / b', maxLength: EXPRESSION_CHARS_MAX },
+                  'aria-label': `Expression ${place + 1}`,
+                }}
               />
             )}
             {measures.length > 1 && (
@@ -115,11 +116,12 @@ interface OpChoiceProps {
   readonly measure: MeasureInput;
   readonly place: number;
   readonly offered: (op: string) => ReturnType<typeof fieldsForMeasure>;
-  readonly change: (op: string) => void;
-  readonly set: (parts: MeasureInput) => void;
+  /** Measures something else. */
+  readonly choose: (op: string) => void;
+  readonly set: (measure: MeasureInput) => void;
 }
 
-function OpChoice({ measure, place, offered, change, set }: OpChoiceProps) {
+function OpChoice({ measure, place, offered, choose, set }: OpChoiceProps) {
   const { op = '', field, q } = measure;
   const isKnown = OPS.some((each) => each === op);
   return (
@@ -127,7 +129,7 @@ function OpChoice({ measure, place, offered, change, set }: OpChoiceProps) {
       <select
         aria-label={`Measure ${place + 1}`}
         value={op}
-        onChange={({ currentTarget: { value } }) => change(value)}
+        onChange={({ currentTarget: { value } }) => choose(value)}
       >
         {!isKnown && <option>{op}</option>}
         {OPS.map((each) => (
@@ -140,7 +142,7 @@ function OpChoice({ measure, place, offered, change, set }: OpChoiceProps) {
           value={field ?? ''}
           onChange={({ currentTarget: { value } }) => {
             const { field: _, ...rest } = measure;
-            set(value === '' ? rest : { field: value });
+            set(value === '' ? rest : { ...rest, field: value });
           }}
         >
           {field === undefined && op !== 'rate' && <option value="">choose a field</option>}
@@ -152,7 +154,7 @@ function OpChoice({ measure, place, offered, change, set }: OpChoiceProps) {
         <select
           aria-label={`Quantile of measure ${place + 1}`}
           value={q ?? ''}
-          onChange={({ currentTarget: { value } }) => set({ q: Number(value) })}
+          onChange={({ currentTarget: { value } }) => set({ ...measure, q: Number(value) })}
         >
           {q === undefined && <option value="">choose a quantile</option>}
           {[...new Set([...QUANTILES, ...(q === undefined ? [] : [q])])].map((each) => (

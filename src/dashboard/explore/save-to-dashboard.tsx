@@ -8,9 +8,10 @@ import { DASHBOARDS, type Made, PUT } from '../saved/dashboard-documents.ts';
 import { dashboardPath } from '../saved/dashboard-path.ts';
 import { NameField } from '../saved/name-field.tsx';
 import { canShow, panelQuestionOf, SHOWS, titleOf } from '../saved/panel-question.ts';
-import { useAsk, usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
+import { useAsk } from '../server/use-ask.ts';
 import { useCommand } from '../server/use-command.ts';
 
 export interface SaveToDashboardProps {
@@ -78,7 +79,7 @@ function PanelForm({ question, stepMs, go, close }: PanelFormProps) {
   const [name, setName] = useState('');
   const [title, setTitle] = useState(() => titleOf(question));
   const [show, setShow] = useState<PanelShow>(canShow(question, 'CHART') ? 'CHART' : 'TABLE');
-  if (data === undefined) return <Unanswered data={data} error={error} />;
+  if (data === undefined) return <Unanswered data={data} error={error} again={again} />;
   const own = data.dashboards.filter(
     ({ builtIn, panels }) => !builtIn && panels.length < PANELS_MAX,
   );

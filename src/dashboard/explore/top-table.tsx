@@ -2,13 +2,15 @@
 
 import type { Explored } from '../chart/explored.ts';
 import { TopEntries } from '../chart/top-entries.tsx';
+import { useHeld } from '../kit/pause.tsx';
 import { whereOf } from '../question/condition.ts';
 import type { MeasureInput, Question, TimeseriesVariables } from '../question/question.ts';
 import { LIVE_ENTRIES, ONCE_ENTRIES } from '../question/timeseries-document.ts';
 import { measureText } from '../question/words.ts';
-import { useAsk, useLive } from '../server/hooks.ts';
 import { foldTimeseries, type LiveAnswer } from '../server/live-answer.ts';
 import { Unanswered } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
+import { useLive } from '../server/use-live.ts';
 
 export interface TopTableProps {
   readonly measure: MeasureInput;
@@ -16,9 +18,11 @@ export interface TopTableProps {
   /** Whose range it is of. */
   readonly answer: Explored;
   readonly isLive: boolean;
+  /** What is shown stands still. */
+  readonly isPaused: boolean;
 }
 
-export function TopTable({ measure, question, answer, isLive }: TopTableProps) {
+export function TopTable({ measure, question, answer, isLive, isPaused }: TopTableProps) {
   const { from, to, stepMs } = answer;
   const { stream, conditions } = question;
   const where = whereOf(conditions);
@@ -32,13 +36,13 @@ export function TopTable({ measure, question, answer, isLive }: TopTableProps) {
   const whole: TimeseriesVariables = { ...asked, from, to, step: `${lengthMs}ms` };
   const live = useLive(LIVE_ENTRIES, isLive ? sliding : undefined, foldTimeseries);
   const once = useAsk<{ readonly timeseries: LiveAnswer }>(ONCE_ENTRIES, isLive ? null : whole);
-  const data = isLive ? live.data : once.data?.timeseries;
-  const error = isLive ? live.error : once.error;
+  const { error, again } = isLive ? live : once;
+  const data = useHeld(isLive ? live.data : once.data?.timeseries, isPaused);
   const title = measureText(measure);
   return (
     <section class="panel" aria-label={title}>
       <h2>{title}</h2>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data && <TopEntries measure={measure} value={data.series[0]?.points.at(-1)?.values[0]} />}
     </section>
   );

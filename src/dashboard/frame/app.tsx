@@ -1,5 +1,5 @@
 /** The frame: who is signed in, where one is, and whether the server is heard. */
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 import { Alarms } from '../alarms/alarms.tsx';
 import { Dashboards } from '../dashboards/dashboards.tsx';
 import { Events } from '../events/events.tsx';
@@ -9,10 +9,11 @@ import { Link } from '../kit/link.tsx';
 import { LostBanner } from '../kit/lost-banner.tsx';
 import { ThemeSwitch } from '../kit/theme-switch.tsx';
 import { Overview } from '../overview/overview.tsx';
-import { type AskError, type Connection, openLive } from '../server/graph.ts';
-import { asAskError, type Server, ServerContext } from '../server/hooks.ts';
+import { ServerContext, useConnection } from '../server/connection.ts';
+import type { AskError } from '../server/graph.ts';
 import { Refused } from '../server/quality.tsx';
 import { readSession, type Session, signOut } from '../server/session.ts';
+import { asAskError } from '../server/use-ask.ts';
 import { System } from '../system/system.tsx';
 import { Keys } from './keys.tsx';
 import { SignIn } from './sign-in.tsx';
@@ -29,6 +30,8 @@ export function App() {
   useEffect(read, [read]);
   const ended = useCallback(() => {
     setWasSignedOut(true);
+    // Whoever is signed in after this is connected anew.
+    setSession(undefined);
     read();
   }, [read]);
   if (error !== undefined) {
@@ -51,13 +54,7 @@ export function App() {
 
 function Frame({ session, ended }: { session: Session; ended: () => void }) {
   const address = useAddress();
-  const [connection, setConnection] = useState<Connection>('connecting');
-  const live = useMemo(() => openLive(setConnection, ended), [ended]);
-  useEffect(() => () => live.close(), [live]);
-  const server: Server = useMemo(
-    () => ({ session, key: undefined, live, ended }),
-    [session, live, ended],
-  );
+  const { server, isLost } = useConnection({ session, key: undefined, ended });
   const view = VIEWS.find(({ path }) => path === address.path) ?? VIEWS[0];
   useEffect(() => {
     document.title = `${view.name} – Streamgauge`;
@@ -69,7 +66,7 @@ function Frame({ session, ended }: { session: Session; ended: () => void }) {
       </a>
       <Rail address={address} shown={view.path} session={session} ended={ended} />
       <main id="content" tabIndex={-1}>
-        {connection === 'lost' && <LostBanner />}
+        {isLost && <LostBanner />}
         {shown(view.path, address)}
       </main>
       <Keys go={address.go} />
@@ -118,12 +115,12 @@ function Rail({ address, shown, session, ended }: RailProps) {
         {needsKey && (
           <p>
             {access?.tenant}, by key {access?.key}{' '}
-            <button type="button" class="plain" onClick={() => void signOut().finally(ended)}>
+            <button type="button" class="plain" onClick={() => void signOut().then(ended, ended)}>
               Sign out
             </button>
           </p>
         )}
-        <p class="quiet">
+        <p class="quiet keys-hint">
           Press <kbd>?</kbd> for keys
         </p>
         <p class="quiet">Version {version}</p>

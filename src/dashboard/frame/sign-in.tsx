@@ -1,9 +1,9 @@
 /** Where a key is shown once. The page does not keep it: the browser gets a cookie that scripts cannot read. */
 import { useState } from 'preact/hooks';
 import type { AskError } from '../server/graph.ts';
-import { asAskError } from '../server/hooks.ts';
 import { Refused } from '../server/quality.tsx';
 import { type Session, signIn } from '../server/session.ts';
+import { asAskError } from '../server/use-ask.ts';
 
 export interface SignInProps {
   readonly wasSignedOut: boolean;

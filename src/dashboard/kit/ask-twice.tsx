@@ -18,7 +18,13 @@ export function AskTwice({ first, then, isRunning, run }: AskTwiceProps) {
     );
   }
   return (
-    <button type="button" disabled={isRunning} onClick={() => void run()}>
+    <button
+      type="button"
+      disabled={isRunning}
+      onBlur={() => setIsAsked(false)}
+      // The second click of a double one has not read what it says now.
+      onClick={({ detail }) => detail < 2 && void run()}
+    >
       {then}
     </button>
   );

@@ -1,20 +1,19 @@
 /** Numbers, sizes and times as people read them, each with its unit. */
 
+/** What would be written as a thousand of the one below is one of these. */
 const SI = [
-  { from: 1e12, suffix: 'T' },
-  { from: 1e9, suffix: 'G' },
-  { from: 1e6, suffix: 'M' },
-  { from: 1e4, suffix: 'k', by: 1e3 },
+  { from: 999.5e9, by: 1e12, suffix: 'T' },
+  { from: 999.5e6, by: 1e9, suffix: 'G' },
+  { from: 999.5e3, by: 1e6, suffix: 'M' },
+  { from: 9_999.5, by: 1e3, suffix: 'k' },
 ] as const;
 
 /** Three digits that matter; whole up to 10,000: "0.25", "42", "9,876", "12.3k", "1.2M". Null is nothing known. */
 export function shortNumber(value: number | null | undefined): string {
   if (value == null) return '–';
   const size = Math.abs(value);
-  for (const step of SI) {
-    if (size >= step.from)
-      return `${digits(value / ('by' in step ? step.by : step.from))}${step.suffix}`;
-  }
+  const step = SI.find(({ from }) => size >= from);
+  if (step !== undefined) return `${digits(value / step.by)}${step.suffix}`;
   return size >= 100 || Number.isInteger(value) ? grouped(Math.round(value)) : digits(value);
 }
 
@@ -28,7 +27,9 @@ export const grouped = (count: number): string => WHOLE.format(count);
 const WHOLE = new Intl.NumberFormat('en');
 const THREE_DIGITS = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 
-const digits = (value: number): string => THREE_DIGITS.format(value);
+/** Three that matter, and all of a whole part. */
+const digits = (value: number): string =>
+  Math.abs(value) >= 1_000 ? grouped(Math.round(value)) : THREE_DIGITS.format(value);
 
 /** Of a part of one: "42.5 %". */
 export const shortPercent = (part: number | null | undefined): string =>
@@ -51,7 +52,7 @@ const LENGTHS = [
 
 export function shortLength(ms: number | null | undefined): string {
   if (ms == null) return '–';
-  const length = LENGTHS.find((each) => ms >= each.ms);
+  const length = LENGTHS.find((each) => Math.abs(ms) >= each.ms);
   return length === undefined ? `${digits(ms)} ms` : `${digits(ms / length.ms)} ${length.unit}`;
 }
 
@@ -106,7 +107,7 @@ const clockFormats = (timeZone: string | undefined): Clock => ({
   day: new Intl.DateTimeFormat('en-CA', { timeZone }),
   whole: new Intl.DateTimeFormat('en-CA', {
     ...{ year: 'numeric', month: 'numeric', day: 'numeric' },
-    ...{ hour: 'numeric', minute: 'numeric', second: 'numeric', hour12: false },
+    ...{ hour: 'numeric', minute: 'numeric', second: 'numeric', hourCycle: 'h23' },
     timeZoneName: 'longOffset',
     timeZone,
   }),

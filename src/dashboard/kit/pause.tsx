@@ -43,7 +43,7 @@ export interface BehindProps {
 }
 
 export const Behind = ({ shownTo, newestTo, timeZone }: BehindProps) => (
-  <span role="status">
+  <span>
     Paused at {clockTime(shownTo, timeZone)}: {shortLength(newestTo - shownTo)} behind.
   </span>
 );

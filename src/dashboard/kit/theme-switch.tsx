@@ -1,6 +1,6 @@
 /** Dark, light, or as the system has it. */
 import { useState } from 'preact/hooks';
-import { applyTheme, storedTheme, THEMES, type Theme } from './theme.ts';
+import { applyTheme, storedTheme, storeTheme, THEMES, type Theme } from './theme.ts';
 
 const NAMES: Readonly<Record<Theme, string>> = {
   system: 'As the system',
@@ -17,6 +17,7 @@ export function ThemeSwitch() {
         value={theme}
         onChange={({ currentTarget: { value } }) => {
           const chosen = THEMES.find((each) => each === value) ?? 'system';
+          storeTheme(chosen);
           applyTheme(chosen);
           setTheme(chosen);
         }}

@@ -1,11 +1,17 @@
 /** A view by keyboard: space holds what is live, `/` goes to the filter; j, k and the arrows go through its list, if it has one. */
 import { useEffect } from 'preact/hooks';
 
-/** Keys belong to what is written, and with others to the browser. */
+/** What is written with keys, or chosen by a letter: all but what is one of several in sight. */
+const WRITTEN = 'input:not([type="radio"]), textarea, select';
+
+/** Keys belong to what is written, with others to the browser, and to a dialog as long as it is open. */
 export const isForKeys = ({ ctrlKey, metaKey, altKey, target }: KeyboardEvent): boolean =>
   !(ctrlKey || metaKey || altKey) &&
-  !(target instanceof Element && target.matches('input, textarea, select'));
+  !(target instanceof Element && target.matches(WRITTEN)) &&
+  document.querySelector('dialog[open]') === null;
 
+/** What the space bar presses itself; one of several that is chosen already is no more chosen by it. */
+const PRESSED = 'button, summary, a, input:not(:checked)';
 /** The filter is what tells of the key `/` itself. */
 const FILTER = '[aria-keyshortcuts="/"]';
 const STEP_OF: Readonly<Record<string, 1 | -1>> = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
@@ -16,7 +22,7 @@ export function useViewKeys(pause: () => void, lines?: string): void {
     const isLine = (target: EventTarget | null) =>
       lines !== undefined && target instanceof Element && target.matches(lines);
     const isPressable = (target: EventTarget | null) =>
-      target instanceof Element && target.closest('button, summary, a') !== null;
+      target instanceof Element && target.closest(PRESSED) !== null;
     const pressed = (event: KeyboardEvent) => {
       if (!isForKeys(event)) return;
       const { key, target } = event;

@@ -3,8 +3,8 @@
 import { moment, shortNumber, wholeMoment } from '../kit/format.ts';
 import { labelsInWords } from '../server/alarm-labels.ts';
 import type { Alarm, AlarmUpdate } from '../server/answers.ts';
-import { useLive } from '../server/hooks.ts';
 import { Unanswered } from '../server/quality.tsx';
+import { useLive } from '../server/use-live.ts';
 
 const ALARMS = `subscription {
   alarmChanged {
@@ -35,7 +35,7 @@ const ORDER = ['critical', 'warning', 'info'];
 const ALARMS_SHOWN = 20;
 
 export function AlarmsPanel() {
-  const { data, error } = useLive(ALARMS, {}, fold);
+  const { data, error, again } = useLive(ALARMS, {}, fold);
   const notOk = [...(data?.values() ?? [])];
   const firing = notOk
     .filter(({ state }) => state === 'firing')
@@ -46,7 +46,7 @@ export function AlarmsPanel() {
   return (
     <section class="panel" aria-labelledby="alarms-title">
       <h2 id="alarms-title">Alarms</h2>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data && (
         <>
           <p aria-live="polite">

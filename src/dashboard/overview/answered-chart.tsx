@@ -2,9 +2,9 @@
 import { useMemo } from 'preact/hooks';
 import { Chart } from '../chart/chart.tsx';
 import type { Shown } from '../question/words.ts';
-import type { Answered } from '../server/hooks.ts';
 import type { LiveAnswer } from '../server/live-answer.ts';
 import { QualityLine, Unanswered } from '../server/quality.tsx';
+import type { Askable } from '../server/use-ask.ts';
 
 export interface MeasureLine {
   readonly name: string;
@@ -19,12 +19,12 @@ interface ChartOfAnswerProps {
   readonly shown: Shown;
 }
 
-export type AnsweredChartProps = ChartOfAnswerProps & Answered<LiveAnswer>;
+export type AnsweredChartProps = ChartOfAnswerProps & Askable<LiveAnswer>;
 
-export function AnsweredChart({ data, error, ...chart }: AnsweredChartProps) {
+export function AnsweredChart({ data, error, again, ...chart }: AnsweredChartProps) {
   return (
     <>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data && (
         <>
           <ChartOfAnswer {...chart} answer={data} />

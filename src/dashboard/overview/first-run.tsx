@@ -1,8 +1,8 @@
 /** Of a server that has no event yet: the lines that send one, and a button that does. The first event replaces it by the live view. */
 import type { ComponentChildren } from 'preact';
 import { CopyButton } from '../kit/copy-button.tsx';
+import { usePage } from '../server/connection.ts';
 import { curlOfEvent } from '../server/curl.ts';
-import { usePage } from '../server/hooks.ts';
 import { scriptTagOf } from './script-tag.ts';
 import { TestEvent, type TestEventProps } from './test-event.tsx';
 
@@ -18,7 +18,8 @@ export function FirstRun({ stream, sent }: TestEventProps) {
         label="Command that sends an event"
         text={curlOfEvent(session, hostname, stream, EVENT)}
       >
-        This server has no event yet. Paste this into a terminal that reaches it:
+        {stream === 'events' ? 'This server' : `Stream ${stream}`} has no event yet. Paste this into
+        a terminal that reaches it:
       </Line>
       <Line label="Line for the pages of a site" text={scriptTagOf(session, hostname, stream)}>
         Or put this into the pages of a site, whose origin <code>cors.origins</code> names:

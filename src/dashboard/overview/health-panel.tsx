@@ -1,8 +1,11 @@
 /** Whether the server keeps up: each line says what it is, and what it means where it is not well. */
 import type { ComponentChildren } from 'preact';
+import type { Address } from '../kit/address.ts';
 import { clockTime, counted, grouped, shortBytes } from '../kit/format.ts';
+import { Link, type LinkProps } from '../kit/link.tsx';
 import type { Health } from '../server/answers.ts';
-import { useHealth, usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
+import { useHealth } from '../server/known.ts';
 import { Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
 
@@ -11,10 +14,14 @@ const LAG_BYTES_NOTED = 8 * 1024 * 1024;
 /** Of the log's room: past it senders will soon be told to come back. */
 const LOG_SHARE_NOTED = 0.8;
 
-export function HealthPanel() {
+export interface HealthPanelProps {
+  readonly go: Address['go'];
+}
+
+export function HealthPanel({ go }: HealthPanelProps) {
   const { session } = usePage();
   const isAdmin = may(session, 'admin');
-  const { data, error } = useHealth(isAdmin);
+  const { data, error, again } = useHealth(isAdmin);
   return (
     <section class="panel wide" aria-labelledby="health-title">
       <h2 id="health-title">Ingest</h2>
@@ -24,13 +31,17 @@ export function HealthPanel() {
           has {session.access?.scopes.join(', ')}.
         </p>
       )}
-      {isAdmin && <Unanswered data={data} error={error} />}
-      {data && <HealthLines health={data} />}
+      {isAdmin && <Unanswered data={data} error={error} again={again} />}
+      {data && <HealthLines health={data} go={go} />}
     </section>
   );
 }
 
-function HealthLines({ health }: { health: Health }) {
+interface HealthLinesProps extends HealthPanelProps {
+  readonly health: Health;
+}
+
+function HealthLines({ health, go }: HealthLinesProps) {
   const { actors, partitions, logBytes, logBytesMax, diskFreeBytes, diskReserveBytes } = health;
   const lag = partitions && Math.max(0, ...partitions.map(({ lagBytes }) => lagBytes));
   const restarts = actors?.reduce((sum, actor) => sum + actor.restarts, 0);
@@ -54,7 +65,11 @@ function HealthLines({ health }: { health: Health }) {
         <Fact name="Accepted" note="since the server's start">
           <span data-figure="accepted">{count(health.eventsAccepted)}</span>
         </Fact>
-        <Fact name="Rejected" note="kept as dead letters" link="/system#dead-letters">
+        <Fact
+          name="Rejected"
+          note="kept as dead letters"
+          link={{ path: '/system#dead-letters', go }}
+        >
           <span data-figure="rejected">{count(health.eventsRejected)}</span>
         </Fact>
         <Fact
@@ -76,7 +91,7 @@ function HealthLines({ health }: { health: Health }) {
               ? `${counted(failed, 'actor')} failed for good: see System`
               : 'of actors, since the start'
           }
-          link="/system"
+          link={{ path: '/system', go }}
         >
           {count(restarts)}
         </Fact>
@@ -111,14 +126,14 @@ interface FactProps {
   readonly name: string;
   readonly note: string;
   readonly isNoted?: boolean;
-  readonly link?: string;
+  readonly link?: Pick<LinkProps, 'path' | 'go'>;
   readonly children: ComponentChildren;
 }
 
 function Fact({ name, note, isNoted = false, link, children }: FactProps) {
   return (
     <div class={isNoted ? 'noted' : ''}>
-      <dt>{link === undefined ? name : <a href={link}>{name}</a>}</dt>
+      <dt>{link === undefined ? name : <Link {...link}>{name}</Link>}</dt>
       <dd>
         <b class="number">{children}</b> <span class="quiet">{note}</span>
       </dd>

@@ -8,14 +8,14 @@ import { StreamChoice } from '../question/stream-choice.tsx';
 import { streamsOf } from '../question/streams.ts';
 import { useTimeseries } from '../question/use-timeseries.ts';
 import type { Ledger } from '../server/answers.ts';
-import type { AskError } from '../server/graph.ts';
-import { useAsk, useRollups } from '../server/hooks.ts';
+import { useRollups } from '../server/known.ts';
 import { hasEvents, type LiveAnswer } from '../server/live-answer.ts';
-import { Refused, Waiting } from '../server/quality.tsx';
+import { Refused, Unanswered, Waiting } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
 import { AlarmsPanel } from './alarms-panel.tsx';
 import { FirstRun } from './first-run.tsx';
 import { HealthPanel } from './health-panel.tsx';
-import { chosen, type Offer, offerOf, RANGES, rangeOf } from './panels.ts';
+import { type Offer, offerOf, RANGES, rangeOf } from './panels.ts';
 import { QuantilesPanel } from './quantiles-panel.tsx';
 import { RatePanel } from './rate-panel.tsx';
 import { TypesPanel } from './types-panel.tsx';
@@ -25,11 +25,9 @@ const RECEIVED = `query ($stream: String!) { ledger(stream: $stream) { received 
 
 export function Overview({ address }: { address: Address }) {
   const rollups = useRollups();
-  if (rollups.error !== undefined) return <Refused error={rollups.error} />;
-  if (rollups.data === undefined) return <Waiting />;
+  if (rollups.data === undefined) return <Unanswered {...rollups} />;
   const streams = streamsOf(rollups.data);
-  const asked = address.parameters.get('stream');
-  const stream = asked === null && streams.includes('events') ? 'events' : chosen(asked, streams);
+  const stream = address.parameters.get('stream') || 'events';
   const offer = offerOf(rollups.data, stream);
   return <Stream key={stream} address={address} stream={stream} streams={streams} offer={offer} />;
 }
@@ -60,13 +58,14 @@ function Stream({ address, stream, streams, offer }: StreamProps) {
     if (seesEvents) setHasSeenEvents(true);
   }, [seesEvents]);
   const isEmpty = received.data?.ledger.received === 0 && !hasSeenEvents && !seesEvents;
-  const error = received.error ?? now.error;
+  const { error, again } = received.error === undefined ? now : received;
+  const refused = error && <Refused error={error} again={again} />;
   const choices = <StreamChoices address={address} stream={stream} streams={streams} />;
   const isAnswered = received.data !== undefined;
   if (isAnswered && !isEmpty && offer.counting !== undefined) {
     return (
-      <Live address={address} stream={stream} offer={offer} now={now.data} error={error}>
-        {choices}
+      <Live address={address} stream={stream} offer={offer} now={now.data} choices={choices}>
+        {refused}
       </Live>
     );
   }
@@ -76,7 +75,7 @@ function Stream({ address, stream, streams, offer }: StreamProps) {
         {!isEmpty && <h1>Overview</h1>}
         {choices}
       </div>
-      {error && <Refused error={error} />}
+      {refused}
       {!isAnswered ? (
         error === undefined && <Waiting />
       ) : isEmpty ? (
@@ -97,12 +96,13 @@ interface LiveProps {
   readonly stream: string;
   readonly offer: Offer;
   readonly now: LiveAnswer | undefined;
-  readonly error: AskError | undefined;
   /** What else can be chosen. */
+  readonly choices: ComponentChildren;
+  /** What went wrong. */
   readonly children: ComponentChildren;
 }
 
-function Live({ address, stream, offer, now, error, children }: LiveProps) {
+function Live({ address, stream, offer, now, choices, children }: LiveProps) {
   const range = rangeOf(address.parameters.get('range'));
   const { isPaused, toggle } = usePause();
   const shownNow = useHeld(now, isPaused);
@@ -111,7 +111,7 @@ function Live({ address, stream, offer, now, error, children }: LiveProps) {
     <>
       <div class="bar">
         <h1>Overview</h1>
-        {children}
+        {choices}
         <RadioRow
           legend="Time range"
           name="range"
@@ -127,7 +127,7 @@ function Live({ address, stream, offer, now, error, children }: LiveProps) {
           {isPaused && now && shownNow && <Behind shownTo={shownNow.to} newestTo={now.to} />}
         </span>
       </div>
-      {error && <Refused error={error} />}
+      {children}
       <PausedContext.Provider value={isPaused}>
         <div class="panels">
           <RatePanel stream={stream} range={range} now={shownNow} />
@@ -139,7 +139,7 @@ function Live({ address, stream, offer, now, error, children }: LiveProps) {
           {quantiles.size > 0 && (
             <QuantilesPanel stream={stream} range={range} fields={quantiles} address={address} />
           )}
-          <HealthPanel />
+          <HealthPanel go={address.go} />
         </div>
       </PausedContext.Provider>
     </>
@@ -149,7 +149,7 @@ function Live({ address, stream, offer, now, error, children }: LiveProps) {
 type StreamChoicesProps = Omit<StreamProps, 'offer'>;
 
 function StreamChoices({ address, stream, streams }: StreamChoicesProps) {
-  if (streams.length <= 1) return null;
+  if (streams.every((each) => each === stream)) return null;
   return (
     <StreamChoice
       stream={stream}

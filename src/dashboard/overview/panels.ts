@@ -56,7 +56,7 @@ export function wholeOf(range: Range, { resolutions }: Rollup): Whole {
   return { last: step, step, window: range.last };
 }
 
-/** The stream that the address names, or the first that there is something of. */
+/** The field that the address names, or the first that there is something of. */
 export const chosen = (asked: string | null, among: readonly string[]): string =>
   among.find((each) => each === asked) ?? among[0] ?? '';
 

@@ -40,6 +40,7 @@ export function QuantilesPanel({ stream, range, fields, address }: FieldPanelPro
         title={`p50 and p99 of ${field} over ${range.name}`}
         data={steps.data}
         error={whole.error ?? steps.error}
+        again={whole.error ? whole.again : steps.again}
         lines={LINES}
         shown={shown}
       />

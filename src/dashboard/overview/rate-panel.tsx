@@ -18,7 +18,12 @@ export interface RatePanelProps {
 
 export function RatePanel({ stream, range, now }: RatePanelProps) {
   const measures = [{ op: 'rate' }, { op: 'count' }];
-  const { data, error } = useTimeseries({ stream, last: range.last, measures, fill: 'ZERO' });
+  const { data, error, again } = useTimeseries({
+    stream,
+    last: range.last,
+    measures,
+    fill: 'ZERO',
+  });
   const points = data?.series[0]?.points ?? [];
   const total = points.reduce((sum, { values: [, count] }) => sum + (count?.value ?? 0), 0);
   return (
@@ -38,6 +43,7 @@ export function RatePanel({ stream, range, now }: RatePanelProps) {
         title={`Events per second over ${range.name}`}
         data={data}
         error={error}
+        again={again}
         lines={LINES}
         shown={perSecond}
       />

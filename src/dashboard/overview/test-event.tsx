@@ -1,6 +1,6 @@
 /** An event that the server sends itself: who has set up nothing yet sees that it arrives. */
 import { useState } from 'preact/hooks';
-import { usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
 import { Refused } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
 import { useCommand } from '../server/use-command.ts';

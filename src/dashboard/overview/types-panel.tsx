@@ -18,7 +18,7 @@ export interface TypesPanelProps {
 }
 
 export function TypesPanel({ stream, range, rollup }: TypesPanelProps) {
-  const { data, error } = useTimeseries({
+  const { data, error, again } = useTimeseries({
     stream,
     ...wholeOf(range, rollup),
     measures: [{ op: 'count' }],
@@ -29,7 +29,7 @@ export function TypesPanel({ stream, range, rollup }: TypesPanelProps) {
   return (
     <section class="panel" aria-labelledby="types-title">
       <h2 id="types-title">Top types</h2>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data && (
         <>
           {ranked.length === 0 && <p>No events in the last {range.name}.</p>}

@@ -50,6 +50,7 @@ export function UniquesPanel({ stream, range, fields, address }: FieldPanelProps
         title={`Different values of ${field} over ${range.name}`}
         data={steps.data}
         error={whole.error ?? steps.error}
+        again={whole.error ? whole.again : steps.again}
         lines={LINES}
         shown={shortNumber}
       />

@@ -11,6 +11,18 @@ export class AskError extends Error {
   }
 }
 
+/** Rejects with an `AskError`. */
+export async function fetchJson<Body>(path: string, request: RequestInit): Promise<Body> {
+  const response = await fetch(path, request).catch(() => {
+    throw new AskError('away', 'The server does not answer. Is it running, and is the network up?');
+  });
+  return response.json().catch(() => {
+    const expected = `Expected JSON from ${path}, received something else with status ${response.status}.`;
+    const advice = 'Does a proxy answer instead of the server? Its log says why.';
+    throw new AskError('no_json', `${expected} ${advice}`);
+  });
+}
+
 interface GraphError {
   readonly message: string;
   readonly extensions?: { readonly code?: string };
@@ -22,7 +34,7 @@ export async function ask<Data>(
   variables: object = {},
   key?: string | undefined,
 ): Promise<Data> {
-  const response = await fetch('/graphql', {
+  const answer = await fetchJson<{ data?: Data; errors?: GraphError[] }>('/graphql', {
     method: 'POST',
     // Who is signed in and opens a link sees what the link shows.
     credentials: key === undefined ? 'same-origin' : 'omit',
@@ -31,10 +43,8 @@ export async function ask<Data>(
       ...(key !== undefined && { authorization: bearer(key) }),
     },
     body: JSON.stringify({ query, variables }),
-  }).catch(() => {
-    throw new AskError('away', 'The server does not answer. Is it running, and is the network up?');
   });
-  const { data, errors = [] }: { data?: Data; errors?: GraphError[] } = await response.json();
+  const { data, errors = [] } = answer;
   const [error] = errors;
   if (error !== undefined) throw askError(error);
   if (data == null) throw new AskError('empty', 'The server has answered nothing.');

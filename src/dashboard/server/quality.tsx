@@ -1,8 +1,8 @@
 /** How good an answer is, said beside it: how fresh, in which steps, what is missing. */
 import { clockTime, counted, moment, shortLength, wholeMoment } from '../kit/format.ts';
 import type { AskError } from './graph.ts';
-import type { Answered } from './hooks.ts';
 import type { LiveAnswer } from './live-answer.ts';
+import type { Askable } from './use-ask.ts';
 
 export interface QualityProps {
   readonly answer: LiveAnswer;
@@ -35,6 +35,7 @@ export function QualityLine({ answer, of, exactness, isBrief, timeZone }: Qualit
       )}
       {!isBrief && ` · ${source}`}
       {exactness !== undefined && ` · ${exactness}`}
+      {timeZone !== undefined && ` · on the clock of ${timeZone}`}
       {restated && ' · late events have changed steps that were complete'}
       {missingPartitions.length > 0 && (
         <strong>
@@ -80,10 +81,21 @@ export const FirstOf = ({ shown, found }: { shown: number; found: number }) =>
     </p>
   ) : null;
 
+export interface RefusedProps {
+  readonly error: AskError;
+  /** Asks anew. */
+  readonly again?: (() => void) | undefined;
+}
+
 /** Why there is no answer, in the server's own words. */
-export const Refused = ({ error }: { error: AskError }) => (
+export const Refused = ({ error, again }: RefusedProps) => (
   <p role="alert" class="refused">
-    {error.message} <span class="quiet">({error.code})</span>
+    {error.message} <span class="quiet">({error.code})</span>{' '}
+    {again && (
+      <button type="button" class="plain" onClick={again}>
+        Ask again
+      </button>
+    )}
   </p>
 );
 
@@ -95,9 +107,9 @@ export const Waiting = () => (
 );
 
 /** Instead of an answer that is not there, and above an older one that could not be asked anew. */
-export const Unanswered = ({ data, error }: Answered<unknown>) => (
+export const Unanswered = ({ data, error, again }: Askable<unknown>) => (
   <>
-    {error && <Refused error={error} />}
+    {error && <Refused error={error} again={data === undefined ? again : undefined} />}
     {data === undefined && error === undefined && <Waiting />}
   </>
 );

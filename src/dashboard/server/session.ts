@@ -1,5 +1,5 @@
 /** Who looks at the page: what the server says of it, signing in and out. */
-import { AskError } from './graph.ts';
+import { AskError, fetchJson } from './graph.ts';
 
 export interface Session {
   readonly version: string;
@@ -27,16 +27,16 @@ export const may = ({ access }: Session, scope: string): boolean =>
   access?.scopes.includes(scope) ?? false;
 
 async function send(method: 'GET' | 'POST', body?: object): Promise<Session> {
-  const response = await fetch('/session', {
-    method,
-    ...(body && {
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    }),
-  }).catch(() => {
-    throw new AskError('away', 'The server does not answer. Is it running, and is the network up?');
-  });
-  const answer: Session & { error?: { code: string; message: string } } = await response.json();
+  const answer = await fetchJson<Session & { error?: { code: string; message: string } }>(
+    '/session',
+    {
+      method,
+      ...(body && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    },
+  );
   if (answer.error !== undefined) throw new AskError(answer.error.code, answer.error.message);
   return answer;
 }

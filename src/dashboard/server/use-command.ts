@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { Problem } from './answers.ts';
 import { AskError, ask } from './graph.ts';
-import { useFailure } from './hooks.ts';
+import { useFailure } from './use-ask.ts';
 
 export interface Command {
   readonly isRunning: boolean;

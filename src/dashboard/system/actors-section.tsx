@@ -35,7 +35,7 @@ export function ActorsSection({ health: { at, actors } }: { health: Health }) {
                 <th scope="row">
                   <span class={`depth-${Math.min(depth, DEPTH_SHOWN)}`}>{actor.path}</span>
                 </th>
-                <td class={actor.state === 'running' ? '' : 'noted'}>
+                <td class={TROUBLED.has(actor.state) ? 'noted' : ''}>
                   {actor.state}
                   {actor.lastError !== null && (
                     <span class="quiet"> last error: {actor.lastError}</span>
@@ -68,5 +68,6 @@ export function ActorsSection({ health: { at, actors } }: { health: Health }) {
   );
 }
 
+const TROUBLED: ReadonlySet<string> = new Set(['restarting', 'failed']);
 /** Indented so deep at most. */
 const DEPTH_SHOWN = 4;

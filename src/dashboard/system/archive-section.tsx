@@ -4,8 +4,8 @@ import { AsOf } from '../kit/as-of.tsx';
 import { grouped, moment, shortBytes } from '../kit/format.ts';
 import { Scroll } from '../kit/scroll.tsx';
 import type { Archive, Segment } from '../server/answers.ts';
-import { useAsk } from '../server/hooks.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
 
 const ARCHIVE = `{
   archive { url problem fenced version files rows bytes waitingBytes waitingSince missedBytes }
@@ -21,7 +21,7 @@ export function ArchiveSection() {
   return (
     <section id="archive" class="section" aria-labelledby="archive-title">
       <h2 id="archive-title">Archive</h2>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data?.archive === null && (
         <p class="quiet">
           This server keeps no archive: events are in aggregates, and in the log for a while.
@@ -83,8 +83,8 @@ function Numbers({ archive, again }: { archive: Archive; again: () => void }) {
 }
 
 function NewestSegments() {
-  const { data, error } = useAsk<Segments>(SEGMENTS);
-  if (error !== undefined) return <Refused error={error} />;
+  const { data, error, again } = useAsk<Segments>(SEGMENTS);
+  if (error !== undefined) return <Refused error={error} again={again} />;
   const segments = data?.segments.segments ?? [];
   if (segments.length === 0) return null;
   return (

@@ -2,10 +2,11 @@
 import { useState } from 'preact/hooks';
 import { moment, wholeMoment } from '../kit/format.ts';
 import type { DeadLetter, ResentDeadLetter } from '../server/answers.ts';
+import { usePage } from '../server/connection.ts';
 import { ask } from '../server/graph.ts';
-import { useFailure, usePage } from '../server/hooks.ts';
 import { Refused } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
+import { useFailure } from '../server/use-ask.ts';
 
 const RESEND = `mutation ($letter: LetterToResend!) {
   resendDeadLetters(letters: [$letter]) { letters { id outcome message } }

@@ -5,8 +5,8 @@ import { counted, grouped } from '../kit/format.ts';
 import { Pager } from '../kit/pager.tsx';
 import { RadioRow } from '../kit/radio-row.tsx';
 import type { DeadLetter, DeadLetterCount } from '../server/answers.ts';
-import { useAsk } from '../server/hooks.ts';
 import { Unanswered } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
 import { DeadLetterRow } from './dead-letter-row.tsx';
 
 const LETTERS = `query ($stream: String, $code: String, $after: String) {
@@ -47,7 +47,7 @@ export function DeadLettersSection({ rejected }: { rejected: number | undefined 
   return (
     <section id="dead-letters" ref={section} class="section" aria-labelledby="dead-letters-title">
       <h2 id="dead-letters-title">Dead letters</h2>
-      <Unanswered data={data} error={error} />
+      <Unanswered data={data} error={error} again={again} />
       {data && (
         <>
           <p class="quiet">

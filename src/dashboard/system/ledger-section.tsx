@@ -1,12 +1,13 @@
 /** What became of every event that arrived: a sum that has to come out. */
 
 import { AsOf } from '../kit/as-of.tsx';
-import { grouped } from '../kit/format.ts';
+import { counted, grouped } from '../kit/format.ts';
 import { Scroll } from '../kit/scroll.tsx';
 import { streamsOf } from '../question/streams.ts';
 import type { Ledger } from '../server/answers.ts';
-import { useAsk, useRollups } from '../server/hooks.ts';
-import { Refused, Waiting } from '../server/quality.tsx';
+import { useRollups } from '../server/known.ts';
+import { Refused, Unanswered } from '../server/quality.tsx';
+import { useAsk } from '../server/use-ask.ts';
 
 const COLUMNS = [
   'received',
@@ -26,13 +27,14 @@ export function LedgerSection() {
   return (
     <section id="ledger" class="section" aria-labelledby="ledger-title">
       <h2 id="ledger-title">Ledger</h2>
-      {rollups.error && <Refused error={rollups.error} />}
-      {rollups.data && <Lines streams={streamsOf(rollups.data).slice(0, STREAMS_MAX)} />}
+      <Unanswered {...rollups} />
+      {rollups.data && <Lines streams={streamsOf(rollups.data)} />}
     </section>
   );
 }
 
-function Lines({ streams }: { streams: readonly string[] }) {
+function Lines({ streams: all }: { streams: readonly string[] }) {
+  const streams = all.slice(0, STREAMS_MAX);
   const names = streams.map((_, i) => `$s${i}: String!`).join(', ');
   const fields = streams.map(
     (_, i) => `s${i}: ledger(stream: $s${i}) { ${COLUMNS.join(' ')} balanced }`,
@@ -42,10 +44,10 @@ function Lines({ streams }: { streams: readonly string[] }) {
     `query (${names}) { ${fields.join(' ')} }`,
     variables,
   );
-  if (error !== undefined) return <Refused error={error} />;
-  if (data === undefined) return <Waiting />;
+  if (data === undefined) return <Unanswered data={data} error={error} again={again} />;
   return (
     <>
+      {error && <Refused error={error} />}
       <p class="quiet">
         Received = applied + duplicate + rejected + pending. Of the applied: clamped to their
         arrival, expired, erased. <AsOf answer={data} again={again} />
@@ -90,6 +92,13 @@ function Lines({ streams }: { streams: readonly string[] }) {
           </tbody>
         </table>
       </Scroll>
+      {all.length > streams.length && (
+        <p class="quiet">
+          The first {streams.length} of {counted(all.length, 'stream')}; GraphQL's{' '}
+          <code>ledger</code>
+          answers for each.
+        </p>
+      )}
     </>
   );
 }

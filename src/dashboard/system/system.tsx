@@ -1,6 +1,7 @@
 /** The machinery, and what became of every event. */
 
-import { useHealth, usePage } from '../server/hooks.ts';
+import { usePage } from '../server/connection.ts';
+import { useHealth } from '../server/known.ts';
 import { Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
 import { ActorsSection } from './actors-section.tsx';
@@ -12,7 +13,7 @@ import { PartitionsSection } from './partitions-section.tsx';
 export function System() {
   const { session } = usePage();
   const isAdmin = may(session, 'admin');
-  const { data, error } = useHealth(isAdmin);
+  const { data, error, again } = useHealth(isAdmin);
   return (
     <>
       <div class="bar">
@@ -32,7 +33,7 @@ export function System() {
           one has {session.access?.scopes.join(', ')}.
         </p>
       )}
-      {isAdmin && <Unanswered data={data} error={error} />}
+      {isAdmin && <Unanswered data={data} error={error} again={again} />}
       {data && <PartitionsSection health={data} />}
       {data && <ActorsSection health={data} />}
     </>

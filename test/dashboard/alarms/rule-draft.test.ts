@@ -8,7 +8,8 @@ import {
   ruleInWords,
   thresholdsOf,
 } from '../../../src/dashboard/alarms/rule-draft.ts';
-import { measureOf, seriesVariables, TRIALS } from '../../../src/dashboard/alarms/rule-question.ts';
+import { measureOf } from '../../../src/dashboard/alarms/rule-measure.ts';
+import { seriesVariables, TRIALS } from '../../../src/dashboard/alarms/rule-question.ts';
 
 const NO_CONDITION: AlarmCondition = {
   ...{ kind: 'threshold', above: null, below: null, versus: null, by: null },
@@ -65,6 +66,19 @@ test('rules are read as words, and have lines to draw where their bounds stand s
   const silent = rule({ condition: { ...NO_CONDITION, kind: 'noData' }, windowMs: 3_600_000 });
   t.is(ruleInWords(silent), 'no event in 1 h');
   t.deepEqual(thresholdsOf(draftOf(silent)), []);
+});
+
+test('the bounds of a rule have the unit of its measure, where they are values of it', (t) => {
+  const slow = { measure: 'quantile(duration_ms, 0.99)' };
+  const above = (bound: number, fields: Partial<AlarmCondition> = {}) => ({
+    ...{ ...NO_CONDITION, above: bound, ...fields },
+  });
+  const words = (fields: Partial<AlarmRule>) => ruleInWords(rule({ ...slow, ...fields }));
+  t.is(words({ condition: above(1_500) }), 'quantile(duration_ms, 0.99) above 1.5 s in 5 min');
+  const change = { kind: 'change', versus: 'windowBefore' } as const;
+  t.regex(words({ condition: above(50, { ...change, by: 'percent' }) }), /above 50 % from/);
+  const part = { measure: 'sum(wait_ms)', over: { measure: 'count', filter: [] } };
+  t.regex(words({ ...part, condition: above(0.5) }), /above 0\.5 in/);
 });
 
 test('JSON that the form could not show is no draft', (t) => {
