@@ -16,7 +16,18 @@ const FILE_OF = {
   alarm: 'src/alarm/rules.ts',
   notify: 'src/notify/dispatcher.ts',
   client: 'src/client/browser/index.ts',
-  dashboard: 'src/dashboard/live.ts',
+  'dashboard-kit': 'src/dashboard/kit/format.ts',
+  'dashboard-server': 'src/dashboard/server/graph.ts',
+  'dashboard-question': 'src/dashboard/question/question.ts',
+  'dashboard-chart': 'src/dashboard/chart/plot.ts',
+  'dashboard-saved': 'src/dashboard/saved/dashboard-path.ts',
+  'dashboard-overview': 'src/dashboard/overview/panels.ts',
+  'dashboard-explore': 'src/dashboard/explore/copies.ts',
+  'dashboard-dashboards': 'src/dashboard/dashboards/panel-values.ts',
+  'dashboard-events': 'src/dashboard/events/event-list.ts',
+  'dashboard-alarms': 'src/dashboard/alarms/rule-draft.ts',
+  'dashboard-system': 'src/dashboard/system/actor-tree.ts',
+  'dashboard-frame': 'src/dashboard/frame/views.ts',
   ingest: 'src/ingest/decode/shape.ts',
   hive: 'src/hive/ddl.ts',
   sources: 'src/sources/source.ts',
@@ -34,13 +45,35 @@ const FILE_OF = {
 } as const;
 type Part = keyof typeof FILE_OF;
 
+/** Of the dashboard. */
+const PAGES = [
+  'dashboard-overview',
+  'dashboard-explore',
+  'dashboard-dashboards',
+  'dashboard-events',
+  'dashboard-alarms',
+  'dashboard-system',
+] as const;
+/** What the pages have in common: each may import those before it. The pages do not know one another. */
+const SHARED_BY_PAGES = [
+  'dashboard-kit',
+  'dashboard-server',
+  'dashboard-question',
+  'dashboard-chart',
+  'dashboard-saved',
+] as const;
+
 const MAY_IMPORT: Partial<Record<Part, readonly Part[]>> = {
   model: [],
   aggregate: ['model'],
   alarm: ['model'],
   notify: ['model'],
   client: [],
-  dashboard: ['client', 'model'],
+  ...Object.fromEntries(
+    SHARED_BY_PAGES.map((room, i) => [room, ['client', 'model', ...SHARED_BY_PAGES.slice(0, i)]]),
+  ),
+  ...Object.fromEntries(PAGES.map((page) => [page, ['client', 'model', ...SHARED_BY_PAGES]])),
+  'dashboard-frame': ['client', 'model', ...SHARED_BY_PAGES, ...PAGES],
   ingest: ['model'],
   hive: ['storage', 'model'],
   sources: ['ingest', 'storage', 'model'],

@@ -1,20 +1,21 @@
 /** Where the page begins. */
 import { render } from 'preact';
-import { App } from './app.tsx';
-import { Shared } from './shared.tsx';
-import { SHARED_PATH } from './shared-link.ts';
-import { applyTheme, storedTheme } from './theme.ts';
+import { Shared } from './dashboards/shared.tsx';
+import { SHARED_PATH } from './dashboards/shared-link.ts';
+import { App } from './frame/app.tsx';
+import { applyTheme, storedTheme } from './kit/theme.ts';
 import 'uplot/dist/uPlot.min.css';
-import './tokens.css';
-import './style.css';
-import './frame.css';
-import './parts.css';
-import './charts.css';
-import './choices.css';
-import './explore.css';
-import './events.css';
-import './alarms.css';
-import './dashboards.css';
+import './kit/tokens.css';
+import './kit/style.css';
+import './frame/frame.css';
+import './kit/parts.css';
+import './chart/charts.css';
+import './kit/choices.css';
+import './overview/overview.css';
+import './explore/explore.css';
+import './events/events.css';
+import './alarms/alarms.css';
+import './dashboards/dashboards.css';
 
 applyTheme(storedTheme());
 const page = document.querySelector('#page');

@@ -48,6 +48,9 @@ test('a rule is made in the page, events cross it, it fires, is acknowledged and
   await page.getByLabel('Name').fill('too_many_errors');
   await page.getByLabel('Events with').fill('type=error');
   await page.getByLabel('One alarm for each').fill('service');
+  await page.getByLabel('Above').fill('');
+  await page.getByLabel('Above').pressSequentially('1.05');
+  t.is(await page.getByLabel('Above').inputValue(), '1.05');
   await page.getByLabel('Above').fill('2');
   await page.getByLabel('Severity').selectOption('critical');
   await page.getByText('As JSON, with what the form leaves out').click();
@@ -70,6 +73,10 @@ test('a rule is made in the page, events cross it, it fires, is acknowledged and
   await alarm.getByRole('button', { name: 'Acknowledge' }).click();
   await alarm.getByText(/^Acknowledged by .*: on it/).waitFor();
 
+  await section(page, 'Receivers').getByText('hook', { exact: true }).first().waitFor();
+  await section(page, 'Table of routes')
+    .getByRole('row', { name: /^whatever hook/ })
+    .waitFor();
   const deliveries = section(page, 'Deliveries');
   const delivery = deliveries.getByRole('listitem').filter({ hasText: 'too_many_errors firing' });
   const shows = async (text: string) => (await delivery.filter({ hasText: text }).count()) > 0;

@@ -193,6 +193,35 @@ test('a lost connection is told of, and the page goes on when the server is back
   await untilShown(page, 'total', '12');
 });
 
+test('what could not be asked while the server was away is asked when it is back', async (t) => {
+  const { server, url } = await site(t);
+  await send(server, views(8));
+  const { page } = await visit(t, url, DESKTOP);
+  await untilShown(page, 'total', '8');
+  await server.stop();
+  await page.getByText('The connection to the server is lost').waitFor();
+  await page.getByRole('link', { name: 'System' }).click();
+  await page
+    .getByRole('alert')
+    .filter({ hasText: 'The server does not answer.' })
+    .first()
+    .waitFor();
+  await server.start();
+  await page.getByRole('row', { name: /^events 8 8 / }).waitFor({ timeout: 60_000 });
+  await until(async () => (await page.getByRole('alert').count()) === 0);
+  t.pass();
+});
+
+test('a stream of which nothing is known is named, and no other is shown in its place', async (t) => {
+  const { server, url } = await site(t);
+  await send(server, views(8));
+  const { page } = await visit(t, `${url}/?stream=orders`, DESKTOP);
+  await page.getByText('Stream orders has no event yet.').waitFor();
+  t.is(await figure(page, 'total').count(), 0);
+  await page.getByLabel('Stream').selectOption('events');
+  await untilShown(page, 'total', '8');
+});
+
 test('the page is used by keyboard, and its address tells what it shows', async (t) => {
   const { server, url } = await site(t);
   await send(server, views(4));
@@ -207,8 +236,19 @@ test('the page is used by keyboard, and its address tells what it shows', async 
   t.is(page.url(), `${url}/?range=1h`);
   await page.reload();
   t.true(await page.getByRole('radio', { name: '1 hour' }).isChecked());
+  // The range has the focus, and takes no letters.
+  await page.getByRole('radio', { name: '15 minutes' }).check();
+  await page.keyboard.press('Space');
+  await page.getByRole('button', { name: 'Go on' }).waitFor();
   await page.keyboard.press('?');
-  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+  const keys = page.getByRole('dialog', { name: 'Keys' });
+  await keys.waitFor();
+  // Keys belong to the dialog.
+  await page.keyboard.press('g');
+  await page.keyboard.press('s');
+  await page.keyboard.press('Escape');
+  await keys.waitFor({ state: 'detached' });
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
 });
 
 test('axe finds nothing serious in any view, and nothing is wider than the window', async (t) => {

@@ -32,6 +32,10 @@ test('events are found by conditions and told as they come, and the address show
   await page.getByRole('button', { name: 'Add', exact: true }).click();
   await page.getByText('amount ≥ 100').waitFor();
   await line(page, /amount=20\s/).waitFor({ state: 'detached' });
+  await page.goBack();
+  await line(page, /amount=20\s/).waitFor();
+  await page.goForward();
+  await line(page, /amount=20\s/).waitFor({ state: 'detached' });
   await line(page, 'amount=500').click();
   await page.getByRole('button', { name: 'Without events whose type is view' }).click();
   await page.getByText('type ≠ view').waitFor();
@@ -53,6 +57,11 @@ test('events are found by conditions and told as they come, and the address show
   await page.getByRole('button', { name: 'Go live' }).click();
   await line(page, 'amount=30').waitFor();
   t.is(await lines(page).count(), 4);
+  // What was written last can be mended where it was written.
+  await page.goto(`${url}/events?from=2&to=1`);
+  await page.getByText(/"from" \(2\) must lie before "to" \(1\)/).waitFor();
+  await page.getByRole('button', { name: 'Any time' }).click();
+  await line(page, 'amount=30').waitFor();
   await page.goto(`${url}/events?where=amount`);
   await page.getByText('The address has where=amount, expected a condition as JSON').waitFor();
   t.deepEqual([...origins], [url]);

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import type { Server } from '../../load-tests/server.ts';
 import { visit } from './chromium.ts';
 import { exploreSite, MINUTE_MS, ROLLUPS, someMinutes } from './explore-site.ts';
-import { askUntil, DESKTOP, lookAt, until } from './look.ts';
+import { askUntil, DESKTOP, lookAt, PHONE, until } from './look.ts';
 import { send, site } from './site.ts';
 
 const copied = async (page: Page, form: string): Promise<string> => {
@@ -119,6 +119,26 @@ test('a drag over the chart zooms in, back and zooming out lead back', async (t)
   await page.goBack();
   t.is(page.url(), before);
   await until(async () => (await rowsOf(page, 'count')).length === 10);
+});
+
+test('one finger that goes sideways over the chart zooms in', async (t) => {
+  const { address, middle } = await exploreSite(t);
+  const { page } = await visit(t, address({}), { ...PHONE, hasTouch: true });
+  const plot = page.locator('.u-over');
+  await plot.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await plot.boundingBox()) ?? t.fail();
+  const finger = await page.context().newCDPSession(page);
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', ...across: number[]) =>
+    finger.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints: across.map((part) => ({ x: x + width * part, y: y + height / 2 })),
+    });
+  await touch('touchStart', 0.25);
+  for (const part of [0.35, 0.45, 0.55]) await touch('touchMove', part);
+  await touch('touchEnd');
+  const zoomed = { from: middle + 2 * MINUTE_MS, to: middle + 6 * MINUTE_MS };
+  await page.waitForURL(({ searchParams }) => searchParams.get('from') === `${zoomed.from}`);
+  t.is(new URL(page.url()).searchParams.get('to'), `${zoomed.to}`);
 });
 
 test('the period before stands beside, with the numbers of a query', async (t) => {

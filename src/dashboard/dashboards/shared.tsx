@@ -1,0 +1,89 @@
+/** A dashboard as its link shows it: without signing in, and without anything beside it. */
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { LostBanner } from '../kit/lost-banner.tsx';
+import { ThemeSwitch } from '../kit/theme-switch.tsx';
+import type { Dashboard } from '../saved/dashboard-answers.ts';
+import { SHARED } from '../saved/dashboard-documents.ts';
+import { type Server, ServerContext, useConnection } from '../server/connection.ts';
+import { Refused, Unanswered } from '../server/quality.tsx';
+import { useAskOn } from '../server/use-ask.ts';
+import { PanelGrid } from './panel-grid.tsx';
+import { keyInFragment } from './shared-link.ts';
+
+export function Shared() {
+  const key = useKeyInAddress();
+  if (key === undefined) {
+    return <Nothing>This address is not whole: the link that you were given is longer.</Nothing>;
+  }
+  return <Opened key={key} secret={key} />;
+}
+
+/** A link that is opened in the place of another loads no page anew. */
+function useKeyInAddress(): string | undefined {
+  const [key, setKey] = useState(() => keyInFragment(location.hash));
+  useEffect(() => {
+    const changed = () => setKey(keyInFragment(location.hash));
+    addEventListener('hashchange', changed);
+    return () => removeEventListener('hashchange', changed);
+  }, []);
+  return key;
+}
+
+const Nothing = ({ children }: { children: string }) => (
+  <main class="alone">
+    <h1>Streamgauge</h1>
+    <p role="alert" class="refused">
+      {children}
+    </p>
+  </main>
+);
+
+function Opened({ secret }: { secret: string }) {
+  const [isEnded, setIsEnded] = useState(false);
+  const ended = useCallback(() => setIsEnded(true), []);
+  const { server, isLost } = useConnection({ session: undefined, key: secret, ended });
+  if (isEnded) {
+    return (
+      <Nothing>
+        This link has ended, or is none of this server. Whoever has given it to you can make a new
+        one.
+      </Nothing>
+    );
+  }
+  return (
+    <ServerContext.Provider value={server}>
+      <main id="content" class="shared">
+        {isLost && <LostBanner />}
+        <SharedDashboard recoveries={server.recoveries} ended={ended} />
+      </main>
+    </ServerContext.Provider>
+  );
+}
+
+type SharedDashboardProps = Pick<Server, 'recoveries' | 'ended'>;
+
+interface Found {
+  readonly sharedDashboard: Dashboard | null;
+}
+
+function SharedDashboard({ recoveries, ended }: SharedDashboardProps) {
+  // Meanwhile it may have become another one.
+  const { data, error, again } = useAskOn<Found>(recoveries, SHARED);
+  const dashboard = data?.sharedDashboard;
+  useEffect(() => {
+    if (dashboard === null) ended();
+    if (dashboard != null) document.title = `${dashboard.name} – Streamgauge`;
+  }, [dashboard, ended]);
+  if (dashboard == null)
+    return <Unanswered data={dashboard ?? undefined} error={error} again={again} />;
+  return (
+    <>
+      <div class="bar">
+        <h1>{dashboard.name}</h1>
+        <ThemeSwitch />
+      </div>
+      {error && <Refused error={error} />}
+      <PanelGrid dashboard={dashboard} go={undefined} changed={again} />
+    </>
+  );
+}

@@ -1,0 +1,60 @@
+/** Of a server that has no event yet: the lines that send one, and a button that does. The first event replaces it by the live view. */
+import type { ComponentChildren } from 'preact';
+import { CopyButton } from '../kit/copy-button.tsx';
+import { usePage } from '../server/connection.ts';
+import { curlOfEvent } from '../server/curl.ts';
+import { scriptTagOf } from './script-tag.ts';
+import { TestEvent, type TestEventProps } from './test-event.tsx';
+
+const EVENT = { type: 'page_view', url: '/pricing', user: 'u1' };
+
+export function FirstRun({ stream, sent }: TestEventProps) {
+  const { session } = usePage();
+  const { hostname } = location;
+  return (
+    <section class="first-run" aria-labelledby="first-run-title">
+      <h1 id="first-run-title">Send the first event</h1>
+      <Line
+        label="Command that sends an event"
+        text={curlOfEvent(session, hostname, stream, EVENT)}
+      >
+        {stream === 'events' ? 'This server' : `Stream ${stream}`} has no event yet. Paste this into
+        a terminal that reaches it:
+      </Line>
+      <Line label="Line for the pages of a site" text={scriptTagOf(session, hostname, stream)}>
+        Or put this into the pages of a site, whose origin <code>cors.origins</code> names:
+      </Line>
+      {session.needsKey && (
+        <p>
+          KEY is one that may write; on the server{' '}
+          <code>npx streamgauge keys create --tenant {session.access?.tenant} --public</code> makes
+          one that everybody may see.
+        </p>
+      )}
+      <TestEvent stream={stream} sent={sent} />
+      <p class="waiting" role="status">
+        <span class="pulse" aria-hidden="true" /> Waiting for the first event. This page shows it by
+        itself.
+      </p>
+    </section>
+  );
+}
+
+interface LineProps {
+  readonly label: string;
+  readonly text: string;
+  /** What it is for. */
+  readonly children: ComponentChildren;
+}
+
+function Line({ label, text, children }: LineProps) {
+  return (
+    <>
+      <p>{children}</p>
+      <textarea class="code" readOnly rows={3} aria-label={label} value={text} />
+      <p class="actions">
+        <CopyButton text={() => text}>Copy</CopyButton>
+      </p>
+    </>
+  );
+}

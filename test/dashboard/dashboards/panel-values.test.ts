@@ -1,0 +1,77 @@
+import test from 'ava';
+import type { Explored } from '../../../src/dashboard/chart/explored.ts';
+import {
+  changeInWords,
+  numbersOf,
+  seriesRows,
+  wholeValues,
+} from '../../../src/dashboard/dashboards/panel-values.ts';
+
+const value = (number: number | null, errorBound = 0) => ({ value: number, errorBound });
+const point = (t: number, ...values: ReturnType<typeof value>[]) => ({ t, end: t + 10, values });
+const answerOf = (fields: Partial<Explored>): Explored => ({
+  ...{ from: 0, to: 20, stepMs: 10, rollup: 'r', watermark: 20, restated: false },
+  ...{ missingPartitions: [], seriesFound: 1, names: [], source: 'ROLLUP', note: null },
+  ...{ series: [], compared: undefined },
+  ...fields,
+});
+
+test('steps add up to the range, each measure in its own way, and some do not', (t) => {
+  const measures = ['count', 'rate', 'min', 'max', 'distinct'].map((op) => ({ op }));
+  const steps = [
+    point(0, value(1), value(2), value(5), value(5), value(3)),
+    point(10, value(3), value(4), value(null), value(null), value(3)),
+  ];
+  const whole = wholeValues(steps, { stream: 'events', measures });
+  t.deepEqual(
+    whole.map((each) => each?.value),
+    [4, 3, 5, 5, undefined],
+  );
+});
+
+test('of a window the newest point is the whole range, with its error', (t) => {
+  const kept = { stream: 'events', window: '1h', measures: [{ op: 'distinct', field: 'user' }] };
+  t.deepEqual(wholeValues([point(0, value(9)), point(10, value(7, 1))], kept), [value(7, 1)]);
+  t.deepEqual(wholeValues([], kept), [value(null)]);
+});
+
+test('a number stands beside what it was, null where there were no events', (t) => {
+  const kept = { stream: 'events', measures: [{ op: 'count' }] };
+  const series = [{ labels: [], points: [point(0, value(1)), point(10, value(5))] }];
+  const beside = { from: -20, to: 0, restated: false, missingPartitions: [] };
+  const earlier = { labels: [], compared: [{ t: 0, values: [value(4)] }] };
+  const before = (compared: Explored['compared']) =>
+    numbersOf(answerOf({ series, compared }), kept)[0]?.before;
+  t.is(before({ ...beside, series: [earlier] }), 4);
+  t.is(before({ ...beside, series: [] }), null);
+  t.is(before(undefined), undefined);
+});
+
+test('a change is told in percent of what was, and not of nothing', (t) => {
+  t.deepEqual(
+    [
+      changeInWords(112, 100),
+      changeInWords(97.5, 100),
+      changeInWords(5, 5),
+      changeInWords(-1, -2),
+      changeInWords(3, 0),
+      changeInWords(null, 3),
+      changeInWords(3, null),
+    ],
+    ['+12 %', '−2.5 %', '±0 %', '+50 %', undefined, undefined, undefined],
+  );
+});
+
+test('rows are ordered by their first measure, those without a value at the end', (t) => {
+  const labels = (name: string) => [{ name: 'country', value: name }];
+  const series = [
+    { labels: labels('DE'), points: [point(0, value(2))] },
+    { labels: labels('FR'), points: [] },
+    { labels: labels('IT'), points: [point(0, value(8))] },
+  ];
+  const rows = seriesRows(answerOf({ series }), { stream: 'events', measures: [{ op: 'avg' }] });
+  t.deepEqual(
+    rows.map(({ labels: [label] }) => label?.value),
+    ['IT', 'DE', 'FR'],
+  );
+});
