@@ -19,7 +19,7 @@ import type { EventTools, FindTools } from './question-tools.ts';
 import type { EventKey, EventsAnswer, EventsQuestion, StoredEvent, Value } from './questions.ts';
 import { leaseSingle } from './segment-parts.ts';
 import type { StreamSnapshot } from './snapshots.ts';
-import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
+import { type Source, segmentSource, tableOf } from './sources.ts';
 
 export async function findEvents(
   tools: FindTools,

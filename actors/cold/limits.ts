@@ -83,7 +83,7 @@ export const JOINED_FILES_MAX = 64;
 /** A larger segment gains little. */
 export const JOINED_SEGMENT_BYTES_MAX = MIB;
 /** One join: three to five times the bytes of its segments, mostly. */
-export const JOINED_BYTES_MAX = 256 * MIB;
+export const JOINED_BYTES_MAX = 128 * MIB;
 /** All of them: what 20 to 30 million small events take. */
 export const JOINS_BYTES_MAX = 2048 * MIB;
 export const JOINS_MAX = 1_024;

@@ -173,12 +173,16 @@ export class SegmentJoins {
     for (const { path } of made.files) this.#joinOf.set(path, made);
   }
 
-  /** A join some of whose segments are no longer there will not be asked for again. */
+  /** Of `known`'s stream, those some of whose segments are no longer there: they will not be asked for again. */
   #dropReplaced(known: readonly SegmentFile[]): void {
+    const [one] = known;
+    if (one === undefined) return;
     const paths = new Set(known.map(({ path }) => path));
+    const isOfStream = ({ tenant, stream }: SegmentFile) =>
+      tenant === one.tenant && stream === one.stream;
     for (const each of [...this.#kept]) {
-      const left = each.files.filter(({ path }) => paths.has(path)).length;
-      if (left > 0 && left < each.files.length) this.#drop(each);
+      const isReplaced = each.files.some((file) => isOfStream(file) && !paths.has(file.path));
+      if (isReplaced) this.#drop(each);
     }
   }
 

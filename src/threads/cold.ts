@@ -81,7 +81,7 @@ const busy = new Set<DuckProcess>();
 const exports = new ByteWriters(tell);
 const filters = new ValueFilters(FILTERS_BYTES_MAX);
 const segmentFilters = new SegmentFilters();
-const joins = new SegmentJoins(
+const segmentJoins = new SegmentJoins(
   join(data.workDir, 'joins'),
   JOINS_BYTES_MAX,
   JOINS_DISK_FREE_BYTES_MIN,
@@ -115,7 +115,7 @@ async function open() {
     newPath: () => join(tailDir, `${chunks++}.parquet`),
     bytesMax: data.tailBytesMax,
   });
-  return new ReadCounts(segments, joins, snapshots);
+  return new ReadCounts(segments, segmentJoins, snapshots);
 }
 
 async function answer(question: Question<ColdQuestions>): Promise<unknown> {
@@ -157,7 +157,7 @@ async function forget(): Promise<void> {
   await building;
   segments.forget();
   filters.forget();
-  joins.forget();
+  segmentJoins.forget();
   await snapshots.forget();
 }
 
@@ -215,7 +215,7 @@ async function withDuck<T>(work: (duck: DuckProcess) => Promise<T>): Promise<T> 
   try {
     return await onDuck(work);
   } finally {
-    if (filters.wish !== undefined || joins.isWished) setImmediate(build);
+    if (filters.wish !== undefined || segmentJoins.isWished) setImmediate(build);
   }
 }
 
@@ -224,8 +224,9 @@ function build(): void {
   if (busy.size > 0 || building !== undefined || isClosing) return;
   building = opened
     .then(async ({ segments }) => {
-      const isJoined = await joins.build(segments);
-      return isJoined || onDuck((duck) => buildFilters({ duck, segments, filters }));
+      if (await segmentJoins.build(segments)) return true;
+      if (filters.wish === undefined) return false;
+      return onDuck((duck) => buildFilters({ duck, segments, filters }));
     })
     .catch((error: unknown) => {
       log.debug({ err: error }, 'joins of segments or filters of values could not be made');

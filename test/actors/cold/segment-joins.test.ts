@@ -147,6 +147,19 @@ test('one whose segment was replaced goes, with its last reader', async (t) => {
   t.is(joins.take(files, files).joins.length, JOINS - 1);
 });
 
+test('one all of whose segments were replaced goes, and those of other streams stay', async (t) => {
+  const { snapshot, joins } = await joinedScene(28);
+  const { files } = snapshot;
+  const of = (stream: string) =>
+    files.map((file) => ({ ...file, stream, path: `new ${file.path}` }));
+  joins.take([], of('other')).release();
+  const before = joins.take(files, files);
+  t.is(before.joins.length, JOINS);
+  before.release();
+  joins.take([], of(ALL.stream)).release();
+  t.is(joins.bytes, 0);
+});
+
 test('after an erasure nothing is kept, not even what is being made', async (t) => {
   const { snapshot, folder, segments, joins } = await joinedScene(24);
   const { files } = snapshot;
