@@ -5,7 +5,8 @@
  *
  * Events of a month lie in segments by the hour, each merged from the cuts of that hour as the archiver does it. With `--data` they stay in that
  * folder for later runs, which then need the same options. Each question goes the way of the server, from its text to its answer: parsed and judged, views over the files, a process of its own. DuckDB alone has a database that stays; both have
- * as many threads, the same memory and the same priority, and take turns.
+ * as many threads, the same memory and the same priority, and take turns. The first time a question opens each segment; then small ones are joined, as the
+ * thread does it when nobody asks.
  */
 import { ok as assert } from 'node:assert';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -14,11 +15,13 @@ import { setPriority } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type FindTools, findEvents } from '../actors/cold/events.ts';
+import { findEvents } from '../actors/cold/events.ts';
 import { buildFilters } from '../actors/cold/filter-build.ts';
-import { FILTERS_BYTES_MAX } from '../actors/cold/limits.ts';
+import { FILTERS_BYTES_MAX, JOINS_BYTES_MAX } from '../actors/cold/limits.ts';
+import type { FindTools } from '../actors/cold/question-tools.ts';
 import { localSegments } from '../actors/cold/segment-files.ts';
 import { SegmentFilters } from '../actors/cold/segment-filters.ts';
+import { SegmentJoins } from '../actors/cold/segment-joins.ts';
 import { findSeries } from '../actors/cold/series.ts';
 import type { SeriesQuestion } from '../actors/cold/series-question.ts';
 import type { StreamSnapshot } from '../actors/cold/snapshots.ts';
@@ -140,7 +143,7 @@ async function writeAll(): Promise<SegmentFile[]> {
 
 interface Case {
   readonly question: string;
-  readonly ours: () => Promise<number>;
+  readonly ours: (by: FindTools) => Promise<number>;
   /** The same in DuckDB's own words; FILES is the table. */
   readonly sql: string;
 }
@@ -148,7 +151,9 @@ interface Case {
 interface Outcome {
   readonly question: string;
   readonly rows: number;
-  readonly oursMs: number;
+  /** Before segments were joined. */
+  readonly singleMs: number;
+  readonly joinedMs: number;
   readonly aloneMs: number;
 }
 
@@ -159,21 +164,29 @@ async function measured(work: () => Promise<number>): Promise<{ ms: number; rows
 }
 
 async function run({ question, ours, sql }: Case, duck: Duck): Promise<Outcome> {
-  const times = { ours: [] as number[], alone: [] as number[] };
+  const times = { single: [] as number[], joined: [] as number[], alone: [] as number[] };
   let rows = 0;
   for (let i = 0; i <= TIMES; i++) {
-    const own = await measured(ours);
+    const single = await measured(() => ours(tools));
     // What is done behind an answer is not to slow the other one down.
     await setTimeout(REST_MS);
+    const joined = await measured(() => ours({ ...tools, joins }));
+    await setTimeout(REST_MS);
     const alone = await measured(async () => (await duck.rows(sql)).length);
-    assert(own.rows === alone.rows, `${question}: ${own.rows} rows, DuckDB alone ${alone.rows}`);
-    rows = own.rows;
+    rows = alone.rows;
+    for (const own of [single, joined]) {
+      assert(own.rows === rows, `${question}: ${own.rows} rows, DuckDB alone ${rows}`);
+    }
     // The first of each warms the page cache.
     if (i === 0) continue;
-    times.ours.push(own.ms);
+    times.single.push(single.ms);
+    times.joined.push(joined.ms);
     times.alone.push(alone.ms);
   }
-  return { question, rows, oursMs: median(times.ours), aloneMs: median(times.alone) };
+  return {
+    ...{ question, rows, singleMs: median(times.single) },
+    ...{ joinedMs: median(times.joined), aloneMs: median(times.alone) },
+  };
 }
 
 // That of a process which answers: beside other work a lower one alone makes a question slower.
@@ -189,11 +202,13 @@ const paths = files.map(({ path }) => literal(join(root, path))).join(', ');
 const FILES = `read_parquet([${paths}], hive_partitioning = false)`;
 
 const runner = new DuckProcess(
-  { ...limits, tempDir: join(folder, 'ours'), folders: [root] },
+  { ...limits, tempDir: join(folder, 'ours'), folders: [root, folder] },
   folder,
 );
+const joins = new SegmentJoins(join(folder, 'joins'), JOINS_BYTES_MAX, 0);
 const tools: FindTools = {
   duck: runner,
+  joins: new SegmentJoins(join(folder, 'none'), 0, 0),
   filters: new ValueFilters(FILTERS_BYTES_MAX),
   segmentFilters: new SegmentFilters(),
   segments: localSegments(root),
@@ -214,8 +229,10 @@ const snapshots = {
   }),
 };
 const limit = 100_000;
-const bySql = async (query: string): Promise<number> =>
-  (await answerSql(tools, snapshots, { tenant: WHERE.tenant, query, limit })).rows.length;
+const bySql =
+  (query: string) =>
+  async (by: FindTools): Promise<number> =>
+    (await answerSql(by, snapshots, { tenant: WHERE.tenant, query, limit })).rows.length;
 const byTypeAndHour = (from: string) =>
   `SELECT type, date_trunc('hour', ts) AS hour, count(*) AS n FROM ${from} GROUP BY ALL`;
 const users = (from: string) => `SELECT count(DISTINCT "user") FROM ${from}`;
@@ -228,16 +245,26 @@ const series: SeriesQuestion = {
   ...{ measures: [{ op: 'count' }], groupBy: ['type'], scanRowsMax: ROWS },
   orderBy: { term: { kind: 'measure' as const, at: 0 }, descending: true },
 };
-const pointsOf = async (question: SeriesQuestion): Promise<number> =>
-  (await findSeries(tools, snapshot, question)).series.reduce(
-    (n, { steps }) => n + steps.length,
-    0,
-  );
+const pointsOf =
+  (question: SeriesQuestion) =>
+  async (by: FindTools): Promise<number> =>
+    (await findSeries(by, snapshot, question)).series.reduce((n, { steps }) => n + steps.length, 0);
 const byTypeAndDay = `SELECT type, date_trunc('day', ts) AS day, quantile_disc(amount, 0.99)
   FROM ${FILES} GROUP BY ALL`;
 const event = 'epoch_ms(ts), id, type, "user", url, amount, more, _partition, _position, _row';
 
 const byUser = `SELECT ${event} FROM ${FILES} WHERE "user" = '${USER}' ORDER BY ts DESC LIMIT 200`;
+/** As the thread does it, once somebody has opened all files. */
+async function makeJoins() {
+  joins.take(files, files).release();
+  let made = 0;
+  const { ms } = await measured(async () => {
+    while (await joins.build(tools.segments)) made += 1;
+    return made;
+  });
+  return { made, ms, bytes: joins.bytes };
+}
+
 const userEvents = async (by: FindTools, user = USER): Promise<number> => {
   const where = { field: 'user', eq: user };
   return (await findEvents(by, snapshot, { ...page, where })).events.length;
@@ -254,24 +281,22 @@ async function makeFilters() {
   return { statements, ms, bytes: tools.filters.bytes };
 }
 const made = await makeFilters();
+const joined = await makeJoins();
 
 const outcomes = [
   await run(
     {
       question: 'count by type and hour',
-      ours: () => bySql(byTypeAndHour('shop')),
+      ours: bySql(byTypeAndHour('shop')),
       sql: byTypeAndHour(FILES),
     },
     duck,
   ),
-  await run(
-    { question: 'distinct users', ours: () => bySql(users('shop')), sql: users(FILES) },
-    duck,
-  ),
+  await run({ question: 'distinct users', ours: bySql(users('shop')), sql: users(FILES) }, duck),
   await run(
     {
       question: 'timeseries: count by type and hour',
-      ours: () => pointsOf(series),
+      ours: pointsOf(series),
       sql: byTypeAndHour(FILES),
     },
     duck,
@@ -279,12 +304,11 @@ const outcomes = [
   await run(
     {
       question: 'timeseries: p99 by type and day',
-      ours: () =>
-        pointsOf({
-          ...series,
-          edges: evenEdges(START_MS, END_MS, 24 * HOUR_MS),
-          measures: [{ op: 'quantile', field: 'amount', q: 0.99 }],
-        }),
+      ours: pointsOf({
+        ...series,
+        edges: evenEdges(START_MS, END_MS, 24 * HOUR_MS),
+        measures: [{ op: 'quantile', field: 'amount', q: 0.99 }],
+      }),
       sql: byTypeAndDay,
     },
     duck,
@@ -292,9 +316,9 @@ const outcomes = [
   await run(
     {
       question: "one user's events of all days",
-      ours: () =>
+      ours: (by) =>
         userEvents({
-          ...tools,
+          ...by,
           filters: new ValueFilters(FILTERS_BYTES_MAX),
           segmentFilters: new SegmentFilters(),
         }),
@@ -305,7 +329,7 @@ const outcomes = [
   await run(
     {
       question: "the same once others' were asked for",
-      ours: () => userEvents(tools),
+      ours: (by) => userEvents(by),
       sql: byUser,
     },
     duck,
@@ -313,7 +337,7 @@ const outcomes = [
   await run(
     {
       question: "a count of one user's events",
-      ours: () => bySql(countOfUser('shop')),
+      ours: bySql(countOfUser('shop')),
       sql: countOfUser(FILES),
     },
     duck,
@@ -321,7 +345,7 @@ const outcomes = [
   await run(
     {
       question: 'the newest 200 events',
-      ours: async () => (await findEvents(tools, snapshot, page)).events.length,
+      ours: async (by) => (await findEvents(by, snapshot, page)).events.length,
       sql: `SELECT ${event} FROM ${FILES} ORDER BY ts DESC LIMIT 200`,
     },
     duck,
@@ -334,19 +358,23 @@ removeScratch(folder);
 const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
 const about = [
   `${grouped(ROWS)} events of ${options.days} days in ${grouped(files.length)} files of ${megabytes(bytes)} in all, ${(bytes / ROWS).toFixed(1)} bytes an event; medians of ${TIMES}, ${options.threads} threads each.`,
+  `Segments joined as ${grouped(joined.made)} files of ${megabytes(joined.bytes)} in ${grouped(joined.ms)} ms.`,
   ...(made.statements > 0
     ? [
         `Filters of the users of all files: ${megabytes(made.bytes)}, made by ${made.statements} statements in ${grouped(made.ms)} ms.`,
       ]
     : []),
 ].join(' ');
+const ratio = (ms: number, aloneMs: number): string => (ms / aloneMs).toFixed(2);
 const text = table<Outcome>(
   [
     { title: 'question', cell: ({ question }) => question },
     { title: 'rows', cell: ({ rows }) => grouped(rows) },
-    { title: 'ms', cell: ({ oursMs }) => grouped(oursMs) },
+    { title: 'at first, ms', cell: ({ singleMs }) => grouped(singleMs) },
+    { title: 'joined, ms', cell: ({ joinedMs }) => grouped(joinedMs) },
     { title: 'DuckDB alone, ms', cell: ({ aloneMs }) => grouped(aloneMs) },
-    { title: 'ratio', cell: ({ oursMs, aloneMs }) => (oursMs / aloneMs).toFixed(2) },
+    { title: 'at first, ratio', cell: ({ singleMs, aloneMs }) => ratio(singleMs, aloneMs) },
+    { title: 'joined, ratio', cell: ({ joinedMs, aloneMs }) => ratio(joinedMs, aloneMs) },
   ],
   outcomes,
 );

@@ -49,6 +49,7 @@ export function readMetrics(registry: Registry): (numbers: ReadNumbers) => void 
       'What a remote archive was read for them.',
     ],
     cachedBytes: ['gauge', 'cold_cached_bytes', 'Segments of a remote archive that are kept here.'],
+    joinedBytes: ['gauge', 'cold_joined_bytes', 'Small segments that are put together for them.'],
     tailBytes: ['gauge', 'cold_tail_bytes', 'What is staged of the log for them.'],
   });
   return (numbers) => set([numbers], () => ({}));

@@ -2,58 +2,47 @@
  * A page of events, newest first. Files are looked through from the newest on, more of them with each look, until no
  * older one can change the page: what is wanted is mostly new.
  */
-import { ok as assert } from 'node:assert';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import { EPOCH_MS_MAX } from '../../src/model/units.ts';
 import { identifier } from '../../storage/segments/segment-columns.ts';
 import { EventFilter } from './event-filter.ts';
 import {
-  filesOf,
-  isFiltered,
-  type SieveTools,
-  type WantedTexts,
-  wantedTexts,
-} from './file-sieve.ts';
-import {
-  FILES_AT_ONCE,
-  FILES_FIRST,
-  FILES_FIRST_SIEVED,
-  FILES_GROWTH,
-  UNFILTERED_FILES_MAX,
-} from './limits.ts';
-import type {
-  DuckRunner,
-  EventKey,
-  EventsAnswer,
-  EventsQuestion,
-  StoredEvent,
-  Value,
-} from './questions.ts';
-import type { SegmentFiles } from './segment-files.ts';
+  type Candidate,
+  firstLook,
+  type Search,
+  searchOf,
+  wishFilters,
+  withJoins,
+} from './event-search.ts';
+import { FILES_AT_ONCE, FILES_GROWTH } from './limits.ts';
+import type { EventTools, FindTools } from './question-tools.ts';
+import type { EventKey, EventsAnswer, EventsQuestion, StoredEvent, Value } from './questions.ts';
+import { leaseSingle } from './segment-parts.ts';
 import type { StreamSnapshot } from './snapshots.ts';
-import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
-
-export interface EventTools {
-  readonly duck: DuckRunner;
-  readonly segments: SegmentFiles;
-  /** What is left for the question. */
-  readonly timeLeftMs: () => number;
-}
-
-export interface FindTools extends EventTools, Pick<SieveTools, 'filters' | 'segmentFilters'> {}
-
-type Where =
-  | { readonly type: 'chunk'; readonly source: Source }
-  | { readonly type: 'segment'; readonly file: StreamSnapshot['files'][number] };
-type Candidate = Where & { readonly tsMinMs: number; readonly tsMaxMs: number };
+import { type Source, segmentSource, tableOf } from './sources.ts';
 
 export async function findEvents(
   tools: FindTools,
   snapshot: StreamSnapshot,
   question: EventsQuestion,
 ): Promise<EventsAnswer> {
-  const { first } = question;
+  checkConditions(snapshot, question);
   const search = await searchOf(tools, snapshot, question);
+  const joined = withJoins(tools, snapshot, search);
+  try {
+    return await pageOf(tools, snapshot, question, joined);
+  } finally {
+    joined.release();
+  }
+}
+
+async function pageOf(
+  tools: FindTools,
+  snapshot: StreamSnapshot,
+  question: EventsQuestion,
+  search: Search,
+): Promise<EventsAnswer> {
+  const { first } = question;
   const { candidates } = search;
   let found: StoredEvent[] = [];
   for (let from = 0, count = firstLook(search); from < candidates.length; count *= FILES_GROWTH) {
@@ -82,6 +71,7 @@ export async function findEvent(
   snapshot: StreamSnapshot,
   question: Omit<EventsQuestion, 'first'>,
 ): Promise<StoredEvent | undefined> {
+  checkConditions(snapshot, question);
   const search = await searchOf(tools, snapshot, question);
   const { candidates } = search;
   for (let from = 0, count = firstLook(search); from < candidates.length; count *= FILES_GROWTH) {
@@ -95,75 +85,9 @@ export async function findEvent(
   return undefined;
 }
 
-interface Search {
-  readonly wanted: readonly WantedTexts[];
-  /** All files of its time, those with the newest events first. */
-  readonly inTime: readonly Candidate[];
-  /** Those of them that filters have not left out. */
-  readonly candidates: readonly Candidate[];
-}
-
-const firstLook = ({ inTime, candidates }: Search): number =>
-  candidates.length * 2 <= inTime.length ? FILES_FIRST_SIEVED : FILES_FIRST;
-
-/** Rejects with `query_invalid` whether or not a file is left to be asked. */
-async function searchOf(
-  tools: FindTools,
-  snapshot: StreamSnapshot,
-  question: Omit<EventsQuestion, 'first'>,
-): Promise<Search> {
-  conditionsOf(question, new EventFilter(snapshot.schema), true);
-  const wanted = wantedTexts(snapshot.schema, question);
-  const inTime = candidatesOf(snapshot, question);
-  const files = await filesOf(tools, wanted, segmentsOf(inTime), tools.timeLeftMs());
-  const candidates = inTime.filter((each) => each.type === 'chunk' || files.has(each.file));
-  return { wanted, inTime, candidates };
-}
-
-/**
- * Looking for a value that is in many files ends in the first ones; what has gone on is rare, and worth filters. They are wished
- * for all files that were passed, known ones too: what has room is told from the newest on.
- */
-function wishFilters(
-  tools: FindTools,
-  { schema }: StreamSnapshot,
-  { wanted, inTime, candidates }: Search,
-  looked: number,
-): void {
-  if (wanted.length === 0) return;
-  const some = candidates.slice(0, looked);
-  const last = some.at(-1);
-  if (last === undefined || segmentsOf(some).length <= UNFILTERED_FILES_MAX) return;
-  const passed = segmentsOf(inTime.slice(0, inTime.indexOf(last) + 1));
-  const files = passed.filter((file) => !isFiltered(tools, wanted, file));
-  if (files.length === 0) return;
-  tools.filters.wish = { schema, files, fields: [...new Set(wanted.map(({ field }) => field))] };
-}
-
-const segmentsOf = (candidates: readonly Candidate[]): StreamSnapshot['files'] =>
-  candidates.flatMap((each) => (each.type === 'segment' ? [each.file] : []));
-
-/** Files that may hold events of the page, those with the newest first. */
-function candidatesOf(
-  snapshot: StreamSnapshot,
-  { fromMs, toMs, after }: Omit<EventsQuestion, 'first'>,
-): Candidate[] {
-  const newestMs = Math.min(toMs - 1, after?.tsMs ?? Number.POSITIVE_INFINITY);
-  const chunks = chunkSources(snapshot).map((source) => ({
-    type: 'chunk' as const,
-    source,
-    tsMinMs: source.tsMinMs,
-    tsMaxMs: source.tsMaxMs,
-  }));
-  const segments = snapshot.files.map((file) => ({
-    type: 'segment' as const,
-    file,
-    tsMinMs: file.tsMinMs,
-    tsMaxMs: file.tsMaxMs,
-  }));
-  return [...chunks, ...segments]
-    .filter(({ tsMinMs, tsMaxMs }) => tsMinMs <= newestMs && tsMaxMs >= fromMs)
-    .sort((a, b) => b.tsMaxMs - a.tsMaxMs);
+/** Throws `query_invalid` whether or not a file is left to be asked. */
+function checkConditions({ schema }: StreamSnapshot, question: Omit<EventsQuestion, 'first'>) {
+  conditionsOf(question, new EventFilter(schema), true);
 }
 
 interface Look {
@@ -177,14 +101,13 @@ async function lookInto(
   candidates: readonly Candidate[],
   question: EventsQuestion,
 ): Promise<Look> {
-  const lease = await segments.lease(segmentsOf(candidates));
+  const single = candidates.flatMap((each) => (each.type === 'segment' ? [each.file] : []));
+  const joined = candidates.flatMap((each) => (each.type === 'join' ? [each.part] : []));
+  const staged = candidates.flatMap((each) => (each.type === 'chunk' ? [each.source] : []));
+  const lease = await leaseSingle(segments, single);
   try {
-    const sources = candidates.map((each): Source => {
-      if (each.type === 'chunk') return each.source;
-      const localPath = lease.paths.get(each.file.path);
-      assert(localPath !== undefined, 'every file of a lease has a path');
-      return segmentSource(each.file, schema, localPath);
-    });
+    const parts = [...lease.parts, ...joined];
+    const sources = [...staged, ...parts.map((part) => segmentSource(part, schema))];
     const { sql, parameters } = statementOf(schema, sources, question);
     const { rows, isTruncated } = await duck.run({
       author: 'server',

@@ -2,16 +2,17 @@
  * All events of a range as one file, written while they are read: neither this thread nor a disk holds more of it than the
  * reader has still to take. Hence it has no order but that of the files, and what is remote is fetched some files at a time.
  */
-import { ok as assert } from 'node:assert';
 import { AppError } from '../../src/model/errors.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import { identifier, segmentColumns } from '../../storage/segments/segment-columns.ts';
 import { EventFilter } from './event-filter.ts';
-import { conditionsOf, type EventTools } from './events.ts';
+import { conditionsOf } from './events.ts';
 import { csvHeader, csvLine, jsonLine, lineParts } from './export-lines.ts';
 import { EXPORT_BATCH_BYTES, EXPORT_BATCH_FILES } from './limits.ts';
+import type { EventTools } from './question-tools.ts';
 import type { CopyQuestion, ExportAnswer, ExportQuestion, TakeBytes } from './questions.ts';
+import { leaseSingle } from './segment-parts.ts';
 import type { StreamSnapshot } from './snapshots.ts';
 import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
 
@@ -19,7 +20,7 @@ type Statement = Pick<CopyQuestion, 'sql' | 'parameters'>;
 
 /** Rejects before anything is taken if the question says nothing, else as `DuckRunner.copy` does. */
 export async function exportEvents(
-  tools: EventTools,
+  tools: Omit<EventTools, 'joins'>,
   snapshot: StreamSnapshot,
   question: ExportQuestion,
   take: TakeBytes,
@@ -47,13 +48,9 @@ export async function exportEvents(
   }
   for (const [i, batch] of batches.entries()) {
     const isLast = i === batches.length - 1;
-    const lease = await tools.segments.lease(batch);
+    const lease = await leaseSingle(tools.segments, batch);
     try {
-      const segments = batch.map((file) => {
-        const localPath = lease.paths.get(file.path);
-        assert(localPath !== undefined, 'every file of a lease has a path');
-        return segmentSource(file, schema, localPath);
-      });
+      const segments = lease.parts.map((part) => segmentSource(part, schema));
       const sources = isLast ? [...segments, ...chunks] : segments;
       const written = await tools.duck.copy(
         {

@@ -71,3 +71,21 @@ export const FILTERS_AT_ONCE = 64;
 export const FILTER_BATCH_FILES = 64;
 export const FILTER_BATCH_BYTES = 4 * MIB;
 export const FILTER_TIMEOUT_MS = 10_000;
+
+/**
+ * Segments that were opened by themselves for one question, from which on small ones of a day are joined. A file takes DuckDB 0.4 ms
+ * of CPU to open, as much as to count some 10,000 events of it.
+ */
+export const JOINS_WISHED_FILES_MIN = 32;
+export const JOINED_FILES_MIN = 8;
+/** Those of a day, mostly; one is held in memory at a time, with its plain bytes. */
+export const JOINED_FILES_MAX = 64;
+/** A larger segment gains little. */
+export const JOINED_SEGMENT_BYTES_MAX = MIB;
+/** One join: three to five times the bytes of its segments, mostly. */
+export const JOINED_BYTES_MAX = 128 * MIB;
+/** All of them: what 20 to 30 million small events take. */
+export const JOINS_BYTES_MAX = 2048 * MIB;
+export const JOINS_MAX = 1_024;
+/** None is made on a disk that has less: it is the journal's, too. */
+export const JOINS_DISK_FREE_BYTES_MIN = 8192 * MIB;

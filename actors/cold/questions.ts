@@ -132,6 +132,8 @@ export interface ReadNumbers {
   readonly fetchedBytes: number;
   /** Of what was fetched, what is kept here. */
   readonly cachedBytes: number;
+  /** Segments that are put together, not compressed. */
+  readonly joinedBytes: number;
   /** What is staged of the log. */
   readonly tailBytes: number;
 }

@@ -1,19 +1,23 @@
 /** What questions about single events read, added up for those who run the server. */
 import type { ReadNumbers } from './questions.ts';
 import type { SegmentFiles } from './segment-files.ts';
+import type { SegmentJoins } from './segment-joins.ts';
 import type { Snapshots } from './snapshots.ts';
 
 export class ReadCounts {
   #files = 0;
   #rows = 0;
   readonly #segments: SegmentFiles;
+  readonly #joins: SegmentJoins;
   readonly #snapshots: Snapshots;
   /** As these are, and every file that is given away by them is counted. */
   readonly segments: SegmentFiles;
+  readonly joins: Pick<SegmentJoins, 'take'>;
   readonly snapshots: Pick<Snapshots, 'take' | 'forget'>;
 
-  constructor(segments: SegmentFiles, snapshots: Snapshots) {
+  constructor(segments: SegmentFiles, joins: SegmentJoins, snapshots: Snapshots) {
     this.#segments = segments;
+    this.#joins = joins;
     this.#snapshots = snapshots;
     this.segments = {
       lease: async (files) => {
@@ -24,6 +28,13 @@ export class ReadCounts {
       localPath: (file) => segments.localPath(file),
       held: () => segments.held(),
       forget: () => segments.forget(),
+    };
+    this.joins = {
+      take: (asked, known) => {
+        const taken = joins.take(asked, known);
+        for (const { files } of taken.joins) for (const { rows } of files) this.#add(rows);
+        return taken;
+      },
     };
     this.snapshots = {
       take: async (tenant, streams) => {
@@ -45,6 +56,7 @@ export class ReadCounts {
       tailBytes: this.#snapshots.tailBytes,
       fetchedBytes,
       cachedBytes,
+      joinedBytes: this.#joins.bytes,
     };
   }
 

@@ -5,8 +5,9 @@
 import { ok as assert } from 'node:assert';
 import { FUTURE_TOLERANCE_MS } from '../../src/aggregate/block-columns.ts';
 import { AppError } from '../../src/model/errors.ts';
-import type { EventTools } from './events.ts';
 import { FieldSql } from './field-sql.ts';
+import type { EventTools } from './question-tools.ts';
+import { leaseParts } from './segment-parts.ts';
 import type {
   FilesRead,
   FoundSeries,
@@ -22,7 +23,7 @@ import { chunkSources, segmentSource } from './sources.ts';
 
 /** Rejects with `query_invalid` if it had to read or to answer too much, else as DuckDB and the archive do. */
 export async function findSeries(
-  { duck, segments, timeLeftMs }: EventTools,
+  tools: EventTools,
   snapshot: StreamSnapshot,
   question: SeriesQuestion,
 ): Promise<SeriesAnswer> {
@@ -32,25 +33,23 @@ export async function findSeries(
   const { archived: ofArchive, log } = scanOf(held, question);
   const scanned = { files: ofArchive.files + log.files, events: ofArchive.events + log.events };
   if (scanned.files === 0) return { series: [], seriesFound: 0, ...scanned };
-  const lease = await segments.lease(files);
+  const lease = await leaseParts(tools, files, snapshot.files);
   try {
-    const archived = files.map((file): SeriesSource => {
-      const localPath = lease.paths.get(file.path);
-      assert(localPath !== undefined, 'every file of a lease has a path');
-      const isWithin = holdsOnly(file, question);
-      return { ...segmentSource(file, schema, localPath), isWithin };
+    const archived = lease.parts.map((part): SeriesSource => {
+      const isWithin = part.files.every((file) => holdsOnly(file, question));
+      return { ...segmentSource(part, schema), isWithin };
     });
     const staged = chunkSources({ ...snapshot, chunks });
     const sources = [...archived, ...staged.map((each) => ({ ...each, isWithin: false }))];
     const fields = new FieldSql(schema);
-    const { rows, isTruncated } = await duck.run({
+    const { rows, isTruncated } = await tools.duck.run({
       author: 'server',
       sql: seriesSql(question, schema, sources, fields),
       parameters: fields.parameters,
       views: [],
       paths: sources.map(({ path }) => path),
       rowsMax: question.limit,
-      timeoutMs: timeLeftMs(),
+      timeoutMs: tools.timeLeftMs(),
     });
     if (isTruncated) throw invalid('the answer is too long: use a smaller limit or a larger step');
     const seriesFound = Number(rows[0]?.[0] ?? 0);

@@ -1,12 +1,13 @@
 /** The files of a stream as one table: segments of any schema, and what is staged behind them. */
+import { ok as assert } from 'node:assert';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
-import type { SegmentFile } from '../../storage/archive/manifest.ts';
 import {
   identifier,
   listOf,
   segmentColumns,
   segmentProjection,
 } from '../../storage/segments/segment-columns.ts';
+import type { SegmentPart } from './segment-parts.ts';
 import type { StreamSnapshot } from './snapshots.ts';
 
 /** Rows in a file of this disk. */
@@ -24,19 +25,24 @@ export interface Source {
   readonly aheadMaxMs: number | undefined;
 }
 
-/** `localPath` is where the segment can be read. */
-export const segmentSource = (
-  { schema, tsMinMs, tsMaxMs, aheadMaxMs }: SegmentFile,
-  current: StreamSchema,
-  localPath: string,
-): Source => ({
-  path: localPath,
-  shape: `segment ${schema}`,
-  isCurrent: schema === current.version,
-  tsMinMs,
-  tsMaxMs,
-  aheadMaxMs,
-});
+export function segmentSource({ localPath, files }: SegmentPart, current: StreamSchema): Source {
+  const [first] = files;
+  assert(first !== undefined, 'a part has a segment');
+  return {
+    path: localPath,
+    shape: `segment ${first.schema}`,
+    isCurrent: first.schema === current.version,
+    tsMinMs: Math.min(...files.map(({ tsMinMs }) => tsMinMs)),
+    tsMaxMs: Math.max(...files.map(({ tsMaxMs }) => tsMaxMs)),
+    aheadMaxMs: greatest(files.map(({ aheadMaxMs }) => aheadMaxMs)),
+  };
+}
+
+/** Undefined if one of them is. */
+const greatest = (values: readonly (number | undefined)[]): number | undefined =>
+  values.reduce((most, value) =>
+    most === undefined || value === undefined ? undefined : Math.max(most, value),
+  );
 
 export function chunkSources({ chunks, archived, schema }: StreamSnapshot): Source[] {
   const columns = segmentColumns(schema).length;

@@ -2,11 +2,11 @@
  * Statements of users over their streams. Two walls stand before everything else: the statement's tree is judged, and
  * whatever passes runs in a database that can read the files of these streams and nothing else.
  */
-import { ok as assert } from 'node:assert';
 import { AppError } from '../../src/model/errors.ts';
-import type { EventTools } from './events.ts';
 import { SQL_LENGTH_MAX } from './limits.ts';
+import type { EventTools } from './question-tools.ts';
 import type { SqlAnswer, SqlQuestion } from './questions.ts';
+import { leaseParts, type PartLease } from './segment-parts.ts';
 import type { Snapshot, Snapshots, StreamSnapshot } from './snapshots.ts';
 import { chunkSources, type Source, segmentSource, tableOf } from './sources.ts';
 import { streamsRead } from './sql-judge.ts';
@@ -31,22 +31,21 @@ export async function answerSql(
 }
 
 async function run(
-  { duck, segments, timeLeftMs }: EventTools,
+  tools: EventTools,
   streams: readonly StreamSnapshot[],
   query: string,
   limit: number,
 ): Promise<SqlAnswer> {
-  const lease = await segments.lease(streams.flatMap(({ files }) => files));
+  const leases: PartLease[] = [];
   try {
-    const tables = streams.map((stream) => {
-      const segments = stream.files.map((file): Source => {
-        const localPath = lease.paths.get(file.path);
-        assert(localPath !== undefined, 'every file of a lease has a path');
-        return segmentSource(file, stream.schema, localPath);
-      });
-      return { stream, sources: [...segments, ...chunkSources(stream)] };
-    });
-    return await duck.run({
+    const tables: { readonly stream: StreamSnapshot; readonly sources: readonly Source[] }[] = [];
+    for (const stream of streams) {
+      const lease = await leaseParts(tools, stream.files, stream.files);
+      leases.push(lease);
+      const segments = lease.parts.map((part) => segmentSource(part, stream.schema));
+      tables.push({ stream, sources: [...segments, ...chunkSources(stream)] });
+    }
+    return await tools.duck.run({
       author: 'user',
       sql: query,
       parameters: [],
@@ -56,10 +55,10 @@ async function run(
       })),
       paths: tables.flatMap(({ sources }) => sources.map(({ path }) => path)),
       rowsMax: limit,
-      timeoutMs: timeLeftMs(),
+      timeoutMs: tools.timeLeftMs(),
     });
   } finally {
-    lease.release();
+    for (const lease of leases) lease.release();
   }
 }
 

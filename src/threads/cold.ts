@@ -10,11 +10,16 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { findEvent, findEvents } from '../../actors/cold/events.ts';
 import { exportEvents, noSuchStream } from '../../actors/cold/export.ts';
 import { buildFilters } from '../../actors/cold/filter-build.ts';
-import { FILTERS_BYTES_MAX } from '../../actors/cold/limits.ts';
+import {
+  FILTERS_BYTES_MAX,
+  JOINS_BYTES_MAX,
+  JOINS_DISK_FREE_BYTES_MIN,
+} from '../../actors/cold/limits.ts';
 import type { ExportAnswer } from '../../actors/cold/questions.ts';
 import { ReadCounts } from '../../actors/cold/read-counts.ts';
 import { fetchedSegments, localSegments } from '../../actors/cold/segment-files.ts';
 import { SegmentFilters } from '../../actors/cold/segment-filters.ts';
+import { SegmentJoins } from '../../actors/cold/segment-joins.ts';
 import { findSeries, scanSeries } from '../../actors/cold/series.ts';
 import { Snapshots, type StreamSnapshot } from '../../actors/cold/snapshots.ts';
 import { answerSql } from '../../actors/cold/sql.ts';
@@ -76,7 +81,12 @@ const busy = new Set<DuckProcess>();
 const exports = new ByteWriters(tell);
 const filters = new ValueFilters(FILTERS_BYTES_MAX);
 const segmentFilters = new SegmentFilters();
-/** A statement that makes filters is at work. */
+const segmentJoins = new SegmentJoins(
+  join(data.workDir, 'joins'),
+  JOINS_BYTES_MAX,
+  JOINS_DISK_FREE_BYTES_MIN,
+);
+/** A join or a statement that makes filters is at work. */
 let building: Promise<void> | undefined;
 let isClosing = false;
 let processes = 0;
@@ -105,7 +115,7 @@ async function open() {
     newPath: () => join(tailDir, `${chunks++}.parquet`),
     bytesMax: data.tailBytesMax,
   });
-  return new ReadCounts(segments, snapshots);
+  return new ReadCounts(segments, segmentJoins, snapshots);
 }
 
 async function answer(question: Question<ColdQuestions>): Promise<unknown> {
@@ -113,14 +123,14 @@ async function answer(question: Question<ColdQuestions>): Promise<unknown> {
   if (question.name === 'read') return (await opened).numbers();
   if (question.name === 'forget') return forget();
   const timeLeftMs = timer(systemClock.now() + data.timeoutMs);
-  const { segments, snapshots } = await opened;
+  const { segments, snapshots, joins } = await opened;
   if (question.name === 'scan') {
     return withStream(snapshots, question.ask, undefined, async (snapshot) =>
       scanSeries(snapshot, question.ask),
     );
   }
   return withDuck<unknown>((duck) => {
-    const tools = { duck, segments, filters, segmentFilters, timeLeftMs };
+    const tools = { duck, segments, joins, filters, segmentFilters, timeLeftMs };
     switch (question.name) {
       case 'events':
         return withStream(snapshots, question.ask, { events: [], hasMore: false }, (snapshot) =>
@@ -147,6 +157,7 @@ async function forget(): Promise<void> {
   await building;
   segments.forget();
   filters.forget();
+  segmentJoins.forget();
   await snapshots.forget();
 }
 
@@ -204,17 +215,21 @@ async function withDuck<T>(work: (duck: DuckProcess) => Promise<T>): Promise<T> 
   try {
     return await onDuck(work);
   } finally {
-    if (filters.wish !== undefined) setImmediate(build);
+    if (filters.wish !== undefined || segmentJoins.isWished) setImmediate(build);
   }
 }
 
-/** One statement at a time, and none while a question is at work: those that have waited for one go first. */
+/** One thing at a time, and none while a question is at work: those that have waited for one go first. */
 function build(): void {
   if (busy.size > 0 || building !== undefined || isClosing) return;
   building = opened
-    .then(({ segments }) => onDuck((duck) => buildFilters({ duck, segments, filters })))
+    .then(async ({ segments }) => {
+      if (await segmentJoins.build(segments)) return true;
+      if (filters.wish === undefined) return false;
+      return onDuck((duck) => buildFilters({ duck, segments, filters }));
+    })
     .catch((error: unknown) => {
-      log.debug({ err: error }, 'filters of values could not be made');
+      log.debug({ err: error }, 'joins of segments or filters of values could not be made');
       return false;
     })
     .then((isMade) => {

@@ -84,14 +84,24 @@ function readHeader(bytes: Uint8Array) {
 }
 
 async function plainBytes(stored: Buffer, codec: number, size: number): Promise<Uint8Array> {
+  if (codec !== CODEC.zstd || size < ASIDE_BYTES) return plainBytesNow(stored, codec, size);
+  return whole(await decompressAside(stored, roomFor(size)), size);
+}
+
+/** Of a page its bytes as they were before it was compressed; `size` is how many. Throws a `RangeError` as `readPages` does. */
+export function plainBytesNow(stored: Uint8Array, codec: number, size: number): Uint8Array {
   if (codec === CODEC.none || size === 0) return stored;
   if (codec !== CODEC.zstd) throw new RangeError(`a page that is compressed by method ${codec}`);
-  // Room for all of it at once: else it comes in pieces, which are copied.
-  const options = { chunkSize: Math.max(ROOM_BYTES_MIN, size), maxOutputLength: Math.max(1, size) };
-  const bytes =
-    size < ASIDE_BYTES
-      ? zstdDecompressSync(stored, options)
-      : await decompressAside(stored, options);
-  if (bytes.length !== size) throw new RangeError(`a page of ${bytes.length} bytes, not ${size}`);
-  return bytes;
+  return whole(zstdDecompressSync(stored, roomFor(size)), size);
+}
+
+/** Room for all of it at once: else it comes in pieces, which are copied. */
+const roomFor = (size: number) => ({
+  chunkSize: Math.max(ROOM_BYTES_MIN, size),
+  maxOutputLength: Math.max(1, size),
+});
+
+function whole(bytes: Uint8Array, size: number): Uint8Array {
+  if (bytes.length === size) return bytes;
+  throw new RangeError(`a page of ${bytes.length} bytes, not ${size}`);
 }

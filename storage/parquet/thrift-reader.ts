@@ -1,4 +1,5 @@
 /** Reads Thrift's compact protocol (see `ThriftWriter`): what nobody asks for is passed over, whatever it is. */
+import type { ThriftList, ThriftStruct, ThriftValue } from './thrift-tree.ts';
 
 const WIRE = {
   true: 1,
@@ -42,6 +43,24 @@ export class ThriftReader {
     }
   }
 
+  /** All of a struct. Integers in it are exact up to 2^53. Throws a `RangeError` as `struct` does, and for a map: Parquet has none. */
+  tree(): ThriftStruct {
+    const fields: ThriftStruct = new Map();
+    for (let id = 0; ; ) {
+      const header = this.#byte();
+      if (header === 0) return fields;
+      const delta = header >> 4;
+      id = delta === 0 ? this.integer() : id + delta;
+      const wire = header & 0x0f;
+      fields.set(id, { wire, value: this.#value(wire) });
+    }
+  }
+
+  /** Bytes that were read. */
+  get position(): number {
+    return this.#position;
+  }
+
   list(element: () => void): void {
     for (let left = this.#listHeader().count; left > 0; left--) element();
   }
@@ -58,10 +77,46 @@ export class ThriftReader {
 
   /** A view. */
   bytes(): Uint8Array {
-    const length = this.#varint();
+    return this.#view(this.#varint());
+  }
+
+  #view(length: number): Uint8Array {
     const from = this.#position;
     this.#pass(length);
     return this.#bytes.subarray(from, this.#position);
+  }
+
+  #value(wire: number): ThriftValue {
+    switch (wire) {
+      case WIRE.true:
+      case WIRE.false:
+        return wire === WIRE.true;
+      case WIRE.byte:
+        return this.#byte();
+      case WIRE.i16:
+      case WIRE.i32:
+      case WIRE.i64:
+        return this.integer();
+      case WIRE.double:
+        return this.#view(8);
+      case WIRE.binary:
+        return this.bytes();
+      case WIRE.list:
+        return this.#items();
+      case WIRE.struct:
+        return this.tree();
+      default:
+        throw new RangeError(`a value of Thrift type ${wire}`);
+    }
+  }
+
+  #items(): ThriftList {
+    const { count, wire } = this.#listHeader();
+    const items: ThriftValue[] = [];
+    // A boolean among others takes a byte.
+    const of = wire === WIRE.true || wire === WIRE.false ? WIRE.byte : wire;
+    while (items.length < count) items.push(this.#value(of));
+    return { wire, items };
   }
 
   #skip(wire: number): void {

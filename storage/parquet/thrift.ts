@@ -2,8 +2,20 @@
  * Writes Thrift's compact protocol, in which Parquet keeps its metadata
  * (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
  */
+import type { ThriftList, ThriftStruct, ThriftValue } from './thrift-tree.ts';
 
-const WIRE = { true: 1, false: 2, i32: 5, i64: 6, binary: 8, list: 9, struct: 12 } as const;
+const WIRE = {
+  true: 1,
+  false: 2,
+  i32: 5,
+  i64: 6,
+  double: 7,
+  binary: 8,
+  list: 9,
+  struct: 12,
+} as const;
+/** Integers of 16 bits and more; those before are a byte. */
+const WIRE_OF_VARINTS = 4;
 const STOP = 0;
 /** From here on a list's length follows its header instead of being part of it. */
 const LONG_LIST = 15;
@@ -51,7 +63,7 @@ export class ThriftWriter {
 
   text(field: number, value: string): void {
     this.#header(field, WIRE.binary);
-    this.#binary(value);
+    this.#text(value);
   }
 
   struct(field: number, write: () => void): void {
@@ -66,7 +78,7 @@ export class ThriftWriter {
 
   textList(field: number, values: readonly string[]): void {
     this.#list(field, WIRE.binary, values.length);
-    for (const value of values) this.#binary(value);
+    for (const value of values) this.#text(value);
   }
 
   /** `write` calls `element` once for each. */
@@ -84,11 +96,37 @@ export class ThriftWriter {
     this.#field = outer;
   }
 
+  /** A struct that stands alone, as it was read. */
+  tree(struct: ThriftStruct): void {
+    this.element(() => {
+      const fields = [...struct].sort(([a], [b]) => a - b);
+      for (const [field, { wire, value }] of fields) {
+        this.#header(field, wire);
+        if (typeof value !== 'boolean') this.#value(wire, value);
+      }
+    });
+  }
+
   /** Elements that another writer wrote. */
   append(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
+  }
+
+  #value(wire: number, value: ThriftValue): void {
+    if (value instanceof Map) this.tree(value);
+    else if (value instanceof Uint8Array) {
+      if (wire === WIRE.double) this.append(value);
+      else this.#binary(value);
+    } else if (typeof value === 'object') this.#items(value);
+    else if (wire >= WIRE_OF_VARINTS) this.#zigzag(Number(value));
+    else this.#byte(Number(value));
+  }
+
+  #items({ wire, items }: ThriftList): void {
+    this.#listHeader(wire, items.length);
+    for (const item of items) this.#value(wire, item);
   }
 
   #header(field: number, wire: number): void {
@@ -100,6 +138,10 @@ export class ThriftWriter {
 
   #list(field: number, wire: number, count: number): void {
     this.#header(field, WIRE.list);
+    this.#listHeader(wire, count);
+  }
+
+  #listHeader(wire: number, count: number): void {
     if (count < LONG_LIST) {
       this.#byte((count << 4) | wire);
     } else {
@@ -108,8 +150,11 @@ export class ThriftWriter {
     }
   }
 
-  #binary(text: string): void {
-    const bytes = encoder.encode(text);
+  #text(text: string): void {
+    this.#binary(encoder.encode(text));
+  }
+
+  #binary(bytes: Uint8Array): void {
     this.#varint(bytes.length);
     this.append(bytes);
   }
