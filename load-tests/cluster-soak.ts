@@ -15,7 +15,6 @@ import { parseArgs } from 'node:util';
 import { drawFault, FAULT_KINDS, type Fault, type FaultKind } from './cluster/faults.ts';
 import { type ClusterNode, ClusterScene } from './cluster/scene.ts';
 import { ClusterSender, type ClusterTruth } from './cluster/sender.ts';
-import { SmallDisk } from './cluster/small-disk.ts';
 import { type Stood, stoodStill } from './cluster/still-watch.ts';
 import { burstAlarms, toldOnceDifferences } from './cluster/told.ts';
 import { idsIn } from './cluster/topic-ids.ts';
@@ -25,6 +24,7 @@ import { Recorder } from './recorder.ts';
 import { grouped, median, saveResult, table } from './results.ts';
 import { exitCodeOf } from './scene-failed.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
+import { SmallDisk } from './small-disk.ts';
 import { assertNone } from './verify.ts';
 
 const MINUTES = 30;
@@ -33,6 +33,7 @@ const MINUTES_MAX = 600;
 const SHORT_MINUTES = 2.5;
 const SHORT_SEED = 7;
 const PARTITIONS = 12;
+const DISK_BYTES = 768 * 2 ** 20;
 const EVENTS_PER_SECOND = 600;
 /** Of faults, how many come while another one is there. */
 const TWO_AT_ONCE = 0.25;
@@ -79,7 +80,7 @@ const scene = await ClusterScene.open({
   },
   config: burstAlarms(recorder.webhook),
 });
-const disk = SmallDisk.mount(diskDir);
+const disk = SmallDisk.mount(diskDir, DISK_BYTES);
 const stopping = new Set<ClusterNode>();
 const serving = (): readonly ClusterNode[] => scene.running.filter((node) => !stopping.has(node));
 const sender = new ClusterSender({

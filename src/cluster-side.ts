@@ -86,6 +86,7 @@ export class ClusterSide implements ClusterPort, NodeDirectory {
   #told: Standing['view'];
   #followed: Standing['view'];
   readonly #closing = new AbortController();
+  #leaving: Promise<void> | undefined;
   /** Over a new topic events would come before anybody has said what is to be kept of them. */
   #isDeclared = false;
   #looking: NodeJS.Timeout | undefined;
@@ -216,6 +217,7 @@ export class ClusterSide implements ClusterPort, NodeDirectory {
   problems(): readonly string[] {
     const standing = this.#standing;
     if (standing?.isMember !== true || standing.view === undefined) {
+      if (this.#leaving !== undefined) return ['this node has left the cluster'];
       return [standing?.problem ?? 'this node is not in the cluster yet'];
     }
     const { mine } = standing.view;
@@ -242,8 +244,23 @@ export class ClusterSide implements ClusterPort, NodeDirectory {
     });
   }
 
-  /** The others know at once that it goes, and go on from checkpoints of this moment. */
+  /**
+   * The others know at once that it goes, and go on from checkpoints of this moment. For good; what is sent to this node goes to the log as
+   * before.
+   */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
   async close(): Promise<void> {
+    await this.leave();
+    this.#server?.close();
+    this.remote.close();
+    this.#kafka.close();
+  }
+
+  async #leave(): Promise<void> {
     this.#closing.abort();
     this.#turnover.takeNoMore();
     clearInterval(this.#looking);
@@ -256,9 +273,6 @@ export class ClusterSide implements ClusterPort, NodeDirectory {
     this.#membership = undefined;
     this.#turnover.want([]);
     await atMost(GIVE_MS_MAX, this.#turnover.settled());
-    this.#server?.close();
-    this.remote.close();
-    this.#kafka.close();
   }
 
   get #standing(): Standing | undefined {

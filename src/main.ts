@@ -35,6 +35,7 @@ import type { RollupsControl } from './model/rollup.ts';
 import { startRetention } from './retention.ts';
 import type { ServerState, StateStart } from './server-state.ts';
 import { startSources } from './source-side.ts';
+import { watchState } from './state-watch.ts';
 import type { JournalHere, KafkaHere } from './threads/edge-protocol.ts';
 import { EdgeWorker } from './threads/edge-worker.ts';
 import type { PartitionThread } from './threads/partition-links.ts';
@@ -95,11 +96,13 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const querySide = isNode ? import('./query-side.ts') : undefined;
     const edges: EdgeWorker[] = [];
     const cluster = await clusterOf(base, () => tellEdges());
+    const stateWatch = watchState(base, cluster, () => tellEdges());
     let isStarting = true;
     const problems = () =>
       isStarting
         ? ['the partitions are loading their state']
         : [
+            ...stateWatch.problems,
             ...partitionWorkers.flatMap((worker) => worker.problems),
             ...(cluster?.problems() ?? []),
           ];
@@ -140,6 +143,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const { alarms, rollups, dashboards } = query;
     cluster?.begin({ workers: partitionWorkers, archive, alarms, rollups, dashboards });
     closers.push(() => cluster?.close());
+    closers.push(stateWatch.start());
     logger.info({ ingestUrl, queryUrl: query.url, version: manifest.version }, 'ready');
     return { ingestUrl, queryUrl: query.url, failed: failed.promise, close };
   } catch (error) {

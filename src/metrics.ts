@@ -33,6 +33,8 @@ export interface MetricsSources {
   edges(): Promise<readonly EdgeCounts[]>;
   partitions(): Promise<readonly PartitionMetrics[]>;
   journal(): JournalNumbers;
+  /** That the state store has refused, since the start. */
+  refusedWrites(): number;
   /** Undefined without one. */
   spool?(): SpoolView | undefined;
   subscribers(): number;
@@ -70,6 +72,9 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   const read = readMetrics(registry);
   const topics = sources.sources && sourceMetrics(registry);
   const cluster = sources.cluster && clusterMetrics(registry);
+  const state = plainNumbers<{ readonly refused: number }>(registry, {
+    refused: ['counter', 'state_writes_refused_total', 'Writes that the state store has refused.'],
+  });
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `streamgauge_${name}`, help, registers: [registry] });
   const start = gauge(
@@ -112,6 +117,7 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
     if (readNumbers !== undefined) read(readNumbers);
     if (views !== undefined) topics?.(views, Date.now());
     if (sources.cluster !== undefined) cluster?.(sources.cluster());
+    state([{ refused: sources.refusedWrites() }], () => ({}));
     start.set(journal.startOffset);
     end.set(journal.durableOffset);
     used.set(journal.usedBytes);

@@ -273,6 +273,7 @@ export async function startQuerySide(
         neededBytes: neededBytes(shared, progress),
         refusal: sharedRefusal(shared),
       }),
+      refusedWrites: () => state.refusedWrites.count,
       ...(spool && { spool }),
       subscribers: () => queries.live.subscribers,
       alarms: () => alarms.numbers(),

@@ -90,6 +90,12 @@ export const JOURNAL_WALK_BYTES = 4 * MIB;
  */
 export const ROCKSDB_MEMTABLE_BYTES = 64 * MIB;
 
+/**
+ * Free on the disk before a state store that a full one has stopped is opened anew: its write-ahead log is written to files then, and as
+ * much again keeps it from being stopped at once.
+ */
+export const STATE_ROOM_BYTES = 2 * ROCKSDB_MEMTABLE_BYTES;
+
 /** RocksDB's cache of uncompressed blocks. Rows of recent time are in the memtable anyway; this is for dashboards. */
 export const ROCKSDB_CACHE_BYTES = 32 * MIB;
 

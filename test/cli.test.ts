@@ -135,6 +135,44 @@ test('a server that fails is closed in order, its fault is told and the exit cod
   t.deepEqual(steps, ['closed']);
 });
 
+test('a server whose state store has stopped is closed in order and started anew, until it is stopped', async (t) => {
+  const steps: string[] = [];
+  const stop = Promise.withResolvers<() => void>();
+  const again = Promise.withResolvers<void>();
+  const fault = new AppError('state_stopped', 'the state store has stopped taking writes');
+  const failed = [Promise.resolve(fault), Promise.resolve(fault)];
+  const running = run(['start', '-c', configFile(t, '')], {
+    onStopSignal: stop.resolve,
+    startServer: async () => {
+      steps.push('started');
+      const fails = failed.shift();
+      if (fails === undefined) again.resolve();
+      return server(async () => void steps.push('closed'), fails);
+    },
+  });
+  const signal = await stop.promise;
+  await again.promise;
+  signal();
+  const { exitCode, err } = await running;
+  t.is(exitCode, 0);
+  t.is(err.match(/the state store has stopped/g)?.length, 2);
+  t.deepEqual(steps, ['started', 'closed', 'started', 'closed', 'started', 'closed']);
+});
+
+test('a state store that cannot be opened anew ends the process with its fault', async (t) => {
+  const fault = new AppError('state_stopped', 'the state store has stopped taking writes');
+  const lives = [async () => server(async () => {}, Promise.resolve(fault))];
+  const { exitCode, err } = await run(['start', '-c', configFile(t, '')], {
+    startServer: async () => {
+      const start = lives.shift();
+      if (start !== undefined) return start();
+      throw new AppError('state_io', 'opening the state failed: no space');
+    },
+  });
+  t.is(exitCode, 1);
+  t.regex(err, /opening the state failed: no space \(state_io\)/);
+});
+
 test('a second signal ends the process while the server still closes', async (t) => {
   const stop = Promise.withResolvers<() => void>();
   const closing = Promise.withResolvers<void>();

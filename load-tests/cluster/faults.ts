@@ -3,8 +3,8 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../random.ts';
+import type { SmallDisk } from '../small-disk.ts';
 import type { ClusterNode, ClusterScene } from './scene.ts';
-import type { SmallDisk } from './small-disk.ts';
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -42,6 +42,8 @@ const BRIEF_MS = [1_000, 4_000] as const;
 /** Beside all the others on a small machine, two of which may be starting. */
 const START_MS_MAX = 180_000;
 const DOWN_MS = [500, 10_000] as const;
+/** Longer than a node waits for room before others get its partitions. */
+const LONG_FULL_MS = [14_000, 20_000] as const;
 
 const lasting = (random: Random, [from, to]: readonly [number, number]): number =>
   random.between(from, to);
@@ -115,16 +117,12 @@ export function drawFault(site: FaultSite, random: Random, kind?: FaultKind): Fa
       });
     }
     case 'disk of a node full': {
-      const ms = lasting(random, DOWN_MS);
+      const ms = lasting(random, random.next() < 0.5 ? DOWN_MS : LONG_FULL_MS);
       const [, full = node] = scene.nodes;
       return fault(full.name, ms, async () => {
         disk?.fill();
         await sleep(ms);
         disk?.empty();
-        // Its store may write no more, room or not: whoever makes room starts it anew (docs/cluster.md).
-        await full.server.kill();
-        full.server.launch();
-        await full.server.ready('query', START_MS_MAX);
       });
     }
   }

@@ -1,6 +1,6 @@
 /** `streamgauge start`: the server from its configuration to its last commit. */
 import type { Config } from '../config.ts';
-import type { AppError } from '../model/errors.ts';
+import { type AppError, isFault } from '../model/errors.ts';
 import { usableConfig } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,6 +17,9 @@ export interface RunningServer {
 export type StartServer = (config: Config) => Promise<RunningServer>;
 
 /**
+ * A server whose state store has stopped is started anew in this process: all it has done is on the disk, as after a crash. Any other
+ * fault ends the process, for whoever watches it to start another.
+ *
  * The first signal stops in order, also when it comes during the start; a second one ends the process at
  * once, which loses nothing that was acknowledged and costs the next start a longer replay.
  */
@@ -35,12 +38,15 @@ export async function start(
     stop.resolve(undefined);
   });
   try {
-    const server = await startServer(config);
-    if (terminal.isInteractive) terminal.out(welcome(server));
-    const fault = await Promise.race([stop.promise, server.failed]);
-    if (fault !== undefined) terminal.err(`streamgauge: ${fault.message}\n`);
-    await server.close();
-    return fault === undefined ? EXIT.ok : EXIT.failed;
+    for (;;) {
+      const server = await startServer(config);
+      if (terminal.isInteractive) terminal.out(welcome(server));
+      const fault = await Promise.race([stop.promise, server.failed]);
+      if (fault !== undefined) terminal.err(`streamgauge: ${fault.message}\n`);
+      await server.close();
+      if (fault === undefined) return EXIT.ok;
+      if (isStopping || !isFault(fault, 'state_stopped')) return EXIT.failed;
+    }
   } finally {
     stopListening();
   }

@@ -65,6 +65,10 @@ export const FAULT = {
   block_version: { retryable: false, meaning: 'a block was written by another format version' },
   block_too_large: { retryable: false, meaning: 'a bug: a block was packed that no log can take' },
   state_io: { retryable: true, meaning: 'RocksDB refused a read or write' },
+  state_stopped: {
+    retryable: true,
+    meaning: 'the state store takes no writes any more, until it is opened anew',
+  },
   state_corrupt: { retryable: false, meaning: 'a stored state row cannot be decoded' },
   state_version: { retryable: false, meaning: 'the data directory has another layout version' },
   archive_unavailable: {

@@ -6,7 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../../src/model/errors.ts';
 import { ROCKSDB_CACHE_BYTES, ROCKSDB_MEMTABLE_BYTES, STATE_PAGE_BYTES } from '../limits.ts';
+import { nodeDisk } from '../log/disk.ts';
 import { serverKey } from './keys.ts';
+import { RefusedWrites } from './refused-writes.ts';
 import { RocksDatabase, type RocksLevel } from './rocksdb-binding.ts';
 import { RowWrites } from './row-writes.ts';
 import {
@@ -49,6 +51,7 @@ export interface ServerRow {
 export interface StateHandle {
   readonly database: bigint;
   readonly rowWrites: SharedArrayBuffer;
+  readonly refusedWrites: SharedArrayBuffer;
 }
 
 export interface OpenState extends ListingStore {
@@ -57,6 +60,10 @@ export interface OpenState extends ListingStore {
   readonly handle: StateHandle;
   /** Of all threads. */
   readonly rowWrites: RowWrites;
+  /** Of all threads. One write that a full disk has refused may have RocksDB refuse all others until it is opened anew. */
+  readonly refusedWrites: RefusedWrites;
+  /** Writes what is stored already. Rejects with `state_io` while the store takes no writes. */
+  tryWrite(): Promise<void>;
   /** After it, every commit that returned before the call survives a power cut. Blocks the thread for one fdatasync. */
   syncedBarrier(): Promise<void>;
   close(): Promise<void>;
@@ -74,7 +81,8 @@ export async function openState(options: StateOptions): Promise<OpenState> {
   const db = await openDatabase(dir, isLogCompressed);
   opened.add(db);
   const rowWrites = new RowWrites();
-  const store = storeOn(db, dir, rowWrites);
+  const refusedWrites = new RefusedWrites();
+  const store = storeOn(db, dir, rowWrites, refusedWrites);
   const close = async () => {
     await db.close();
     opened.delete(db);
@@ -83,15 +91,21 @@ export async function openState(options: StateOptions): Promise<OpenState> {
     const startsMin = (await prepare?.(store)) ?? 1;
     const stored = await readServerRow(store, dir, partitions);
     const server = { ...stored, starts: Math.max(stored.starts, startsMin) };
-    await write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true);
+    const row = [{ key: serverKey(), value: encodeServer(server) }];
+    await write(db, dir, row, true);
     return {
       ...store,
       server,
-      handle: { database: db.handle, rowWrites: rowWrites.buffer },
+      handle: {
+        database: db.handle,
+        rowWrites: rowWrites.buffer,
+        refusedWrites: refusedWrites.buffer,
+      },
       rowWrites,
+      refusedWrites,
+      tryWrite: () => store.commit(row),
       // A synced write first syncs what earlier ones left in the write-ahead log.
-      syncedBarrier: () =>
-        write(db, dir, [{ key: serverKey(), value: encodeServer(server) }], true),
+      syncedBarrier: () => store.commit(row, 'synced'),
       pageDown: (range, rowsMax) =>
         explained('reading', dir, () => readPage(db, range, rowsMax, true)),
       close,
@@ -108,7 +122,12 @@ export async function attachState(
 ): Promise<StateStore & { readonly server: ServerRow }> {
   const db = new RocksDatabase(handle.database);
   await explained('attaching to', 'the state', () => db.open());
-  const store = storeOn(db, 'the state', new RowWrites(handle.rowWrites));
+  const store = storeOn(
+    db,
+    'the state',
+    new RowWrites(handle.rowWrites),
+    new RefusedWrites(handle.refusedWrites),
+  );
   const [row] = await store.getMany([serverKey()]);
   if (row === undefined) throw new AppError('state_corrupt', 'the state has no server row');
   return { ...store, server: decodeServer(row) };
@@ -171,8 +190,13 @@ async function openDatabase(dir: string, isLogCompressed = true): Promise<RocksL
 
 const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
-/** All that is written of an open store goes through it, whichever thread writes: so it is here that writes of rows are counted. */
-const storeOn = (db: RocksLevel, path: string, rowWrites: RowWrites): StateStore => ({
+/** All that is written of an open store goes through it, whichever thread writes: so it is here that writes are counted, and those that are refused. */
+const storeOn = (
+  db: RocksLevel,
+  path: string,
+  rowWrites: RowWrites,
+  refusedWrites: RefusedWrites,
+): StateStore => ({
   getMany: (keys) =>
     keys.length === 0
       ? Promise.resolve([])
@@ -184,12 +208,24 @@ const storeOn = (db: RocksLevel, path: string, rowWrites: RowWrites): StateStore
   }),
   commit: (ops, durability) =>
     // One that fails may have written nevertheless.
-    write(db, path, ops, durability === 'synced').finally(() => rowWrites.wrote(ops)),
+    counted(write(db, path, ops, durability === 'synced'), refusedWrites).finally(() =>
+      rowWrites.wrote(ops),
+    ),
   clear: (range) =>
-    explained('writing', path, () =>
-      db.clear({ gte: range.from, lt: range.to, ...BINARY }),
+    counted(
+      explained('writing', path, () => db.clear({ gte: range.from, lt: range.to, ...BINARY })),
+      refusedWrites,
     ).finally(() => rowWrites.cleared(range)),
 });
+
+async function counted(writing: Promise<void>, refusedWrites: RefusedWrites): Promise<void> {
+  try {
+    await writing;
+  } catch (fault) {
+    refusedWrites.add();
+    throw fault;
+  }
+}
 
 /**
  * By one iterator: to make one is to look its first row up in every file, on this thread. Questions ask for the same rows again and
@@ -271,10 +307,19 @@ async function explained<T>(doing: string, path: string, act: () => Promise<T>):
     }
     throw new AppError(
       'state_io',
-      `${doing} the state failed: ${reason}; check space and permissions`,
+      `${doing} the state failed: ${reason}; check space${await freeIn(path)} and permissions`,
       { path },
       cause,
     );
+  }
+}
+
+/** In brackets; empty where nobody knows. */
+async function freeIn(path: string): Promise<string> {
+  try {
+    return ` (${await nodeDisk.freeBytes(path)} bytes are free)`;
+  } catch {
+    return '';
   }
 }
 

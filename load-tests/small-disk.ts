@@ -3,17 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const BYTES = 768 * 2 ** 20;
 const BALLAST_PIECE = Buffer.alloc(2 ** 20);
 
 export class SmallDisk {
   readonly #dir: string;
 
   /** Undefined: nothing may be mounted here. */
-  static mount(dir: string): SmallDisk | undefined {
+  static mount(dir: string, bytes: number): SmallDisk | undefined {
     mkdirSync(dir, { recursive: true });
     try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${BYTES}`, 'tmpfs', dir], {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', dir], {
         stdio: 'ignore',
       });
       return new SmallDisk(dir);
