@@ -12,13 +12,13 @@ import type { StepValues } from './step-values.ts';
  */
 const BLOCK_STEPS = 32;
 /** Of a text and its place, beside its characters, which are digits. */
-const TEXT_BYTES = 40;
+const TEXT_BYTES = 64;
 
 export class StepBlock {
   /** Ascending, without any that the answer has between them. */
   readonly steps: readonly StepValues[];
-  /** By column the texts of output series, without brackets. */
-  readonly #texts = new Map<string, string[]>();
+  /** By column and output series, without brackets. */
+  readonly #texts = new Map<string, Map<number, string>>();
   readonly #mayKeep: (block: StepBlock, bytes: number) => boolean;
   bytes = 0;
 
@@ -32,14 +32,13 @@ export class StepBlock {
 
   /** What `write` writes, of which it is told by the column and the output series alone what it is. */
   text(column: string, output: number, write: () => string): string {
-    const known = this.#texts.get(column)?.[output];
+    const known = this.#texts.get(column)?.get(output);
     if (known !== undefined) return known;
     const text = write();
     const bytes = TEXT_BYTES + text.length;
     if (!this.#mayKeep(this, bytes)) return text;
-    const texts = this.#texts.get(column) ?? [];
-    texts[output] = text;
-    this.#texts.set(column, texts);
+    const texts = this.#texts.get(column) ?? new Map<number, string>();
+    this.#texts.set(column, texts.set(output, text));
     this.bytes += bytes;
     return text;
   }
