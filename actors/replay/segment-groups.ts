@@ -1,6 +1,6 @@
 /**
- * The row groups of segments, as slices of event time ask for them. Rows of a segment lie by type and time, so that a slice needs
- * a few row groups of each type, and the next one often the same: these are kept as long as there is room.
+ * The row groups of segments, as slices of event time ask for them. Rows of a compacted segment lie by type and time, so that a slice
+ * needs a few row groups of each type, and the next one often the same: these are kept as long as there is room.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { AppError } from '../../src/model/errors.ts';

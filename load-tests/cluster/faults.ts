@@ -1,4 +1,6 @@
 /** What goes wrong in a cluster, drawn from a seed: each begins, lasts, and is over when it resolves. */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../random.ts';
 import type { ClusterNode, ClusterScene } from './scene.ts';
@@ -15,6 +17,7 @@ export interface Fault {
 
 export const FAULT_KINDS = [
   'node killed',
+  'node killed, its data lost',
   'node stopped',
   'node paused briefly',
   'node paused, back as a zombie',
@@ -56,11 +59,13 @@ export function drawFault(site: FaultSite, random: Random, kind?: FaultKind): Fa
     ...{ kind: drawn, victim, ms, happen },
   });
   switch (drawn) {
-    case 'node killed': {
+    case 'node killed':
+    case 'node killed, its data lost': {
       const ms = lasting(random, DOWN_MS);
       return fault(node.name, ms, async () => {
         await server.kill();
         await sleep(ms);
+        if (drawn === 'node killed, its data lost') empty(server.dataDir);
         server.launch();
         await server.ready('query', START_MS_MAX);
       });
@@ -122,5 +127,12 @@ export function drawFault(site: FaultSite, random: Random, kind?: FaultKind): Fa
         await full.server.ready('query', START_MS_MAX);
       });
     }
+  }
+}
+
+/** The folder itself stays: it may be where a disk is mounted. */
+function empty(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    rmSync(join(folder, name), { recursive: true, force: true });
   }
 }

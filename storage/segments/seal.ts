@@ -2,9 +2,9 @@
  * Makes segments: Parquet as Hive 4, Spark 3 and DuckDB read it. Encodings of Parquet version 1 only (Spark does not read
  * BYTE_STREAM_SPLIT), zstd, times as TIMESTAMP in UTC without a time zone.
  *
- * Readers pass over whole row groups. Rows of a segment that has several lie in the order of type and time, so that a
- * query about one type, or about a short time, reads few of them. A segment of one row group keeps the order of the
- * log: sorting would double what it costs and make it larger.
+ * A segment of the log keeps its order, which is about that of time: sorting would take half as much again of each event, while ingest
+ * needs the same cores. Merged ones lie in the order of type and time where they have several row groups, which readers pass over whole,
+ * so that a query about one type, or about a short time, reads few of them.
  */
 import { statSync } from 'node:fs';
 import { AppError } from '../../src/model/errors.ts';
@@ -80,7 +80,7 @@ export function mergeSegments(
     const from = `read_parquet(${files}, hive_partitioning = false)`;
     const all = await sizeOf(duck, literals, from);
     const own = ownSchema(schema, all.columns);
-    await write(duck, files, all, own, outPath);
+    await write(duck, files, all, own, outPath, orderOf(all, own));
     await addTextFilters(duck, outPath, all.rows, own);
     const sealed = await describe(duck, outPath);
     checkRows(all.rows, sealed);
@@ -174,14 +174,24 @@ const ownSchema = (schema: StreamSchema, columns: readonly string[]): StreamSche
   columns: schema.columns.filter(({ name }) => columns.includes(name)),
 });
 
-/** `where`: a clause that leaves fewer rows than the files have. */
+/** Nothing where rows stay in the order that they have. */
+function orderOf(
+  { rows, bytes }: Pick<StagedFile, 'rows' | 'bytes'>,
+  schema: StreamSchema,
+): string {
+  const rowBytes = bytes / rows + segmentColumns(schema).length * VALUE_BYTES;
+  const isSorted = rows > ROW_GROUP_ROWS && rowBytes <= SORTED_ROW_BYTES_MAX;
+  return isSorted ? `ORDER BY ${ORDER}` : '';
+}
+
+/** `clause`: which of the rows, or in which order; else all, as they come. */
 async function write(
   duck: Statements,
   files: string,
-  { rows, bytes, columns }: Pick<StagedFile, 'rows' | 'bytes' | 'columns'>,
+  { columns }: Pick<StagedFile, 'columns'>,
   schema: StreamSchema,
   outPath: string,
-  where = '',
+  clause = '',
 ): Promise<void> {
   const wanted = segmentColumns(schema);
   const known = new Set(wanted.map(({ name }) => name));
@@ -190,11 +200,9 @@ async function write(
     const names = lost.map((name) => `"${name}"`).join(', ');
     throw new RangeError(`version ${schema.version} of the schema has no column ${names}`);
   }
-  const rowBytes = bytes / rows + wanted.length * VALUE_BYTES;
-  const isSorted = rows > ROW_GROUP_ROWS && rowBytes <= SORTED_ROW_BYTES_MAX;
   await duck.rows(
     `COPY (SELECT ${segmentProjection(schema, columns)}
-      FROM read_parquet(${files}, hive_partitioning = false) ${where} ${isSorted ? `ORDER BY ${ORDER}` : ''})
+      FROM read_parquet(${files}, hive_partitioning = false) ${clause})
       TO ${literal(outPath)} (FORMAT parquet, PARQUET_VERSION V1,
         COMPRESSION zstd, COMPRESSION_LEVEL ${ZSTD_LEVEL},
         ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES},

@@ -193,7 +193,7 @@ test('the same blocks make the same segment, byte for byte', async (t) => {
   t.deepEqual(a, b);
 });
 
-test('a segment of several row groups lies in the order of type and time', async (t) => {
+test('a segment of several row groups lies in the order of the log; merged ones in that of type and time', async (t) => {
   const { folder, duck } = await openWorkshop(t);
   const types = ['view', 'click', 'é', 'buy'];
   const block = {
@@ -204,19 +204,26 @@ test('a segment of several row groups lies in the order of type and time', async
     ),
   };
   const schema = schemaFrom([block]);
-  const path = join(folder, 'segment');
-  const staged = stage(`${path}.stage`, Array(61).fill(block), schema);
-  await sealSegment(duck, staged, schema, path);
-  const [counted] = await duck.rows(
-    `SELECT count(DISTINCT row_group_id) AS groups FROM parquet_metadata('${path}')`,
-  );
-  t.is(Number(counted?.['groups']), 2);
-  const [outOfOrder] = await duck.rows(
-    `SELECT count(*) AS rows FROM (
-      SELECT (type, ts, _position, _row) AS place, lag(place) OVER (ORDER BY file_row_number) AS before
-      FROM read_parquet('${path}', file_row_number = true)) WHERE before > place`,
-  );
-  t.is(Number(outOfOrder?.['rows']), 0);
+  const sealed = join(folder, 'segment');
+  const staged = stage(`${sealed}.stage`, Array(61).fill(block), schema);
+  await sealSegment(duck, staged, schema, sealed);
+  const merged = join(folder, 'merged');
+  await mergeSegments(duck, [sealed], schema, merged);
+  for (const [path, order] of [
+    [sealed, '_position, _row'],
+    [merged, 'type, ts, _position, _row'],
+  ]) {
+    const [counted] = await duck.rows(
+      `SELECT count(DISTINCT row_group_id) AS groups FROM parquet_metadata('${path}')`,
+    );
+    t.is(Number(counted?.['groups']), 2);
+    const [outOfOrder] = await duck.rows(
+      `SELECT count(*) AS rows FROM (
+        SELECT (${order}) AS place, lag(place) OVER (ORDER BY file_row_number) AS before
+        FROM read_parquet('${path}', file_row_number = true)) WHERE before > place`,
+    );
+    t.is(Number(outOfOrder?.['rows']), 0, path);
+  }
 });
 
 test('segments of older schemas become one, whose rows lack what came later', async (t) => {
