@@ -110,11 +110,16 @@ test('an answer that is written after the next one was made is written as it was
 
 /** Whether the first of so many questions is still kept once all have been asked. */
 async function isFirstKept(questions: number, areWritten: boolean): Promise<boolean> {
-  const { memory, send, ask } = setUp(600_000);
+  const { memory, clock, send, ask } = setUp(600_000);
   for (let ago = RANGE_MS; ago > 0; ago -= 1_000) {
     for (const type of TYPES) send(0, type, ago);
   }
-  memory.commit(0);
+  // All but the newest is closed then.
+  clock.nowMs += 20_000;
+  for (const partition of [0, 1]) {
+    send(partition, 'view', 0);
+    memory.commit(partition);
+  }
   const question = (i: number) => ({ where: { field: 'type', ne: `t${i}` } });
   for (let i = 0; i < questions; i++) {
     const answer = await ask(question(i));
@@ -122,7 +127,7 @@ async function isFirstKept(questions: number, areWritten: boolean): Promise<bool
   }
   const before = memory.scannedRows;
   await ask(question(0));
-  return memory.scannedRows === before;
+  return memory.scannedRows - before < 10;
 }
 
 test('what is written counts: of questions whose answers are written fewer are kept', async (t) => {
