@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ByteSource } from '../src/model/byte-source.ts';
 import { sendStream } from './send-stream.ts';
+import { TextResponse } from './text-response.ts';
 
 /** What is read off a request before uWebSockets takes it away, at the end of the route handler's turn. */
 export interface RequestHead {
@@ -123,7 +124,7 @@ async function sendResponse(
     const writeStreamHead = () => writeHead(res, response.status, response.headers);
     return sendStream(res, signal, writeStreamHead, sourceOf(response));
   }
-  const body = new Uint8Array(await response.arrayBuffer());
+  const body = await TextResponse.bytesOf(response);
   if (signal.aborted) return;
   res.cork(() => writeHead(res, response.status, response.headers));
   await sendWhole(res, signal, body);

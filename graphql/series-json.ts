@@ -37,6 +37,7 @@ export class SeriesWriter {
   }
 
   #column(column: unknown): string {
+    if (column instanceof JsonText) return column.text;
     return areNumbers(column) ? this.#shared(column) : jsonOf(column);
   }
 

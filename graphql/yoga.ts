@@ -13,6 +13,7 @@ import { asksForSchema } from './projection.ts';
 import { executedSchema, schema } from './schema.ts';
 import { stringifyResult } from './series-json.ts';
 import { shareGuard } from './share-guard.ts';
+import { TextResponse } from './text-response.ts';
 
 /** What a transport says about a request. */
 export interface RequestContext {
@@ -98,7 +99,15 @@ export function createGraphServer(options: GraphServerOptions): GraphServer {
     // Bodies come here whole and bounded (routes.ts): to count their bytes again, as a stream, is a good part of a short question.
     maxRequestBodySize: false,
     // Node's own: yoga's stand-ins do not hold back a stream whose reader is slow.
-    fetchAPI: { Request, Response, Headers, ReadableStream, TextEncoder, TextDecoder, URL },
+    fetchAPI: {
+      Request,
+      Response: TextResponse,
+      Headers,
+      ReadableStream,
+      TextEncoder,
+      TextDecoder,
+      URL,
+    },
   });
 }
 

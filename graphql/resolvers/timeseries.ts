@@ -11,7 +11,7 @@ import type { QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
 import type { Bound, Where } from '../../src/query/where.ts';
 import type { GraphContext } from '../context.ts';
 import { cutOf } from '../projection.ts';
-import { type JsonText, SeriesWriter } from '../series-json.ts';
+import { JsonText, SeriesWriter } from '../series-json.ts';
 import { given, type Maybe } from './arguments.ts';
 import { type RangeArgs, rangeOf } from './local-time.ts';
 
@@ -139,24 +139,47 @@ export async function writeSeries(
 ): Promise<JsonText> {
   const cut = cutOf(info);
   const writer = new SeriesWriter();
-  await inSlices(series, (each) => writer.add(cut(withColumns(each, names.length))));
+  await inSlices(series, (each) => writer.add(cut(withColumns(each, names.length, columnTexts))));
   return writer.end();
 }
 
 /** What of it is read is made then. */
-const withColumns = (series: Series, results: number): object => ({
+const withColumns = (series: Series, results: number, columns = columnArrays): object => ({
   labels: series.labels,
   get points() {
     return series.points;
   },
   compared: series.compared,
   get columns() {
-    return series.columns ?? columnsOf(series.points, results);
+    return columns(series, results);
   },
   get comparedColumns() {
     return series.compared && comparedColumnsOf(series.compared, results);
   },
 });
+
+const columnArrays = (series: Series, results: number): object =>
+  series.columns ?? columnsOf(series.points, results);
+
+/** For who writes them: where there are texts, those. */
+function columnTexts(series: Series, results: number): object {
+  const texts = series.columnTexts;
+  if (texts === undefined) return columnArrays(series, results);
+  return {
+    get t() {
+      return new JsonText(texts.t);
+    },
+    get end() {
+      return new JsonText(texts.end);
+    },
+    get values() {
+      return new JsonText(texts.values);
+    },
+    get errorBounds() {
+      return new JsonText(texts.errorBounds);
+    },
+  };
+}
 
 /** How long the thread is held in one turn: what is narrow must not wait for all that is wide. */
 const SLICE_MS = 2;

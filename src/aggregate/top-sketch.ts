@@ -34,6 +34,8 @@ interface Entry {
   readonly value: string;
   count: number;
   error: number;
+  /** The number of the last merge that brought some of it. */
+  merge: number;
 }
 
 interface Summary {
@@ -48,6 +50,9 @@ const TEXT_BYTES_MAX = 3 * 256;
 /** What an entry takes in memory beside its text, the map's part of it included. */
 const ENTRY_BYTES = 120;
 
+/** What one begins with in UTF-8. */
+const BYTE_ORDER_MARK = 0xef;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -56,6 +61,7 @@ export class TopTable {
   readonly capacity: number;
   readonly #summaries: (Summary | undefined)[] = [];
   #memoryBytes = 0;
+  #merges = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -88,7 +94,7 @@ export class TopTable {
       if (entry !== undefined) entry.count += weight;
       else {
         const { entries, missed } = summary;
-        this.#insert(entries, { value, count: missed + weight, error: missed });
+        this.#insert(entries, { value, count: missed + weight, error: missed, merge: 0 });
         if (entries.size === this.capacity + 1) full.push(summary);
       }
     }
@@ -100,18 +106,18 @@ export class TopTable {
     const summary = this.#at(slot);
     const { entries, missed } = summary;
     const other = readPayload(reader, end, this.capacity);
-    const isInBoth = new Set<Entry>();
+    const merge = ++this.#merges;
     for (const { value, count, error } of other.entries) {
       const known = entries.get(value);
-      const entry = known ?? { value, count: missed, error: missed };
+      const entry = known ?? { value, count: missed, error: missed, merge };
       entry.count += count;
       entry.error += error;
+      entry.merge = merge;
       if (known === undefined) this.#insert(entries, entry);
-      isInBoth.add(entry);
     }
     if (other.missed > 0) {
       for (const entry of entries.values()) {
-        if (isInBoth.has(entry)) continue;
+        if (entry.merge === merge) continue;
         entry.count += other.missed;
         entry.error += other.missed;
       }
@@ -149,7 +155,10 @@ export class TopTable {
     const summary = this.#summaries[slot];
     if (summary === undefined) return undefined;
     const entries = ordered(summary).slice(0, k);
-    return { total: summary.total, entries: entries.map((entry) => ({ ...entry })) };
+    return {
+      total: summary.total,
+      entries: entries.map(({ value, count, error }) => ({ value, count, error })),
+    };
   }
 
   reset(): void {
@@ -167,21 +176,50 @@ export class TopTable {
     this.#memoryBytes += bytesOf(entry);
   }
 
-  /** To the heaviest. */
+  /** To the heaviest, of more than `capacity`. Counts are sorted without their entries: with them it would be most of a merge. */
   #cut(summary: Summary): void {
-    const dropped = ordered(summary).slice(this.capacity);
-    summary.missed = Math.max(summary.missed, dropped[0]?.count ?? 0);
-    for (const entry of dropped) {
-      summary.entries.delete(entry.value);
-      this.#memoryBytes -= bytesOf(entry);
+    const { entries } = summary;
+    const counts = sortedCounts(entries);
+    const dropped = counts.length - this.capacity;
+    const least = counts[dropped] as number;
+    summary.missed = Math.max(summary.missed, counts[dropped - 1] as number);
+    const equals: Entry[] = [];
+    for (const entry of entries.values()) {
+      if (entry.count === least) equals.push(entry);
+      else if (entry.count < least) this.#drop(entries, entry);
     }
+    const excess = entries.size - this.capacity;
+    if (excess === 0) return;
+    for (const entry of equals.sort(byWeight).slice(-excess)) this.#drop(entries, entry);
   }
+
+  #drop(entries: Map<string, Entry>, entry: Entry): void {
+    entries.delete(entry.value);
+    this.#memoryBytes -= bytesOf(entry);
+  }
+}
+
+let sorting = new Float64Array(256);
+
+/** Ascending; good until the next call. */
+function sortedCounts(entries: ReadonlyMap<string, Entry>): Float64Array {
+  if (sorting.length < entries.size) sorting = new Float64Array(2 * entries.size);
+  let length = 0;
+  for (const { count } of entries.values()) sorting[length++] = count;
+  return sorting.subarray(0, length).sort();
 }
 
 const bytesOf = ({ value }: Entry): number => ENTRY_BYTES + value.length;
 
-const ordered = ({ entries }: Summary): Entry[] =>
-  [...entries.values()].sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+const byWeight = (a: Entry, b: Entry): number => b.count - a.count || (a.value < b.value ? -1 : 1);
+
+const ordered = ({ entries }: Summary): Entry[] => [...entries.values()].sort(byWeight);
+
+/** In a third of the time that a decoder takes, which leaves out a byte order mark at the beginning. */
+const textOf = (bytes: Buffer, from: number, to: number): string =>
+  bytes[from] === BYTE_ORDER_MARK
+    ? decoder.decode(bytes.subarray(from, to))
+    : bytes.toString('utf8', from, to);
 
 interface Payload {
   readonly total: number;
@@ -195,11 +233,12 @@ function readPayload(reader: ByteReader, end: number, capacity: number): Payload
   const count = head >>> 1;
   if (count > capacity) throw corruptRow(`of ${capacity} heaviest values it has ${count}`);
   const [total, missed] = [number(), number()];
+  const bytes = Buffer.from(reader.bytes.buffer, reader.bytes.byteOffset, reader.bytes.length);
   const entries = Array.from({ length: count }, () => {
     const length = reader.varint();
     if (length > TEXT_BYTES_MAX) throw corruptRow(`a value of ${length} bytes is too long`);
     const from = reader.skip(length, 1);
-    const value = decoder.decode(reader.bytes.subarray(from, from + length));
+    const value = textOf(bytes, from, from + length);
     const entry = { value, count: number(), error: number() };
     if (!(entry.error >= 0 && entry.error <= entry.count && entry.count < Number.POSITIVE_INFINITY))
       throw corruptRow('a value has more error than count');

@@ -136,9 +136,15 @@ export class ChunkMerger {
         await nextTurn();
         turnMs = this.#meter.ms;
       }
+      const kept = known[i]?.stretch;
+      if (kept !== undefined && 'values' in kept) {
+        // Of an answer that was asked before nearly all are: nothing is to be measured.
+        points.push(kept.values);
+        continue;
+      }
       this.#meter.run(() => {
-        const made = known[i]?.stretch ?? this.#make(stretch, merged.accumulators[i]);
-        const stamp = known[i] === undefined ? stamps[i] : undefined;
+        const made = kept ?? this.#make(stretch, merged.accumulators[i]);
+        const stamp = kept === undefined ? stamps[i] : undefined;
         if (stamp) this.#keeping?.stretches.keep(stretch, stamp, made, merged.rows[i] as number);
         points.push(...this.#pointsOf(chunk.first + i, made));
       });
@@ -206,7 +212,7 @@ export class ChunkMerger {
     if (kept === undefined || !('rows' in kept.stretch)) {
       await this.#mergeTime(chunk, { fromMs, toMs: endMs }, into);
       const merged = { rows: packFold(accumulator.fold), restated: accumulator.restated };
-      this.#keeping?.stretches.keep(beginning, stamp, merged, into.rows[place] as number);
+      this.#keeping?.stretches.keepBeginning(beginning, stamp, merged, into.rows[place] as number);
       return;
     }
     this.#countRows(kept.rowsMerged);

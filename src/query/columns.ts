@@ -13,6 +13,9 @@ export interface PointColumns extends MeasuredColumns {
   readonly end: readonly number[];
 }
 
+/** Columns of points as JSON, each as it would be written. */
+export type ColumnTexts = { readonly [Column in keyof PointColumns]: string };
+
 export interface ComparedColumns extends MeasuredColumns {
   readonly before: readonly number[];
 }

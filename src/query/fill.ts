@@ -41,7 +41,7 @@ export function fillSeries(series: readonly Series[], range: FillRange, nowMs: n
   return all.map((each) => {
     const filled = () => fillPoints(each.points, range, nowMs);
     const columns = () => columnsOf(filled(), range.results.names.length);
-    return lazySeries(each.labels, filled, columns);
+    return lazySeries(each.labels, { points: filled, columns });
   });
 }
 

@@ -38,6 +38,8 @@ export class KeptStretches {
   /** By where they end: some begin where another does, and none ends there. */
   readonly #kept = new Map<number, KeptStretch>();
   #bytes = 0;
+  /** Where the beginning ends that is kept. */
+  #beginningEndMs: number | undefined;
 
   /** @param bytesMax what is past it is merged anew each time */
   constructor(bytesMax: number) {
@@ -66,12 +68,25 @@ export class KeptStretches {
     return isSame ? kept : undefined;
   }
 
+  /** Whether these very values are kept. */
+  keeps(values: StepValues): boolean {
+    const stretch = this.#kept.get(values.endMs)?.stretch;
+    return stretch !== undefined && 'values' in stretch && stretch.values === values;
+  }
+
   keep({ fromMs, endMs }: Ends, stamp: Stamp, stretch: Stretch, rowsMerged: number): void {
     this.#drop(endMs);
     const bytes = STRETCH_BYTES + bytesOf(stretch);
     if (this.#bytes + bytes > this.#bytesMax) return;
     this.#kept.set(endMs, { fromMs, stamp, stretch, rowsMerged, bytes });
     this.#bytes += bytes;
+  }
+
+  /** As `keep`, of the beginning of a stretch: the one before it goes. */
+  keepBeginning(ends: Ends, stamp: Stamp, merged: MergedStretch, rowsMerged: number): void {
+    if (this.#beginningEndMs !== undefined) this.#drop(this.#beginningEndMs);
+    this.#beginningEndMs = ends.endMs;
+    this.keep(ends, stamp, merged, rowsMerged);
   }
 
   #drop(endMs: number): void {

@@ -1,21 +1,26 @@
 /** A series whose points are made when somebody reads them: for who asks for columns alone no object of a point is kept. */
 import type { Label, Point, Series } from './answer.ts';
-import type { PointColumns } from './columns.ts';
+import type { ColumnTexts, PointColumns } from './columns.ts';
 
-export function lazySeries(
-  labels: readonly Label[],
-  makePoints: () => readonly Point[],
-  makeColumns: () => PointColumns,
-): Series {
+interface Makers {
+  readonly points: () => readonly Point[];
+  readonly columns: () => PointColumns;
+  readonly columnTexts?: () => ColumnTexts;
+}
+
+export function lazySeries(labels: readonly Label[], make: Makers): Series {
   let points: readonly Point[] | undefined;
   return {
     labels,
     get points() {
-      points ??= makePoints();
+      points ??= make.points();
       return points;
     },
     get columns() {
-      return makeColumns();
+      return make.columns();
+    },
+    get columnTexts() {
+      return make.columnTexts?.();
     },
   };
 }

@@ -3,6 +3,7 @@ import { PackedSeries, StepTimes } from './packed-series.ts';
 import type { Plan } from './plan.ts';
 import type { Ranking } from './ranking.ts';
 import type { StepValues } from './step-values.ts';
+import { StepBlock, type WrittenBlocks } from './written-blocks.ts';
 
 export class PointTable {
   readonly #plan: Plan;
@@ -28,15 +29,11 @@ export class PointTable {
 
   /** Steps must come in ascending order. */
   add(step: StepValues): void {
-    const { outputs, numbers, restated } = step;
-    const stride = this.#plan.measures.length * 2;
+    const { outputs, restated } = step;
     this.#steps.push(step);
     this.#restated ||= restated;
-    for (let i = 0; i < outputs.length; i++) {
-      const output = outputs[i] as number;
-      this.#points[output] = (this.#points[output] ?? 0) + 1;
-      this.#ranking.addValues(output, numbers, i * stride);
-    }
+    for (const output of outputs) this.#points[output] = (this.#points[output] ?? 0) + 1;
+    this.#ranking.addValues(step);
   }
 
   /** How many points these series have. */
@@ -44,11 +41,13 @@ export class PointTable {
     return series.reduce((sum, output) => sum + (this.#points[output] ?? 0), 0);
   }
 
-  /** The points of each of these series. */
-  packed(series: readonly number[]): PackedSeries[] {
+  /** The points of each of these series, of which `written` has what was written for earlier answers. */
+  packed(series: readonly number[], written?: WrittenBlocks): PackedSeries[] {
+    const steps = this.#steps;
+    const blocks = written?.blocksOf(steps, this.#plan.stepMs) ?? [new StepBlock(steps)];
     const placesOf: (Places | undefined)[] = [];
     for (const output of series) placesOf[output] = placesFor(this.#points[output] ?? 0);
-    for (const [index, { outputs }] of this.#steps.entries()) {
+    for (const [index, { outputs }] of steps.entries()) {
       for (let place = 0; place < outputs.length; place++) {
         const found = placesOf[outputs[place] as number];
         if (found === undefined) continue;
@@ -58,9 +57,9 @@ export class PointTable {
     }
     let times: StepTimes | undefined;
     return series.map((output) => {
-      const { steps, places } = placesOf[output] as Places;
-      if (times?.areAt(steps) !== true) times = new StepTimes(this.#steps, steps);
-      return new PackedSeries(this.#plan, times, places);
+      const { steps: indexes, places } = placesOf[output] as Places;
+      if (times?.areAt(indexes) !== true) times = new StepTimes(steps, indexes, blocks);
+      return new PackedSeries(this.#plan, output, times, places);
     });
   }
 }

@@ -202,11 +202,9 @@ export class Queries {
   }
 
   #answerFrom(request: TimeseriesRequest): Promise<TimeseriesWork> {
-    const planNow = () => planTimeseries(request, ...this.#planned(request.tenant));
-    // To refuse at once. While it waits time goes on.
-    planNow();
     return this.#gate.run(request.tenant, () => {
-      const plan = planNow();
+      // It was planned already, to see who answers. While it waits time goes on.
+      const plan = planTimeseries(request, ...this.#planned(request.tenant));
       return this.#kept.answer(request, plan, (kept) =>
         answerTimeseries(plan, kept, this.#sources),
       );

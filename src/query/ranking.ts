@@ -5,7 +5,7 @@ import type { MeasuredValue } from './answer.ts';
 import { evaluate } from './bounded-value.ts';
 import type { Plan } from './plan.ts';
 import { type MeasureRequest, type QueryOp, storedMeasure, toAsked } from './request.ts';
-import { ofNothing, valueAt } from './step-values.ts';
+import { ofNothing, type StepValues, valueAt } from './step-values.ts';
 
 /** Measures of the whole range that follow from those of its points. */
 const COMBINED: Partial<Record<QueryOp, (a: number, b: number) => number>> = {
@@ -30,6 +30,19 @@ interface Ranked {
   readonly combined: (number | undefined)[];
 }
 
+/** Whether the order of series needs every row: then none of them can be spared because an earlier answer has merged it. */
+export const ranksByRows = (plan: Plan): boolean =>
+  plan.groupBy.length > 0 && rankedOf(plan).some(({ combine }) => combine === undefined);
+
+const termOf = ({ results, orderBy }: Plan): Term => results.terms[orderBy.measure] as Term;
+
+const rankedOf = (plan: Plan): Ranked[] =>
+  Array.from(placesOf(termOf(plan)), (at) => {
+    const measure = plan.measures[at] as MeasureRequest;
+    const combine = plan.windows === undefined ? COMBINED[measure.op] : undefined;
+    return { at, measure, combine, combined: [] };
+  });
+
 export class Ranking {
   readonly #plan: Plan;
   readonly #term: Term;
@@ -39,22 +52,12 @@ export class Ranking {
 
   /** A single series needs no order. Windows that overlap say nothing about the whole range, which then is what they cover. */
   constructor(plan: Plan, seriesCount: number) {
-    const { rollup, results, measures, orderBy, windows } = plan;
+    const { rollup, measures } = plan;
     this.#plan = plan;
-    this.#term = results.terms[orderBy.measure] as Term;
-    this.#ranked = [...placesOf(this.#term)].map((at) => {
-      const measure = measures[at] as MeasureRequest;
-      const combine = windows === undefined ? COMBINED[measure.op] : undefined;
-      return { at, measure, combine, combined: [] };
-    });
-    const isCombined = this.#ranked.every(({ combine }) => combine !== undefined);
-    if (!isCombined && seriesCount > 1)
+    this.#term = termOf(plan);
+    this.#ranked = rankedOf(plan);
+    if (ranksByRows(plan) && seriesCount > 1)
       this.#whole = new StepAccumulator(rollup, measures.map(storedMeasure));
-  }
-
-  /** Whether it must see every row: then none of them can be spared because an earlier answer has merged it. */
-  get readsRows(): boolean {
-    return this.#whole !== undefined;
   }
 
   addRow(group: number, condition: number, row: Uint8Array, slots: Int32Array): void {
@@ -67,13 +70,18 @@ export class Ranking {
     if (isWanted) this.#whole.add(group, row, slots);
   }
 
-  /** A point's values as stored (NaN: none), two numbers a measure: a rate's before it is divided by the step. */
-  addValues(output: number, numbers: Float64Array, from: number): void {
+  /** A step's values as stored (NaN: none): a rate's before it is divided by the step. */
+  addValues({ outputs, numbers }: Pick<StepValues, 'outputs' | 'numbers'>): void {
+    const stride = 2 * this.#plan.measures.length;
     for (const { at, combine, combined } of this.#ranked) {
-      const value = numbers[from + at * 2] as number;
-      if (combine === undefined || Number.isNaN(value)) continue;
-      const before = combined[output];
-      combined[output] = before === undefined ? value : combine(before, value);
+      if (combine === undefined) continue;
+      for (let place = 0; place < outputs.length; place++) {
+        const value = numbers[place * stride + 2 * at] as number;
+        if (Number.isNaN(value)) continue;
+        const output = outputs[place] as number;
+        const before = combined[output];
+        combined[output] = before === undefined ? value : combine(before, value);
+      }
     }
   }
 

@@ -67,13 +67,15 @@ function beginningOf(
   changes: readonly number[],
   stampOf: (fromMs: number, endMs: number) => Stamp,
 ): Beginning | undefined {
-  const cellMs = CELL_BUCKETS * (tiersMs[0] as number);
-  const endMs = floorTo(Math.min(...parts.map(({ watermarkMs }) => watermarkMs)), cellMs);
-  if (!measures.every(isOrderless) || !(endMs > (edges[0] as number))) return undefined;
-  const place = stretchAt(edges, endMs, 0, edges.length - 1);
+  const closedMs = Math.min(...parts.map(({ watermarkMs }) => watermarkMs));
+  if (!measures.every(isOrderless) || !(closedMs > (edges[0] as number))) return undefined;
+  const place = stretchAt(edges, closedMs, 0, edges.length - 1);
   const [fromMs, toMs] = [edges[place] as number, edges[place + 1] as number];
-  const isLong = endMs - fromMs >= cellMs && endMs < toMs;
-  if (!isLong || changes.some((ms) => ms >= fromMs && ms < endMs)) return undefined;
+  // Of the finest tier, which answers where time goes on: of a coarser one nearly all might be left to be read.
+  const cellMs = CELL_BUCKETS * (tiersMs.at(-1) as number);
+  const unchangedMs = changes.reduce((a, b) => (b >= fromMs ? Math.min(a, b) : a), closedMs);
+  const endMs = floorTo(unchangedMs, cellMs);
+  if (endMs - fromMs < cellMs || endMs >= toMs) return undefined;
   return { fromMs, endMs, stamp: stampOf(fromMs, endMs) };
 }
 

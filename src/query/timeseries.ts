@@ -23,13 +23,14 @@ import { lostSource, openSource, type PartitionSource } from './partition-source
 import type { Plan } from './plan.ts';
 import { PointTable } from './point-table.ts';
 import type { PartitionClient, StoredRollups } from './ports.ts';
-import { Ranking } from './ranking.ts';
+import { Ranking, ranksByRows } from './ranking.ts';
 import type { Results } from './results.ts';
 import type { PartsScan } from './row-scan.ts';
 import { stampsOf } from './row-stamps.ts';
 import type { SeriesGroups } from './series-groups.ts';
 import type { SeriesTables } from './series-tables.ts';
 import { WorkMeter } from './work-meter.ts';
+import type { WrittenBlocks } from './written-blocks.ts';
 
 export interface TimeseriesSources {
   readonly partitions: PartitionClient;
@@ -50,6 +51,8 @@ export interface KeptQuestion {
   readonly groups: SeriesGroups;
   /** Undefined: nothing is kept. */
   readonly stretches?: KeptStretches | undefined;
+  /** Undefined: what is written is not kept. */
+  readonly written?: WrittenBlocks | undefined;
   /** Of a live query, whose answers share their points. */
   readonly isLive?: boolean;
 }
@@ -104,7 +107,7 @@ async function answerOnce(
   for (const { partition } of rows.parts) owners.check(partition);
   const watermarkMs = Math.min(...parts.map((part) => part.watermarkMs));
   const missingPartitions = parts.filter((part) => !part.answered).map((part) => part.partition);
-  const series = meter.run(() => bestSeries(plan, groups, merged, nowMs));
+  const series = meter.run(() => bestSeries(plan, groups, merged, kept.written, nowMs));
   const answer: TimeseriesAnswer = {
     source: 'ROLLUP',
     note: null,
@@ -125,12 +128,12 @@ async function answerOnce(
   return { answer, workMs: meter.ms };
 }
 
-/** Undefined: rows lie elsewhere, and to digest them pays for a live query alone. */
+/** Undefined: all rows are read anyway, or lie elsewhere, and to digest them pays for a live query alone. */
 function keepingOf(
   { stretches, isLive = false }: KeptQuestion,
   { plan, parts, stored }: ChunkRows,
 ): Keeping | undefined {
-  if (stretches === undefined) return undefined;
+  if (stretches === undefined || ranksByRows(plan)) return undefined;
   const stamps = stored.writes && stampsOf(plan, parts, stored.writes);
   return stamps || isLive ? { stretches, stamps, isShared: isLive } : undefined;
 }
@@ -167,18 +170,17 @@ async function mergeParts(
 ): Promise<Merged> {
   const { plan } = rows;
   const ranking = new Ranking(plan, groups.labels.length);
-  const kept = ranking.readsRows ? undefined : keeping;
   const table = new PointTable(plan, ranking);
-  const merger = new ChunkMerger(rows, groups, ranking, meter, kept);
+  const merger = new ChunkMerger(rows, groups, ranking, meter, keeping);
   if (first !== undefined) merger.expect(first);
-  kept?.stretches.begin(plan.fromMs, plan.toMs);
+  keeping?.stretches.begin(plan.fromMs, plan.toMs);
   const chunks = chunksOf(plan);
   let turnMs = meter.ms;
   try {
     for (const [i, chunk] of chunks.entries()) {
       const next = chunks[i + 1];
       // Of what is kept it is only seen then what is to be read.
-      if (next !== undefined && kept?.stamps === undefined) merger.expect(scanOf(rows, next));
+      if (next !== undefined && keeping?.stamps === undefined) merger.expect(scanOf(rows, next));
       const steps = await merger.steps(chunk);
       meter.run(() => {
         for (const step of steps) table.add(step);
@@ -204,11 +206,15 @@ function chunksOf({ edges, groups }: Plan): Chunk[] {
   });
 }
 
+/** Of fewer series it takes longer to look all steps up than to write them. */
+const WRITTEN_SERIES_MIN = 4;
+
 /** The first `limit` series in the asked order; equals are ordered by their labels, so that answers are stable. */
 function bestSeries(
   plan: Plan,
   groups: SeriesGroups,
   { table, ranking }: Merged,
+  written: WrittenBlocks | undefined,
   nowMs: number,
 ): readonly Series[] {
   const { orderBy, results, limit, fill } = plan;
@@ -228,13 +234,13 @@ function bestSeries(
   });
   const best = ranked.slice(0, limit).map(({ output }) => output);
   checkValues(fill === undefined ? table.count(best) : best.length * plan.points, results);
-  const packed = table.packed(best);
+  const packed = table.packed(best, best.length < WRITTEN_SERIES_MIN ? undefined : written);
   const series = packed.map((each, place) =>
-    lazySeries(
-      groups.namedLabels(best[place] as number),
-      () => each.points(),
-      () => each,
-    ),
+    lazySeries(groups.namedLabels(best[place] as number), {
+      points: () => each.points(),
+      columns: () => each,
+      columnTexts: () => each.texts,
+    }),
   );
   return fill === undefined ? series : fillSeries(series, { ...plan, fill }, nowMs);
 }

@@ -7,6 +7,11 @@ interface BinaryEncoding {
 }
 
 export interface RocksIterator {
+  /**
+   * On this thread: keys and values by turns. `abstract-level` knows no such thing, so it is called as the binding calls it itself. To be
+   * followed by `nextv`, and not to be called beside it.
+   */
+  _nextvSync(size: number): { readonly rows: readonly Buffer[]; readonly finished: boolean };
   nextv(size: number): Promise<[Buffer, Buffer][]>;
   close(): Promise<void>;
 }

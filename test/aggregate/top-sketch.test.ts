@@ -146,6 +146,25 @@ test('as long as there are no more values than the capacity all counts are exact
   );
 });
 
+test('of more values than the capacity the heaviest stay, of equals those that come first, and the heaviest of the others is missed', (t) => {
+  const weighted = fc.tuple(fc.nat({ max: 40 }).map(number), fc.integer({ min: 1, max: 3 }));
+  fc.assert(
+    fc.property(fc.array(weighted, { minLength: 1, maxLength: 90 }), (block) => {
+      const expected = [...exact([block])].sort(
+        ([a, of], [b, other]) => other - of || (a < b ? -1 : 1),
+      );
+      const table = sketch(CAPACITY, [block]);
+      t.deepEqual(
+        answerOf(table).entries.map(({ value, count }) => [value, count]),
+        expected.slice(0, CAPACITY),
+      );
+      // What comes anew begins with what may have been missed.
+      add(table, [['anew', 1_000]]);
+      t.is(answerOf(table).entries[0]?.error, expected[CAPACITY]?.[1] ?? 0);
+    }),
+  );
+});
+
 test('what was put away and taken out again goes on as if it had stayed', (t) => {
   const event = DATA['uniform'] as fc.Arbitrary<Weighted>;
   fc.assert(

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { AppError } from '../../src/model/errors.ts';
 import { shownName } from '../../src/model/rollup.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/model/units.ts';
+import type { Series } from '../../src/query/answer.ts';
 import type { Queries } from '../../src/query/queries.ts';
 import type { TimeseriesRequest } from '../../src/query/request.ts';
 import { assertAnswer } from './naive-answer.ts';
@@ -265,11 +266,18 @@ const addOne = (counts: Map<Shipment, number>, one: Shipment): void => {
   counts.set(one, (counts.get(one) ?? 0) + 1);
 };
 
+/** As points, and as the texts of which an earlier answer may have written most. */
+function numbersOf({ labels, points, columnTexts }: Series): unknown {
+  if (columnTexts === undefined) return { labels, points };
+  const { t, end, values, errorBounds } = columnTexts;
+  return { labels, points, texts: { t, end, values, errorBounds } };
+}
+
 /** An answer with all its numbers, or why there is none. */
 async function said(queries: Queries, request: TimeseriesRequest): Promise<unknown> {
   try {
     const { series, ...answer } = await queries.timeseries(request);
-    return { ...answer, series: series.map(({ labels, points }) => ({ labels, points })) };
+    return { ...answer, series: series.map(numbersOf) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return error.message;
