@@ -4,6 +4,7 @@
  */
 import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { ok, type Result } from '../src/model/result.ts';
 import { pullIterator } from '../src/query/pull-iterator.ts';
 import type { Access } from './authorize.ts';
 import type { Caller } from './context.ts';
@@ -43,21 +44,20 @@ export function createSubscriptions({ rooms, isOpen }: SubscriptionsOptions): Su
   /** Of each session the ends of what is open in its name; none that has nothing open. */
   const endsOf = new Map<string, Set<() => void>>();
 
-  /** Answers what gives all of it back. */
-  function takeRoom({ access, caller, request }: Subscriber): (() => void) | ExecutionResult {
+  /** As `Room.take`. */
+  function takeRoom({ access, caller, request }: Subscriber): Result<() => void, string> {
     const subscription = rooms.subscriptions.take(access);
-    if (!subscription.ok) return refusal(overload(subscription.error));
-    // What a node sends on is a connection of its own, which it bounds itself.
-    if (request === undefined || caller.isForwarded) return subscription.value;
+    // What a node sends on is a connection of that node, which bounds how many it opens.
+    if (!subscription.ok || request === undefined || caller.isForwarded) return subscription;
     const connection = rooms.connections.take(access);
-    if (connection.ok) {
-      return () => {
-        subscription.value();
-        connection.value();
-      };
+    if (!connection.ok) {
+      subscription.value();
+      return connection;
     }
-    subscription.value();
-    return refusal(overload(connection.error));
+    return ok(() => {
+      subscription.value();
+      connection.value();
+    });
   }
 
   function watch(sessionId: string | undefined, end: () => void): () => void {
@@ -76,8 +76,9 @@ export function createSubscriptions({ rooms, isOpen }: SubscriptionsOptions): Su
   ): Promise<Results | ExecutionResult> {
     const subscriber = args.contextValue as Subscriber;
     const { sessionId } = subscriber.caller;
-    const leave = takeRoom(subscriber);
-    if (typeof leave !== 'function') return leave;
+    const room = takeRoom(subscriber);
+    if (!room.ok) return { errors: [overload(room.error)] };
+    const leave = room.value;
     try {
       const results = await begin(args);
       if (!isAsyncIterable(results)) {
@@ -140,10 +141,10 @@ function endUnread(results: AsyncIterable<unknown>): void {
   void results[Symbol.asyncIterator]().return?.();
 }
 
-const refusal = (error: GraphQLError): ExecutionResult => ({ errors: [error] });
-
-const SIGNED_OUT = refusal(
-  new GraphQLError('this session has ended: sign in again', {
-    extensions: { code: 'unauthorized' },
-  }),
-);
+const SIGNED_OUT: ExecutionResult = {
+  errors: [
+    new GraphQLError('this session has ended: sign in again', {
+      extensions: { code: 'unauthorized' },
+    }),
+  ],
+};
