@@ -327,3 +327,53 @@ test('axe finds nothing serious in dashboards, and nothing is wider than the win
   await numberIn(page, 'Users', '40');
   await lookAt(t, page, 'shared');
 });
+
+/** Puts a dashboard as a program does; answers its id. */
+async function put(url: string, panels: readonly object[]): Promise<string> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      query:
+        'mutation ($input: DashboardInput!) { putDashboard(input: $input) { dashboard { id } } }',
+      variables: { input: { name: 'By a program', panels } },
+    }),
+  });
+  const { data } = (await response.json()) as {
+    readonly data: { readonly putDashboard: { readonly dashboard: { readonly id: string } } };
+  };
+  return data.putDashboard.dashboard.id;
+}
+
+test('questions of any form that the API takes are shown and changed; one that the page fails at leaves the others', async (t) => {
+  const { url } = await open(t);
+  const id = await put(url, [
+    { title: 'Nothing given', show: 'NUMBER', question: {} },
+    { title: 'No lists', show: 'TABLE', question: { measures: { op: 'count' }, groupBy: 'type' } },
+  ]);
+  const { page, troubles } = await visit(t, `${url}/dashboards?id=${id}`, DESKTOP);
+  await numberIn(page, 'Nothing given', '40');
+  await page.getByRole('row', { name: 'view 30' }).waitFor(PATIENCE);
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await page.getByText('count by type · last 1 h').waitFor();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  // A question that no server answers so.
+  await page.route('**/graphql', async (route) => {
+    const response = await route.fetch();
+    const text = await response.text();
+    await route.fulfill({
+      response,
+      body: text.replace('"measures":{"op":"count"}', '"measures":[7,null]'),
+    });
+  });
+  await page.reload();
+  await page.getByRole('alert').getByText('The panel "No lists" cannot be shown').waitFor(PATIENCE);
+  await numberIn(page, 'Nothing given', '40');
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await page.getByRole('alert').getByText('The view Dashboards cannot be shown').waitFor();
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.getByRole('link', { name: 'Explore' }).click();
+  await page.getByRole('heading', { name: 'Explore' }).waitFor();
+  t.is(await page.getByRole('alert').count(), 0);
+  t.deepEqual(troubles, []);
+});

@@ -4,7 +4,7 @@ import type { Address } from '../kit/address.ts';
 import { grouped, moment, wholeMoment } from '../kit/format.ts';
 import { Link } from '../kit/link.tsx';
 import { Scroll } from '../kit/scroll.tsx';
-import type { Dashboard } from '../saved/dashboard-answers.ts';
+import type { AnsweredDashboard } from '../saved/dashboard-answers.ts';
 import { DASHBOARDS, type Made, PUT } from '../saved/dashboard-documents.ts';
 import { dashboardPath } from '../saved/dashboard-path.ts';
 import { NameField } from '../saved/name-field.tsx';
@@ -20,7 +20,9 @@ export interface DashboardListProps {
 
 export function DashboardList({ go }: DashboardListProps) {
   const { session } = usePage();
-  const { data, error, again } = useAsk<{ readonly dashboards: readonly Dashboard[] }>(DASHBOARDS);
+  const { data, error, again } = useAsk<{ readonly dashboards: readonly AnsweredDashboard[] }>(
+    DASHBOARDS,
+  );
   return (
     <>
       <div class="bar">
@@ -49,7 +51,7 @@ export function DashboardList({ go }: DashboardListProps) {
 }
 
 interface DashboardTableProps extends DashboardListProps {
-  readonly dashboards: readonly Dashboard[];
+  readonly dashboards: readonly AnsweredDashboard[];
 }
 
 const DashboardTable = ({ dashboards, go }: DashboardTableProps) => (

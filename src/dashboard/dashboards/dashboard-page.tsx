@@ -1,9 +1,14 @@
 /** One saved dashboard, live; how it is changed, and who else may see it. */
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { type Address, pathOf } from '../kit/address.ts';
 import { Link } from '../kit/link.tsx';
-import { NAME_CHARS_MAX, type OwnDashboard } from '../saved/dashboard-answers.ts';
+import {
+  type AnsweredDashboard,
+  NAME_CHARS_MAX,
+  type OwnDashboard,
+} from '../saved/dashboard-answers.ts';
 import { DASHBOARD, type Made, PUT } from '../saved/dashboard-documents.ts';
+import { dashboardAsRead } from '../saved/panel-as-read.ts';
 import { usePage } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
@@ -20,12 +25,13 @@ export interface DashboardPageProps {
 }
 
 interface Found {
-  readonly dashboard: OwnDashboard | null;
+  readonly dashboard: AnsweredDashboard<OwnDashboard> | null;
 }
 
 export function DashboardPage({ id, address }: DashboardPageProps) {
   const { data, error, again } = useAsk<Found>(DASHBOARD, { id });
-  if (data?.dashboard == null) {
+  const dashboard = useMemo(() => data?.dashboard && dashboardAsRead(data.dashboard), [data]);
+  if (dashboard == null) {
     return (
       <>
         <Unanswered data={data} error={error} again={again} />
@@ -45,7 +51,7 @@ export function DashboardPage({ id, address }: DashboardPageProps) {
   return (
     <>
       {error && <Refused error={error} />}
-      <Opened dashboard={data.dashboard} address={address} changed={again} />
+      <Opened dashboard={dashboard} address={address} changed={again} />
     </>
   );
 }

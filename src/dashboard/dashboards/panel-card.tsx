@@ -8,7 +8,7 @@ import { Link } from '../kit/link.tsx';
 import { addressOf } from '../question/question-address.ts';
 import { exactnessOf } from '../question/words.ts';
 import type { Panel } from '../saved/dashboard-answers.ts';
-import { questionOfPanel, rangeInWords } from '../saved/panel-question.ts';
+import { exploreRange, questionOfPanel, rangeInWords } from '../saved/panel-question.ts';
 import { BesideQuality, FirstOf, QualityLine, Unanswered } from '../server/quality.tsx';
 import { PanelNumber } from './panel-number.tsx';
 import { PanelTable } from './panel-table.tsx';
@@ -47,9 +47,9 @@ export function PanelCard({ dashboard, panel, go, changed }: PanelCardProps) {
             again={isOfThen ? again : undefined}
           />
         )}
-        {go && (
+        {go && (answer || exploreRange(question)) && (
           <span class="quiet">
-            <Link path={pathOf('/explore', addressOf(questionOfPanel(question)))} go={go}>
+            <Link path={pathOf('/explore', addressOf(questionOfPanel(question, answer)))} go={go}>
               Open in Explore
             </Link>
           </span>

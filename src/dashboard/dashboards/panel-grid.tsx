@@ -1,5 +1,6 @@
 /** The panels of a dashboard beside each other, on a phone below each other. */
 import type { Address } from '../kit/address.ts';
+import { Caught } from '../kit/caught.tsx';
 import { Link } from '../kit/link.tsx';
 import type { Dashboard, Panel } from '../saved/dashboard-answers.ts';
 import { PanelCard } from './panel-card.tsx';
@@ -31,13 +32,9 @@ export function PanelGrid({ dashboard: { id, version, panels }, go, changed }: P
     );
   }
   const card = (panel: Panel) => (
-    <PanelCard
-      key={`${panel.id} ${version}`}
-      dashboard={id}
-      panel={panel}
-      go={go}
-      changed={changed}
-    />
+    <Caught key={`${panel.id} ${version}`} what={`The panel "${panel.title}"`} occasion={panel}>
+      <PanelCard dashboard={id} panel={panel} go={go} changed={changed} />
+    </Caught>
   );
   return (
     <div class="panel-grid">

@@ -1,9 +1,11 @@
 /** A dashboard as its link shows it: without signing in, and without anything beside it. */
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { Caught } from '../kit/caught.tsx';
 import { LostBanner } from '../kit/lost-banner.tsx';
 import { ThemeSwitch } from '../kit/theme-switch.tsx';
-import type { Dashboard } from '../saved/dashboard-answers.ts';
+import type { AnsweredDashboard } from '../saved/dashboard-answers.ts';
 import { SHARED } from '../saved/dashboard-documents.ts';
+import { dashboardAsRead } from '../saved/panel-as-read.ts';
 import { type Server, ServerContext, useConnection } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { useAskOn } from '../server/use-ask.ts';
@@ -54,7 +56,9 @@ function Opened({ secret }: { secret: string }) {
     <ServerContext.Provider value={server}>
       <main id="content" class="shared">
         {isLost && <LostBanner />}
-        <SharedDashboard recoveries={server.recoveries} ended={ended} />
+        <Caught what="This dashboard" occasion={secret}>
+          <SharedDashboard recoveries={server.recoveries} ended={ended} />
+        </Caught>
       </main>
     </ServerContext.Provider>
   );
@@ -63,13 +67,16 @@ function Opened({ secret }: { secret: string }) {
 type SharedDashboardProps = Pick<Server, 'recoveries' | 'ended'>;
 
 interface Found {
-  readonly sharedDashboard: Dashboard | null;
+  readonly sharedDashboard: AnsweredDashboard | null;
 }
 
 function SharedDashboard({ recoveries, ended }: SharedDashboardProps) {
   // Meanwhile it may have become another one.
   const { data, error, again } = useAskOn<Found>(recoveries, SHARED);
-  const dashboard = data?.sharedDashboard;
+  const dashboard = useMemo(
+    () => data?.sharedDashboard && dashboardAsRead(data.sharedDashboard),
+    [data],
+  );
   useEffect(() => {
     if (dashboard === null) ended();
     if (dashboard != null) document.title = `${dashboard.name} – Streamgauge`;

@@ -10,6 +10,7 @@ import {
 } from '../chart/explored.ts';
 import type { Panel } from '../saved/dashboard-answers.ts';
 import { PANEL, PANEL_BESIDE, PANEL_ENTRIES } from '../saved/dashboard-documents.ts';
+import { endsNow } from '../saved/panel-question.ts';
 import type { TimeseriesUpdate } from '../server/answers.ts';
 import type { AskError } from '../server/graph.ts';
 import { applyUpdate, type LiveAnswer } from '../server/live-answer.ts';
@@ -39,9 +40,9 @@ export function usePanel(
 ): PanelAnswer {
   const variables = { dashboard, panel: id };
   const documents = question.measures.some(({ op }) => op === 'top') ? PANEL_ENTRIES : PANEL;
-  const endsNow = question.last !== undefined;
+  const isMoving = endsNow(question);
   // What nobody keeps up to date is asked once, and not again whenever it comes into sight.
-  const isOnce = useRef(!endsNow);
+  const isOnce = useRef(!isMoving);
   const wasSeen = useRef(false);
   wasSeen.current ||= isSeen;
   const isLive = isSeen && !isOnce.current;
@@ -68,5 +69,5 @@ export function usePanel(
   if (answer !== undefined) held.current = answer;
   const asked = isOnce.current ? once : live;
   const { error, again } = asked.error === undefined && beside.error !== undefined ? beside : asked;
-  return { answer: held.current, error, again, isOfThen: isOnce.current && endsNow };
+  return { answer: held.current, error, again, isOfThen: isOnce.current && isMoving };
 }

@@ -21,10 +21,10 @@ export const OPS = [
 ] as const;
 
 /** By what is asked for: the measures of rollups that answer it. */
-const KEPT_AS: Readonly<Record<string, readonly string[]>> = {
-  rate: ['sum', 'avg'],
-  avg: ['sum', 'avg'],
-};
+const KEPT_AS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['rate', ['sum', 'avg']],
+  ['avg', ['sum', 'avg']],
+]);
 
 /** Of any kind; all others are of numbers. */
 const OF_ANY = ['distinct', 'top'];
@@ -34,7 +34,7 @@ export function fieldsForMeasure(
   rollups: readonly Rollup[],
   fields: readonly FieldStatistics[],
 ): OfferedFields {
-  const ops = KEPT_AS[op] ?? [op];
+  const ops = KEPT_AS.get(op) ?? [op];
   const kept = rollups.flatMap(({ measures }) =>
     measures.flatMap((measure) => (ops.includes(measure.op) ? (measure.field ?? []) : [])),
   );

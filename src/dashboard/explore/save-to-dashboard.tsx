@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Address } from '../kit/address.ts';
 import { RadioRow } from '../kit/radio-row.tsx';
 import type { Question } from '../question/question.ts';
-import { type Dashboard, PANELS_MAX, type PanelShow } from '../saved/dashboard-answers.ts';
+import { type AnsweredDashboard, PANELS_MAX, type PanelShow } from '../saved/dashboard-answers.ts';
 import { DASHBOARDS, type Made, PUT } from '../saved/dashboard-documents.ts';
 import { dashboardPath } from '../saved/dashboard-path.ts';
 import { NameField } from '../saved/name-field.tsx';
@@ -67,7 +67,9 @@ interface PanelFormProps extends Omit<SaveToDashboardProps, 'isAsked'> {
 const NEW = '';
 
 function PanelForm({ question, stepMs, go, close }: PanelFormProps) {
-  const { data, error, again } = useAsk<{ readonly dashboards: readonly Dashboard[] }>(DASHBOARDS);
+  const { data, error, again } = useAsk<{ readonly dashboards: readonly AnsweredDashboard[] }>(
+    DASHBOARDS,
+  );
   const first = useRef<HTMLSelectElement>(null);
   const isThere = data !== undefined;
   useEffect(() => {
@@ -136,7 +138,7 @@ function PanelForm({ question, stepMs, go, close }: PanelFormProps) {
 }
 
 /** In the place of the dashboard as it was read. */
-const withPanel = ({ id, name, version, panels }: Dashboard, panel: object): object => ({
+const withPanel = ({ id, name, version, panels }: AnsweredDashboard, panel: object): object => ({
   ...{ id, name, version },
   panels: [...panels, panel],
 });

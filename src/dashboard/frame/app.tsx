@@ -5,6 +5,7 @@ import { Dashboards } from '../dashboards/dashboards.tsx';
 import { Events } from '../events/events.tsx';
 import { Explore } from '../explore/explore.tsx';
 import { type Address, useAddress } from '../kit/address.ts';
+import { Caught } from '../kit/caught.tsx';
 import { Link } from '../kit/link.tsx';
 import { LostBanner } from '../kit/lost-banner.tsx';
 import { ThemeSwitch } from '../kit/theme-switch.tsx';
@@ -67,7 +68,9 @@ function Frame({ session, ended }: { session: Session; ended: () => void }) {
       <Rail address={address} shown={view.path} session={session} ended={ended} />
       <main id="content" tabIndex={-1}>
         {isLost && <LostBanner />}
-        {shown(view.path, address)}
+        <Caught key={view.path} what={`The view ${view.name}`} occasion={address.parameters}>
+          {shown(view.path, address)}
+        </Caught>
       </main>
       <Keys go={address.go} />
     </ServerContext.Provider>

@@ -101,8 +101,17 @@ function measures(text: string): readonly MeasureInput[] | undefined {
   return list.every(isMeasure) ? list : undefined;
 }
 
+const PARTS: ReadonlyMap<string, string> = new Map([
+  ...['op', 'field', 'by', 'as', 'expression'].map((name) => [name, 'string'] as const),
+  ...['q', 'k'].map((name) => [name, 'number'] as const),
+]);
+
 const isMeasure = (value: unknown): value is MeasureInput =>
-  isObject(value) && (typeof value['op'] === 'string' || typeof value['expression'] === 'string');
+  isObject(value) &&
+  ('op' in value || 'expression' in value) &&
+  Object.entries(value).every(([name, part]) =>
+    name === 'where' ? isObject(part) : typeof part === (PARTS.get(name) ?? typeof part),
+  );
 
 function fieldNames(text: string): readonly string[] | undefined {
   const list = parsedJson(text);

@@ -3,6 +3,7 @@
  * the whole range: of steps that add up the page makes it, of all else the server, by a window as long as the range. Pure.
  */
 
+import { moment } from '../kit/format.ts';
 import { lengthMs } from '../kit/length.ts';
 import { conditionsOf, conditionText } from '../question/condition.ts';
 import {
@@ -18,7 +19,7 @@ import {
   variablesOf,
 } from '../question/question.ts';
 import { measureText } from '../question/words.ts';
-import { NAME_CHARS_MAX, type PanelShow } from './dashboard-answers.ts';
+import { NAME_CHARS_MAX, type PanelQuestion, type PanelShow } from './dashboard-answers.ts';
 
 export const SHOWS: readonly { readonly show: PanelShow; readonly name: string }[] = [
   { show: 'CHART', name: 'a chart' },
@@ -97,10 +98,13 @@ function stepOf(range: string): string {
   return WINDOW_STEPS.find((step) => (lengthMs(step) ?? 0) >= rangeMs / WINDOW_PARTS) ?? '1d';
 }
 
-/** What Explore asks to show the same. */
-export function questionOfPanel(kept: TimeseriesVariables): Question {
+/** What Explore asks to show the same. `answered` is what the panel was answered for: of a range that Explore has no word for, it is that. */
+export function questionOfPanel(
+  kept: PanelQuestion,
+  answered?: { readonly from: number; readonly to: number },
+): Question {
   const { stream = 'events', measures, where, groupBy = [], step, window, compare } = kept;
-  const range = rangeOf(kept);
+  const range = exploreRange(kept) ?? (answered ? { from: answered.from, to: answered.to } : RANGE);
   return {
     ...{ stream, groupBy, compare, range },
     measures: withoutLetters(measures),
@@ -110,11 +114,19 @@ export function questionOfPanel(kept: TimeseriesVariables): Question {
   };
 }
 
-function rangeOf({ last, from, to, window }: TimeseriesVariables): AskedRange {
+/** Undefined: Explore has no word for it. */
+export function exploreRange(kept: PanelQuestion): AskedRange | undefined {
+  const { last, from, to, localFrom, localTo, window } = kept;
   if (from !== undefined && to !== undefined) return { from, to };
+  const ends = [from, to, localFrom, localTo];
+  if (ends.some((end) => end !== undefined)) return undefined;
   const length = window ?? last;
   return length === undefined ? RANGE : { last: length };
 }
+
+/** It moves on with the time. */
+export const endsNow = ({ to, localTo }: PanelQuestion): boolean =>
+  to === undefined && localTo === undefined;
 
 /** By which expressions call them: Explore gives them anew. */
 const withoutLetters = (measures: readonly MeasureInput[]): readonly MeasureInput[] =>
@@ -124,8 +136,9 @@ const withoutLetters = (measures: readonly MeasureInput[]): readonly MeasureInpu
     return rest;
   });
 
-/** The same question, shown otherwise. What Explore has no word for stays. */
-export function shownAs(kept: TimeseriesVariables, show: PanelShow): TimeseriesVariables {
+/** The same question, shown otherwise. What Explore has no word for stays; without one for its range that is all of it. */
+export function shownAs(kept: PanelQuestion, show: PanelShow): PanelQuestion {
+  if (exploreRange(kept) === undefined) return kept;
   const { last: _, from, to, step, window, compare, ...others } = kept;
   return { ...others, ...panelQuestionOf(questionOfPanel(kept), show) };
 }
@@ -138,8 +151,18 @@ export function titleOf({ measures, groupBy, conditions }: Question): string {
 }
 
 /** "last 24 h" */
-export function rangeInWords(kept: TimeseriesVariables): string {
-  const { range } = questionOfPanel(kept);
+export function rangeInWords(kept: PanelQuestion): string {
+  const range = exploreRange(kept);
+  if (range === undefined) return endsInWords(kept);
   if (!('last' in range)) return 'a range that is over';
   return `last ${LASTS.find(({ last }) => last === range.last)?.name ?? range.last}`;
+}
+
+/** "since 2026-03-29 (Europe/Berlin)" */
+function endsInWords({ from, to, localFrom, localTo, timeZone = 'UTC' }: PanelQuestion): string {
+  const begin = from === undefined ? localFrom : moment(from);
+  const end = to === undefined ? localTo : moment(to);
+  const zone = localFrom === undefined && localTo === undefined ? '' : ` (${timeZone})`;
+  if (end === undefined) return `since ${begin}${zone}`;
+  return begin === undefined ? `1 h up to ${end}${zone}` : `${begin} – ${end}${zone}`;
 }

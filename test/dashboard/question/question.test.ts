@@ -45,6 +45,22 @@ test('a question comes back from its address as it was', (t) => {
   t.deepEqual(read(parametersOf(question)), { question, problems: [] });
 });
 
+test('measures whose parts are of other types are none', (t) => {
+  for (const measure of [
+    'null',
+    '{}',
+    '{"op":1}',
+    '{"op":"sum","field":{}}',
+    '{"op":"count","where":null}',
+  ]) {
+    t.is(read(`measures=[${measure}]`).problems.length, 1, measure);
+  }
+  t.deepEqual(
+    read('measures=[{"op":"count","where":{"field":"a","eq":"b"},"buckets":[1]}]').problems,
+    [],
+  );
+});
+
 test('what cannot be read is named with what was expected and received', (t) => {
   const { problems } = read(
     'measures=count&where=7&groupBy=type&from=9&to=5&last=soon&step=x&compare=A&zone=Mars',

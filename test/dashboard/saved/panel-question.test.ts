@@ -3,6 +3,7 @@ import type { Question } from '../../../src/dashboard/question/question.ts';
 import { questionOf } from '../../../src/dashboard/question/question-address.ts';
 import {
   canShow,
+  endsNow,
   panelQuestionOf,
   questionOfPanel,
   rangeInWords,
@@ -83,6 +84,27 @@ test('a panel that is shown otherwise keeps what Explore has no word for', (t) =
   };
   t.like(shownAs(kept, 'TABLE'), { orderBy: { measure: 0 }, window: '1h', last: '15s' });
   t.like(shownAs(shownAs(kept, 'TABLE'), 'CHART'), { last: '1h', window: undefined });
+});
+
+test('a range that Explore has no word for is told as it is, kept, and opened as it was answered', (t) => {
+  const count = { stream: 'events', measures: [{ op: 'count' }] };
+  const local = {
+    ...count,
+    localFrom: '2026-11-22',
+    localTo: '2026-11-23',
+    timeZone: 'Europe/Berlin',
+  };
+  t.is(rangeInWords(local), '2026-11-22 – 2026-11-23 (Europe/Berlin)');
+  t.is(rangeInWords({ ...count, localFrom: '2026-11-22' }), 'since 2026-11-22 (UTC)');
+  t.is(rangeInWords({ ...count, localTo: '2026-11-22' }), '1 h up to 2026-11-22 (UTC)');
+  t.regex(
+    rangeInWords({ ...count, from: Date.UTC(2020, 5, 5, 12) }),
+    /^since 2020-06-0\d \d\d:\d\d:00$/,
+  );
+  t.deepEqual(shownAs(local, 'TABLE'), local);
+  t.deepEqual(questionOfPanel(local, { from: 5, to: 9 }).range, { from: 5, to: 9 });
+  t.true(endsNow({ ...count, from: 0 }));
+  t.false(endsNow(local));
 });
 
 test('a title says what is measured, by what and of which events, and has an end', (t) => {
