@@ -349,13 +349,21 @@ test('questions of any form that the API takes are shown and changed; one that t
   const { url } = await open(t);
   const id = await put(url, [
     { title: 'Nothing given', show: 'NUMBER', question: {} },
+    {
+      title: 'Each type',
+      show: 'NUMBER',
+      question: { measures: [{ op: 'count' }], groupBy: ['type'] },
+    },
     { title: 'No lists', show: 'TABLE', question: { measures: { op: 'count' }, groupBy: 'type' } },
   ]);
   const { page, troubles } = await visit(t, `${url}/dashboards?id=${id}`, DESKTOP);
   await numberIn(page, 'Nothing given', '40');
+  await numberIn(page, 'Each type', '30');
+  const named = page.getByRole('region', { name: 'Each type' }).locator('dt');
+  t.deepEqual(await named.allTextContents(), ['view', 'buy']);
   await page.getByRole('row', { name: 'view 30' }).waitFor(PATIENCE);
   await page.getByRole('button', { name: 'Edit' }).click();
-  await page.getByText('count by type · last 1 h').waitFor();
+  await page.getByText('count by type · last 1 h').nth(1).waitFor();
   await page.getByRole('button', { name: 'Cancel' }).click();
   // A question that no server answers so.
   await page.route('**/graphql', async (route) => {

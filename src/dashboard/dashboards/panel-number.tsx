@@ -1,47 +1,75 @@
 /** Figures of the whole range, and how they have changed against an earlier time. */
-import type { Explored } from '../chart/explored.ts';
+import { type Explored, seriesName } from '../chart/explored.ts';
 import { grouped, shortNumber } from '../kit/format.ts';
-import { COMPARISONS, type TimeseriesVariables } from '../question/question.ts';
+import { COMPARISONS, SERIES_SHOWN } from '../question/question.ts';
 import { measureShown, measureText } from '../question/words.ts';
-import { changeInWords, type NumberShown, numbersOf } from './panel-values.ts';
+import type { PanelQuestion } from '../saved/dashboard-answers.ts';
+import { FirstOf } from '../server/quality.tsx';
+import { changeInWords, NOT_OF_STEPS, type NumberShown, numbersOf } from './panel-values.ts';
 
 export interface PanelNumberProps {
-  readonly kept: TimeseriesVariables;
+  readonly kept: PanelQuestion;
   readonly answer: Explored;
 }
 
 export function PanelNumber({ kept, answer }: PanelNumberProps) {
   const numbers = numbersOf(answer, kept);
+  const beside = kept.compare && COMPARISONS[kept.compare];
   return (
-    <dl class="figures">
-      {numbers.map((number) => {
-        const { measure, now } = number;
-        const text = measureText(measure);
-        return (
-          <div key={text}>
-            {/* Of one number the panel's title says what it is. */}
-            <dt class={numbers.length > 1 ? undefined : 'unseen'}>{text}</dt>
-            <dd>
-              {valueInWords(number)}
-              {now !== undefined && now.errorBound > 0 && (
-                <small title="In 95 % of cases the true number lies within this">
-                  {' '}
-                  ± {shortNumber(now.errorBound)}
-                </small>
-              )}
-            </dd>
-            {now === undefined && (
-              <dd class="aside">
-                Its steps do not add up: of the whole range it is known by a "window" as long.
-              </dd>
-            )}
-            {kept.compare !== undefined && (
-              <dd class="aside">{besideInWords(number, COMPARISONS[kept.compare])}</dd>
-            )}
-          </div>
-        );
-      })}
-    </dl>
+    <>
+      <dl class="figures">
+        {numbers.map((number) => {
+          const name = nameOf(number, kept);
+          return (
+            <Figure
+              key={name}
+              name={name}
+              // Of one number the panel's title says what it is.
+              isNamed={numbers.length > 1 || number.labels.length > 0}
+              number={number}
+              beside={beside}
+            />
+          );
+        })}
+      </dl>
+      <FirstOf shown={Math.min(answer.series.length, SERIES_SHOWN)} found={answer.seriesFound} />
+    </>
+  );
+}
+
+/** "DE · count"; of one measure the series alone. */
+function nameOf({ labels, measure }: NumberShown, { measures }: PanelQuestion): string {
+  if (labels.length === 0) return measureText(measure);
+  return measures.length === 1
+    ? seriesName(labels)
+    : `${seriesName(labels)} · ${measureText(measure)}`;
+}
+
+interface FigureProps {
+  readonly name: string;
+  readonly isNamed: boolean;
+  readonly number: NumberShown;
+  /** The earlier time that stands beside it. */
+  readonly beside: string | undefined;
+}
+
+function Figure({ name, isNamed, number, beside }: FigureProps) {
+  const { now } = number;
+  return (
+    <div>
+      <dt class={isNamed ? undefined : 'unseen'}>{name}</dt>
+      <dd>
+        {valueInWords(number)}
+        {now !== undefined && now.errorBound > 0 && (
+          <small title="In 95 % of cases the true number lies within this">
+            {' '}
+            ± {shortNumber(now.errorBound)}
+          </small>
+        )}
+      </dd>
+      {now === undefined && <dd class="aside">{NOT_OF_STEPS}</dd>}
+      {beside !== undefined && <dd class="aside">{besideInWords(number, beside)}</dd>}
+    </div>
   );
 }
 

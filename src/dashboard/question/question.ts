@@ -69,7 +69,7 @@ export interface TimeseriesVariables {
   readonly groupBy?: readonly string[];
   readonly where?: Where;
   readonly limit?: number;
-  readonly fill?: 'ZERO' | 'NULL';
+  readonly fill?: 'ZERO' | 'NULL' | 'PREVIOUS';
   readonly compare?: Comparison;
 }
 
