@@ -5,7 +5,7 @@ import type { Server } from '../../load-tests/server.ts';
 import { visit } from './chromium.ts';
 import { ROLLUPS } from './explore-site.ts';
 import { DESKTOP, lookAt, PHONE } from './look.ts';
-import { keyOf, send, site } from './site.ts';
+import { keyOf, put, send, site } from './site.ts';
 
 const ADMIN = `sg_${'a'.repeat(43)}`;
 const READER = `sg_${'r'.repeat(43)}`;
@@ -327,23 +327,6 @@ test('axe finds nothing serious in dashboards, and nothing is wider than the win
   await numberIn(page, 'Users', '40');
   await lookAt(t, page, 'shared');
 });
-
-/** Puts a dashboard as a program does; answers its id. */
-async function put(url: string, panels: readonly object[]): Promise<string> {
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      query:
-        'mutation ($input: DashboardInput!) { putDashboard(input: $input) { dashboard { id } } }',
-      variables: { input: { name: 'By a program', panels } },
-    }),
-  });
-  const { data } = (await response.json()) as {
-    readonly data: { readonly putDashboard: { readonly dashboard: { readonly id: string } } };
-  };
-  return data.putDashboard.dashboard.id;
-}
 
 test('questions of any form that the API takes are shown and changed; one that the page fails at leaves the others', async (t) => {
   const { url } = await open(t);

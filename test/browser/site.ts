@@ -30,6 +30,23 @@ export async function send(server: Server, events: readonly object[], key?: stri
   });
 }
 
+/** Puts a dashboard as a program does; answers its id. */
+export async function put(url: string, panels: readonly object[]): Promise<string> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      query:
+        'mutation ($input: DashboardInput!) { putDashboard(input: $input) { dashboard { id } } }',
+      variables: { input: { name: 'By a program', panels } },
+    }),
+  });
+  const { data } = (await response.json()) as {
+    readonly data: { readonly putDashboard: { readonly dashboard: { readonly id: string } } };
+  };
+  return data.putDashboard.dashboard.id;
+}
+
 export function keyOf(id: string, tenant: string, secret: string, scopes: readonly string[]) {
   return { id, tenant, scopes, hash: `sha256:${hashSecret(secret)}` };
 }
