@@ -90,10 +90,13 @@ export function createAlarmPort(
     },
     onChanges: (tenant, listener) => listeners.add(tenant, listener),
 
-    async putRule(tenant, raw) {
+    async putRule(tenant, raw, isNew = false) {
       const rule = checked(readRule(raw, tenant));
       if (!rule.ok) return rule;
-      return ask((replyTo) => ({ type: 'putRule', rule: rule.value, replyTo }), DECLARE_TIMEOUT_MS);
+      return ask(
+        (replyTo) => ({ type: 'putRule', rule: rule.value, isNew, replyTo }),
+        DECLARE_TIMEOUT_MS,
+      );
     },
     removeRule: (tenant, name) =>
       ask((replyTo) => ({ type: 'removeRule', tenant, name, replyTo }), DECLARE_TIMEOUT_MS),

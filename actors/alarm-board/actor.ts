@@ -131,7 +131,7 @@ async function change(
         board,
         options,
         command.replyTo,
-        commands.putRule(board, command.rule),
+        commands.putRule(board, command.rule, command.isNew),
       );
     case 'removeRule': {
       const { tenant, name, replyTo } = command;

@@ -1,4 +1,5 @@
 /** What people change on the board. Each is checked against what exists, committed, and only then answered. */
+import { isDeepStrictEqual } from 'node:util';
 import type { AlarmRule } from '../../src/model/alarm.ts';
 import type { Acknowledgement, AlarmProblem, Checked } from '../../src/model/alarm-board.ts';
 import type {
@@ -29,9 +30,18 @@ import {
   silenceOp,
 } from './rows.ts';
 
-export async function putRule(board: Board, rule: AlarmRule): Promise<Checked<AlarmRule>> {
+export async function putRule(
+  board: Board,
+  rule: AlarmRule,
+  isNew = false,
+): Promise<Checked<AlarmRule>> {
   const problems = board.declarations.problemsOfRule(rule);
   if (problems.length > 0) return err(problems);
+  const before = board.declarations.rules.get(rule);
+  // Who has not heard the answer puts the same once more.
+  if (isNew && before !== undefined && !isDeepStrictEqual(before, rule)) {
+    return err([{ path: 'name', message: nameIsTaken(rule.name) }]);
+  }
   board.declarations.rules.put(rule);
   board.write(ruleOp(rule.tenant, rule.name, rule));
   board.apply(board.rules.put(rule, board.nowMs, board.rules.runOf(rule)));
@@ -39,6 +49,9 @@ export async function putRule(board: Board, rule: AlarmRule): Promise<Checked<Al
   await board.commit();
   return ok(rule);
 }
+
+const nameIsTaken = (name: string): string =>
+  `there is a rule "${name}" already: give the new one another name, or change that one`;
 
 export async function removeRule(
   board: Board,

@@ -44,7 +44,12 @@ export interface OwnAndConfigured {
 
 /** What is in them has been checked by itself; whether it fits to what exists is checked by the board. */
 export type BoardChange =
-  | ({ readonly type: 'putRule'; readonly rule: AlarmRule } & To<Checked<AlarmRule>>)
+  | ({
+      readonly type: 'putRule';
+      readonly rule: AlarmRule;
+      /** Another one of its name is not replaced. Default: it is. */
+      readonly isNew?: boolean;
+    } & To<Checked<AlarmRule>>)
   | ({ readonly type: 'removeRule'; readonly name: string } & OfTenant & To<Checked<boolean>>)
   | ({ readonly type: 'putReceiver'; readonly receiver: Receiver } & To<Checked<Receiver>>)
   | ({ readonly type: 'removeReceiver'; readonly receiver: ReceiverRef } & To<Checked<boolean>>)

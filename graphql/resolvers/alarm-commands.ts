@@ -28,9 +28,14 @@ interface Named {
   readonly name: string;
 }
 
-export const putRule = command<{ readonly rule: Named }>(async ({ rule }, { access, services }) => {
+interface PutRuleArgs {
+  readonly rule: Named;
+  readonly isNew: boolean;
+}
+
+export const putRule = command<PutRuleArgs>(async ({ rule, isNew }, { access, services }) => {
   const { tenant } = access;
-  const put = await services.alarms.putRule(tenant, plain(rule));
+  const put = await services.alarms.putRule(tenant, plain(rule), isNew);
   if (!put.ok) return { problems: put.error };
   const views = await services.alarms.rules(tenant);
   const view = views.find((each) => each.rule.name === put.value.name);

@@ -41,8 +41,8 @@ export interface AlarmBoardPort {
   /** Called with all changes of one commit, in their order; the answer ends that. */
   onChanges(tenant: string, listener: (changes: readonly HistoryEntry[]) => void): () => void;
 
-  /** Adds or replaces a rule. In effect when it resolves: partitions count for it from here on. */
-  putRule(tenant: string, raw: unknown): Promise<Checked<AlarmRule>>;
+  /** Adds or replaces a rule; a new one replaces no other. In effect when it resolves: partitions count for it from here on. */
+  putRule(tenant: string, raw: unknown, isNew?: boolean): Promise<Checked<AlarmRule>>;
   /** False: there is none of that name. Its alarms resolve. */
   removeRule(tenant: string, name: string): Promise<Checked<boolean>>;
   putReceiver(tenant: string, raw: unknown): Promise<Checked<Receiver>>;

@@ -106,7 +106,7 @@ test('a rule is made in the page, events cross it, it fires, is acknowledged and
   t.deepEqual(troubles, []);
 });
 
-test('a changed rule is tried on what is kept before it is saved; a removed one is gone', async (t) => {
+test('a changed rule is tried on what is kept before it is saved; a new one does not replace it; a removed one is gone', async (t) => {
   const { server, url } = await site(t);
   const result = await server.query<{ readonly putRule: { readonly problems: readonly object[] } }>(
     `mutation ($rule: AlarmRuleInput!) { putRule(rule: $rule) { problems { path message } } }`,
@@ -129,6 +129,11 @@ test('a changed rule is tried on what is kept before it is saved; a removed one 
   await page.getByLabel('Above').fill('2');
   await askUntil(page, trial, () => tried(/^it would have fired 1 time in/));
   await page.getByText('Would have fired', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'New rule' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('errors');
+  await page.getByRole('button', { name: 'Save rule' }).click();
+  await page.getByRole('alert').getByText('there is a rule "errors" already').waitFor(PATIENCE);
+  await page.getByRole('button', { name: 'errors', exact: true }).click();
   await page.getByRole('button', { name: 'Remove rule' }).click();
   await page.getByRole('button', { name: 'Remove errors and end its alarms' }).click();
   await page.getByText('No rule is declared.').waitFor(PATIENCE);

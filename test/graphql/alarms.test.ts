@@ -281,6 +281,25 @@ test('over SSE: a snapshot of what fires, then what changes', async (t) => {
   t.deepEqual((await next())?.changes, [{ rule: 'errors', group: ['api'], to: 'ok' }]);
 });
 
+test('a new rule replaces no other of its name, and is put again by whoever has not heard that it was', async (t) => {
+  const { ask } = await startTestServer(t, { alarms: NO_SERVER_ALARMS });
+  const problemsOf = async (rule: object, isNew: boolean) => {
+    const { data } = await ask(
+      'mutation ($rule: AlarmRuleInput!, $isNew: Boolean!) { putRule(rule: $rule, isNew: $isNew) { problems { path message } } }',
+      '',
+      { rule, isNew },
+    );
+    return data.putRule.problems;
+  };
+  t.deepEqual(await problemsOf(RULE, true), []);
+  t.deepEqual(await problemsOf(RULE, true), [], 'the same once more');
+  const [refused] = await problemsOf({ ...RULE, severity: 'info' }, true);
+  t.is(refused?.path, 'name');
+  t.regex(refused?.message ?? '', /there is a rule "errors" already/);
+  t.deepEqual(await problemsOf({ ...RULE, severity: 'info' }, false), []);
+  t.is((await problemsOf(RULE, true)).length, 1, 'it has been replaced');
+});
+
 const paths = (problems: readonly Problem[]) => problems.map(({ path }) => path);
 
 test('what is wrong with an input is answered with its place, and changes nothing', async (t) => {

@@ -18,8 +18,8 @@ import {
 } from './rule-draft.ts';
 import { RuleTrial } from './rule-trial.tsx';
 
-const PUT = `mutation ($rule: AlarmRuleInput!) {
-  result: putRule(rule: $rule) { problems { path message } }
+const PUT = `mutation ($rule: AlarmRuleInput!, $isNew: Boolean!) {
+  result: putRule(rule: $rule, isNew: $isNew) { problems { path message } }
 }`;
 const REMOVE =
   'mutation ($name: String!) { result: removeRule(name: $name) { problems { path message } } }';
@@ -40,7 +40,7 @@ export function RuleEditor({ rule, close }: RuleEditorProps) {
   const set = (changes: RuleDraft) => setDraft((before) => ({ ...before, ...changes }));
   const save = async (event: Event) => {
     event.preventDefault();
-    if (await run(PUT, { rule: draft })) close(String(draft['name']));
+    if (await run(PUT, { rule: draft, isNew: rule === undefined })) close(String(draft['name']));
   };
   const filter = filterText((draft['filter'] ?? []) as readonly FieldFilter[]);
   const text = (label: string, name: string, input: object = {}) => (
