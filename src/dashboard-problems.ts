@@ -104,9 +104,13 @@ export const noDashboard = (id: string): AlarmProblem => ({
   message: `you have no dashboard ${shortened(id)}: it may have been dropped`,
 });
 
+/** Of blanks and characters without a width there is nothing to click on. */
+const SEEN = /[\p{L}\p{N}\p{P}\p{S}]/u;
+
 function problemsOfName(path: string, name: string): AlarmProblem[] {
-  if (name.trim() !== '' && name.length <= NAME_CHARS_MAX) return [];
-  const received = name.trim() === '' ? 'nothing' : `${name.length}`;
+  const isSeen = SEEN.test(name);
+  if (isSeen && name.length <= NAME_CHARS_MAX) return [];
+  const received = isSeen ? `${name.length}` : 'nothing that can be seen';
   return [{ path, message: `expected 1 to ${NAME_CHARS_MAX} characters, received ${received}` }];
 }
 

@@ -119,6 +119,7 @@ test('a version that is not the stored one changes nothing', async (t) => {
 const long = 'x'.repeat(121);
 const refusals: readonly [string, Partial<DashboardInput>, RegExp][] = [
   ['an empty name', { name: ' ' }, /^name: expected 1 to 120 characters, received nothing/],
+  ['a name without a width', { name: '\u200b' }, /^name: .* received nothing that can be seen/],
   ['a long name', { name: long }, /^name: .* received 121/],
   ['a long title', { panels: [PANEL, { ...PANEL, title: long }] }, /^panels\[1\]\.title: /],
   ['31 panels', { panels: new Array(31).fill(PANEL) }, /^panels: expected at most 30 panels/],

@@ -1,9 +1,10 @@
 /** Figures of the whole range, and how they have changed against an earlier time. */
 import { type Explored, seriesName } from '../chart/explored.ts';
-import { grouped, shortNumber } from '../kit/format.ts';
-import { COMPARISONS, SERIES_SHOWN } from '../question/question.ts';
+import { grouped } from '../kit/format.ts';
+import { COMPARISONS, type MeasureInput, SERIES_SHOWN } from '../question/question.ts';
 import { measureShown, measureText } from '../question/words.ts';
 import type { PanelQuestion } from '../saved/dashboard-answers.ts';
+import { ErrorBound } from '../server/error-bound.tsx';
 import { FirstOf } from '../server/quality.tsx';
 import { changeInWords, NOT_OF_STEPS, type NumberShown, numbersOf } from './panel-values.ts';
 
@@ -54,18 +55,13 @@ interface FigureProps {
 }
 
 function Figure({ name, isNamed, number, beside }: FigureProps) {
-  const { now } = number;
+  const { measure, now } = number;
   return (
     <div>
       <dt class={isNamed ? undefined : 'unseen'}>{name}</dt>
       <dd>
         {valueInWords(number)}
-        {now !== undefined && now.errorBound > 0 && (
-          <small title="In 95 % of cases the true number lies within this">
-            {' '}
-            ± {shortNumber(now.errorBound)}
-          </small>
-        )}
+        <ErrorBound value={now} isWhole={isCount(measure)} />
       </dd>
       {now === undefined && <dd class="aside">{NOT_OF_STEPS}</dd>}
       {beside !== undefined && <dd class="aside">{besideInWords(number, beside)}</dd>}
@@ -74,10 +70,10 @@ function Figure({ name, isNamed, number, beside }: FigureProps) {
 }
 
 /** Whose numbers are read to the last digit. */
-const COUNTS: readonly (string | undefined)[] = ['count', 'distinct'];
+const isCount = ({ op }: MeasureInput): boolean => op === 'count' || op === 'distinct';
 
 function valueInWords({ measure, now }: NumberShown): string {
-  if (now?.value != null && COUNTS.includes(measure.op)) return grouped(Math.round(now.value));
+  if (now?.value != null && isCount(measure)) return grouped(Math.round(now.value));
   return measureShown(measure)(now?.value);
 }
 

@@ -8,10 +8,14 @@ const SI = [
   { from: 9_999.5, by: 1e3, suffix: 'k' },
 ] as const;
 
-/** Three digits that matter; whole up to 10,000: "0.25", "42", "9,876", "12.3k", "1.2M". Null is nothing known. */
+/** Past it a number has more digits than anybody counts. */
+const BEYOND_SI = 1e15;
+
+/** Three digits that matter; whole up to 10,000: "0.25", "42", "9,876", "12.3k", "1.2M", "1e+308". Null is nothing known. */
 export function shortNumber(value: number | null | undefined): string {
   if (value == null) return '–';
   const size = Math.abs(value);
+  if (size >= BEYOND_SI) return Number(value.toPrecision(3)).toExponential();
   const step = SI.find(({ from }) => size >= from);
   if (step !== undefined) return `${digits(value / step.by)}${step.suffix}`;
   return size >= 100 || Number.isInteger(value) ? grouped(Math.round(value)) : digits(value);

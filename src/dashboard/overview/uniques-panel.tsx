@@ -3,6 +3,7 @@ import type { Address } from '../kit/address.ts';
 import { grouped, shortNumber } from '../kit/format.ts';
 import { useTimeseries } from '../question/use-timeseries.ts';
 import type { Rollup } from '../server/answers.ts';
+import { ErrorBound } from '../server/error-bound.tsx';
 import { newest } from '../server/live-answer.ts';
 import { AnsweredChart, type MeasureLine } from './answered-chart.tsx';
 import { FieldChoice } from './field-choice.tsx';
@@ -37,12 +38,7 @@ export function UniquesPanel({ stream, range, fields, address }: FieldPanelProps
           <dt>In {range.name}</dt>
           <dd data-figure="uniques">
             {found?.value == null ? '–' : grouped(Math.round(found.value))}
-            {found !== undefined && found.errorBound > 0 && (
-              <small title="In 95 % of cases the true number lies within this">
-                {' '}
-                ± {shortNumber(found.errorBound)}
-              </small>
-            )}
+            <ErrorBound value={found} isWhole />
           </dd>
         </div>
       </dl>

@@ -157,7 +157,9 @@ export interface DeadLetter {
   readonly stream: string;
   readonly code: string;
   readonly message: string;
+  /** Null: what was received is no UTF-8. */
   readonly text: string | null;
+  readonly base64: string;
 }
 
 export interface DeadLetterCount {

@@ -21,7 +21,7 @@ const IN_WORDS: Readonly<Record<ResentDeadLetter['outcome'], string>> = {
 };
 
 export function DeadLetterRow({ letter }: { letter: DeadLetter }) {
-  const { id, arrival, stream, code, message, text } = letter;
+  const { arrival, stream, code, message } = letter;
   const [isOpen, setIsOpen] = useState(false);
   return (
     <li>
@@ -30,13 +30,13 @@ export function DeadLetterRow({ letter }: { letter: DeadLetter }) {
           <time title={wholeMoment(arrival)}>{moment(arrival)}</time> <span>{stream}</span>{' '}
           <code>{code}</code> <span class="grow">{message}</span>
         </summary>
-        {isOpen && <Resend id={id} received={text} />}
+        {isOpen && <Resend letter={letter} />}
       </details>
     </li>
   );
 }
 
-function Resend({ id, received }: { id: string; received: string | null }) {
+function Resend({ letter: { id, text: received, base64 } }: { letter: DeadLetter }) {
   const { session } = usePage();
   const [text, setText] = useState(received ?? '');
   const [result, setResult] = useState<ResentDeadLetter>();
@@ -60,10 +60,14 @@ function Resend({ id, received }: { id: string; received: string | null }) {
   };
   return (
     <form onSubmit={(event) => void send(event)}>
+      {received === null && (
+        <>
+          <p>What was received is no UTF-8. Its bytes in base64:</p>
+          <pre class="code">{base64}</pre>
+        </>
+      )}
       <label for={`text-${id}`}>
-        {received === null
-          ? 'What was received is no text. Send this instead'
-          : 'What was received'}
+        {received === null ? 'Send this instead' : 'What was received'}
       </label>
       <textarea
         id={`text-${id}`}

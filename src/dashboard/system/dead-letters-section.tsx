@@ -12,7 +12,7 @@ import { DeadLetterRow } from './dead-letter-row.tsx';
 const LETTERS = `query ($stream: String, $code: String, $after: String) {
   deadLetterCounts { counts { stream code letters } complete }
   deadLetters(stream: $stream, code: $code, after: $after, first: 20) {
-    letters { id arrival stream code message text }
+    letters { id arrival stream code message text base64 }
     nextCursor
   }
 }`;

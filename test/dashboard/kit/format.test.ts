@@ -13,6 +13,7 @@ import {
 test('a number has the three digits that matter, and a suffix from ten thousand on', (t) => {
   const shown = [0, 0.123456, 42, 9_876, 12_345, 1_234_567, 3.5e9, -20_000, null].map(shortNumber);
   t.deepEqual(shown, ['0', '0.123', '42', '9,876', '12.3k', '1.23M', '3.5G', '-20k', '–']);
+  t.deepEqual([1e308, -1.2345e15, 9.99e14].map(shortNumber), ['1e+308', '-1.23e+15', '999T']);
   t.deepEqual([9_999.4, 9_999.6, 999_499, 999_999, 999_999_999].map(shortNumber), [
     ...['9,999', '10k', '999k', '1M', '1G'],
   ]);
