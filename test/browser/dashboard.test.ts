@@ -146,6 +146,24 @@ test('a dead letter is fixed on the page, sent again, and counts', async (t) => 
   t.is(applied, 1);
 });
 
+test('a dead letter that is no UTF-8 shows its bytes', async (t) => {
+  const { server, url } = await site(t);
+  const received = Buffer.from([0x7b, 0x22, 0xff, 0xfe]);
+  await fetch(`http://${server.host}:${server.ingestPort}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: received,
+  });
+  await server.caughtUp();
+  const { page } = await visit(t, `${url}/system`, DESKTOP);
+  const section = page.getByRole('region', { name: 'Dead letters' });
+  const letter = section.locator('.letters summary');
+  await askUntil(page, section, async () => (await letter.count()) > 0);
+  await letter.click();
+  await section.getByText(received.toString('base64'), { exact: true }).waitFor();
+  t.is(await section.getByLabel('Send this instead').inputValue(), '');
+});
+
 test('who has a key signs in with it, sees its events alone, and signs out', async (t) => {
   const { server, url } = await site(t, {
     keys: [keyOf('reader', 'acme', READER, ['read']), keyOf('writer', 'acme', WRITER, ['write'])],
