@@ -3,7 +3,15 @@
  * how far records may have been sent: what lies between is not known to have arrived, what lies behind is known not to have.
  * One run works with it at a time.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { AppError } from '../../model/errors.ts';
 import { newRunId } from './event-id.ts';
@@ -119,14 +127,19 @@ export class ImportState {
     const fresh = `${this.path}.${process.pid}.new`;
     try {
       const file = openSync(fresh, 'w', 0o600);
-      writeSync(file, `${JSON.stringify(this.#state)}\n`);
-      fsyncSync(file);
-      closeSync(file);
+      try {
+        // Unlike `writeSync` it goes on where a disk that is nearly full took only a part, and so fails on one that takes no more.
+        writeFileSync(file, `${JSON.stringify(this.#state)}\n`);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
       renameSync(fresh, this.path);
       const folder = openSync(dirname(this.path), 'r');
       fsyncSync(folder);
       closeSync(folder);
     } catch (cause) {
+      rmSync(fresh, { force: true });
       const reason = cause instanceof Error ? cause.message : String(cause);
       const message = `the state of the import cannot be written: ${reason}; see --state`;
       throw new AppError('config_invalid', message, { path: this.path }, cause);
