@@ -26,6 +26,7 @@ export interface SourceProgress extends Counts {
   /** Part of the ids of its records; never another file's. */
   readonly number: number;
   path: string;
+  inode?: number;
   /** Of its first bytes, unpacked: a file that was renamed or packed is known by them. */
   headBytes: number;
   headHash: string;
@@ -66,16 +67,15 @@ export class ImportState {
     this.#state = state;
   }
 
-  /** What is there, or a new one. Throws `config_invalid` if it is of another import. */
+  /** What is there, or a new one. Throws `config_invalid` if it is of another import, unless that has brought nothing. */
   static open(path: string, settings: ImportSettings): ImportState {
-    const found = read(path);
-    if (found === undefined) {
-      return new ImportState(path, { version: 1, id: newRunId(), settings, sources: [] });
-    }
+    const fresh: StateFile = { version: 1, id: newRunId(), settings, sources: [] };
+    const found = read(path) ?? fresh;
     const differing = Object.entries({ ...found.settings, ...settings }).find(
       ([name, value]) => found.settings[name as keyof ImportSettings] !== value,
     );
     if (differing !== undefined) {
+      if (found.sources.every(hasBroughtNothing)) return new ImportState(path, fresh);
       const [name, value] = differing;
       throw new AppError(
         'config_invalid',
@@ -146,6 +146,10 @@ export class ImportState {
     }
   }
 }
+
+/** And nothing of it is under way. */
+const hasBroughtNothing = ({ accepted, refused, settled, sentMax }: SourceProgress): boolean =>
+  accepted + refused === 0 && settled === sentMax;
 
 function read(path: string): StateFile | undefined {
   let text: string;
