@@ -1,5 +1,5 @@
 /** Which files the paths of an import mean. */
-import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../../model/errors.ts';
 
@@ -25,11 +25,11 @@ export function filesAt(
   const isLeftOut = (path: string) => patterns.some((pattern) => pattern.test(basename(path)));
   const isOfFolder = (path: string) => !isLeftOut(path) && !isOfState(path, state);
   for (const path of paths) {
-    const stats = statsOf(path);
+    const stats = readable(() => statSync(path));
     if (!stats.isDirectory() && !stats.isFile()) throw noFile(path);
     const real = realpathSync(path);
     if (stats.isDirectory()) {
-      for (const file of filesIn(real, isOfFolder, new Set()).sort()) {
+      for (const file of readable(() => filesIn(real, isOfFolder, new Set())).sort()) {
         if (!found.has(file)) found.set(file, { path: file, isNamed: false });
       }
     } else if (!isLeftOut(path)) found.set(real, { path: real, isNamed: true });
@@ -37,9 +37,9 @@ export function filesAt(
   return [...found.values()];
 }
 
-function statsOf(path: string): Stats {
+function readable<T>(read: () => T): T {
   try {
-    return statSync(path);
+    return read();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AppError('config_invalid', `expected files and folders: ${reason}`, {}, cause);

@@ -44,6 +44,15 @@ test('what is called as an excluded pattern is left out, wherever it is', (t) =>
   t.deepEqual(left('error?log', '*.1'), ['access.log', 'x+y']);
 });
 
+test('a folder with a link to itself is refused in plain words', (t) => {
+  const folder = folderOf(t);
+  symlinkSync('self', join(folder, 'logs', 'self'));
+  const found = (...patterns: string[]) =>
+    filesAt([join(folder, 'logs')], join(folder, 'state.json'), patterns);
+  t.throws(found, { code: 'config_invalid', message: /expected files and folders: ELOOP/ });
+  t.deepEqual(found('self'), []);
+});
+
 test('a pipe is refused at once', (t) => {
   const folder = folderOf(t);
   const pipe = join(folder, 'pipe');
