@@ -61,6 +61,8 @@ export interface Services {
 export interface Caller {
   /** The header, or what a WebSocket has said in its place. */
   readonly authorization: string | undefined;
+  /** Of the session that stands for it, if one does: what it opens over HTTP ends with that. */
+  readonly sessionId?: string | undefined;
   /** Another node has sent it, which takes this one for the leader. */
   readonly isForwarded: boolean;
 }

@@ -1,7 +1,7 @@
 /** What a client learns of an error: what was wrong with its query in full, of everything else an id to look up. */
 import { randomUUID } from 'node:crypto';
 import { GraphQLError } from 'graphql';
-import { AppError, toldOf } from '../src/model/errors.ts';
+import { AppError, FAULT, toldOf } from '../src/model/errors.ts';
 import type { Logger } from '../src/model/logger.ts';
 
 /**
@@ -28,6 +28,12 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
       extensions: { code, retryable, id },
     },
   );
+}
+
+/** That somebody has as much open as a bound allows. */
+export function overload(message: string): GraphQLError {
+  const { retryable } = FAULT.query_overload;
+  return new GraphQLError(message, { extensions: { code: 'query_overload', retryable } });
 }
 
 /** Executors wrap what a resolver throws in a GraphQLError, sometimes more than once. */

@@ -9,6 +9,7 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
+import type { RoomBounds } from './room.ts';
 
 /** Longest request body. A large `in` list fits; a file does not. */
 export const BODY_BYTES_MAX = 256 * 1024;
@@ -20,6 +21,18 @@ export const DEPTH_MAX = 10;
 export const FIELDS_MAX = 500;
 /** Of values that a client sends: GraphQL reads them by recursion. Conditions end at 8, two levels each. */
 export const VALUE_DEPTH_MAX = 64;
+/**
+ * Of connections that stay open: WebSockets, and subscriptions over SSE, each of which is one. An open page has one WebSocket. One
+ * link may be on the screens of a company; whoever holds it, or a key, leaves the tenant's others some, and a tenant other tenants.
+ */
+export const CONNECTIONS: RoomBounds = { link: 400, links: 600, key: 500, tenant: 750, all: 1_000 };
+/** WebSockets that have not said who they are, for which each has 3 s: they take no room of those that have. */
+export const WAITING_SOCKETS_MAX = 250;
+/** Of subscriptions over all transports. An open page has some ten; `src/query/limits.ts` bounds what each kind costs. */
+export const SUBSCRIPTIONS: RoomBounds = {
+  ...{ link: 2_000, links: 2_400, key: 2_400, tenant: 3_500, all: 5_000 },
+};
+
 /** The sum over root fields of what they cost to answer. */
 export const COST_MAX = 100;
 

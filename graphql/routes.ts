@@ -18,7 +18,7 @@ import { BODY_BYTES_MAX } from './limits.ts';
 import type { PageFiles } from './page-files.ts';
 import { errorJson, JSON_TYPE } from './send-file.ts';
 import { type ServerFacts, session } from './session-route.ts';
-import { authorizationOf, type Sessions } from './sessions.ts';
+import { authorizationOf, type Credentials, credentialsOf, type Sessions } from './sessions.ts';
 import { GRAPHQL_PATH, type GraphServer } from './yoga.ts';
 
 export interface RouteOptions {
@@ -102,7 +102,8 @@ async function answer(
   if (admitted === undefined) return;
   const request = await requestOf(exchange);
   if (request === undefined) return;
-  const caller = { authorization: admitted.authorization, isForwarded };
+  const { authorization, sessionId } = admitted.credentials;
+  const caller = { authorization, sessionId, isForwarded };
   const response = await options.graph.fetch(request, { access: admitted.access, caller });
   for (const [name, value] of Object.entries(admitted.cors)) response.headers.set(name, value);
   await exchange.respond(response);
@@ -125,8 +126,7 @@ const graphqlError: ErrorText = (code, message) =>
 
 interface Admitted {
   readonly access: Access;
-  /** As a header has it, also where a session stands for the key. */
-  readonly authorization: string | undefined;
+  readonly credentials: Credentials;
   readonly cors: Record<string, string>;
 }
 
@@ -157,8 +157,8 @@ function admit(
   if (method !== 'get' && method !== 'post') {
     return refuse(405, 'method_not_allowed', 'use GET or POST');
   }
-  const authorization = authorizationOf(exchange.head, options.sessions);
-  const access = options.authorize(bearerSecret(authorization)) ?? withoutKey;
+  const credentials = credentialsOf(exchange.head, options.sessions);
+  const access = options.authorize(bearerSecret(credentials.authorization)) ?? withoutKey;
   if (access === undefined) {
     const { message, extensions } = unauthorized();
     const more = { ...cors, 'www-authenticate': 'Bearer' };
@@ -167,7 +167,7 @@ function admit(
   if (access !== withoutKey && !may(access)) {
     return refuse(403, 'forbidden', 'this needs a key with scope "read"');
   }
-  return { access, authorization, cors };
+  return { access, credentials, cors };
 }
 
 /** Gets the GraphiQL page and, having no scope, nothing else. */

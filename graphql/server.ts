@@ -1,21 +1,26 @@
 /** The query listener: GraphQL, the dashboard, health and metrics, on one port. */
 import type { TemplatedApp } from 'uWebSockets.js';
+import { undefinedIfFault } from '../src/model/errors.ts';
 import type { Logger } from '../src/model/logger.ts';
 import { AlarmUpdates } from '../src/query/alarm-updates.ts';
+import type { DashboardPort } from '../src/query/dashboard-port.ts';
 import { HealthUpdates } from '../src/query/health-updates.ts';
 import type { LeaderPort } from '../src/query/leader-port.ts';
 import { type Scheduler, systemScheduler } from '../src/query/live-query.ts';
-import type { Authorizer } from './authorize.ts';
+import type { Access, Authorizer } from './authorize.ts';
 import type { Services } from './context.ts';
 import { createForwarding } from './forward.ts';
 import { type Exchange, openExchange } from './http.ts';
 import { FORWARDED_PATH } from './leader-client.ts';
+import { CONNECTIONS, SUBSCRIPTIONS } from './limits.ts';
 import { isLoopbackAddress, isLoopbackHost, originIsAllowed } from './origin.ts';
 import { renderPage } from './page.ts';
 import { DASHBOARD_DIR, openPageFiles } from './page-files.ts';
+import { Room, type RoomBounds } from './room.ts';
 import { forwarded, otherPath, ROUTES, type RouteOptions } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { ListeningSocket, type SocketAddress } from './socket.ts';
+import { createSubscriptions, type Rooms } from './subscriptions.ts';
 import { createSocketServer } from './websocket.ts';
 import { createGraphServer, GRAPHQL_PATH } from './yoga.ts';
 
@@ -39,6 +44,9 @@ export interface QueryListenerOptions extends SocketAddress {
   readonly dashboardDir?: string;
   /** Ends sessions, and paces `health`. */
   readonly scheduler?: Scheduler;
+  /** Default: those of `limits.ts`. */
+  readonly connectionBounds?: RoomBounds;
+  readonly subscriptionBounds?: RoomBounds;
   /** Who answers what one node of a cluster alone can. Undefined: the server is no node of one. */
   readonly leader?: LeaderPort | undefined;
 }
@@ -65,8 +73,22 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
   const corsOrigins = options.corsOrigins ?? [];
   const alarmUpdates = new AlarmUpdates(services.alarms);
   const healthUpdates = new HealthUpdates(services.health, scheduler);
-  const { leader } = options;
+  const { leader, connectionBounds = CONNECTIONS, subscriptionBounds = SUBSCRIPTIONS } = options;
   const forwarding = leader && createForwarding(leader, logger);
+  const { dashboards } = services;
+  const tenantOf = tenantLookup(dashboards);
+  const rooms: Rooms = {
+    connections: new Room({ what: 'live connections', bounds: connectionBounds, tenantOf }),
+    subscriptions: new Room({ what: 'subscriptions', bounds: subscriptionBounds, tenantOf }),
+  };
+  const sessions = new Sessions({
+    scheduler,
+    onEnd(id) {
+      sockets.closeSession(id);
+      subscriptions.endSession(id);
+    },
+  });
+  const subscriptions = createSubscriptions({ rooms, isOpen: (id) => sessions.isOpen(id) });
   const graph = createGraphServer({
     services,
     alarmUpdates,
@@ -74,6 +96,7 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     logger,
     graphiql: isLoopback,
     forwarding,
+    subscriptions,
   });
   const scheme = tls === undefined ? 'http' : 'https';
   const urlAt = (port: number) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -88,9 +111,10 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     }
     return undefined;
   };
-  const sessions = new Sessions({ scheduler, onEnd: (id) => sockets.closeSession(id) });
-  const sockets = createSocketServer({ graph, authorize, sessions, logger, refuseOrigin });
-  const { dashboards } = services;
+  const { connections } = rooms;
+  const sockets = createSocketServer({
+    ...{ graph, authorize, sessions, connections, logger, refuseOrigin },
+  });
   const unfollow = dashboards.onChange(() =>
     sockets.closeShares((hash) => dashboards.mayOpen(hash)),
   );
@@ -151,6 +175,19 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     },
   };
 }
+
+/** On a node that does not lead nobody knows whose links are: there those of all tenants share what one may have. */
+const tenantLookup =
+  (dashboards: DashboardPort) =>
+  ({ share, tenant }: Access): string => {
+    if (share === undefined) return tenant;
+    try {
+      return dashboards.shared(share)?.tenant ?? '';
+    } catch (error) {
+      undefinedIfFault(error);
+      return '';
+    }
+  };
 
 function route(app: TemplatedApp, options: RouteOptions, mounted: Mounted): void {
   const { logger } = options;

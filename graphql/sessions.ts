@@ -70,6 +70,10 @@ export class Sessions {
     return session && { id, authorization: session.authorization };
   }
 
+  isOpen(id: string): boolean {
+    return this.#open.has(id);
+  }
+
   end(id: string): void {
     const session = this.#open.get(id);
     if (session === undefined) return;
@@ -87,22 +91,34 @@ export class Sessions {
 
 const idOf = (token: string): string => hash('sha256', token, 'hex');
 
+/** How a request says who asks. */
+export interface Credentials {
+  /** As the header has it, also where a session stands for the key. */
+  readonly authorization: string | undefined;
+  /** Undefined: it was the header. */
+  readonly sessionId: string | undefined;
+}
+
 /**
- * The `Authorization` that a request has, by its header or by a session. A cookie comes along with whatever a browser sends, also
+ * By the header `Authorization`, or by a session. A cookie comes along with whatever a browser sends, also
  * for pages of other ports of this host, for which `SameSite` says nothing: so it counts only for what a page of our own has asked.
  */
-export function authorizationOf(head: RequestHead, sessions: Sessions): string | undefined {
+export function credentialsOf(head: RequestHead, sessions: Sessions): Credentials {
   const { method, headers } = head;
   const sent = headers.get('authorization');
-  if (sent !== null) return sent;
+  if (sent !== null) return { authorization: sent, sessionId: undefined };
   const origin = headers.get('origin') ?? '';
   const site = headers.get('sec-fetch-site') ?? 'none';
   const host = headers.get('host') ?? '';
   const isAskedHere =
     isOwnOrigin(origin, host) ||
     (method === 'get' && origin === '' && (site === 'none' || site === 'same-origin'));
-  return isAskedHere ? sessions.find(headers.get('cookie') ?? '', host)?.authorization : undefined;
+  const found = isAskedHere ? sessions.find(headers.get('cookie') ?? '', host) : undefined;
+  return { authorization: found?.authorization, sessionId: found?.id };
 }
+
+export const authorizationOf = (head: RequestHead, sessions: Sessions): string | undefined =>
+  credentialsOf(head, sessions).authorization;
 
 /** Whether a page of this very listener says that it asks. */
 export const isOwnOrigin = (origin: string, host: string): boolean =>

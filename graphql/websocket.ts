@@ -9,7 +9,8 @@ import { type Context, handleProtocols, makeServer, type SubscribePayload } from
 import type { Logger } from '../src/model/logger.ts';
 import { type Access, type Authorizer, bearerSecret, mayAsk } from './authorize.ts';
 import { maskError } from './error-mask.ts';
-import { BODY_BYTES_MAX } from './limits.ts';
+import { BODY_BYTES_MAX, WAITING_SOCKETS_MAX } from './limits.ts';
+import type { Room } from './room.ts';
 import { type FoundSession, isOwnOrigin, type Sessions } from './sessions.ts';
 import type { GraphServer } from './yoga.ts';
 
@@ -17,6 +18,8 @@ export interface SocketOptions {
   readonly graph: GraphServer;
   readonly authorize: Authorizer;
   readonly sessions: Sessions;
+  /** For all that stays open, streams over HTTP among it. */
+  readonly connections: Room;
   readonly logger: Logger;
   /** Undefined if a page of that origin may connect, else why not. */
   readonly refuseOrigin: (origin: string, host: string) => string | undefined;
@@ -32,13 +35,17 @@ export interface SocketServer {
   closeAll(): void;
 }
 
-export const CONNECTIONS_MAX = 1_000;
 /** Operations of one connection at a time. */
 const OPERATIONS_MAX = 64;
 /** A client that answers no ping for so long, be it only because it reads nothing, is given up. */
 const IDLE_TIMEOUT_SECONDS = 120;
 /** The protocol's close codes that are ours to use. */
-const CLOSE = { goingAway: 1001, forbidden: 4403, internalError: 4500 } as const;
+const CLOSE = {
+  goingAway: 1001,
+  tryAgainLater: 1013,
+  forbidden: 4403,
+  internalError: 4500,
+} as const;
 
 /** State of one socket, kept by uWebSockets. */
 interface Connection {
@@ -48,6 +55,10 @@ interface Connection {
   /** Which session that is of. */
   readonly sessionId: string | undefined;
   access: Access | undefined;
+  /** Why it may not stay although its key is good: whoever holds that has as many connections as may be. */
+  refusal: string | undefined;
+  /** Gives back its room. */
+  leave: () => void;
   isOpen: boolean;
   drained: PromiseWithResolvers<void>;
   receive: (text: string) => Promise<void>;
@@ -65,8 +76,13 @@ type OperationArgs = ExecutionArgs & {
 export function createSocketServer(options: SocketOptions): SocketServer {
   const { graph, sessions, logger, refuseOrigin } = options;
   const sockets = new Set<Socket>();
+  /** Those that have not said who they are. */
+  const waiting = new Set<Connection>();
   const server = makeServer<Record<string, unknown> | undefined, Connection>({
-    onConnect: (context) => admit(context, options.authorize),
+    onConnect(context) {
+      waiting.delete(context.extra);
+      return admit(context, options);
+    },
     onSubscribe: (context, _id, payload) => prepare(context, payload, graph, logger),
     execute: (args) => (args as OperationArgs).rootValue.execute(args),
     subscribe: (args) => (args as OperationArgs).rootValue.subscribe(args),
@@ -85,9 +101,11 @@ export function createSocketServer(options: SocketOptions): SocketServer {
         res.writeStatus('403 Forbidden').end(refusal);
         return;
       }
-      if (sockets.size >= CONNECTIONS_MAX) {
+      if (waiting.size >= WAITING_SOCKETS_MAX) {
         res.writeStatus('503 Service Unavailable').writeHeader('retry-after', '5');
-        res.end(`${CONNECTIONS_MAX} connections are open already`);
+        res.end(
+          `${WAITING_SOCKETS_MAX} WebSockets have not said yet who they are: try again later`,
+        );
         return;
       }
       // A cookie comes with sockets of any page: it counts for our own alone.
@@ -106,6 +124,7 @@ export function createSocketServer(options: SocketOptions): SocketServer {
     open(socket) {
       sockets.add(socket);
       const connection = socket.getUserData();
+      waiting.add(connection);
       connection.closed = server.opened(
         {
           protocol: connection.protocol,
@@ -113,7 +132,10 @@ export function createSocketServer(options: SocketOptions): SocketServer {
           close: (code, reason) => {
             // Not in this turn: the message that explains it may be on its way.
             setImmediate(() => {
-              if (connection.isOpen) socket.end(code, reason);
+              const { isOpen, refusal } = connection;
+              if (!isOpen) return;
+              if (refusal === undefined) socket.end(code, reason);
+              else socket.end(CLOSE.tryAgainLater, refusal);
             });
           },
           onMessage: (receive) => {
@@ -135,6 +157,8 @@ export function createSocketServer(options: SocketOptions): SocketServer {
       sockets.delete(socket);
       const connection = socket.getUserData();
       connection.isOpen = false;
+      waiting.delete(connection);
+      connection.leave();
       wake(connection);
       connection.closed(code, Buffer.from(reason).toString()).catch((error: unknown) => {
         logger.error({ err: error }, 'a WebSocket connection could not be cleaned up');
@@ -170,6 +194,8 @@ const newConnection = (
   authorization: authorization === '' ? session?.authorization : authorization,
   sessionId: session?.id,
   access: undefined,
+  refusal: undefined,
+  leave: () => {},
   isOpen: true,
   drained: Promise.withResolvers(),
   receive: async () => {},
@@ -190,12 +216,21 @@ async function sendWhenDrained(
   if (connection.isOpen) socket.send(text);
 }
 
-/** The key comes with the upgrade or with `connection_init`; false closes with 4403. */
-function admit({ connectionParams, extra }: ConnectionContext, authorize: Authorizer): boolean {
+/** The key comes with the upgrade or with `connection_init`; false closes with 4403, or with 1013 if there is a refusal. */
+function admit(
+  { connectionParams, extra }: ConnectionContext,
+  { authorize, connections }: SocketOptions,
+): boolean {
   const sent = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
   const authorization = typeof sent === 'string' ? sent : extra.authorization;
   const access = authorize(bearerSecret(authorization));
   if (access === undefined || !mayAsk(access)) return false;
+  const room = connections.take(access);
+  if (!room.ok) {
+    extra.refusal = room.error;
+    return false;
+  }
+  extra.leave = room.value;
   extra.access = access;
   extra.authorization = authorization;
   return true;

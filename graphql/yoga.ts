@@ -13,6 +13,7 @@ import { asksForSchema } from './projection.ts';
 import { executedSchema, schema } from './schema.ts';
 import { stringifyResult } from './series-json.ts';
 import { shareGuard } from './share-guard.ts';
+import type { Subscriptions } from './subscriptions.ts';
 import { TextResponse } from './text-response.ts';
 
 /** What a transport says about a request. */
@@ -32,6 +33,7 @@ export interface GraphServerOptions {
   readonly graphiql: boolean;
   /** Undefined: the server is no node of a cluster. */
   readonly forwarding: Forwarding | undefined;
+  readonly subscriptions: Subscriptions;
 }
 
 export const GRAPHQL_PATH = '/graphql';
@@ -73,7 +75,8 @@ const TOO_DEEP = {
 };
 
 export function createGraphServer(options: GraphServerOptions): GraphServer {
-  const { services, alarmUpdates, healthUpdates, logger, graphiql, forwarding } = options;
+  const { services, alarmUpdates, healthUpdates, logger, graphiql, forwarding, subscriptions } =
+    options;
   return createYoga<RequestContext, GraphContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -84,6 +87,7 @@ export function createGraphServer(options: GraphServerOptions): GraphServer {
       execution,
       writing,
       ...(forwarding === undefined ? [] : [forwarding.plugin]),
+      subscriptions.plugin,
     ],
     maskedErrors: { maskError: (error) => maskError(error, logger) },
     // The mask logs what is worth it, with the id that the client gets.

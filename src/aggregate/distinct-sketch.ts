@@ -8,7 +8,13 @@
  * Merge law: the larger of each register. Associative, commutative, idempotent, exact.
  */
 
-import { type ByteReader, type ByteWriter, corruptRow } from './row-bytes.ts';
+import {
+  type ByteReader,
+  type ByteWriter,
+  corruptRow,
+  putVarint,
+  VARINT_BYTES_MAX,
+} from './row-bytes.ts';
 import { SlotCells } from './slot-cells.ts';
 
 const INDEX_BITS = 12;
@@ -42,7 +48,7 @@ export function packRegister(low: number, high: number): number {
 /** The sketches of all series of one open bucket. Slots are the bucket's; busy ones are arrays of ranks. */
 export class DistinctTable {
   /** Entries as `packRegister` makes them. */
-  readonly #sparse = new SlotCells(RANK_BITS);
+  readonly #sparse = new SlotCells(RANK_BITS, REGISTERS);
   readonly #dense: (Uint8Array | undefined)[] = [];
   #denseCount = 0;
 
@@ -85,10 +91,13 @@ export class DistinctTable {
 
   /** Writes one series' sketch: canonical, so equal sketches are equal bytes. Writes nothing if it has no value. */
   writePayload(slot: number, out: ByteWriter): void {
+    const dense = this.#dense[slot];
+    if (dense !== undefined && countSet(dense) >= DENSE_STORED_FROM) {
+      writeDense(dense, out);
+      return;
+    }
     const set = this.#sort(slot);
-    if (set === 0) return;
-    if (set < DENSE_STORED_FROM) writeSparse(set, out);
-    else writeDense(this.#dense[slot] as Uint8Array, out);
+    if (set > 0) writeSparse(set, out);
   }
 
   /** 0 if the series has no value. */
@@ -189,30 +198,46 @@ function raise(ranks: Uint8Array, index: number, rank: number): void {
   if (rank > (ranks[index] as number)) ranks[index] = rank;
 }
 
+/** How many registers are set: without a branch, which would be a guess for each. A rank has six bits. */
+function countSet(ranks: Uint8Array): number {
+  let set = 0;
+  for (let index = 0; index < REGISTERS; index++) {
+    set += ((ranks[index] as number) + RANK_MASK) >>> RANK_BITS;
+  }
+  return set;
+}
+
 /** The first `set` of `sorted`. */
 function writeSparse(set: number, out: ByteWriter): void {
-  out.varint(set);
+  out.reserve((set + 1) * VARINT_BYTES_MAX);
+  const { bytes } = out;
+  let at = putVarint(bytes, out.at, set);
   let previous = -1;
   for (let i = 0; i < set; i++) {
-    const index = (sorted[i] as number) >>> RANK_BITS;
-    out.varint(((index - previous - 1) << RANK_BITS) | ((sorted[i] as number) & RANK_MASK));
+    const register = sorted[i] as number;
+    const index = register >>> RANK_BITS;
+    const gap = index - previous - 1;
+    at = putVarint(bytes, at, (gap << RANK_BITS) | (register & RANK_MASK));
     previous = index;
   }
+  out.at = at;
 }
 
 /** A zero where the number of registers would stand, then four registers in three bytes. */
 function writeDense(ranks: Uint8Array, out: ByteWriter): void {
   out.varint(0);
   out.reserve(DENSE_STORED_BYTES);
-  for (let index = 0; index < REGISTERS; index += 4) {
+  const { bytes, at } = out;
+  out.at += DENSE_STORED_BYTES;
+  for (let index = 0, to = at; index < REGISTERS; index += 4, to += 3) {
     const four =
       (ranks[index] as number) |
       ((ranks[index + 1] as number) << 6) |
       ((ranks[index + 2] as number) << 12) |
       ((ranks[index + 3] as number) << 18);
-    out.bytes[out.at++] = four;
-    out.bytes[out.at++] = four >>> 8;
-    out.bytes[out.at++] = four >>> 16;
+    bytes[to] = four;
+    bytes[to + 1] = four >>> 8;
+    bytes[to + 2] = four >>> 16;
   }
 }
 

@@ -9,7 +9,13 @@
  * Merge law: bins add, the fraction flags or. Associative, commutative, exact; what was merged can be taken out again.
  */
 import assert from 'node:assert/strict';
-import { type ByteReader, type ByteWriter, corruptRow } from './row-bytes.ts';
+import {
+  type ByteReader,
+  type ByteWriter,
+  corruptRow,
+  putVarint,
+  VARINT_BYTES_MAX,
+} from './row-bytes.ts';
 import { SlotCells } from './slot-cells.ts';
 
 const MANTISSA_BITS = 7;
@@ -113,7 +119,7 @@ export function extentOf(bin: number, fractions: boolean): BinExtent {
 
 /** The sketches of all series of one open bucket. Slots are the bucket's. */
 export class QuantileTable {
-  readonly #bins = new SlotCells(COUNT_BITS);
+  readonly #bins = new SlotCells(COUNT_BITS, 2 * BINS + 1);
   /** What does not fit into an entry, in units of COUNT_MAX, by slot * 2^15 + bin. */
   readonly #carries = new Map<number, number>();
   /** Sketches with a fraction that were merged into a slot; at least 1 if a row had one. */
@@ -164,6 +170,9 @@ export class QuantileTable {
     const count = this.#sort(slot);
     if (count === 0) return;
     out.varint((count << 1) | (this.#fractions[slot] === 0 ? 0 : 1));
+    out.reserve(count * 2 * VARINT_BYTES_MAX);
+    const { bytes } = out;
+    let { at } = out;
     let previous = -1;
     for (let i = 0; i < count; i++) {
       const bin = (sorted[i] as number) >>> COUNT_BITS;
@@ -171,12 +180,13 @@ export class QuantileTable {
       const gap = bin - previous - 1;
       previous = bin;
       if (n === 1) {
-        out.varint(gap << 1);
+        at = putVarint(bytes, at, gap << 1);
       } else {
-        out.varint((gap << 1) | 1);
-        out.varint(n - 2);
+        at = putVarint(bytes, at, (gap << 1) | 1);
+        at = putVarint(bytes, at, n - 2);
       }
     }
+    out.at = at;
   }
 
   /** The value at rank ceil(q * n), with its error bound; undefined if the series has no value. */

@@ -18,6 +18,24 @@ export function widthOf(values: Float64Array, count: number): 1 | 2 | 4 | 8 {
   return max < 0x100 ? 1 : max < 0x10000 ? 2 : 4;
 }
 
+export const VARINT_BYTES_MAX = 8;
+
+/** As `ByteWriter.varint`, where there is room for sure; answers where the next byte goes. For loops over many. */
+export function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  let next = at;
+  let rest = value;
+  while (rest >= 0x80000000) {
+    bytes[next++] = (rest % 128) | 0x80;
+    rest = Math.floor(rest / 128);
+  }
+  while (rest >= 0x80) {
+    bytes[next++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  bytes[next++] = rest;
+  return next;
+}
+
 /** Grows as needed and is reused: a finished row is copied out of it once. */
 export class ByteWriter {
   at = 0;
@@ -68,18 +86,8 @@ export class ByteWriter {
 
   /** An integer from 0 to 2^53 - 1, seven bits a byte, low bits first. */
   varint(value: number): void {
-    this.reserve(8);
-    const bytes = this.bytes;
-    let rest = value;
-    while (rest >= 0x80000000) {
-      bytes[this.at++] = (rest % 128) | 0x80;
-      rest = Math.floor(rest / 128);
-    }
-    while (rest >= 0x80) {
-      bytes[this.at++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    bytes[this.at++] = rest;
+    this.reserve(VARINT_BYTES_MAX);
+    this.at = putVarint(this.bytes, this.at, value);
   }
 
   column(values: Float64Array, count: number, width: ColumnWidth): void {

@@ -4,8 +4,17 @@
  * together costs one cache miss per event instead of the two or three of one large table, and needs no grouping when the
  * bucket is encoded.
  */
+import assert from 'node:assert/strict';
 
 const FIRST_BITS = 2;
+/** Keys that any slot may have: what `sorted` has marks for. */
+const KEYS_MAX = 1 << 15;
+/** Slots of fewer cells than so many bits stand for, some fifty entries, are not worth reading the marks of all keys. */
+const MARKED_BITS_MIN = 7;
+
+/** A bit for each key of the slot that is being sorted, and the key's entry. No bit is set between two sorts. */
+const marks = new Int32Array(KEYS_MAX / 32);
+const marked = new Uint32Array(KEYS_MAX);
 
 export class SlotCells {
   /** Slot `s` owns `cells[starts[s], starts[s] + 2 ** bits[s])`, open addressing by `cellOf`; 0 = empty. No cells while bits is 0. */
@@ -21,8 +30,9 @@ export class SlotCells {
   /** Starts of abandoned ranges, by their bits. */
   readonly #free: number[][] = [];
 
-  /** An entry's key is `entry >>> keyShift`. */
-  constructor(keyShift: number) {
+  /** An entry's key is `entry >>> keyShift`; keys are less than `keys`. */
+  constructor(keyShift: number, keys: number) {
+    assert(keys <= KEYS_MAX, `a slot has at most ${KEYS_MAX} keys, received ${keys}`);
     this.#keyShift = keyShift;
   }
 
@@ -65,6 +75,7 @@ export class SlotCells {
 
   /** Writes the slot's entries, ascending, to `out` and answers how many there are. */
   sorted(slot: number, out: Uint32Array): number {
+    if ((this.bits[slot] as number) >= MARKED_BITS_MIN) return this.#sortByMarks(slot, out);
     const count = this.list(slot, out);
     sortFirst(out, count);
     return count;
@@ -122,6 +133,40 @@ export class SlotCells {
     this.#free.length = 0;
     this.#end = 0;
     this.slots = 0;
+  }
+
+  /**
+   * Keys are different and small, so nothing is compared: each sets its bit, and the bits are read in their order. Of some hundred entries
+   * that takes half of what the engine's sort does.
+   */
+  #sortByMarks(slot: number, out: Uint32Array): number {
+    const { cells } = this;
+    const keyShift = this.#keyShift;
+    const start = this.starts[slot] as number;
+    const end = start + (1 << (this.bits[slot] as number));
+    let first = marks.length;
+    let last = -1;
+    for (let at = start; at < end; at++) {
+      const entry = cells[at] as number;
+      if (entry === 0) continue;
+      const key = entry >>> keyShift;
+      const word = key >>> 5;
+      marks[word] = (marks[word] as number) | (1 << (key & 31));
+      marked[key] = entry;
+      if (word < first) first = word;
+      if (word > last) last = word;
+    }
+    let count = 0;
+    for (let word = first; word <= last; word++) {
+      let left = marks[word] as number;
+      marks[word] = 0;
+      while (left !== 0) {
+        const lowest = left & -left;
+        out[count++] = marked[(word << 5) | (31 - Math.clz32(lowest))] as number;
+        left ^= lowest;
+      }
+    }
+    return count;
   }
 
   #grow(slot: number): void {

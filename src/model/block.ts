@@ -18,6 +18,7 @@ import {
 } from './block-writer.ts';
 import { COLUMN_KIND, type ColumnKind, type Entries, ROLE, type Role } from './columns.ts';
 import { AppError } from './errors.ts';
+import { multiplesOf } from './multiples.ts';
 
 /** One column's place in its block. */
 export interface BlockColumn {
@@ -176,9 +177,7 @@ export class Block {
       const offsets = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset + at, count + 1);
       return { count, offsets, bytes: this.bytes.subarray(at + (count + 1) * 4, end) };
     }
-    const length = this.#view.getUint32(at, true);
-    const offsets = new Uint32Array(count + 1);
-    for (let i = 1; i <= count; i++) offsets[i] = i * length;
+    const offsets = multiplesOf(this.#view.getUint32(at, true), count);
     return { count, offsets, bytes: this.bytes.subarray(at + 4, end) };
   }
 
