@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -225,6 +225,16 @@ test('the launcher runs the command line', (t) => {
   const { status, stdout } = spawnSync(process.execPath, [LAUNCHER, '--version']);
   t.is(status, 0);
   t.regex(String(stdout), /^\d+\.\d+\.\d+\n$/);
+});
+
+test('what cannot be written to standard output is a fault', (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(full));
+  const { status, stderr } = spawnSync(process.execPath, [LAUNCHER, '--version'], {
+    stdio: ['ignore', full, 'pipe'],
+  });
+  t.is(status, 1);
+  t.regex(`${stderr}`, /ENOSPC/);
 });
 
 for (const version of ['20.20.2', '22.19.0', '24.0.0']) {

@@ -4,9 +4,11 @@ import { ruleFor } from '../model/event-time.ts';
 import { serverAddress } from './ask-server.ts';
 import { type AskedIds, arrivedIds } from './bulk/arrived-ids.ts';
 import { BulkProgress } from './bulk/bulk-progress.ts';
-import { type FormatOptions, formatOf } from './bulk/formats.ts';
-import { filesAt, type ImportFile, known } from './bulk/import-files.ts';
+import { type FormatOptions, formatOf, notRecognised } from './bulk/formats.ts';
+import { type ImportFile, known, type SeenFile, seen } from './bulk/import-files.ts';
+import type { ImportFormat } from './bulk/import-format.ts';
 import { lockState } from './bulk/import-lock.ts';
+import { filesAt } from './bulk/import-paths.ts';
 import { runImport } from './bulk/import-run.ts';
 import { ImportState } from './bulk/import-state.ts';
 import { assertAnswers } from './bulk/post-batch.ts';
@@ -16,6 +18,9 @@ import { grouped } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 type Options = Readonly<Record<string, unknown>>;
+
+/** Files that are passed over and named; the number of all is exact. */
+const PASSED_OVER_NAMED_MAX = 20;
 
 /** Fails if records were refused or not understood. What was done is told in any case. */
 export async function importFiles(
@@ -47,10 +52,14 @@ async function importWith(
   const address = serverAddress(config, options, path, 'ingest');
   const wanted = formatOptions(options);
   const state = ImportState.open(statePath, { server: address.url.origin, stream, ...wanted });
+  const excluded = (options['exclude'] as readonly string[] | undefined) ?? [];
+  const found = filesAt(paths, statePath, excluded);
+  if (found.length === 0) terminal.err(`no file is in ${paths.join(', ')}\n`);
   // All formats before the first event: what is not understood is told before anything was done.
-  const files = (await known(filesAt(paths, statePath), state))
+  const recognised = recognisedOf(await seen(found), wanted, terminal);
+  const files = (await known(recognised, state))
     .filter(isNew)
-    .map((file) => ({ file, format: formatOf(file.path, file.head, wanted) }));
+    .map((file) => ({ file, format: file.format }));
   const stop = new AbortController();
   const stopListening = terminal.onStopSignal(() => stop.abort());
   const progress = new BulkProgress(terminal);
@@ -84,6 +93,33 @@ function formatOptions(options: Options): FormatOptions {
     typeField: given('typeField'),
     timeField: given('timeField'),
   };
+}
+
+interface RecognisedFile extends SeenFile {
+  readonly format: ImportFormat;
+}
+
+/** Beside files that are recognised those of a folder that are not are passed over and told, such as the error log beside access logs. */
+function recognisedOf(
+  files: readonly SeenFile[],
+  wanted: FormatOptions,
+  terminal: Terminal,
+): readonly RecognisedFile[] {
+  const recognised: RecognisedFile[] = [];
+  const others: SeenFile[] = [];
+  for (const file of files) {
+    const format = formatOf(file.path, file.head, wanted);
+    if (format === undefined) others.push(file);
+    else recognised.push({ ...file, format });
+  }
+  const fault = recognised.length === 0 ? others[0] : others.find(({ isNamed }) => isNamed);
+  if (fault !== undefined) throw notRecognised(fault.path);
+  for (const { path } of others.slice(0, PASSED_OVER_NAMED_MAX)) {
+    terminal.err(`${path}: not recognised, passed over (see --format and --exclude)\n`);
+  }
+  const more = others.length - PASSED_OVER_NAMED_MAX;
+  if (more > 0) terminal.err(`${grouped(more)} more files were passed over\n`);
+  return recognised;
 }
 
 /** A file that is as it was when its last record was settled has nothing new. */

@@ -89,7 +89,7 @@ async function* messagesOf(answer: IncomingMessage, { origin }: URL): AsyncGener
   if (isStream) return;
   let refusal = `${answer.statusCode} ${text}`;
   try {
-    refusal = messagesIn(JSON.parse(text));
+    refusal = messagesIn(JSON.parse(text)) || refusal;
   } catch {
     // Something else than a Streamgauge answered: what it said is shown as it is.
   }

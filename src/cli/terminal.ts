@@ -1,5 +1,7 @@
 /** The outside of a command: tests pass their own. */
+import { fstatSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
+import { isatty } from 'node:tty';
 
 export interface Terminal {
   out(text: string): void;
@@ -17,8 +19,14 @@ export interface Terminal {
   abort(exitCode: number): void;
 }
 
+const STDOUT = 1;
+
 export const processTerminal: Terminal = {
-  out: (text) => void process.stdout.write(text),
+  out(text) {
+    // A file of a disk that becomes full has no room for all of it: that is no success, and `process.stdout` tells it nobody.
+    if (isFile(STDOUT)) writeFileSync(STDOUT, text);
+    else process.stdout.write(text);
+  },
   err: (text) => void process.stderr.write(text),
   isInteractive: process.stdout.isTTY === true,
   async readLine(prompt) {
@@ -51,3 +59,9 @@ export const processTerminal: Terminal = {
   },
   abort: (exitCode) => process.exit(exitCode),
 };
+
+/** Or a device such as /dev/full: what is written is there when the call returns. */
+function isFile(descriptor: number): boolean {
+  const stats = fstatSync(descriptor);
+  return stats.isFile() || (stats.isCharacterDevice() && !isatty(descriptor));
+}

@@ -52,6 +52,9 @@ export interface About {
 
 /** Events a second are those of so many, the newest ones: one alone jumps. */
 const RATE_SECONDS = 10;
+/** What is longer keeps figures off a screen of 80 columns. */
+const TYPE_LENGTH_MAX = 48;
+const ALARM_LENGTH_MAX = 20;
 /** How long events may be under way: what is not there yet must not look like less. */
 const UNDER_WAY_MS = 2_000;
 
@@ -91,7 +94,7 @@ function trafficTable(stream: string, { to, watermark, seriesFound, series }: Tr
     const counts = t.map((atMs, i) => ({ atMs, count: values[0]?.[i] ?? 0 }));
     const recent = counts.filter(({ atMs }) => atMs > newestMs - RATE_SECONDS * 1_000);
     return {
-      type: label?.value ?? '(none)',
+      type: shortened(label?.value ?? '(none)', TYPE_LENGTH_MAX),
       perSecond: sumOf(recent) / RATE_SECONDS,
       lastMinute: sumOf(counts),
     };
@@ -123,8 +126,8 @@ function alarmTable({ total, alarms }: Firing): string {
     aligned([
       ['alarm', 'group', 'state', 'severity', 'since', 'value'],
       ...alarms.map(({ rule, group, state, severity, since, value }) => [
-        rule,
-        group.map((label) => label ?? '(none)').join(', '),
+        shortened(rule, ALARM_LENGTH_MAX),
+        shortened(group.map((label) => label ?? '(none)').join(', '), ALARM_LENGTH_MAX),
         state,
         severity,
         since === null ? '' : clock(since),
@@ -132,6 +135,11 @@ function alarmTable({ total, alarms }: Firing): string {
       ]),
     ]) + more
   );
+}
+
+function shortened(text: string, lengthMax: number): string {
+  const characters = [...text];
+  return characters.length <= lengthMax ? text : `${characters.slice(0, lengthMax - 1).join('')}…`;
 }
 
 const sumOf = (counts: readonly { readonly count: number }[]): number =>

@@ -25,9 +25,9 @@ const FIRING = '{ alarms(first: 10) { total alarms { rule group state severity s
 const HEALTH = '{ partitions { lagBytes } actors { restarts state } }';
 
 const LOOK_MS = 1_000;
-/** Another screen, without a cursor; and back. */
-const BEGIN = '\u001b[?1049h\u001b[?25l';
-const END = '\u001b[?25h\u001b[?1049l';
+/** Another screen, without a cursor, on which lines end where it does; and back. */
+const BEGIN = '\u001b[?1049h\u001b[?25l\u001b[?7l';
+const END = '\u001b[?7h\u001b[?25h\u001b[?1049l';
 const HOME = '\u001b[H';
 /** What was there before goes with it. */
 const LINE_END = '\u001b[K\r\n';

@@ -10,7 +10,7 @@ const OF_THE_REQUEST = new Set(['key', 'stream', 'ts', 'url']);
 const OF_THE_PAGE = new Set(['type', 'host', 'path', 'language', 'referrer', 'source']);
 /** They tell who it is, or help to. */
 const PERSONAL = ['user', 'device', 'session', 'visitor', 'country', 'screen', 'language'];
-const CAMPAIGN = /^utm_[a-z]+$/;
+const CAMPAIGN = /^utm_[a-z_]+$/;
 
 type Fields = Record<string, string>;
 

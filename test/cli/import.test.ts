@@ -102,6 +102,27 @@ test('a second run brings only what is new, of files that have grown, moved or b
   t.is((await eventsOf('grown', 7)).length, 7);
 });
 
+test('beside access logs an error log is passed over and told, unless it is named', async (t) => {
+  const folder = folderOf(t);
+  const logs = join(folder, 'logs');
+  mkdirSync(logs);
+  const errorLog = join(logs, 'error.log');
+  writeFileSync(errorLog, '2026/11/20 00:00:01 [error] 7#7: *1 open() "/x" failed\n');
+  writeFileSync(join(logs, 'access.log'), `${LINE}\n`);
+  const { told, err, exitCode } = await run(folder, '--stream', 'nginx', logs);
+  t.is(exitCode, 0);
+  t.like(told, { accepted: 1, unreadable: 0, files: 1 });
+  t.regex(err, /error\.log: not recognised, passed over .*--exclude/);
+  t.regex((await run(folder, '--stream', 'nginx', logs, errorLog)).err, /was not recognised: say/);
+  const excluded = await run(folder, '--stream', 'nginx', '--exclude', 'error*', logs, errorLog);
+  t.is(excluded.exitCode, 0);
+  t.is(excluded.err, '');
+  rmSync(join(logs, 'access.log'));
+  t.is((await run(folder, '--stream', 'nginx', logs)).exitCode, 3);
+  rmSync(errorLog);
+  t.regex((await run(folder, '--stream', 'nginx', logs)).err, /no file is in .*logs/);
+});
+
 test('how far imports are is no event, although it may lie beside the files', async (t) => {
   const folder = folderOf(t);
   writeFileSync(join(folder, 'events.ndjson'), '{"type":"x"}\n');

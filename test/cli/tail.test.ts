@@ -79,4 +79,6 @@ test('what the server refuses is said', async (t) => {
   t.regex((await run([...url, '--where', '{'], never)).err, /--where must be JSON/);
   t.regex((await run([...url, '--rate', '5000'], never)).err, /must be 1 to 1000, received 5000/);
   t.is((await run([...url, '--rate', 'x'], never)).exitCode, 2);
+  const ingest = `http://${site.server.host}:${site.server.ingestPort}`;
+  t.regex((await run(['--url', ingest], never)).err, /said: 404 ./);
 });

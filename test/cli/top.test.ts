@@ -62,7 +62,7 @@ test('on a terminal it is drawn again and again in one place, until q is pressed
   t.is(await ended, 0);
   t.is(draws(), 2);
   t.is(heard.out.split('\r\n').length - 1, 2, 'two lines, twice');
-  t.true(heard.out.startsWith('\u001b[?1049h'));
+  t.true(heard.out.startsWith('\u001b[?1049h\u001b[?25l\u001b[?7l'), 'lines are not wrapped');
   t.true(heard.out.endsWith('\u001b[?1049lno more keys'));
 });
 
@@ -109,6 +109,29 @@ test('events a second are those of the newest ten, also once nothing comes any m
     return /\nview +(\S+) +130\n/.exec(screen)?.[1];
   });
   t.deepEqual(rates, ['3.0', '3.0', '1.0', '0.0']);
+});
+
+test('long names leave figures and states room on a screen of 80 columns', (t) => {
+  const about = { version: '1', origin: 'http://h', stream: 's' };
+  const long = '𝒳'.repeat(300);
+  const columns = { t: [0], values: [[4_000_000]] };
+  const alarm = { rule: long, group: [long, null], state: 'firing', severity: 'page' };
+  const screen = screenOf(about, {
+    atMs: 0,
+    traffic: {
+      to: 0,
+      watermark: 0,
+      seriesFound: 1,
+      series: [{ labels: [{ value: long }], columns }],
+    },
+    alarms: { total: 1, alarms: [{ ...alarm, since: 0, value: 7 }] },
+    health: { partitions: [], actors: [] },
+  });
+  const lines = screen.split('\n').filter((line) => line.startsWith('𝒳'));
+  t.is(lines.length, 2);
+  t.regex(`${lines[0]}`, /^𝒳{47}… .* 4,000,000$/u);
+  t.regex(`${lines[1]}`, /^𝒳{19}… +𝒳{19}… +firing/u);
+  for (const line of lines) t.true([...line].length <= 80, line);
 });
 
 test('what a key may not see, or nothing answers, is said in its place', (t) => {

@@ -7,10 +7,11 @@ const fieldsOf = (query: Readonly<Record<string, string>>, more: Partial<Hit> = 
   pageFields(hitOf({ query: new URLSearchParams(query).toString(), ...more }));
 
 test('the page is what its address says, and of its query only the campaign', (t) => {
-  const url = 'https://shop.example/cart?token=secret&utm_source=news&utm_campaign=spring#top';
+  const url =
+    'https://shop.example/cart?token=secret&utm_source=news&utm_source_platform=mail&utm_campaign=spring#top';
   t.deepEqual(fieldsOf({ url }), {
     ...{ type: 'page_view', host: 'shop.example', path: '/cart' },
-    ...{ utm_source: 'news', utm_campaign: 'spring', source: 'news' },
+    ...{ utm_source: 'news', utm_source_platform: 'mail', utm_campaign: 'spring', source: 'news' },
   });
 });
 

@@ -3,10 +3,37 @@ import { AppError } from '../../model/errors.ts';
 import { latin1Of } from './import-format.ts';
 
 const COMMON = '%h %l %u %t "%r" %>s %b';
+const REFERER_AND_AGENT = '"%{Referer}i" "%{User-Agent}i"';
+const COMBINED = `${COMMON} ${REFERER_AND_AGENT}`;
+/** As both servers name them where they come with them: `main` is of nginx, `vhost_combined` of Apache on Debian. */
 export const NAMED_FORMATS: Readonly<Record<string, string>> = {
   common: COMMON,
-  combined: `${COMMON} "%{Referer}i" "%{User-Agent}i"`,
+  combined: COMBINED,
+  main: `${COMBINED} "%{X-Forwarded-For}i"`,
+  vhost_combined: `%v:%p %h %l %u %t "%r" %>s %O ${REFERER_AND_AGENT}`,
 };
+
+const QUOTED = '"(?:[^"\\\\]|\\\\.)*"';
+const COMMON_LINE = `\\S+ \\S+ \\S+ \\[[^\\]]+\\] ${QUOTED} \\d{3} (?:\\d+|-)`;
+const COMBINED_LINE = `${COMMON_LINE} ${QUOTED} ${QUOTED}`;
+const ADDRESS = '(?:\\d{1,3}(?:\\.\\d{1,3}){3}|[\\da-fA-F]*:[\\da-fA-F:.]+|unknown)';
+/** Whole lines, so that none is of two formats: what a longer one has at its end would be taken for a part of the last value of a shorter. */
+const LINES: Readonly<Record<string, RegExp>> = {
+  common: lineOf(COMMON_LINE),
+  combined: lineOf(COMBINED_LINE),
+  main: lineOf(`${COMBINED_LINE} "(?:-|${ADDRESS}(?:, ?${ADDRESS})*)"`),
+  vhost_combined: lineOf(`\\S+:\\d+ ${COMBINED_LINE}`),
+};
+
+/** Of the named ones that of at least half of these lines; undefined if there is none. */
+export const namedFormatOf = (lines: readonly string[]): string | undefined =>
+  Object.keys(LINES).find(
+    (name) => 2 * lines.filter((line) => LINES[name]?.test(line)).length >= lines.length,
+  );
+
+function lineOf(pattern: string): RegExp {
+  return new RegExp(`^${pattern}\\r?$`);
+}
 
 /** What is no field of its own: the time, a request line of three parts, and what nobody asks for. */
 export type Kind = 'text' | 'number' | 'time' | 'request' | 'path' | 'ignored';

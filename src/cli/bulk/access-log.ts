@@ -1,4 +1,5 @@
 /** Lines of access logs become events byte by byte: no text is made of what is only copied. */
+import { isUtf8 } from 'node:buffer';
 import { compileFormat, type Kind } from './access-log-format.ts';
 import type { EventBytes } from './event-bytes.ts';
 import { type ImportFormat, latin1Of, shortened, Unreadable } from './import-format.ts';
@@ -270,9 +271,16 @@ function isNumber(bytes: Uint8Array, from: number, to: number): boolean {
   return dots <= 1;
 }
 
-/** Both servers write a byte that could be mistaken as \\xHH, and Apache some as C does. */
-const unescaped = (value: string): string =>
-  value.replace(/\\(?:x([\dA-Fa-f]{2})|(.))/g, (_, hex: string | undefined, char: string) =>
-    hex === undefined ? (CONTROL[char] ?? char) : String.fromCharCode(Number.parseInt(hex, 16)),
+/**
+ * Both servers write a byte that could be mistaken as \\xHH, and Apache some as C does. What makes no UTF-8, such as the hello of TLS that a
+ * plain port is sent, no event can have: it stays as the log has it.
+ */
+function unescaped(value: string): string {
+  const text = value.replace(
+    /\\(?:x([\dA-Fa-f]{2})|(.))/g,
+    (_, hex: string | undefined, char: string) =>
+      hex === undefined ? (CONTROL[char] ?? char) : String.fromCharCode(Number.parseInt(hex, 16)),
   );
+  return isUtf8(bytesOf(text)) ? text : value;
+}
 const CONTROL: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', v: '\v' };

@@ -34,11 +34,16 @@ Examples:\n  streamgauge send --stream shop events.ndjson.gz\n  my-program | str
     .option('--stream <name>', 'where to (default: events)')
     .option(
       '--format <format>',
-      'ndjson, csv, tsv, common, combined, or a format of nginx or Apache (default: what each file looks like)',
+      'ndjson, csv, tsv, common, combined, main, vhost_combined, or a format of nginx or Apache (default: what each file looks like)',
     )
     .option('--type <type>', 'of events without one (default: request, of access logs)')
     .option('--type-field <name>', 'the field that is the type; not of access logs')
     .option('--time-field <name>', 'the field that is the time; not of access logs')
+    .option(
+      '--exclude <pattern>',
+      'leave out what is called so, such as "error.log*"; may be given again',
+      (pattern: string, others: readonly string[] = []) => [...others, pattern],
+    )
     .option('--state <file>', 'how far it is (default: streamgauge-import-STREAM.json)')
     .option('--json', 'for programs')
     .addHelpText(

@@ -3,7 +3,15 @@
  * how far records may have been sent: what lies between is not known to have arrived, what lies behind is known not to have.
  * One run works with it at a time.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { AppError } from '../../model/errors.ts';
 import { newRunId } from './event-id.ts';
@@ -18,6 +26,7 @@ export interface SourceProgress extends Counts {
   /** Part of the ids of its records; never another file's. */
   readonly number: number;
   path: string;
+  inode?: number;
   /** Of its first bytes, unpacked: a file that was renamed or packed is known by them. */
   headBytes: number;
   headHash: string;
@@ -58,16 +67,15 @@ export class ImportState {
     this.#state = state;
   }
 
-  /** What is there, or a new one. Throws `config_invalid` if it is of another import. */
+  /** What is there, or a new one. Throws `config_invalid` if it is of another import, unless that has brought nothing. */
   static open(path: string, settings: ImportSettings): ImportState {
-    const found = read(path);
-    if (found === undefined) {
-      return new ImportState(path, { version: 1, id: newRunId(), settings, sources: [] });
-    }
+    const fresh: StateFile = { version: 1, id: newRunId(), settings, sources: [] };
+    const found = read(path) ?? fresh;
     const differing = Object.entries({ ...found.settings, ...settings }).find(
       ([name, value]) => found.settings[name as keyof ImportSettings] !== value,
     );
     if (differing !== undefined) {
+      if (found.sources.every(hasBroughtNothing)) return new ImportState(path, fresh);
       const [name, value] = differing;
       throw new AppError(
         'config_invalid',
@@ -119,20 +127,29 @@ export class ImportState {
     const fresh = `${this.path}.${process.pid}.new`;
     try {
       const file = openSync(fresh, 'w', 0o600);
-      writeSync(file, `${JSON.stringify(this.#state)}\n`);
-      fsyncSync(file);
-      closeSync(file);
+      try {
+        // Unlike `writeSync` it goes on where a disk that is nearly full took only a part, and so fails on one that takes no more.
+        writeFileSync(file, `${JSON.stringify(this.#state)}\n`);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
       renameSync(fresh, this.path);
       const folder = openSync(dirname(this.path), 'r');
       fsyncSync(folder);
       closeSync(folder);
     } catch (cause) {
+      rmSync(fresh, { force: true });
       const reason = cause instanceof Error ? cause.message : String(cause);
       const message = `the state of the import cannot be written: ${reason}; see --state`;
       throw new AppError('config_invalid', message, { path: this.path }, cause);
     }
   }
 }
+
+/** And nothing of it is under way. */
+const hasBroughtNothing = ({ accepted, refused, settled, sentMax }: SourceProgress): boolean =>
+  accepted + refused === 0 && settled === sentMax;
 
 function read(path: string): StateFile | undefined {
   let text: string;

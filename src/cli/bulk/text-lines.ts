@@ -51,13 +51,18 @@ export async function* byteLines(
   if (rest.length > 0 && takesUnended(isPacked)) yield rest;
 }
 
-/** The bytes at the beginning, `bytesMax` of them or all. */
+/** The bytes at the beginning, `bytesMax` of them or all, and no more: the input is destroyed. */
 export async function headOf(input: Readable, name: string, bytesMax: number): Promise<Buffer> {
   let head: Buffer = EMPTY;
-  const { pieces } = await unpacked(input, name);
-  for await (const bytes of pieces) {
-    head = Buffer.concat([head, bytes.subarray(0, bytesMax - head.length)]);
-    if (head.length === bytesMax) break;
+  try {
+    const { pieces } = await unpacked(input, name);
+    for await (const bytes of pieces) {
+      head = Buffer.concat([head, bytes.subarray(0, bytesMax - head.length)]);
+      if (head.length === bytesMax) break;
+    }
+  } finally {
+    // A generator that is left where it gave its first piece leaves what it reads from open.
+    input.destroy();
   }
   return head;
 }

@@ -137,6 +137,15 @@ test('a time at the end of a line is not taken for one that it begins with', (t)
   t.is(written(new AccessLine('[$time_local] $status', 'request'), '[] 200'), false);
 });
 
+test('what escapes make no UTF-8 stays as the log has it', (t) => {
+  const format = new AccessLine('[$time_local] "$request" "$http_user_agent"', 'request');
+  const hello = '\\x16\\x03\\x01\\x00\\xFC\\x03';
+  t.like(written(format, `[1762000000] "${hello}" "\\xC3\\xA4"`), {
+    request: hello,
+    user_agent: '\u00c3\u00a4',
+  });
+});
+
 test('the id of the next record is that of the next number', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 36 ** 6 }), (record) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { AskedIds } from '../../../src/cli/bulk/arrived-ids.ts';
-import { formatOf } from '../../../src/cli/bulk/formats.ts';
+import { ndjson } from '../../../src/cli/bulk/event-object.ts';
 import { type Batch, batchesOf } from '../../../src/cli/bulk/import-file.ts';
 
 test('of records in doubt those that have not arrived are sent, and what is no JSON', async (t) => {
@@ -22,21 +22,21 @@ test('of records in doubt those that have not arrived are sent, and what is no J
   ];
   writeFileSync(path, `${lines.join('\n')}\n`);
   const settings = {
-    format: 'ndjson',
     type: undefined,
     typeField: undefined,
     timeField: undefined,
   };
   const counts = { settled: 1, sentMax: 6, accepted: 0, refused: 0, unreadable: 0 };
   const progress = { number: 0, path, headBytes: 0, headHash: '', ...counts };
-  const file = { path, bytes: 1, modifiedMs: 0, head: Buffer.alloc(0), progress };
+  const place = { path, isNamed: true, inode: 1 };
+  const file = { ...place, bytes: 1, modifiedMs: 0, head: Buffer.alloc(0), progress };
   const asked: AskedIds[] = [];
   const ask = async (ids: AskedIds) => {
     asked.push(ids);
     return new Set('ids' in ids ? ['mine'] : ['run.000.0000001']);
   };
   const batches: Batch[] = [];
-  for await (const batch of batchesOf(file, formatOf(path, file.head, settings), 'run', ask)) {
+  for await (const batch of batchesOf(file, ndjson(settings), 'run', ask)) {
     batches.push(batch);
   }
   t.deepEqual(asked, [{ from: 'run.000.0000001', to: 'run.000.0000006' }, { ids: ['mine'] }]);
