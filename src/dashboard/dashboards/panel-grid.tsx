@@ -8,11 +8,9 @@ export interface PanelGridProps {
   readonly dashboard: Dashboard;
   /** Undefined: nothing leads away from here. */
   readonly go: Address['go'] | undefined;
-  /** It is another one by now. */
-  readonly changed: () => void;
 }
 
-export function PanelGrid({ dashboard: { id, version, panels }, go, changed }: PanelGridProps) {
+export function PanelGrid({ dashboard: { id, version, panels }, go }: PanelGridProps) {
   if (panels.length === 0) {
     return (
       <p>
@@ -30,14 +28,9 @@ export function PanelGrid({ dashboard: { id, version, panels }, go, changed }: P
       </p>
     );
   }
+  // The answers to a panel end when it is changed: with each version they are asked for anew.
   const card = (panel: Panel) => (
-    <PanelCard
-      key={`${panel.id} ${version}`}
-      dashboard={id}
-      panel={panel}
-      go={go}
-      changed={changed}
-    />
+    <PanelCard key={`${panel.id} ${version}`} dashboard={id} panel={panel} go={go} />
   );
   return (
     <div class="panel-grid">

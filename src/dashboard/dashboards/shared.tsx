@@ -6,7 +6,7 @@ import type { Dashboard } from '../saved/dashboard-answers.ts';
 import { SHARED } from '../saved/dashboard-documents.ts';
 import { type Server, ServerContext, useConnection } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
-import { useAskOn } from '../server/use-ask.ts';
+import { useLive } from '../server/use-live.ts';
 import { PanelGrid } from './panel-grid.tsx';
 import { keyInFragment } from './shared-link.ts';
 
@@ -54,21 +54,20 @@ function Opened({ secret }: { secret: string }) {
     <ServerContext.Provider value={server}>
       <main id="content" class="shared">
         {isLost && <LostBanner />}
-        <SharedDashboard recoveries={server.recoveries} ended={ended} />
+        <SharedDashboard ended={ended} />
       </main>
     </ServerContext.Provider>
   );
 }
 
-type SharedDashboardProps = Pick<Server, 'recoveries' | 'ended'>;
-
 interface Found {
   readonly sharedDashboard: Dashboard | null;
 }
 
-function SharedDashboard({ recoveries, ended }: SharedDashboardProps) {
-  // Meanwhile it may have become another one.
-  const { data, error, again } = useAskOn<Found>(recoveries, SHARED);
+const newest = (_: Found | undefined, found: Found): Found => found;
+
+function SharedDashboard({ ended }: Pick<Server, 'ended'>) {
+  const { data, error, again } = useLive(SHARED, {}, newest);
   const dashboard = data?.sharedDashboard;
   useEffect(() => {
     if (dashboard === null) ended();
@@ -83,7 +82,7 @@ function SharedDashboard({ recoveries, ended }: SharedDashboardProps) {
         <ThemeSwitch />
       </div>
       {error && <Refused error={error} />}
-      <PanelGrid dashboard={dashboard} go={undefined} changed={again} />
+      <PanelGrid dashboard={dashboard} go={undefined} />
     </>
   );
 }

@@ -67,8 +67,6 @@ export interface Live {
 export interface Listener<Data> {
   readonly told: (data: Data) => void;
   readonly failed: (error: AskError) => void;
-  /** By the server: what it told of is no more. */
-  readonly ended?: (() => void) | undefined;
 }
 
 /** The key does not count any more: signed out elsewhere, or for too long; a shared link that was ended. */
@@ -125,9 +123,8 @@ export function openLive(
     },
   });
   return {
-    subscribe<Data>(query: string, variables: object, { told, failed, ended }: Listener<Data>) {
-      let isWanted = true;
-      const unsubscribe = client.subscribe<Data>(
+    subscribe<Data>(query: string, variables: object, { told, failed }: Listener<Data>) {
+      return client.subscribe<Data>(
         { query, variables: { ...variables } },
         {
           next({ data, errors }) {
@@ -139,15 +136,9 @@ export function openLive(
             const [first] = Array.isArray(error) ? error : [];
             if (first !== undefined) failed(askError({ ...first, extensions: codeOf(first) }));
           },
-          complete() {
-            if (isWanted) ended?.();
-          },
+          complete() {},
         },
       );
-      return () => {
-        isWanted = false;
-        unsubscribe();
-      };
     },
     close: () => void client.dispose(),
   };
