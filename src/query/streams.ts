@@ -59,10 +59,10 @@ export class StreamUpdates {
     this.#subscribers.set(end, tenant);
     const pull = async () => {
       while (!hasEnded) {
-        moved = Promise.withResolvers();
-        if (await known.look()) return known.names;
         if (known.isComplete) await moved.promise;
-        await this.#rest();
+        if (known.hasLooked) await this.#rest();
+        moved = Promise.withResolvers();
+        if (!hasEnded && (await known.look())) return known.names;
       }
       return undefined;
     };
@@ -96,7 +96,8 @@ class Known {
   readonly #names = new Set<string>();
   /** Arrival from which there may be more. Once all partitions have told what they had, only new lines of the ledger are of interest. */
   #fromMs = 0;
-  #hasLooked = false;
+  hasLooked = false;
+  /** All partitions have answered the last look. */
   isComplete = false;
 
   constructor(tenant: string, options: StreamUpdatesOptions) {
@@ -111,14 +112,14 @@ class Known {
   /** Answers whether there is something to tell: the first time, and when there are more. */
   async look(): Promise<boolean> {
     const { partitions, clock } = this.#options;
-    const before = this.#hasLooked ? this.#names.size : -1;
+    const before = this.hasLooked ? this.#names.size : -1;
     const nowMs = clock.now();
     const found = await Promise.all(
       namesByPartition(this.#tenant, partitions, this.#fromMs).map((names) =>
         names.catch(undefinedIfFault),
       ),
     );
-    this.#hasLooked = true;
+    this.hasLooked = true;
     this.isComplete = found.every((names) => names !== undefined);
     // Clocks of partitions may be behind by an hour.
     if (this.isComplete) this.#fromMs = floorTo(nowMs, HOUR_MS) - HOUR_MS;

@@ -41,7 +41,7 @@ interface StreamProps {
 function Stream({ address, stream, streams, offer }: StreamProps) {
   const received = useAsk<{ readonly ledger: Pick<Ledger, 'received'> }>(RECEIVED, { stream });
   const finestMs = Math.max(1_000, offer.counting?.resolutions[0]?.stepMs ?? 0);
-  // Of what comes now.
+  // What comes now, in its newest minute.
   const now = useTimeseries(
     offer.counting && {
       stream,
