@@ -14,6 +14,7 @@ export const ANSWERED_BY: Readonly<Record<string, AnsweredBy>> = {
   'Query.explain': 'any',
   'Query.rollups': 'any',
   'Query.ledger': 'any',
+  'Query.streams': 'any',
   'Query.ledgerLines': 'any',
   'Query.deadLetters': 'any',
   'Query.deadLetterCounts': 'any',
@@ -81,8 +82,11 @@ export const ANSWERED_BY: Readonly<Record<string, AnsweredBy>> = {
   'Mutation.cancelReplay': 'any',
   'Subscription.timeseries': 'any',
   'Subscription.tail': 'any',
+  'Subscription.streams': 'any',
   'Subscription.health': 'asked',
   'Subscription.alarmChanged': 'leader',
+  'Subscription.dashboard': 'leader',
+  'Subscription.sharedDashboard': 'leader',
   'Subscription.panel': 'leader',
 };
 

@@ -20,6 +20,7 @@ import type { PartitionClient, RollupCatalog } from '../src/query/ports.ts';
 import type { Queries } from '../src/query/queries.ts';
 import type { ReplayPort } from '../src/query/replay-port.ts';
 import type { RollupPort } from '../src/query/rollup-port.ts';
+import type { StreamUpdates } from '../src/query/streams.ts';
 import type { SystemPort } from '../src/query/system.ts';
 import type { TestEventsPort } from '../src/query/test-events.ts';
 import type { Access } from './authorize.ts';
@@ -73,4 +74,5 @@ export interface GraphContext {
   readonly services: Services;
   readonly alarmUpdates: AlarmUpdates;
   readonly healthUpdates: HealthUpdates;
+  readonly streamUpdates: StreamUpdates;
 }

@@ -49,6 +49,8 @@ const ROOT_COSTS: Readonly<Record<string, number>> = {
   // Reads no rows, but has the log staged as the question would.
   explain: 12,
   ledger: 6,
+  // As far back as the ledger goes.
+  streams: 6,
   // A day of lines from every partition.
   ledgerLines: 12,
   deadLetters: 6,

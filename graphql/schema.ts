@@ -12,6 +12,7 @@ import { archive, archiveNow, manifest, segments } from './resolvers/archive.ts'
 import { backup, cancelBackup, startBackup } from './resolvers/backup.ts';
 import { checkpoints, takeCheckpoint } from './resolvers/checkpoints.ts';
 import { cluster } from './resolvers/cluster.ts';
+import { dashboardUpdates, sharedDashboardUpdates } from './resolvers/dashboard-updates.ts';
 import * as dashboards from './resolvers/dashboards.ts';
 import { deadLetterCounts, deadLetters, resendDeadLetters } from './resolvers/dead-letters.ts';
 import { eraseUser, erasure, erasures } from './resolvers/erasure.ts';
@@ -23,6 +24,7 @@ import { applyReplay, cancelReplay, replays, startReplay } from './resolvers/rep
 import { defineRollup, dropRollup, rollups } from './resolvers/rollups.ts';
 import { sources } from './resolvers/sources.ts';
 import { spool } from './resolvers/spool.ts';
+import { streams, streamUpdates } from './resolvers/streams.ts';
 import * as system from './resolvers/system.ts';
 import { sendTestEvent } from './resolvers/test-events.ts';
 import {
@@ -91,6 +93,7 @@ const resolvers = {
     replays,
     rollups,
     sources,
+    streams,
   },
   Mutation: {
     ...commands,
@@ -113,6 +116,9 @@ const resolvers = {
     alarmChanged,
     tail,
     health,
+    streams: streamUpdates,
+    dashboard: dashboardUpdates,
+    sharedDashboard: sharedDashboardUpdates,
     panel: dashboards.panelUpdates,
   },
 };

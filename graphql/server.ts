@@ -7,6 +7,7 @@ import type { DashboardPort } from '../src/query/dashboard-port.ts';
 import { HealthUpdates } from '../src/query/health-updates.ts';
 import type { LeaderPort } from '../src/query/leader-port.ts';
 import { type Scheduler, systemScheduler } from '../src/query/live-query.ts';
+import { StreamUpdates } from '../src/query/streams.ts';
 import type { Access, Authorizer } from './authorize.ts';
 import type { Services } from './context.ts';
 import { createForwarding } from './forward.ts';
@@ -73,9 +74,10 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
   const corsOrigins = options.corsOrigins ?? [];
   const alarmUpdates = new AlarmUpdates(services.alarms);
   const healthUpdates = new HealthUpdates(services.health, scheduler);
+  const { partitions, clock, dashboards } = services;
+  const streamUpdates = new StreamUpdates({ partitions, scheduler, clock });
   const { leader, connectionBounds = CONNECTIONS, subscriptionBounds = SUBSCRIPTIONS } = options;
   const forwarding = leader && createForwarding(leader, logger);
-  const { dashboards } = services;
   const tenantOf = tenantLookup(dashboards);
   const rooms: Rooms = {
     connections: new Room({ what: 'live connections', bounds: connectionBounds, tenantOf }),
@@ -93,6 +95,7 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
     services,
     alarmUpdates,
     healthUpdates,
+    streamUpdates,
     logger,
     graphiql: isLoopback,
     forwarding,
@@ -165,6 +168,7 @@ export async function openQueryListener(options: QueryListenerOptions): Promise<
       services.queries.close();
       alarmUpdates.close();
       healthUpdates.close();
+      streamUpdates.close();
       sessions.close();
       services.followers.close();
       sockets.closeAll();

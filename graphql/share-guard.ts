@@ -12,6 +12,7 @@ const SHARED_FIELDS: ReadonlySet<string> = new Set([
   'Query.sharedDashboard',
   'Query.panel',
   'Query.__typename',
+  'Subscription.sharedDashboard',
   'Subscription.panel',
 ]);
 

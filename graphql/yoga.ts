@@ -4,6 +4,7 @@ import { createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } fro
 import type { Logger } from '../src/model/logger.ts';
 import type { AlarmUpdates } from '../src/query/alarm-updates.ts';
 import type { HealthUpdates } from '../src/query/health-updates.ts';
+import type { StreamUpdates } from '../src/query/streams.ts';
 import type { Access } from './authorize.ts';
 import type { Caller, GraphContext, Services } from './context.ts';
 import { maskError } from './error-mask.ts';
@@ -28,6 +29,7 @@ export interface GraphServerOptions {
   readonly services: Services;
   readonly alarmUpdates: AlarmUpdates;
   readonly healthUpdates: HealthUpdates;
+  readonly streamUpdates: StreamUpdates;
   readonly logger: Logger;
   /** Serves the GraphiQL page to browsers. */
   readonly graphiql: boolean;
@@ -75,12 +77,15 @@ const TOO_DEEP = {
 };
 
 export function createGraphServer(options: GraphServerOptions): GraphServer {
-  const { services, alarmUpdates, healthUpdates, logger, graphiql, forwarding, subscriptions } =
-    options;
+  const { services, alarmUpdates, healthUpdates, streamUpdates, subscriptions } = options;
+  const { logger, graphiql, forwarding } = options;
   return createYoga<RequestContext, GraphContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ access, caller }) => ({ access, caller, services, alarmUpdates, healthUpdates }),
+    context: ({ access, caller }) => ({
+      ...{ access, caller, services },
+      ...{ alarmUpdates, healthUpdates, streamUpdates },
+    }),
     plugins: [
       shareGuard,
       limits,

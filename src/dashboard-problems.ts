@@ -1,4 +1,5 @@
 /** Why a dashboard, or a link to one, cannot be kept: every bound of them, in words. Pure. */
+import { isDeepStrictEqual } from 'node:util';
 import type { AlarmProblem } from './model/alarm-board.ts';
 import type { Dashboard, Share } from './model/dashboard.ts';
 import type { DashboardInput } from './query/dashboard-port.ts';
@@ -16,6 +17,8 @@ export const SHARES_PER_TENANT_MAX = 50;
 /** Of all tenants: 300 bytes each. */
 export const SHARES_MAX = 1_000;
 
+/** Of a dashboard that is new: made by chance, so that those of two tenants are never equal. */
+const NEW_ID = /^[\w-]{12,64}$/;
 const PANEL_ID = /^[\w-]{1,64}$/;
 
 /** What is wrong with it by itself. */
@@ -28,6 +31,11 @@ export function problemsOfInput({ id, name, panels, version }: DashboardInput): 
     id === undefined && version !== undefined,
     'version',
     'a new dashboard has no version: leave it out, or give the id of the one that has it',
+  );
+  refuseIf(
+    id !== undefined && version === 0 && !NEW_ID.test(id),
+    'id',
+    `expected 12 to 64 letters, digits, "_" or "-", made by chance, received ${shortened(id ?? '')}: leave it out to get one`,
   );
   refuseIf(
     panels.length > PANELS_MAX,
@@ -66,11 +74,14 @@ export function problemsOfPlace(
   before: Dashboard | undefined,
   stored: readonly Dashboard[],
 ): AlarmProblem[] {
-  if (id !== undefined) {
+  if (id !== undefined && (before !== undefined || version !== 0)) {
     if (before === undefined) return [noDashboard(id)];
     if (version === undefined || version === before.version) return [];
     const message = `somebody else has changed it meanwhile: expected version ${before.version}, received ${version}: read it again, and change that`;
     return [{ path: 'version', message }];
+  }
+  if (stored.some((each) => each.id === id)) {
+    return [{ path: 'id', message: 'another dashboard has it: leave it out to get one' }];
   }
   const own = stored.filter((each) => each.tenant === tenant);
   if (own.length >= DASHBOARDS_PER_TENANT_MAX) {
@@ -81,6 +92,25 @@ export function problemsOfPlace(
   const message = `all tenants together may have at most ${DASHBOARDS_MAX} dashboards: another one has to go first`;
   return [{ path: '', message }];
 }
+
+/** What was put comes again: whoever put it has not heard that it is stored. */
+export const isStored = ({ name, panels, version }: DashboardInput, stored: Dashboard): boolean =>
+  version !== undefined &&
+  stored.version === version + 1 &&
+  stored.name === name &&
+  stored.panels.length === panels.length &&
+  stored.panels.every((panel, i) =>
+    isDeepStrictEqual(panel, { ...panels[i], id: panels[i]?.id ?? panel.id }),
+  );
+
+export const NO_SECRET: AlarmProblem = {
+  path: 'secret',
+  message: 'expected "sgd_" and 32 random bytes in base64url: leave it out to get one',
+};
+export const SECRET_TAKEN: AlarmProblem = {
+  path: 'secret',
+  message: 'another link has it: make one by chance, or leave it out to get one',
+};
 
 export function problemsOfShare(
   tenant: string,

@@ -13,12 +13,15 @@ import {
 } from '../storage/state/dashboard-rows.ts';
 import type { StateOp, StateStore } from '../storage/state/state.ts';
 import {
+  isStored,
+  NO_SECRET,
   noDashboard,
   problemsOfInput,
   problemsOfPlace,
   problemsOfShare,
+  SECRET_TAKEN,
 } from './dashboard-problems.ts';
-import { hashSecret, SHARE_SECRET_PREFIX } from './model/access.ts';
+import { hashSecret, isShareSecret, SHARE_SECRET_PREFIX } from './model/access.ts';
 import type { AlarmProblem, Checked } from './model/alarm-board.ts';
 import type { Clock } from './model/clock.ts';
 import type { Dashboard, DashboardContent, Share } from './model/dashboard.ts';
@@ -99,6 +102,7 @@ export class SavedDashboards implements DashboardPort {
     if (wrong.length > 0) return err(wrong);
     return this.#change(async (run) => {
       const before = ownOf(run, tenant, id);
+      if (before !== undefined && isStored(input, before)) return ok(viewOf(before));
       const problems = problemsOfPlace(tenant, input, before, [...run.dashboards.values()]);
       if (problems.length > 0) return err(problems);
       const dashboard: Dashboard = {
@@ -132,13 +136,23 @@ export class SavedDashboards implements DashboardPort {
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
-  async share(tenant: string, dashboard: string, name: string): Promise<Checked<MadeShare>> {
+  async share(
+    tenant: string,
+    dashboard: string,
+    name: string,
+    secret = newSecret(),
+  ): Promise<Checked<MadeShare>> {
+    if (!isShareSecret(secret)) return err([NO_SECRET]);
+    const hash = hashSecret(secret);
     return this.#change(async (run) => {
       if (this.find(tenant, dashboard) === undefined) return err([noDashboard(dashboard)]);
+      const made = run.shares.get(hash);
+      if (made !== undefined) {
+        const isSame = made.tenant === tenant && made.dashboard === dashboard && made.name === name;
+        return isSame ? ok({ share: made, secret }) : err([SECRET_TAKEN]);
+      }
       const problems = problemsOfShare(tenant, name, [...run.shares.values()]);
       if (problems.length > 0) return err(problems);
-      const secret = SHARE_SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
-      const hash = hashSecret(secret);
       const createdAtMs = this.#options.clock.now();
       const share: Share = { id: newId(), tenant, dashboard, name, createdAtMs, hash };
       await this.#commit(run, [shareOp(share)]);
@@ -217,6 +231,9 @@ export class SavedDashboards implements DashboardPort {
     throw new AppError('actor_stopped', 'dashboards are not kept here just now: try again');
   }
 }
+
+const newSecret = (): string =>
+  SHARE_SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
 
 const newId = (): string => randomBytes(ID_BYTES).toString('base64url');
 

@@ -201,3 +201,53 @@ test('after a commit that failed it has what the disk has', async (t) => {
   t.is(saved.find('a', id)?.name, 'Sales');
   t.true(done(await saved.drop('a', id)));
 });
+
+test('what is put again, because no answer was heard, is stored once', async (t) => {
+  const { saved } = await scene();
+  const id = 'made-by-chance';
+  const first = done(await saved.put('a', input({ id, version: 0 })));
+  t.deepEqual(done(await saved.put('a', input({ id, version: 0 }))), first);
+  const changed = input({ id, version: 1, name: 'Orders' });
+  const second = done(await saved.put('a', changed));
+  t.is(second.version, 2);
+  t.deepEqual(done(await saved.put('a', changed)), second);
+  t.is(saved.list('a').length, 2);
+  const other = await saved.put('a', input({ id, version: 1, name: 'Visits' }));
+  t.regex(refusalOf(other), /^version: somebody else has changed it meanwhile: expected version 2/);
+  const anew = await saved.put('a', input({ id, version: 0, name: 'Visits' }));
+  t.regex(refusalOf(anew), /^version: .* expected version 2, received 0/);
+});
+
+test('a new dashboard takes no id that can be guessed, and none of another tenant', async (t) => {
+  const { saved } = await scene();
+  const id = 'made-by-chance';
+  done(await saved.put('a', input({ id, version: 0 })));
+  t.is(
+    refusalOf(await saved.put('b', input({ id, version: 0 }))),
+    'id: another dashboard has it: leave it out to get one',
+  );
+  t.is(saved.find('b', id), undefined);
+  t.regex(
+    refusalOf(await saved.put('b', input({ id: 'shop', version: 0 }))),
+    /^id: expected 12 to/,
+  );
+  t.regex(
+    refusalOf(await saved.put('b', input({ id: 'none-of-theirs', version: 1 }))),
+    /^id: you have/,
+  );
+});
+
+test('a link that is asked for again with its secret is the same one', async (t) => {
+  const { saved } = await scene();
+  const { id } = done(await saved.put('a', input()));
+  const secret = `sgd_${'s'.repeat(43)}`;
+  const made = done(await saved.share('a', id, 'Ann', secret));
+  t.deepEqual(done(await saved.share('a', id, 'Ann', secret)), made);
+  t.deepEqual(saved.shares('a', id), [made.share]);
+  t.deepEqual(saved.shared(hashSecret(secret))?.dashboard.id, id);
+  t.regex(refusalOf(await saved.share('a', id, 'Bob', secret)), /^secret: another link has it/);
+  t.regex(
+    refusalOf(await saved.share('a', id, 'Bob', 'sgd_short')),
+    /^secret: expected "sgd_" and 32/,
+  );
+});

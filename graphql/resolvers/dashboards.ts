@@ -128,11 +128,16 @@ export const mutations = {
 
   async shareDashboard(
     _: unknown,
-    { id, name }: { readonly id: string; readonly name: string },
+    args: { readonly id: string; readonly name: string; readonly secret?: Maybe<string> },
     { access, services }: GraphContext,
   ): Promise<object> {
     demandScope(access, 'admin');
-    const made = await services.dashboards.share(access.tenant, id, name);
+    const made = await services.dashboards.share(
+      access.tenant,
+      args.id,
+      args.name,
+      args.secret ?? undefined,
+    );
     if (!made.ok) return { problems: made.error };
     const { share, secret } = made.value;
     return { share: shownShare(share), secret, problems: [] };
@@ -204,7 +209,7 @@ function findPanel(
 }
 
 /** What the link shows. Throws if it has ended. */
-function demandOpen(share: string, { services }: GraphContext): SharedDashboard {
+export function demandOpen(share: string, { services }: GraphContext): SharedDashboard {
   const shared = services.dashboards.shared(share);
   if (shared !== undefined) return shared;
   throw new GraphQLError('this link has ended: ask for a new one', {
@@ -238,7 +243,7 @@ function whileShown<T>(
   });
 }
 
-function shown(dashboard: DashboardView, { access, services }: GraphContext): object {
+export function shown(dashboard: DashboardView, { access, services }: GraphContext): object {
   const { updatedAtMs, isBuiltIn, ...rest } = dashboard;
   return {
     ...rest,

@@ -19,11 +19,11 @@ export interface PanelInput {
 }
 
 export interface DashboardInput {
-  /** Undefined: it is a new one. */
+  /** Undefined, or of version 0: it is a new one. */
   readonly id?: string | undefined;
   readonly name: string;
   readonly panels: readonly PanelInput[];
-  /** Undefined: whatever it has. */
+  /** Undefined: whatever it has. What was put already in its place is answered as it is stored. */
   readonly version?: number | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface SharedDashboard {
 
 export interface MadeShare {
   readonly share: Share;
-  /** Told once. */
+  /** The server does not keep it. */
   readonly secret: string;
 }
 
@@ -50,7 +50,13 @@ export interface DashboardPort {
 
   /** By the time at which they were made. */
   shares(tenant: string, dashboard: string): readonly Share[];
-  share(tenant: string, dashboard: string, name: string): Promise<Checked<MadeShare>>;
+  /** With a `secret` of its own it is made once, however often it is asked for. */
+  share(
+    tenant: string,
+    dashboard: string,
+    name: string,
+    secret?: string,
+  ): Promise<Checked<MadeShare>>;
   /** False: there is none of this id. */
   endShare(tenant: string, id: string): Promise<boolean>;
 

@@ -192,6 +192,14 @@ export const HISTORY_WAIT_MS = 200;
 /** How late it may be learnt since when a rollup counts, and by a node, that the leader has declared others. A look is two rows. */
 export const ROLLUPS_LOOK_MS = 1_000;
 
+/** Of a tenant, as they are told: senders choose their names, and nobody reads more. */
+export const STREAMS_MAX = 1_000;
+/** Whoever waits for streams has the ledger of the last two hours read so often, while events come. */
+export const STREAMS_EVERY_MS = 1_000;
+/** First pages that wait for an event: each reads for itself. */
+export const STREAM_SUBSCRIBERS_MAX = 100;
+export const STREAM_SUBSCRIBERS_PER_TENANT_MAX = 25;
+
 /** How often the server looks at its own health while somebody watches: a question to each thread. */
 export const HEALTH_EVERY_MS = 1_000;
 /** A message is some 300 bytes an actor. */

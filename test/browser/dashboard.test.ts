@@ -71,6 +71,22 @@ test('an event of somebody else turns the first page into the live view, too', a
   await untilShown(page, 'total', '1');
 });
 
+test('the first page sees an event of another stream, and one of a day ago; both are then to be chosen', async (t) => {
+  const { server, url } = await site(t);
+  const { page } = await visit(t, url, DESKTOP);
+  await page.getByText('Waiting for the first event').waitFor();
+  await send(server, [{ type: 'buy', ts: Date.now() - 86_400_000 }], undefined, 'shop');
+  await page.getByText('Events have come to shop.').waitFor({ timeout: 60_000 });
+  await send(server, [{ type: 'buy', ts: Date.now() - 86_400_000 }]);
+  await page.getByRole('heading', { name: 'Overview' }).waitFor({ timeout: 60_000 });
+  await page.reload();
+  await page.getByLabel('Stream').selectOption('shop');
+  await page.getByText('No rollup counts the events of stream shop').waitFor();
+  t.is(new URL(page.url()).searchParams.get('stream'), 'shop');
+  await page.getByRole('link', { name: 'System' }).click();
+  await page.getByRole('row', { name: /^shop 1 1 / }).waitFor();
+});
+
 test('a paused overview stands still, says how far it is behind, and goes on with the newest', async (t) => {
   const { server, url } = await site(t, { rollups: ROLLUPS });
   await send(server, views(8));

@@ -156,6 +156,13 @@ test('a link shows its dashboard live without signing in, nothing else, and no m
   }
   t.not((await askedWith(guest, key, '/metrics')).status, 200);
 
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await page.getByLabel('Name').fill('Market');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('heading', { name: 'Market' }).waitFor(PATIENCE);
+  await guest.getByRole('heading', { name: 'Market' }).waitFor(PATIENCE);
+  await numberIn(guest, 'Events', '48');
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
   await page.getByRole('button', { name: 'End The office screen' }).click();
   await page.getByText('No link shows it.').waitFor(PATIENCE);
   await guest.getByText('This link has ended, or is none of this server.').waitFor(PATIENCE);

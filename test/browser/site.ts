@@ -19,8 +19,13 @@ export async function site(t: ExecutionContext, config: object = {}) {
 }
 
 /** Resolves when they are durable. */
-export async function send(server: Server, events: readonly object[], key?: string): Promise<void> {
-  await fetch(`http://${server.host}:${server.ingestPort}/v1/events`, {
+export async function send(
+  server: Server,
+  events: readonly object[],
+  key?: string,
+  stream = 'events',
+): Promise<void> {
+  await fetch(`http://${server.host}:${server.ingestPort}/v1/events?stream=${stream}`, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-ndjson',

@@ -68,6 +68,7 @@ const ROOTS = [
 const MAY: ReadonlySet<string> = new Set([
   'query sharedDashboard',
   'query panel',
+  'subscription sharedDashboard',
   'subscription panel',
 ]);
 

@@ -35,7 +35,7 @@ export interface RuleEditorProps {
 export function RuleEditor({ rule, close }: RuleEditorProps) {
   const { session } = usePage();
   const [draft, setDraft] = useState<RuleDraft>(() => (rule ? draftOf(rule) : NEW_RULE));
-  const { run, isRunning, error } = useCommand(() => undefined);
+  const { run, isRunning, error } = useCommand();
   const mayChange = may(session, 'admin') && rule?.declaredIn !== 'config';
   const set = (changes: RuleDraft) => setDraft((before) => ({ ...before, ...changes }));
   const save = async (event: Event) => {

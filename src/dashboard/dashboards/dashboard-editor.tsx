@@ -22,14 +22,12 @@ export interface DashboardEditorProps {
   /** Somebody has saved or given up. */
   readonly close: () => void;
   readonly dropped: () => void;
-  /** It is to be read again. */
-  readonly changed: () => void;
 }
 
-export function DashboardEditor({ dashboard, close, dropped, changed }: DashboardEditorProps) {
+export function DashboardEditor({ dashboard, close, dropped }: DashboardEditorProps) {
   const { id, name, shares } = dashboard;
   const { draft, set, forget } = useDraft(dashboard);
-  const { run, isRunning, error, problems } = useCommand(changed);
+  const { run, isRunning, error, problems } = useCommand();
   const [said, setSaid] = useState('');
   const list = useFocusAfterMove(draft.panels);
   const save = async (event: Event) => {
@@ -75,7 +73,6 @@ export function DashboardEditor({ dashboard, close, dropped, changed }: Dashboar
             type="button"
             onClick={() => {
               forget();
-              changed();
               close();
             }}
           >

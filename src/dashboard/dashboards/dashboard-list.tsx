@@ -4,8 +4,9 @@ import type { Address } from '../kit/address.ts';
 import { grouped, moment, wholeMoment } from '../kit/format.ts';
 import { Link } from '../kit/link.tsx';
 import { Scroll } from '../kit/scroll.tsx';
+import { newId } from '../saved/by-chance.ts';
 import type { AnsweredDashboard } from '../saved/dashboard-answers.ts';
-import { DASHBOARDS, type Made, PUT } from '../saved/dashboard-documents.ts';
+import { DASHBOARDS, type DashboardInput, type Made, PUT } from '../saved/dashboard-documents.ts';
 import { dashboardPath } from '../saved/dashboard-path.ts';
 import { NameField } from '../saved/name-field.tsx';
 import { usePage } from '../server/connection.ts';
@@ -87,17 +88,25 @@ const DashboardTable = ({ dashboards, go }: DashboardTableProps) => (
   </section>
 );
 
+/** Made once, also where the answer is not heard and somebody asks again. */
+const wishOf = (name: string) => ({ id: newId(), name });
+
 function NewDashboard({ go }: DashboardListProps) {
-  const { run, isRunning, error } = useCommand(() => undefined);
-  const [name, setName] = useState('');
+  const { run, isRunning, error } = useCommand();
+  const [wish, setWish] = useState(() => wishOf(''));
   const make = async (event: Event) => {
     event.preventDefault();
-    const made = await run<Made>(PUT, { input: { name, panels: [] } });
+    const input: DashboardInput = { ...wish, panels: [], version: 0 };
+    const made = await run<Made>(PUT, { input });
     if (made !== undefined) go(dashboardPath(made.dashboard.id));
   };
   return (
     <form class="choices" onSubmit={(event) => void make(event)}>
-      <NameField label="Name of a new one" value={name} change={setName} />
+      <NameField
+        label="Name of a new one"
+        value={wish.name}
+        change={(name) => setWish(wishOf(name))}
+      />
       <button type="submit" disabled={isRunning}>
         New dashboard
       </button>

@@ -1,19 +1,20 @@
 /** One saved dashboard, live; how it is changed, and who else may see it. */
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { type Address, pathOf } from '../kit/address.ts';
 import { Link } from '../kit/link.tsx';
+import { newId } from '../saved/by-chance.ts';
 import {
   type AnsweredDashboard,
   NAME_CHARS_MAX,
   type OwnDashboard,
 } from '../saved/dashboard-answers.ts';
-import { DASHBOARD, type Made, PUT } from '../saved/dashboard-documents.ts';
+import { DASHBOARD, type DashboardInput, type Made, PUT } from '../saved/dashboard-documents.ts';
 import { dashboardAsRead } from '../saved/panel-as-read.ts';
 import { usePage } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
-import { useAsk } from '../server/use-ask.ts';
 import { useCommand } from '../server/use-command.ts';
+import { useLive } from '../server/use-live.ts';
 import { keptDraft } from './dashboard-draft.ts';
 import { DashboardEditor } from './dashboard-editor.tsx';
 import { PanelGrid } from './panel-grid.tsx';
@@ -28,8 +29,10 @@ interface Found {
   readonly dashboard: AnsweredDashboard<OwnDashboard> | null;
 }
 
+const newest = (_: Found | undefined, found: Found): Found => found;
+
 export function DashboardPage({ id, address }: DashboardPageProps) {
-  const { data, error, again } = useAsk<Found>(DASHBOARD, { id });
+  const { data, error, again } = useLive(DASHBOARD, { id }, newest);
   const dashboard = useMemo(() => data?.dashboard && dashboardAsRead(data.dashboard), [data]);
   if (dashboard == null) {
     return (
@@ -51,7 +54,7 @@ export function DashboardPage({ id, address }: DashboardPageProps) {
   return (
     <>
       {error && <Refused error={error} />}
-      <Opened dashboard={dashboard} address={address} changed={again} />
+      <Opened dashboard={dashboard} address={address} />
     </>
   );
 }
@@ -59,10 +62,9 @@ export function DashboardPage({ id, address }: DashboardPageProps) {
 interface OpenedProps {
   readonly dashboard: OwnDashboard;
   readonly address: Address;
-  readonly changed: () => void;
 }
 
-function Opened({ dashboard, address, changed }: OpenedProps) {
+function Opened({ dashboard, address }: OpenedProps) {
   const { session } = usePage();
   const { id, name, builtIn, shares } = dashboard;
   const { go, visit, parameters } = address;
@@ -105,18 +107,15 @@ function Opened({ dashboard, address, changed }: OpenedProps) {
           It has changes that are not saved: "Edit" shows them.
         </p>
       )}
-      {doing === 'share' && shares !== null && (
-        <SharesSection dashboard={id} shares={shares} changed={changed} />
-      )}
+      {doing === 'share' && shares !== null && <SharesSection dashboard={id} shares={shares} />}
       {isEdited ? (
         <DashboardEditor
           dashboard={dashboard}
           close={() => visit({ do: undefined })}
           dropped={() => go('/dashboards')}
-          changed={changed}
         />
       ) : (
-        <PanelGrid dashboard={dashboard} go={go} changed={changed} />
+        <PanelGrid dashboard={dashboard} go={go} />
       )}
     </>
   );
@@ -129,9 +128,11 @@ interface CopyToEditProps {
 
 /** The server's own stays as it is. */
 function CopyToEdit({ dashboard: { name, panels }, go }: CopyToEditProps) {
-  const { run, isRunning, error } = useCommand(() => undefined);
+  const { run, isRunning, error } = useCommand();
+  const [id] = useState(newId);
   const copy = async () => {
-    const input = { name: `${name} (copy)`.slice(0, NAME_CHARS_MAX), panels };
+    const copied = `${name} (copy)`.slice(0, NAME_CHARS_MAX);
+    const input: DashboardInput = { id, name: copied, panels, version: 0 };
     const made = await run<Made>(PUT, { input });
     if (made !== undefined) go(pathOf('/dashboards', { id: made.dashboard.id, do: 'edit' }));
   };

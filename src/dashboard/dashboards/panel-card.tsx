@@ -20,14 +20,12 @@ export interface PanelCardProps {
   readonly panel: Panel;
   /** Undefined: nothing leads away from here. */
   readonly go: Address['go'] | undefined;
-  /** The panel is another one by now. */
-  readonly changed: () => void;
 }
 
-export function PanelCard({ dashboard, panel, go, changed }: PanelCardProps) {
+export function PanelCard({ dashboard, panel, go }: PanelCardProps) {
   const { title, question } = panel;
   const { ref, isSeen } = useSeen<HTMLElement>();
-  const { answer, error, again, isOfThen } = usePanel(dashboard, panel, isSeen, changed);
+  const { answer, error, again, isOfThen } = usePanel(dashboard, panel, isSeen);
   const titleId = useId();
   const range = rangeInWords(question);
   return (

@@ -9,11 +9,9 @@ export interface PanelGridProps {
   readonly dashboard: Dashboard;
   /** Undefined: nothing leads away from here. */
   readonly go: Address['go'] | undefined;
-  /** It is another one by now. */
-  readonly changed: () => void;
 }
 
-export function PanelGrid({ dashboard: { id, version, panels }, go, changed }: PanelGridProps) {
+export function PanelGrid({ dashboard: { id, version, panels }, go }: PanelGridProps) {
   if (panels.length === 0) {
     return (
       <p>
@@ -31,9 +29,10 @@ export function PanelGrid({ dashboard: { id, version, panels }, go, changed }: P
       </p>
     );
   }
+  // The answers to a panel end when it is changed: with each version they are asked for anew.
   const card = (panel: Panel) => (
     <Caught key={`${panel.id} ${version}`} what={`The panel "${panel.title}"`} occasion={panel}>
-      <PanelCard dashboard={id} panel={panel} go={go} changed={changed} />
+      <PanelCard dashboard={id} panel={panel} go={go} />
     </Caught>
   );
   return (

@@ -8,7 +8,7 @@ import { SHARED } from '../saved/dashboard-documents.ts';
 import { dashboardAsRead } from '../saved/panel-as-read.ts';
 import { type Server, ServerContext, useConnection } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
-import { useAskOn } from '../server/use-ask.ts';
+import { useLive } from '../server/use-live.ts';
 import { PanelGrid } from './panel-grid.tsx';
 import { keyInFragment } from './shared-link.ts';
 
@@ -57,22 +57,21 @@ function Opened({ secret }: { secret: string }) {
       <main id="content" class="shared">
         {isLost && <LostBanner />}
         <Caught what="This dashboard" occasion={secret}>
-          <SharedDashboard recoveries={server.recoveries} ended={ended} />
+          <SharedDashboard ended={ended} />
         </Caught>
       </main>
     </ServerContext.Provider>
   );
 }
 
-type SharedDashboardProps = Pick<Server, 'recoveries' | 'ended'>;
-
 interface Found {
   readonly sharedDashboard: AnsweredDashboard | null;
 }
 
-function SharedDashboard({ recoveries, ended }: SharedDashboardProps) {
-  // Meanwhile it may have become another one.
-  const { data, error, again } = useAskOn<Found>(recoveries, SHARED);
+const newest = (_: Found | undefined, found: Found): Found => found;
+
+function SharedDashboard({ ended }: Pick<Server, 'ended'>) {
+  const { data, error, again } = useLive(SHARED, {}, newest);
   const dashboard = useMemo(
     () => data?.sharedDashboard && dashboardAsRead(data.sharedDashboard),
     [data],
@@ -90,7 +89,7 @@ function SharedDashboard({ recoveries, ended }: SharedDashboardProps) {
         <ThemeSwitch />
       </div>
       {error && <Refused error={error} />}
-      <PanelGrid dashboard={dashboard} go={undefined} changed={again} />
+      <PanelGrid dashboard={dashboard} go={undefined} />
     </>
   );
 }

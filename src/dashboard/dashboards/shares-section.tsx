@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { CopyButton } from '../kit/copy-button.tsx';
 import { moment, wholeMoment } from '../kit/format.ts';
+import { newSecret } from '../saved/by-chance.ts';
 import type { Share } from '../saved/dashboard-answers.ts';
 import { END_SHARE, SHARE } from '../saved/dashboard-documents.ts';
 import { NameField } from '../saved/name-field.tsx';
@@ -12,11 +13,10 @@ import { SHARED_PATH } from './shared-link.ts';
 export interface SharesSectionProps {
   readonly dashboard: string;
   readonly shares: readonly Share[];
-  readonly changed: () => void;
 }
 
-export function SharesSection({ dashboard, shares, changed }: SharesSectionProps) {
-  const { run, isRunning, error } = useCommand(changed);
+export function SharesSection({ dashboard, shares }: SharesSectionProps) {
+  const { run, isRunning, error } = useCommand();
   return (
     <section class="section" aria-labelledby="shares-title">
       <h2 id="shares-title">Links</h2>
@@ -39,30 +39,32 @@ export function SharesSection({ dashboard, shares, changed }: SharesSectionProps
           </li>
         ))}
       </ul>
-      <NewShare dashboard={dashboard} changed={changed} />
+      <NewShare dashboard={dashboard} />
     </section>
   );
 }
 
-function NewShare({ dashboard, changed }: Pick<SharesSectionProps, 'dashboard' | 'changed'>) {
-  const { run, isRunning, error } = useCommand(changed);
-  const [name, setName] = useState('');
-  const [secret, setSecret] = useState<string>();
+/** Made once, also where the answer is not heard and somebody asks again. */
+const newWish = () => ({ name: '', secret: newSecret() });
+
+function NewShare({ dashboard }: Pick<SharesSectionProps, 'dashboard'>) {
+  const { run, isRunning, error } = useCommand();
+  const [{ name, secret }, setWish] = useState(newWish);
+  const [made, setMade] = useState<string>();
   const make = async (event: Event) => {
     event.preventDefault();
-    const made = await run<{ readonly secret: string }>(SHARE, { id: dashboard, name });
-    if (made === undefined) return;
-    setSecret(made.secret);
-    setName('');
+    if ((await run(SHARE, { id: dashboard, name, secret })) === undefined) return;
+    setMade(secret);
+    setWish(newWish);
   };
-  const link = `${location.origin}${SHARED_PATH}#${secret}`;
+  const link = `${location.origin}${SHARED_PATH}#${made}`;
   return (
     <>
       <form class="choices" onSubmit={(event) => void make(event)}>
         <NameField
           label="Whom it is for"
           value={name}
-          change={setName}
+          change={(next) => setWish({ ...newWish(), name: next })}
           placeholder="The team's screen"
         />
         <button type="submit" disabled={isRunning}>
@@ -70,7 +72,7 @@ function NewShare({ dashboard, changed }: Pick<SharesSectionProps, 'dashboard' |
         </button>
       </form>
       {error && <Refused error={error} />}
-      {secret !== undefined && (
+      {made !== undefined && (
         <>
           <p>This is the link. It is shown now and never again:</p>
           <textarea class="code" readOnly rows={2} aria-label="The link" value={link} />

@@ -31,13 +31,8 @@ const foldPanel = (
   { panel }: { readonly panel: TimeseriesUpdate },
 ): LiveAnswer | undefined => applyUpdate(before, panel);
 
-/** Only what is seen is asked for; what was answered before stays. `changed` is told when the panel is another one by now. */
-export function usePanel(
-  dashboard: string,
-  { id, question }: Panel,
-  isSeen: boolean,
-  changed: () => void,
-): PanelAnswer {
+/** Only what is seen is asked for; what was answered before stays. */
+export function usePanel(dashboard: string, { id, question }: Panel, isSeen: boolean): PanelAnswer {
   const variables = { dashboard, panel: id };
   const documents = question.measures.some(({ op }) => op === 'top') ? PANEL_ENTRIES : PANEL;
   const isMoving = endsNow(question);
@@ -46,7 +41,7 @@ export function usePanel(
   const wasSeen = useRef(false);
   wasSeen.current ||= isSeen;
   const isLive = isSeen && !isOnce.current;
-  const live = useLive(documents.live, isLive ? variables : undefined, foldPanel, changed);
+  const live = useLive(documents.live, isLive ? variables : undefined, foldPanel);
   isOnce.current ||= live.data === undefined && live.error?.code === NOT_LIVE;
   const once = useAsk<{ readonly panel: AnsweredOnce }>(
     documents.once,

@@ -5,7 +5,7 @@ import { epochMsOf, localTimeOf, VIEWERS_ZONE } from '../kit/local-time.ts';
 import { TextField } from '../kit/text-field.tsx';
 import { conditionText, OPERATORS } from '../question/condition.ts';
 import { ConditionForm } from '../question/condition-form.tsx';
-import { streamsOf } from '../question/streams.ts';
+import { useStreams } from '../question/use-streams.ts';
 import { useRollups, useStreamFields } from '../server/known.ts';
 import type { EventFilter } from './event-filter.ts';
 
@@ -31,6 +31,7 @@ export function EventsFilter({ filter, change }: EventsFilterProps) {
   // On a phone there would be no event beside it.
   const [isOpen, setIsOpen] = useState(() => matchMedia('(min-width: 721px)').matches);
   const listId = useId();
+  const streams = useStreams(rollups);
   const since = (ms: number | undefined) =>
     change({ fromMs: ms === undefined ? undefined : Date.now() - ms, toMs: undefined });
   return (
@@ -49,7 +50,7 @@ export function EventsFilter({ filter, change }: EventsFilterProps) {
             input={{ list: listId }}
           />
           <datalist id={listId}>
-            {streamsOf(rollups).map((each) => (
+            {streams.map((each) => (
               <option key={each} value={each} />
             ))}
           </datalist>

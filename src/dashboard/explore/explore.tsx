@@ -11,7 +11,7 @@ import {
 } from '../question/question.ts';
 import { addressOf, questionOf } from '../question/question-address.ts';
 import { StreamChoice } from '../question/stream-choice.tsx';
-import { streamsOf } from '../question/streams.ts';
+import { useStreams } from '../question/use-streams.ts';
 import { useRollups, useStreamFields } from '../server/known.ts';
 import { Refused } from '../server/quality.tsx';
 import { type AnsweredRange, ExploreAnswer } from './explore-answer.tsx';
@@ -32,6 +32,7 @@ export function Explore({ address }: { address: Address }) {
     () => rollups.data?.filter((rollup) => rollup.stream === stream) ?? [],
     [rollups.data, stream],
   );
+  const streams = useStreams(rollups.data);
   const names = fields.data ?? [];
   const { isPaused, toggle } = usePause();
   const [shown, setShown] = useState<AnsweredRange>();
@@ -48,7 +49,7 @@ export function Explore({ address }: { address: Address }) {
         {/* Of another stream nothing that was asked for need be there. */}
         <StreamChoice
           stream={stream}
-          streams={streamsOf(rollups.data ?? [])}
+          streams={streams}
           choose={(next) =>
             go(pathOf('/explore', { stream: next === 'events' ? undefined : next }))
           }

@@ -3,8 +3,14 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Address } from '../kit/address.ts';
 import { RadioRow } from '../kit/radio-row.tsx';
 import type { Question } from '../question/question.ts';
-import { type AnsweredDashboard, PANELS_MAX, type PanelShow } from '../saved/dashboard-answers.ts';
-import { DASHBOARDS, type Made, PUT } from '../saved/dashboard-documents.ts';
+import { newId } from '../saved/by-chance.ts';
+import {
+  type AnsweredDashboard,
+  PANELS_MAX,
+  type Panel,
+  type PanelShow,
+} from '../saved/dashboard-answers.ts';
+import { DASHBOARDS, type DashboardInput, type Made, PUT } from '../saved/dashboard-documents.ts';
 import { dashboardPath } from '../saved/dashboard-path.ts';
 import { NameField } from '../saved/name-field.tsx';
 import { canShow, panelQuestionOf, SHOWS, titleOf } from '../saved/panel-question.ts';
@@ -76,8 +82,10 @@ function PanelForm({ question, stepMs, go, close }: PanelFormProps) {
     if (isThere) first.current?.focus();
   }, [isThere]);
   // Somebody else may have changed it meanwhile: what it is now is asked for before the next attempt.
-  const command = useCommand(() => undefined);
+  const command = useCommand();
   const [chosen, setChosen] = useState<string>();
+  const [madeId] = useState(newId);
+  const [panelId] = useState(newId);
   const [name, setName] = useState('');
   const [title, setTitle] = useState(() => titleOf(question));
   const [show, setShow] = useState<PanelShow>(canShow(question, 'CHART') ? 'CHART' : 'TABLE');
@@ -89,11 +97,18 @@ function PanelForm({ question, stepMs, go, close }: PanelFormProps) {
   const dashboard = own.find((each) => each.id === id);
   const save = async (event: Event) => {
     event.preventDefault();
-    const panel = { title, show, question: panelQuestionOf(question, show, stepMs) };
-    const input = dashboard === undefined ? { name, panels: [panel] } : withPanel(dashboard, panel);
-    const made = await command.run<Made>(PUT, { input });
-    if (made === undefined) again();
-    else go(dashboardPath(made.dashboard.id));
+    const panel = { id: panelId, title, show, question: panelQuestionOf(question, show, stepMs) };
+    // There where an attempt has made it whose answer was not heard.
+    const made = dashboard ?? own.find((each) => each.id === madeId);
+    const input: DashboardInput = {
+      id: made?.id ?? madeId,
+      name: dashboard?.name ?? name,
+      version: made?.version ?? 0,
+      panels: withPanel(made?.panels ?? [], panel),
+    };
+    const put = await command.run<Made>(PUT, { input });
+    if (put === undefined) again();
+    else go(dashboardPath(put.dashboard.id));
   };
   return (
     <form class="save-panel" onSubmit={(event) => void save(event)}>
@@ -137,8 +152,10 @@ function PanelForm({ question, stepMs, go, close }: PanelFormProps) {
   );
 }
 
-/** In the place of the dashboard as it was read. */
-const withPanel = ({ id, name, version, panels }: AnsweredDashboard, panel: object): object => ({
-  ...{ id, name, version },
-  panels: [...panels, panel],
-});
+type AnsweredPanels = AnsweredDashboard['panels'];
+
+/** Behind the others, which stay as they were read; once, also where an attempt has put it whose answer was not heard. */
+const withPanel = (panels: AnsweredPanels, panel: Panel): AnsweredPanels => [
+  ...panels.filter(({ id }) => id !== panel.id),
+  panel,
+];

@@ -1,14 +1,39 @@
 /** Of a server that has no event yet: the lines that send one, and a button that does. The first event replaces it by the live view. */
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { type Address, pathOf } from '../kit/address.ts';
 import { CopyButton } from '../kit/copy-button.tsx';
+import { Link } from '../kit/link.tsx';
 import { usePage } from '../server/connection.ts';
 import { curlOfEvent } from '../server/curl.ts';
+import { useLive } from '../server/use-live.ts';
 import { scriptTagOf } from './script-tag.ts';
-import { TestEvent, type TestEventProps } from './test-event.tsx';
+import { TestEvent } from './test-event.tsx';
 
+/** Streams with events that are named where the one that is asked for has none. */
+const OTHERS_MAX = 10;
 const EVENT = { type: 'page_view', url: '/pricing', user: 'u1' };
 
-export function FirstRun({ stream, sent }: TestEventProps) {
+interface Told {
+  readonly streams: readonly string[];
+}
+
+const newestNames = (_: readonly string[] | undefined, { streams }: Told): readonly string[] =>
+  streams;
+
+export interface FirstRunProps {
+  readonly stream: string;
+  /** The stream may have an event. */
+  readonly arrived: () => void;
+  readonly go: Address['go'];
+}
+
+export function FirstRun({ stream, arrived, go }: FirstRunProps) {
+  const { data: names = [] } = useLive('subscription { streams }', {}, newestNames);
+  const hasEvents = names.includes(stream);
+  useEffect(() => {
+    if (hasEvents) arrived();
+  }, [hasEvents, arrived]);
   const { session } = usePage();
   const { hostname } = location;
   return (
@@ -31,11 +56,25 @@ export function FirstRun({ stream, sent }: TestEventProps) {
           one that everybody may see.
         </p>
       )}
-      <TestEvent stream={stream} sent={sent} />
+      <TestEvent stream={stream} />
       <p class="waiting" role="status">
         <span class="pulse" aria-hidden="true" /> Waiting for the first event. This page shows it by
         itself.
       </p>
+      {names.length > 0 && !hasEvents && (
+        <p role="status">
+          Events have come to{' '}
+          {names.slice(0, OTHERS_MAX).map((name, i) => (
+            <span key={name}>
+              {i > 0 && ', '}
+              <Link path={pathOf('/', { stream: name })} go={go}>
+                {name}
+              </Link>
+            </span>
+          ))}
+          {names.length > OTHERS_MAX && ' and other streams'}.
+        </p>
+      )}
     </section>
   );
 }

@@ -1,15 +1,14 @@
 /** One page that answers whether all is well: what comes, what of it is most, and whether the server keeps up. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
 import type { Address } from '../kit/address.ts';
 import { Behind, PauseButton, PausedContext, useHeld, usePause } from '../kit/pause.tsx';
 import { RadioRow } from '../kit/radio-row.tsx';
 import { StreamChoice } from '../question/stream-choice.tsx';
-import { streamsOf } from '../question/streams.ts';
+import { useStreams } from '../question/use-streams.ts';
 import { useTimeseries } from '../question/use-timeseries.ts';
 import type { Ledger } from '../server/answers.ts';
 import { useRollups } from '../server/known.ts';
-import { hasEvents, type LiveAnswer } from '../server/live-answer.ts';
+import type { LiveAnswer } from '../server/live-answer.ts';
 import { Refused, Unanswered, Waiting } from '../server/quality.tsx';
 import { useAsk } from '../server/use-ask.ts';
 import { AlarmsPanel } from './alarms-panel.tsx';
@@ -25,8 +24,8 @@ const RECEIVED = `query ($stream: String!) { ledger(stream: $stream) { received 
 
 export function Overview({ address }: { address: Address }) {
   const rollups = useRollups();
+  const streams = useStreams(rollups.data);
   if (rollups.data === undefined) return <Unanswered {...rollups} />;
-  const streams = streamsOf(rollups.data);
   const stream = address.parameters.get('stream') || 'events';
   const offer = offerOf(rollups.data, stream);
   return <Stream key={stream} address={address} stream={stream} streams={streams} offer={offer} />;
@@ -42,7 +41,7 @@ interface StreamProps {
 function Stream({ address, stream, streams, offer }: StreamProps) {
   const received = useAsk<{ readonly ledger: Pick<Ledger, 'received'> }>(RECEIVED, { stream });
   const finestMs = Math.max(1_000, offer.counting?.resolutions[0]?.stepMs ?? 0);
-  // The newest minute tells of the first event, and of what comes now.
+  // What comes now, in its newest minute.
   const now = useTimeseries(
     offer.counting && {
       stream,
@@ -52,12 +51,7 @@ function Stream({ address, stream, streams, offer }: StreamProps) {
       fill: 'ZERO',
     },
   );
-  const [hasSeenEvents, setHasSeenEvents] = useState(false);
-  const seesEvents = hasEvents(now.data);
-  useEffect(() => {
-    if (seesEvents) setHasSeenEvents(true);
-  }, [seesEvents]);
-  const isEmpty = received.data?.ledger.received === 0 && !hasSeenEvents && !seesEvents;
+  const isEmpty = received.data?.ledger.received === 0;
   const { error, again } = received.error === undefined ? now : received;
   const refused = error && <Refused error={error} again={again} />;
   const choices = <StreamChoices address={address} stream={stream} streams={streams} />;
@@ -79,7 +73,7 @@ function Stream({ address, stream, streams, offer }: StreamProps) {
       {!isAnswered ? (
         error === undefined && <Waiting />
       ) : isEmpty ? (
-        <FirstRun stream={stream} sent={received.again} />
+        <FirstRun stream={stream} arrived={received.again} go={address.go} />
       ) : (
         <p>
           No rollup counts the events of stream {stream}, so there is nothing to show live. Declare

@@ -11,8 +11,6 @@ const SEND = `mutation ($stream: String!) {
 
 export interface TestEventProps {
   readonly stream: string;
-  /** It is durable. */
-  readonly sent: () => void;
 }
 
 export function TestEvent(props: TestEventProps) {
@@ -26,8 +24,8 @@ export function TestEvent(props: TestEventProps) {
   );
 }
 
-function Sender({ stream, sent }: TestEventProps) {
-  const { run, isRunning, error } = useCommand(sent);
+function Sender({ stream }: TestEventProps) {
+  const { run, isRunning, error } = useCommand();
   const [isSent, setIsSent] = useState(false);
   const send = async () => setIsSent((await run(SEND, { stream })) !== undefined);
   return (

@@ -7,27 +7,37 @@ import {
   updateOf,
   VALUES,
 } from '../question/timeseries-document.ts';
+import type { AnsweredDashboard } from './dashboard-answers.ts';
 
 const CONTENTS = 'id name version updatedAt builtIn panels { id title show question }';
 const PROBLEMS = 'problems { path message }';
 
 export const DASHBOARDS = `{ dashboards { ${CONTENTS} } }`;
-export const DASHBOARD = `query ($id: ID!) {
+/** Kept up to date, as `SHARED`. */
+export const DASHBOARD = `subscription ($id: ID!) {
   dashboard(id: $id) { ${CONTENTS} shares { id name createdAt } }
 }`;
 /** The one that the link of the key shows. */
-export const SHARED = `{ sharedDashboard { ${CONTENTS} } }`;
+export const SHARED = `subscription { sharedDashboard { ${CONTENTS} } }`;
 
 export const PUT = `mutation ($input: DashboardInput!) {
   result: putDashboard(input: $input) { dashboard { id } ${PROBLEMS} }
 }`;
+/** What `PUT` is given. */
+export interface DashboardInput {
+  readonly id: string;
+  readonly name: string;
+  readonly panels: AnsweredDashboard['panels'];
+  /** 0: there is none yet. */
+  readonly version: number;
+}
 /** What `PUT` has put. */
 export interface Made {
   readonly dashboard: { readonly id: string };
 }
 export const DROP = `mutation ($id: ID!) { result: dropDashboard(id: $id) { ${PROBLEMS} } }`;
-export const SHARE = `mutation ($id: ID!, $name: String!) {
-  result: shareDashboard(id: $id, name: $name) { secret ${PROBLEMS} }
+export const SHARE = `mutation ($id: ID!, $name: String!, $secret: String!) {
+  result: shareDashboard(id: $id, name: $name, secret: $secret) { ${PROBLEMS} }
 }`;
 export const END_SHARE = 'mutation ($id: ID!) { result: endShare(id: $id) }';
 

@@ -67,15 +67,18 @@ export interface Live {
 export interface Listener<Data> {
   readonly told: (data: Data) => void;
   readonly failed: (error: AskError) => void;
-  /** By the server: what it told of is no more. */
-  readonly ended?: (() => void) | undefined;
 }
 
 /** The key does not count any more: signed out elsewhere, or for too long; a shared link that was ended. */
 const FORBIDDEN = 4403;
 const RETRY_MS = { first: 500, most: 15_000 };
-/** A server that is silent for so long, although it was asked whether it is there, counts as gone. */
-const KEEP_ALIVE_MS = 12_000;
+/** How often a server is asked whether it is there. */
+const KEEP_ALIVE_MS = 8_000;
+/**
+ * One that answers nothing for so long counts as gone: its machine may be, without a word. Shorter, and a slow network that is busy with
+ * one large message would count as gone, too.
+ */
+const ANSWER_MS = { ping: 12_000, connect: 20_000 };
 
 /** `key` as of `ask`. */
 export function openLive(
@@ -85,6 +88,12 @@ export function openLive(
 ): Live {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
   let isForbidden = false;
+  let patience: ReturnType<typeof setTimeout> | undefined;
+  const heard = () => clearTimeout(patience);
+  const awaitAnswer = (ms: number) => {
+    heard();
+    patience = setTimeout(() => client.terminate(), ms);
+  };
   const client: Client = createClient({
     url: `${scheme}//${location.host}/graphql`,
     ...(key !== undefined && { connectionParams: { authorization: bearer(key) } }),
@@ -96,8 +105,14 @@ export function openLive(
     shouldRetry: () => !isForbidden,
     retryWait: (attempt) => waited(Math.min(RETRY_MS.first * 2 ** attempt, RETRY_MS.most)),
     on: {
+      connecting: () => awaitAnswer(ANSWER_MS.connect),
+      ping: (isFromServer) => {
+        if (!isFromServer) awaitAnswer(ANSWER_MS.ping);
+      },
+      message: heard,
       connected: () => connectionChanged('open'),
       closed: (event) => {
+        heard();
         if (event instanceof CloseEvent && event.code === FORBIDDEN) {
           isForbidden = true;
           forbidden();
@@ -108,9 +123,8 @@ export function openLive(
     },
   });
   return {
-    subscribe<Data>(query: string, variables: object, { told, failed, ended }: Listener<Data>) {
-      let isWanted = true;
-      const unsubscribe = client.subscribe<Data>(
+    subscribe<Data>(query: string, variables: object, { told, failed }: Listener<Data>) {
+      return client.subscribe<Data>(
         { query, variables: { ...variables } },
         {
           next({ data, errors }) {
@@ -122,15 +136,9 @@ export function openLive(
             const [first] = Array.isArray(error) ? error : [];
             if (first !== undefined) failed(askError({ ...first, extensions: codeOf(first) }));
           },
-          complete() {
-            if (isWanted) ended?.();
-          },
+          complete() {},
         },
       );
-      return () => {
-        isWanted = false;
-        unsubscribe();
-      };
     },
     close: () => void client.dispose(),
   };

@@ -73,6 +73,3 @@ export const ranking = (answer: LiveAnswer): readonly Ranked[] =>
       value: points.at(-1)?.values[0]?.value ?? 0,
     }))
     .sort((a, b) => b.value - a.value);
-
-export const hasEvents = (answer: LiveAnswer | undefined): boolean =>
-  answer?.series.some(({ points }) => points.some(({ values: [first] }) => first?.value)) ?? false;

@@ -17,7 +17,7 @@ interface Refusable {
   readonly problems?: readonly Problem[];
 }
 
-export function useCommand(done: () => void): Command {
+export function useCommand(done?: () => void): Command {
   const [isRunning, setIsRunning] = useState(false);
   const [problems, setProblems] = useState<readonly Problem[]>([]);
   const { error, failed, forget } = useFailure();
@@ -30,7 +30,7 @@ export function useCommand(done: () => void): Command {
       const { problems: found = [] } = result;
       setProblems(found);
       if (found.length > 0) throw new AskError('refused', problemsInWords(found));
-      done();
+      done?.();
       return result;
     } catch (reason) {
       failed(reason);

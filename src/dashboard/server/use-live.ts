@@ -5,15 +5,11 @@ import { useServer } from './connection.ts';
 import { showNever, showTogether } from './together.ts';
 import { type Answered, type Askable, NOTHING_YET } from './use-ask.ts';
 
-/**
- * What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes; undefined variables ask nothing.
- * `ended` is told when the server has nothing more to tell.
- */
+/** What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes; undefined variables ask nothing. */
 export function useLive<Data, State>(
   query: string,
   variables: object | undefined,
   fold: (before: State | undefined, data: Data) => State | undefined,
-  ended?: () => void,
 ): Askable<State> {
   const { live } = useServer();
   const [answered, setAnswered] = useState<Answered<State>>(NOTHING_YET);
@@ -35,13 +31,12 @@ export function useLive<Data, State>(
     const end = live.subscribe<Data>(query, JSON.parse(given), {
       told: (data) => told({ data: fold(newest.data, data), error: undefined }),
       failed: (error) => told({ ...newest, error }),
-      ended,
     });
     return () => {
       end();
       showNever(show);
     };
-  }, [live, query, given, fold, ended, occasion]);
+  }, [live, query, given, fold, occasion]);
   const data = useHeld(answered.data, useContext(PausedContext));
   return { data, error: answered.error, again: useCallback(() => setOccasion({}), []) };
 }

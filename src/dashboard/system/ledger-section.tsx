@@ -4,6 +4,7 @@ import { AsOf } from '../kit/as-of.tsx';
 import { counted, grouped } from '../kit/format.ts';
 import { Scroll } from '../kit/scroll.tsx';
 import { streamsOf } from '../question/streams.ts';
+import { useStreamNames } from '../question/use-streams.ts';
 import type { Ledger } from '../server/answers.ts';
 import { useRollups } from '../server/known.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
@@ -24,11 +25,12 @@ const STREAMS_MAX = 12;
 
 export function LedgerSection() {
   const rollups = useRollups();
+  const names = useStreamNames();
   return (
     <section id="ledger" class="section" aria-labelledby="ledger-title">
       <h2 id="ledger-title">Ledger</h2>
-      <Unanswered {...rollups} />
-      {rollups.data && <Lines streams={streamsOf(rollups.data)} />}
+      <Unanswered {...(names.data === undefined ? names : rollups)} />
+      {rollups.data && names.data && <Lines streams={streamsOf(rollups.data, names.data)} />}
     </section>
   );
 }

@@ -7,7 +7,11 @@ const rollupOf = (stream: string): Rollup => ({
   ...{ measures: [{ op: 'count', field: null }], resolutions: [] },
 });
 
-test('streams are those of rollups, and the one that is always there', (t) => {
-  t.deepEqual(streamsOf([]), ['events']);
-  t.deepEqual(streamsOf([rollupOf('orders'), rollupOf('orders')]), ['events', 'orders']);
+test('streams are those of rollups, those in which events have come, and the one that is always there', (t) => {
+  t.deepEqual(streamsOf([], []), ['events']);
+  t.deepEqual(streamsOf([rollupOf('orders'), rollupOf('orders')], ['shop', 'events']), [
+    'events',
+    'orders',
+    'shop',
+  ]);
 });
