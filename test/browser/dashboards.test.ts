@@ -282,9 +282,11 @@ test('with page views there is a dashboard of them, which is copied to be change
   t.is(await page.getByRole('button', { name: 'Edit', exact: true }).count(), 0);
   await page.getByRole('button', { name: 'Copy to edit' }).click();
   await page.getByRole('button', { name: 'Remove Bots' }).click();
-  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const saving = page.getByRole('button', { name: 'Save', exact: true });
+  await saving.click();
+  await saving.waitFor({ ...PATIENCE, state: 'detached' });
   // What was saved comes as news to the page.
-  await page.getByRole('region', { name: 'Bots' }).waitFor({ state: 'detached' });
+  await page.getByRole('region', { name: 'Bots' }).waitFor({ ...PATIENCE, state: 'detached' });
   await numberIn(page, 'Visitors', '2');
   t.false((await titlesIn(page)).includes('Bots'));
 });
