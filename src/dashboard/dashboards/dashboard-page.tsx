@@ -54,7 +54,7 @@ export function DashboardPage({ id, address }: DashboardPageProps) {
   return (
     <>
       {error && <Refused error={error} />}
-      <Opened dashboard={dashboard} address={address} />
+      <Opened dashboard={dashboard} address={address} changed={again} />
     </>
   );
 }
@@ -62,9 +62,11 @@ export function DashboardPage({ id, address }: DashboardPageProps) {
 interface OpenedProps {
   readonly dashboard: OwnDashboard;
   readonly address: Address;
+  /** Asks for it anew. */
+  readonly changed: () => void;
 }
 
-function Opened({ dashboard, address }: OpenedProps) {
+function Opened({ dashboard, address, changed }: OpenedProps) {
   const { session } = usePage();
   const { id, name, builtIn, shares } = dashboard;
   const { go, visit, parameters } = address;
@@ -111,7 +113,11 @@ function Opened({ dashboard, address }: OpenedProps) {
       {isEdited ? (
         <DashboardEditor
           dashboard={dashboard}
-          close={() => visit({ do: undefined })}
+          close={() => {
+            // What was there before is not shown once more until the news comes.
+            changed();
+            visit({ do: undefined });
+          }}
           dropped={() => go('/dashboards')}
         />
       ) : (
