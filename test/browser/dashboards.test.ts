@@ -267,6 +267,15 @@ async function sendVisits(server: Server): Promise<void> {
   ]);
 }
 
+/** Answers of panels above it may push it out of sight again. */
+async function botsSeen(page: Page): Promise<void> {
+  const crawler = page.getByRole('row', { name: 'Crawler 1' });
+  while (!(await crawler.isVisible())) {
+    await page.getByRole('region', { name: 'Bots' }).scrollIntoViewIfNeeded();
+    await sleep(100);
+  }
+}
+
 test('with page views there is a dashboard of them, which is copied to be changed', async (t) => {
   const { server, url } = await site(t, { rollups: [], web: { enabled: true } });
   await sendVisits(server);
@@ -278,7 +287,7 @@ test('with page views there is a dashboard of them, which is copied to be change
   await numberIn(page, 'Visitors', '2');
   await numberIn(page, 'Page views', '3');
   await page.getByRole('row', { name: '/cart 3' }).waitFor(PATIENCE);
-  await page.getByRole('row', { name: 'Crawler 1' }).waitFor(PATIENCE);
+  await botsSeen(page);
   t.is(await page.getByRole('button', { name: 'Edit', exact: true }).count(), 0);
   await page.getByRole('button', { name: 'Copy to edit' }).click();
   await page.getByRole('button', { name: 'Remove Bots' }).click();
@@ -303,12 +312,7 @@ test('a panel is asked for when it comes into sight', async (t) => {
   await page.goto(`${url}/dashboards?id=web`);
   await numberIn(page, 'Visitors', '2');
   t.deepEqual([isAsked('visitors'), isAsked('bots')], [true, false]);
-  const crawler = page.getByRole('row', { name: 'Crawler 1' });
-  while (!(await crawler.isVisible())) {
-    // Answers of panels above it may push it out of sight again.
-    await page.getByRole('region', { name: 'Bots' }).scrollIntoViewIfNeeded();
-    await sleep(100);
-  }
+  await botsSeen(page);
   t.true(isAsked('bots'));
 });
 
