@@ -1,4 +1,5 @@
 /** How the server is, read from all of its threads at one moment for whoever watches. */
+import { knownFreeBytes } from '../storage/free-bytes.ts';
 import { logUsedBytes, sharedRefusal } from '../storage/log/log-shared.ts';
 import type { Foundation } from './foundation.ts';
 import type { EdgeCounts } from './ingest/counters.ts';
@@ -7,7 +8,6 @@ import { AppError } from './model/errors.ts';
 import { type SpoolView, spoolingInWords } from './model/spool-view.ts';
 import type { HealthPort } from './query/health.ts';
 import type { SystemPort } from './query/system.ts';
-import { freeBytes } from './server-alarms.ts';
 
 export interface HealthSources {
   readonly system: Pick<SystemPort, 'actors' | 'partitions'>;
@@ -29,7 +29,7 @@ export function createHealth(
         of.edges(),
         of.system.actors().catch(nullIfFault),
         of.system.partitions().catch(nullIfFault),
-        freeBytes(config.dataDir),
+        knownFreeBytes(config.dataDir),
       ]);
       return {
         atMs: systemClock.now(),

@@ -1,7 +1,7 @@
 /** The server looks at itself: at every tick it reads what its threads report, and its own alarm rules are judged on that. */
-import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActorSnapshot } from '../actors/runtime.ts';
+import { knownFreeBytes } from '../storage/free-bytes.ts';
 import { logEnds, logUsedBytes, sharedRefusal } from '../storage/log/log-shared.ts';
 import { attachSpoolShared, readSpool } from '../storage/spool/spool-shared.ts';
 import { ServerSampler } from './alarm/server-samples.ts';
@@ -65,7 +65,7 @@ export function watchServer(
           : topicReading(base, base.progress)),
       }),
       spool: () => spoolReading(spool && readSpool(attachSpoolShared(spool.numbers))),
-      diskFreeBytes: () => freeBytes(config.dataDir),
+      diskFreeBytes: () => knownFreeBytes(config.dataDir),
     },
     tenants: [...new Set([tenant, ...keyed, ...told])],
     sourceNames: config.sources.map(({ name }) => name),
@@ -81,16 +81,6 @@ const spoolReading = (view: SpoolView | undefined): ServerReading['spool'] =>
     usedShare: view.waiting.bytes / view.bytesMax,
     lostBytes: view.lostBytes,
   };
-
-/** Undefined: the file system does not say. */
-export async function freeBytes(path: string): Promise<number | undefined> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
-  } catch {
-    return undefined;
-  }
-}
 
 export interface ServerAlarmsOptions {
   readonly sources: ServerSources;

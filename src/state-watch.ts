@@ -3,13 +3,13 @@
  * log was refused it takes no write until it is opened anew: then the server has to start anew, once there is room for that.
  */
 import { join } from 'node:path';
+import { knownFreeBytes } from '../storage/free-bytes.ts';
 import { STATE_ROOM_BYTES } from '../storage/limits.ts';
 import type { OpenState } from '../storage/state/rocksdb.ts';
 import type { ClusterSide } from './cluster-side.ts';
 import type { Foundation } from './foundation.ts';
 import { AppError, isFault } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
-import { freeBytes } from './server-alarms.ts';
 
 export interface StateWatchOptions {
   readonly state: Pick<OpenState, 'refusedWrites' | 'tryWrite'>;
@@ -38,7 +38,7 @@ export function watchState(
   const dir = join(dataDir, 'state');
   return new StateWatch({
     ...{ state, dir },
-    freeBytes: () => freeBytes(dir),
+    freeBytes: () => knownFreeBytes(dir),
     changed,
     standAside: cluster && (() => void cluster.leave().catch(onFailed)),
     stopped: onFailed,

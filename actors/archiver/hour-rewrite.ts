@@ -6,7 +6,7 @@
  * before the version. Nothing of it is remembered: after a crash it begins anew.
  */
 import { ok as assert } from 'node:assert';
-import { mkdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../src/model/errors.ts';
 import type { StreamSchema } from '../../src/model/stream-schema.ts';
@@ -16,6 +16,7 @@ import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import type { NewSegment, SegmentReplacement } from '../../storage/archive/segment-commit.ts';
 import { totalOf } from '../../storage/archive/segment-list.ts';
 import { rewrittenFolder, rewrittenPath } from '../../storage/archive/segment-path.ts';
+import { freeBytes } from '../../storage/free-bytes.ts';
 import { ARCHIVE_TRANSFERS_AT_ONCE } from '../../storage/limits.ts';
 import type { Statements } from '../../storage/segments/duckdb.ts';
 import type { SealedFile } from '../../storage/segments/seal.ts';
@@ -167,8 +168,7 @@ export class HourRewrite {
   /** What comes of the hour waits here until all of it is made, beside what one file is made of. */
   async #checkDisk(bytes: number): Promise<void> {
     const { diskReserveBytes, workDir } = this.#tools;
-    const { bavail, bsize } = await statfs(workDir);
-    const free = bavail * bsize;
+    const free = await freeBytes(workDir);
     const wanted = 2 * bytes + diskReserveBytes;
     if (free >= wanted) return;
     throw new AppError(

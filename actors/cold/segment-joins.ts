@@ -4,10 +4,11 @@
  * a join stands for its segments only where all of them are asked for: what was erased or replaced is never read from one.
  */
 import { rmSync } from 'node:fs';
-import { mkdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DAY_MS } from '../../src/model/units.ts';
 import type { SegmentFile } from '../../storage/archive/manifest.ts';
+import { freeBytes } from '../../storage/free-bytes.ts';
 import { joinParquet } from '../../storage/parquet/join.ts';
 import {
   JOINED_BYTES_MAX,
@@ -152,8 +153,7 @@ export class SegmentJoins {
 
   async #hasDisk(): Promise<boolean> {
     await mkdir(this.#folder, { recursive: true });
-    const { bavail, bsize } = await statfs(this.#folder);
-    return bavail * bsize >= this.#diskFreeBytesMin;
+    return (await freeBytes(this.#folder)) >= this.#diskFreeBytesMin;
   }
 
   /** Not at the cost of one that is wished for itself: what is made first would be gone when the last is. */

@@ -57,9 +57,7 @@ async function importWith(
   if (found.length === 0) terminal.err(`no file is in ${paths.join(', ')}\n`);
   // All formats before the first event: what is not understood is told before anything was done.
   const recognised = recognisedOf(await seen(found), wanted, terminal);
-  const files = (await known(recognised, state))
-    .filter(isNew)
-    .map((file) => ({ file, format: file.format }));
+  const files = (await known(recognised, state)).filter(isNew);
   const stop = new AbortController();
   const stopListening = terminal.onStopSignal(() => stop.abort());
   const progress = new BulkProgress(terminal);

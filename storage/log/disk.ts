@@ -1,16 +1,7 @@
 /** The file calls on which the journal's durability rests, as a dependency: fault tests pass a disk that fails. */
-import {
-  close,
-  fdatasync,
-  fsync,
-  ftruncate,
-  open,
-  type PathLike,
-  read,
-  statfs,
-  writev,
-} from 'node:fs';
+import { close, fdatasync, fsync, ftruncate, open, type PathLike, read, writev } from 'node:fs';
 import { promisify } from 'node:util';
+import { freeBytes } from '../free-bytes.ts';
 
 /** Callback-based calls underneath: half the cost of `FileHandle` per call, which a commit round makes twice. */
 export interface Disk {
@@ -24,8 +15,7 @@ export interface Disk {
   syncData(fd: number): Promise<void>;
   sync(fd: number): Promise<void>;
   truncate(fd: number, length: number): Promise<void>;
-  /** Bytes that an unprivileged process may still write to the file system of `path`. */
-  freeBytes(path: PathLike): Promise<number>;
+  freeBytes(path: string): Promise<number>;
 }
 
 const calls = {
@@ -36,7 +26,6 @@ const calls = {
   fdatasync: promisify(fdatasync),
   fsync: promisify(fsync),
   ftruncate: promisify(ftruncate),
-  statfs: promisify(statfs),
 };
 
 export const nodeDisk: Disk = {
@@ -45,6 +34,7 @@ export const nodeDisk: Disk = {
   sync: calls.fsync,
   syncData: calls.fdatasync,
   truncate: calls.ftruncate,
+  freeBytes,
 
   async read(fd, into, position) {
     let done = 0;
@@ -64,11 +54,6 @@ export const nodeDisk: Disk = {
       at += bytesWritten;
       rest = dropBytes(rest, bytesWritten);
     }
-  },
-
-  async freeBytes(path) {
-    const { bavail, bsize } = await calls.statfs(path);
-    return bavail * bsize;
   },
 };
 

@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../../src/model/errors.ts';
+import { knownFreeBytes } from '../free-bytes.ts';
 import { ROCKSDB_CACHE_BYTES, ROCKSDB_MEMTABLE_BYTES, STATE_PAGE_BYTES } from '../limits.ts';
-import { nodeDisk } from '../log/disk.ts';
 import { serverKey } from './keys.ts';
 import { RefusedWrites } from './refused-writes.ts';
 import { RocksDatabase, type RocksLevel } from './rocksdb-binding.ts';
@@ -331,11 +331,8 @@ async function explained<T>(doing: string, path: string, act: () => Promise<T>):
 
 /** In brackets; empty where nobody knows. */
 async function freeIn(path: string): Promise<string> {
-  try {
-    return ` (${await nodeDisk.freeBytes(path)} bytes are free)`;
-  } catch {
-    return '';
-  }
+  const bytes = await knownFreeBytes(path);
+  return bytes === undefined ? '' : ` (${bytes} bytes are free)`;
 }
 
 /** The binding wraps what RocksDB said in an error of its own. */

@@ -19,7 +19,7 @@ const SAVE_MS = 500;
 
 export interface ImportRun {
   readonly state: ImportState;
-  readonly files: readonly { readonly file: ImportFile; readonly format: ImportFormat }[];
+  readonly files: readonly (ImportFile & { readonly format: ImportFormat })[];
   readonly target: BatchTarget;
   readonly progress: BulkProgress;
   readonly arrived: AskArrived;
@@ -40,7 +40,7 @@ export async function runImport({
   progress,
   arrived,
 }: ImportRun): Promise<void> {
-  const bytes = files.reduce((sum, { file }) => sum + file.bytes, 0);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   let bytesBefore = 0;
   let savedMs = performance.now();
   const settle = ({ batch, outcome }: Settled): void => {
@@ -73,9 +73,9 @@ export async function runImport({
   };
   state.save();
   try {
-    for (const { file, format } of files) {
+    for (const file of files) {
       let leavesLine = false;
-      for await (const batch of batchesOf(file, format, state.id, arrived)) {
+      for await (const batch of batchesOf(file, file.format, state.id, arrived)) {
         await send(batch);
         leavesLine = batch.leavesLine;
       }

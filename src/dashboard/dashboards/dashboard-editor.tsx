@@ -30,11 +30,14 @@ export function DashboardEditor({ dashboard, close, dropped }: DashboardEditorPr
   const { run, isRunning, error, problems } = useCommand();
   const [said, setSaid] = useState('');
   const list = useFocusAfterMove(draft.panels);
+  const leave = () => {
+    forget();
+    close();
+  };
   const save = async (event: Event) => {
     event.preventDefault();
     if ((await run(PUT, { input: { id, ...draft } })) === undefined) return;
-    forget();
-    close();
+    leave();
   };
   const setPanels = (panels: readonly Panel[]) => set({ panels });
   const move = (panel: Panel, by: 1 | -1) => {
@@ -69,13 +72,7 @@ export function DashboardEditor({ dashboard, close, dropped }: DashboardEditorPr
       {error && <Refused error={error} />}
       {isConflict && (
         <p class="actions">
-          <button
-            type="button"
-            onClick={() => {
-              forget();
-              close();
-            }}
-          >
+          <button type="button" onClick={leave}>
             Load the newer one, without these changes
           </button>
         </p>
@@ -84,13 +81,7 @@ export function DashboardEditor({ dashboard, close, dropped }: DashboardEditorPr
         <button type="submit" disabled={isRunning}>
           Save
         </button>{' '}
-        <button
-          type="button"
-          onClick={() => {
-            forget();
-            close();
-          }}
-        >
+        <button type="button" onClick={leave}>
           Cancel
         </button>{' '}
         <AskTwice

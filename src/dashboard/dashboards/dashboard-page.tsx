@@ -14,7 +14,7 @@ import { usePage } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
 import { may } from '../server/session.ts';
 import { useCommand } from '../server/use-command.ts';
-import { useLive } from '../server/use-live.ts';
+import { useNewest } from '../server/use-live.ts';
 import { keptDraft } from './dashboard-draft.ts';
 import { DashboardEditor } from './dashboard-editor.tsx';
 import { PanelGrid } from './panel-grid.tsx';
@@ -29,10 +29,8 @@ interface Found {
   readonly dashboard: AnsweredDashboard<OwnDashboard> | null;
 }
 
-const newest = (_: Found | undefined, found: Found): Found => found;
-
 export function DashboardPage({ id, address }: DashboardPageProps) {
-  const { data, error, again } = useLive(DASHBOARD, { id }, newest);
+  const { data, error, again } = useNewest<Found>(DASHBOARD, { id });
   const dashboard = useMemo(() => data?.dashboard && dashboardAsRead(data.dashboard), [data]);
   if (dashboard == null) {
     return (

@@ -8,7 +8,7 @@ import { SHARED } from '../saved/dashboard-documents.ts';
 import { dashboardAsRead } from '../saved/panel-as-read.ts';
 import { type Server, ServerContext, useConnection } from '../server/connection.ts';
 import { Refused, Unanswered } from '../server/quality.tsx';
-import { useLive } from '../server/use-live.ts';
+import { useNewest } from '../server/use-live.ts';
 import { PanelGrid } from './panel-grid.tsx';
 import { keyInFragment } from './shared-link.ts';
 
@@ -68,10 +68,8 @@ interface Found {
   readonly sharedDashboard: AnsweredDashboard | null;
 }
 
-const newest = (_: Found | undefined, found: Found): Found => found;
-
 function SharedDashboard({ ended }: Pick<Server, 'ended'>) {
-  const { data, error, again } = useLive(SHARED, {}, newest);
+  const { data, error, again } = useNewest<Found>(SHARED, {});
   const dashboard = useMemo(
     () => data?.sharedDashboard && dashboardAsRead(data.sharedDashboard),
     [data],

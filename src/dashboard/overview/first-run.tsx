@@ -6,7 +6,7 @@ import { CopyButton } from '../kit/copy-button.tsx';
 import { Link } from '../kit/link.tsx';
 import { usePage } from '../server/connection.ts';
 import { curlOfEvent } from '../server/curl.ts';
-import { useLive } from '../server/use-live.ts';
+import { useNewest } from '../server/use-live.ts';
 import { scriptTagOf } from './script-tag.ts';
 import { TestEvent } from './test-event.tsx';
 
@@ -18,8 +18,7 @@ interface Told {
   readonly streams: readonly string[];
 }
 
-const newestNames = (_: readonly string[] | undefined, { streams }: Told): readonly string[] =>
-  streams;
+const NONE_YET: Told = { streams: [] };
 
 export interface FirstRunProps {
   readonly stream: string;
@@ -29,7 +28,7 @@ export interface FirstRunProps {
 }
 
 export function FirstRun({ stream, arrived, go }: FirstRunProps) {
-  const { data: names = [] } = useLive('subscription { streams }', {}, newestNames);
+  const { data: { streams: names } = NONE_YET } = useNewest<Told>('subscription { streams }', {});
   const hasEvents = names.includes(stream);
   useEffect(() => {
     if (hasEvents) arrived();

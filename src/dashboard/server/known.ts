@@ -1,7 +1,7 @@
 /** What several views want to know of the server: its rollups, the fields of a stream, how it is. */
 import type { FieldStatistics, Health, Rollup } from './answers.ts';
 import { type Askable, useAsk } from './use-ask.ts';
-import { useLive } from './use-live.ts';
+import { useNewest } from './use-live.ts';
 
 const ROLLUPS = `{ rollups { name stream filter { field } dimensions measures { op field } resolutions { stepMs retentionMs } } }`;
 
@@ -30,9 +30,11 @@ const HEALTH = `subscription {
   }
 }`;
 
-const foldHealth = (_: Health | undefined, { health }: { readonly health: Health }): Health =>
-  health;
-
 /** Of operators alone: the machinery is not for every reader. */
-export const useHealth = (isAdmin: boolean): Askable<Health> =>
-  useLive(HEALTH, isAdmin ? {} : undefined, foldHealth);
+export function useHealth(isAdmin: boolean): Askable<Health> {
+  const { data, ...asked } = useNewest<{ readonly health: Health }>(
+    HEALTH,
+    isAdmin ? {} : undefined,
+  );
+  return { ...asked, data: data?.health };
+}

@@ -5,6 +5,12 @@ import { useServer } from './connection.ts';
 import { showNever, showTogether } from './together.ts';
 import { type Answered, type Askable, NOTHING_YET } from './use-ask.ts';
 
+/** The newest message of a subscription whose every message tells the whole. */
+export const useNewest = <Data>(query: string, variables: object | undefined): Askable<Data> =>
+  useLive<Data, Data>(query, variables, newer);
+
+const newer = <Data>(_: Data | undefined, data: Data): Data => data;
+
 /** What a subscription has come to: `fold` puts each message to what was there. Begins anew when the question changes; undefined variables ask nothing. */
 export function useLive<Data, State>(
   query: string,
