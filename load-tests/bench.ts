@@ -22,7 +22,7 @@ import { PROFILE_ARGS, summariseProfiles } from './profile.ts';
 import {
   describeMachine,
   grouped,
-  median,
+  medianRun,
   megabytes,
   percent,
   saveResult,
@@ -104,7 +104,7 @@ for (const load of cases) {
       );
       runs.push(run);
     }
-    rows.push(medianRun(runs));
+    rows.push(medianRun(runs, (run) => run.appliedPerSecond));
   }
 }
 
@@ -233,12 +233,6 @@ async function underLoad(
     diskBytesPerEvent: bytesOnDisk(server.dataDir) / events,
     refused: measured.refused,
   };
-}
-
-/** The run whose applied rate is the median, whole: mixing figures of several runs would describe none. */
-function medianRun(runs: readonly Run[]): Run {
-  const middle = median(runs.map((run) => run.appliedPerSecond));
-  return runs.find((run) => run.appliedPerSecond === middle) as Run;
 }
 
 /** Empty where none was measured. */

@@ -8,7 +8,7 @@ import { ok as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { CONNECTIONS, VISITORS, Visitors, type VisitorsName } from './pixel-visitors.ts';
-import { grouped, median, saveResult, table } from './results.ts';
+import { grouped, medianRun, saveResult, table } from './results.ts';
 import { removeScratch, scratchFolder } from './scratch.ts';
 import { Server } from './server.ts';
 
@@ -46,7 +46,7 @@ try {
       runs.push(await measure(name, `${folder}/${name}-${run}`.replaceAll(' ', '-')));
       process.stderr.write(`${name}: p99 ${runs.at(-1)?.p99Ms.toFixed(2)} ms\n`);
     }
-    rows.push(medianRun(runs));
+    rows.push(medianRun(runs, ({ p99Ms }) => p99Ms));
   }
 } finally {
   removeScratch(folder);
@@ -120,9 +120,4 @@ async function settled(server: Server, hits: number): Promise<number> {
     assert(applied + lost < hits, `expected ${hits} events, received ${applied} and ${lost} lost`);
     await sleep(50);
   }
-}
-
-function medianRun(runs: readonly Run[]): Run {
-  const middle = median(runs.map(({ p99Ms }) => p99Ms));
-  return runs.find(({ p99Ms }) => p99Ms === middle) as Run;
 }

@@ -1,4 +1,5 @@
 /** Results with what they were measured on: a figure without its machine and commit says nothing. */
+import { ok as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -65,8 +66,22 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
 export const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 export const megabytes = (value: number): string => `${Math.round(value / 1e6)} MB`;
-export const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+/** Of an even count the mean of the two in the middle; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
+}
+
+/** Whole, since figures of several runs would describe none: the one whose `figure` is the median, of an even count the larger in the middle. */
+export function medianRun<Run>(runs: readonly Run[], figure: (run: Run) => number): Run {
+  const sorted = [...runs].sort((a, b) => figure(a) - figure(b));
+  const middle = sorted[Math.floor(sorted.length / 2)];
+  assert(middle !== undefined, 'expected at least one run');
+  return middle;
+}
 
 /** Names to the left, figures to the right. */
 const pad = (cell: string, width: number, column: number): string =>
