@@ -58,8 +58,10 @@ export function openExchange(res: HttpResponse, req: HttpRequest): Exchange {
   req.forEach((name, value) => {
     headers.append(name, value);
   });
+  // What a GET would be answered, and no body: whoever asks takes one for the next answer.
+  const isHead = req.getMethod() === 'head';
   const head = {
-    method: req.getMethod(),
+    method: isHead ? 'get' : req.getMethod(),
     path: req.getUrl(),
     query: req.getQuery() ?? '',
     headers,
@@ -77,16 +79,22 @@ export function openExchange(res: HttpResponse, req: HttpRequest): Exchange {
       isAnswered = true;
       res.cork(() => {
         writeHead(res, status, Object.entries(replyHeaders));
-        res.end(body);
+        if (isHead) res.endWithoutBody();
+        else res.end(body);
       });
     },
     respond(response) {
       isAnswered = true;
-      return sendResponse(res, signal, response);
+      return isHead ? sendHead(res, signal, response) : sendResponse(res, signal, response);
     },
     stream(streamHeaders, body) {
       isAnswered = true;
       const writeStreamHead = () => writeHead(res, 200, Object.entries(streamHeaders));
+      if (isHead) {
+        body.close();
+        endWithoutBody(res, signal, writeStreamHead);
+        return Promise.resolve();
+      }
       return sendStream(res, signal, writeStreamHead, body);
     },
   };
@@ -128,6 +136,20 @@ async function sendResponse(
   if (signal.aborted) return;
   res.cork(() => writeHead(res, response.status, response.headers));
   await sendWhole(res, signal, body);
+}
+
+/** As `sendResponse`, without the body. */
+async function sendHead(res: HttpResponse, signal: AbortSignal, response: Response): Promise<void> {
+  await response.body?.cancel();
+  endWithoutBody(res, signal, () => writeHead(res, response.status, response.headers));
+}
+
+function endWithoutBody(res: HttpResponse, signal: AbortSignal, writeStart: () => void): void {
+  if (signal.aborted) return;
+  res.cork(() => {
+    writeStart();
+    res.endWithoutBody();
+  });
 }
 
 const isStream = ({ headers }: Response): boolean =>

@@ -21,6 +21,7 @@ const identity = z.object({
   life: count,
   version: z.string(),
   configDigest: z.string(),
+  partitionCount: count.optional(),
   archive: z.string(),
   proof: z.string(),
 });

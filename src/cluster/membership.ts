@@ -60,7 +60,7 @@ export interface MembershipOptions {
   readonly partitions: number;
   readonly node: OwnIdentity;
   /** With all other nodes. */
-  readonly inCommon: InCommon;
+  readonly inCommon: Omit<InCommon, 'partitions'>;
   /** Partition -> how far its rows here are, of those that there are rows of. Asked before each joining. */
   readonly positions: () => Promise<ReadonlyMap<number, number>>;
   readonly logger: Logger;
@@ -100,8 +100,8 @@ class GroupMembership implements Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    const { node, topic, inCommon } = options;
-    this.#agreement = new Agreement(node, topic, inCommon);
+    const { node, topic, inCommon, partitions } = options;
+    this.#agreement = new Agreement(node, topic, { ...inCommon, partitions });
     this.#logger = options.logger.child({ node: node.name });
     this.#cluster = new KafkaCluster(options.connection, JOIN_MS_MAX);
     this.#member = new GroupMember({

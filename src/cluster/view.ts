@@ -12,6 +12,8 @@ export interface ClusterNode {
   readonly version: string;
   /** Of the settings that should be the same on all nodes. */
   readonly configDigest: string;
+  /** Of the whole log. Undefined: it is of a version that does not say. */
+  readonly partitionCount?: number | undefined;
   /** Id of the archive that it writes. */
   readonly archive: string;
   /** That it has the cluster's secret. */

@@ -37,14 +37,17 @@ export class Exchange {
   readonly #counters: Counters;
   /** What `Access-Control-Allow-Origin` has to say; empty if nothing. */
   readonly #allowOrigin: string;
+  /** Its sender wants to know what would be answered, and takes a body for the next answer. */
+  readonly #isHead: boolean;
   #ending: Ending | undefined;
   /** Answered or aborted: `res` must not be touched any more. */
   isOver = false;
 
-  constructor(res: HttpResponse, counters: Counters, allowOrigin: string) {
+  constructor(res: HttpResponse, counters: Counters, allowOrigin: string, isHead = false) {
     this.res = res;
     this.#counters = counters;
     this.#allowOrigin = allowOrigin;
+    this.#isHead = isHead;
     counters.requestsInProgress += 1;
     res.onAborted(() => this.#end());
   }
@@ -68,13 +71,10 @@ export class Exchange {
       if (status !== 200) this.res.writeStatus(STATUS_LINE[status] as string);
       if (this.#allowOrigin !== '') this.#writeOrigin();
       for (const [name, value] of headers) this.res.writeHeader(name, value);
-      if (json === '') {
-        // Any argument here, even undefined, would be taken for a length.
-        this.res.endWithoutBody();
-      } else {
-        this.res.writeHeader(CONTENT_TYPE, JSON_TYPE);
-        this.res.end(json, closeConnection);
-      }
+      if (json !== '') this.res.writeHeader(CONTENT_TYPE, JSON_TYPE);
+      // Any argument here, even undefined, would be taken for a length, and a body of that length be waited for.
+      if (json === '' || this.#isHead) this.res.endWithoutBody();
+      else this.res.end(json, closeConnection);
     });
     this.#end();
   }

@@ -35,7 +35,7 @@ export class ParameterReader {
   }
 
   #learn(query: string, req: Asked): Parameters {
-    const parameters = parametersOf(req);
+    const parameters = parametersOf(req, query);
     // Secrets are not kept in memory: see `KeyRing`. A time is another one in each request.
     const { key, sentAt } = parameters;
     if (key !== undefined || sentAt !== undefined || query.length > KNOWN_LENGTH_MAX) {
@@ -47,10 +47,19 @@ export class ParameterReader {
   }
 }
 
+/** A "%" that two hexadecimal digits do not follow: the socket library takes what follows for some, and makes a character of it. */
+const BROKEN_ESCAPE = /%(?![\dA-Fa-f]{2})/;
+
 /** Of a query that is another one in each request. */
-export const parametersOf = (req: Asked): Parameters => ({
-  key: req.getQuery('key'),
-  stream: req.getQuery('stream'),
-  ack: req.getQuery('ack'),
-  sentAt: req.getQuery('sentAt'),
-});
+export function parametersOf(req: Asked, query = req.getQuery() ?? ''): Parameters {
+  // Here a broken escape stays as it was sent, so that a name with one is refused as what it is.
+  const whole = BROKEN_ESCAPE.test(query) ? new URLSearchParams(query) : undefined;
+  const said = (name: string) =>
+    whole === undefined ? req.getQuery(name) : (whole.get(name) ?? undefined);
+  return {
+    key: said('key'),
+    stream: said('stream'),
+    ack: said('ack'),
+    sentAt: said('sentAt'),
+  };
+}

@@ -1,5 +1,5 @@
 /** The ingest listener: puts the parts of an edge together, routes, and stops in order. */
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../model/clock.ts';
 import type { EventsToSend, SentEvents } from '../model/event-to-send.ts';
 import type { Logger } from '../model/logger.ts';
@@ -153,31 +153,34 @@ function route(
   webSockets: WebSockets,
   clientScript: string | undefined,
 ): void {
-  const refuse = (res: HttpResponse, origin: string) =>
-    new Exchange(res, edge.counters, edge.rules.origins.answerTo(origin));
+  const refuse = (res: HttpResponse, req: HttpRequest, origin = req.getHeader('origin')) =>
+    new Exchange(
+      res,
+      edge.counters,
+      edge.rules.origins.answerTo(origin),
+      req.getMethod() === 'head',
+    );
   app.post('/v1/events', (res, req) => handleEvents(edge, res, req));
-  app.options('/v1/events', (res, req) =>
-    refuse(res, req.getHeader('origin')).reply(204, '', PREFLIGHT_HEADERS),
-  );
+  app.options('/v1/events', (res, req) => refuse(res, req).reply(204, '', PREFLIGHT_HEADERS));
   app.any('/v1/events', (res, req) => {
     const method = req.getCaseSensitiveMethod();
-    refuse(res, req.getHeader('origin')).refuse(
+    refuse(res, req).refuse(
       { code: 'method_not_allowed', message: `expected POST, received ${method}` },
       [['Allow', 'POST, OPTIONS']],
     );
   });
   webSockets.route(app);
-  app.any('/v1/ws', (res) =>
-    refuse(res, '').refuse(
+  app.any('/v1/ws', (res, req) =>
+    refuse(res, req, '').refuse(
       { code: 'upgrade_required', message: 'expected a WebSocket handshake' },
       [['Upgrade', 'websocket']],
     ),
   );
   routeHealth(app, edge);
   if (clientScript !== undefined) app.get('/client.js', clientScriptRoute(clientScript));
-  else app.get('/client.js', (res) => refuse(res, '').refuse(NO_CLIENT_SCRIPT));
+  else app.get('/client.js', (res, req) => refuse(res, req, '').refuse(NO_CLIENT_SCRIPT));
   app.any('/*', (res, req) =>
-    refuse(res, req.getHeader('origin')).refuse({
+    refuse(res, req).refuse({
       code: 'not_found',
       message:
         'expected POST /v1/events, GET /v1/ws, GET /v1/pixel.gif or GET /client.js; questions go to the query listener',
@@ -193,15 +196,16 @@ const NO_CLIENT_SCRIPT: Refusal = {
 
 function routePixel(app: TemplatedApp, edge: EdgeContext, pixel: Pixel | undefined): void {
   const path = '/v1/pixel.gif';
-  const refuse = (res: HttpResponse) => new Exchange(res, edge.counters, '');
+  const refuse = (res: HttpResponse, req: HttpRequest) =>
+    new Exchange(res, edge.counters, '', req.getMethod() === 'head');
   if (pixel === undefined) {
-    app.any(path, (res) => refuse(res).refuse(NO_PIXEL));
+    app.any(path, (res, req) => refuse(res, req).refuse(NO_PIXEL));
     return;
   }
   app.get(path, (res, req) => pixel.handle(res, req));
   app.any(path, (res, req) => {
     const message = `expected GET, received ${req.getCaseSensitiveMethod()}`;
-    refuse(res).refuse({ code: 'method_not_allowed', message }, [['Allow', 'GET']]);
+    refuse(res, req).refuse({ code: 'method_not_allowed', message }, [['Allow', 'GET']]);
   });
 }
 

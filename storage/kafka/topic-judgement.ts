@@ -95,7 +95,7 @@ function wrongPartitions(
 ): string[] {
   if (partitions === wanted.partitions) return [];
   const is = `has ${partitions} partitions, and the server has ${wanted.partitions}`;
-  const set = `${is}: set "partitions: ${partitions}" for a data folder that is new, or choose another topic`;
+  const set = `${is}: set "partitions: ${partitions}" for a data folder that is new, or choose another topic; a cluster keeps the number that it began with`;
   if (partitions > wanted.partitions) return [set];
   // Partitions cannot be taken away again, and servers that use the topic would not start any more.
   return [

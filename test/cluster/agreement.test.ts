@@ -4,6 +4,7 @@ import { Agreement, type InCommon } from '../../src/cluster/agreement.ts';
 const IN_COMMON: InCommon = {
   archive: { id: 'one', url: 'file:///mnt/archive' },
   secret: 'a secret that all nodes have',
+  partitions: 4,
 };
 
 function agreement(name: string, more: Partial<InCommon> = {}, life = 7, topic = 'events') {
@@ -43,6 +44,19 @@ test('the refusal says which node, what differs and what to do, and no secret', 
   t.regex(ofArchive?.message ?? '', /^node "a", .* whose is file:\/\/\/not\/mounted: see on both/);
   const shown = JSON.stringify([ofSecret, ofSecret?.message, agreement('b', { secret }).self]);
   t.false(shown.includes(secret));
+});
+
+test('who has another number of partitions is refused, with both numbers', (t) => {
+  const grown = agreement('b', { partitions: 6 });
+  t.is(a.difference(grown.self), 'partitions');
+  const refused = grown.refusal([a.self]);
+  t.is(refused?.code, 'config_invalid');
+  t.regex(refused?.message ?? '', /^node "a", .* 4 partitions, where this node has 6: a running/);
+});
+
+test('a node of a version that does not say how many partitions it has is none the less one of them', (t) => {
+  const { partitionCount: _, ...self } = agreement('b').self;
+  t.is(a.difference(self), undefined);
 });
 
 test("a node's own process before is no stranger", (t) => {

@@ -4,6 +4,7 @@ import { operationLimits } from '../../graphql/limits.ts';
 import { schema } from '../../graphql/schema.ts';
 import { hashSecret, type Scope } from '../../src/model/access.ts';
 import { AppError } from '../../src/model/errors.ts';
+import { headThenGet } from '../head-then-get.ts';
 import { ask, openTestListener } from './listener.ts';
 
 const key = (secret: string, ...scopes: Scope[]) => ({
@@ -431,6 +432,18 @@ test('dead letters come in pages, their bytes as text where they are text', asyn
   const second = await page('first: 2, after: "l1"');
   t.is(second?.nextCursor, null);
   t.is(second?.letters.length, 1);
+});
+
+test('HEAD is answered as GET is, without the body', async (t) => {
+  const { url } = await openTestListener(t);
+  const text = await headThenGet(Number(new URL(url).port), '/healthz', 'ok\n');
+  const [head, again] = text.split('HTTP/1.1 200 OK').slice(1);
+  t.true(head?.endsWith('\r\n\r\n'), head);
+  t.regex(again ?? '', /\r\n\r\nok\n$/);
+  for (const [path, status] of Object.entries({ '/graphql?query={version}': 200, '/no': 404 })) {
+    const response = await fetch(`${url}${path}`, { method: 'HEAD' });
+    t.deepEqual([response.status, await response.text()], [status, ''], path);
+  }
 });
 
 test('the other paths tell what they are for', async (t) => {

@@ -509,6 +509,15 @@ export const BAD_INPUT: readonly BadInput[] = [
       code: 'invalid_stream',
     }),
   ),
+  ...['%zz', 'shop%2gx', 'a%', 'a%2', '100%25%'].map(
+    (escaped): BadInput => ({
+      name: `the stream name ${escaped}, with a "%" that escapes nothing`,
+      path: `/v1/events?stream=${escaped}`,
+      body: GOOD,
+      status: 400,
+      code: 'invalid_stream',
+    }),
+  ),
   {
     name: 'a stream name of 64 characters',
     path: stream('x'.repeat(64)),

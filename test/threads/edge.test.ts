@@ -12,6 +12,7 @@ import type { PartitionQuestions } from '../../src/threads/protocol.ts';
 import { createLogShared } from '../../storage/log/log-shared.ts';
 import { connectLogWriter } from '../../storage/log/remote.ts';
 import { freePort } from '../free-port.ts';
+import { headThenGet } from '../head-then-get.ts';
 import { send } from '../ingest/send.ts';
 import { LIMITS } from '../ingest/start-edge.ts';
 
@@ -49,6 +50,19 @@ test('an edge thread owns the journal, and another edge and the main thread appe
   t.is(Number(position), Number(shared.partitionEnds[0]));
 
   for (const edge of [second, first]) t.deepEqual(await edge.close(), [{ type: 'closed' }, 0]);
+});
+
+test('HEAD is answered as GET is, without the body', async (t) => {
+  const { start } = await setUp(t);
+  const edge = await start(0, 0, { type: 'journal', dir: await directory(t), durableBefore: 0 });
+  const { port } = edge.listening;
+  for (const path of ['/healthz', '/no/such/path']) {
+    const text = await headThenGet(port, path, '}');
+    const [head, again] = text.split('HTTP/1.1 ').slice(1);
+    t.regex(head ?? '', /^\d+ [^{]*\r\n\r\n$/, path);
+    t.is(again?.slice(0, 3), head?.slice(0, 3), path);
+  }
+  t.deepEqual(await edge.close(), [{ type: 'closed' }, 0]);
 });
 
 test('readiness follows what the main thread says, health does not', async (t) => {
