@@ -5,33 +5,43 @@
  */
 import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
+import { collectGarbage } from './collect-garbage.ts';
 
 /** From so many resident bytes on, or so much of the machine's memory, in percent of what is alive. 0: as V8 likes. */
 const GROWTH = [
   { fromBytes: 0, fromShare: 0, percent: 0 },
   { fromBytes: 600e6, fromShare: 0.3, percent: 40 },
-  { fromBytes: 800e6, fromShare: 0.4, percent: 20 },
+  { fromBytes: 900e6, fromShare: 0.45, percent: 20 },
 ] as const;
+/** A level is left once the process takes less than so much of what leads to it: around its bound nothing goes to and fro. */
+const LEFT_BELOW = 0.75;
 const LOOK_MS = 100;
 
-export const growthPercent = (residentBytes: number, memoryBytes: number): number =>
-  GROWTH.findLast(
-    ({ fromBytes, fromShare }) => residentBytes >= Math.min(fromBytes, fromShare * memoryBytes),
-  )?.percent ?? 0;
+/** The level of `GROWTH` that follows `before`. */
+export function growthLevel(before: number, residentBytes: number, memoryBytes: number): number {
+  const levelOf = (bytes: number) =>
+    GROWTH.findLastIndex(
+      ({ fromBytes, fromShare }) => bytes >= Math.min(fromBytes, fromShare * memoryBytes),
+    );
+  return Math.max(levelOf(residentBytes), Math.min(before, levelOf(residentBytes / LEFT_BELOW)));
+}
 
 /** Looks until what it answers is called. The flag is of the process: each thread obeys it from its next collection on. */
 export function boundHeapGrowth(): () => void {
   // That of the container, where it is in one.
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  let percent = 0;
-  const set = (next: number) => {
-    if (next !== percent) setFlagsFromString(`--heap-growing-percent=${next}`);
-    percent = next;
+  let level = 0;
+  const enter = (next: number) => {
+    if (next === level) return;
+    setFlagsFromString(`--heap-growing-percent=${GROWTH[next]?.percent ?? 0}`);
+    // This thread's heap is the one that may become large, and may have got leave to grow fourfold long ago.
+    if (next > level) collectGarbage();
+    level = next;
   };
-  const look = () => set(growthPercent(process.memoryUsage.rss(), memoryBytes));
+  const look = () => enter(growthLevel(level, process.memoryUsage.rss(), memoryBytes));
   const timer = setInterval(look, LOOK_MS);
   return () => {
     clearInterval(timer);
-    set(0);
+    enter(0);
   };
 }

@@ -1,13 +1,22 @@
 import test from 'ava';
-import { growthPercent } from '../src/heap-growth.ts';
+import { growthLevel } from '../src/heap-growth.ts';
 
-const percents = (memoryMegabytes: number, residentMegabytes: readonly number[]) =>
-  residentMegabytes.map((each) => growthPercent(each * 1e6, memoryMegabytes * 1e6));
+const levels = (memoryMegabytes: number, residentMegabytes: readonly number[]): number[] => {
+  let level = 0;
+  return residentMegabytes.map((each) => {
+    level = growthLevel(level, each * 1e6, memoryMegabytes * 1e6);
+    return level;
+  });
+};
 
-test('heaps grow as V8 likes while the process takes little, and by less the more it takes', (t) => {
-  t.deepEqual(percents(16_000, [0, 180, 599, 600, 799, 800, 4_000]), [0, 0, 0, 40, 40, 20, 20]);
+test('heaps grow by less the more the process takes', (t) => {
+  t.deepEqual(levels(16_000, [0, 180, 599, 600, 899, 900, 4_000]), [0, 0, 0, 1, 1, 2, 2]);
 });
 
-test('on a small machine they do so by its memory', (t) => {
-  t.deepEqual(percents(1_000, [0, 299, 301, 399, 401, 900]), [0, 0, 40, 40, 20, 20]);
+test('a level is left a quarter below what led to it', (t) => {
+  t.deepEqual(levels(16_000, [900, 676, 674, 451, 449, 599, 600]), [2, 2, 1, 1, 0, 0, 1]);
+});
+
+test('on a small machine it goes by its memory', (t) => {
+  t.deepEqual(levels(1_000, [0, 299, 301, 449, 451, 900]), [0, 0, 1, 1, 2, 2]);
 });
