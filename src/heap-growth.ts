@@ -11,10 +11,10 @@ import { collectGarbage } from './collect-garbage.ts';
 const GROWTH = [
   { fromBytes: 0, fromShare: 0, percent: 0 },
   { fromBytes: 600e6, fromShare: 0.3, percent: 40 },
-  { fromBytes: 900e6, fromShare: 0.45, percent: 20 },
+  { fromBytes: 800e6, fromShare: 0.4, percent: 20 },
 ] as const;
 /** A level is left once the process takes less than so much of what leads to it: around its bound nothing goes to and fro. */
-const LEFT_BELOW = 0.75;
+const LEFT_BELOW = 0.9;
 const LOOK_MS = 100;
 
 /** The level of `GROWTH` that follows `before`. */
