@@ -1,5 +1,5 @@
 /** One HTTP request in progress: answered at most once, and not at all if its sender has gone. */
-import type { HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Counters } from './counters.ts';
 import { headerBytes } from './header-bytes.ts';
 import { type Refusal, refusalJson, statusOf } from './refusal.ts';
@@ -27,6 +27,9 @@ const JSON_TYPE = headerBytes('application/json');
 type Headers = readonly (readonly [string, string])[];
 const NO_HEADERS: Headers = [];
 
+/** Its sender wants to know what a GET would be answered, and takes a body for the next answer. */
+export const isHead = (req: HttpRequest): boolean => req.getMethod() === 'head';
+
 /** Who has something to give back. */
 export interface Ending {
   exchangeOver(): void;
@@ -37,17 +40,17 @@ export class Exchange {
   readonly #counters: Counters;
   /** What `Access-Control-Allow-Origin` has to say; empty if nothing. */
   readonly #allowOrigin: string;
-  /** Its sender wants to know what would be answered, and takes a body for the next answer. */
-  readonly #isHead: boolean;
+  /** Of a request as `isHead` says. */
+  readonly #hasNoBody: boolean;
   #ending: Ending | undefined;
   /** Answered or aborted: `res` must not be touched any more. */
   isOver = false;
 
-  constructor(res: HttpResponse, counters: Counters, allowOrigin: string, isHead = false) {
+  constructor(res: HttpResponse, counters: Counters, allowOrigin: string, hasNoBody = false) {
     this.res = res;
     this.#counters = counters;
     this.#allowOrigin = allowOrigin;
-    this.#isHead = isHead;
+    this.#hasNoBody = hasNoBody;
     counters.requestsInProgress += 1;
     res.onAborted(() => this.#end());
   }
@@ -73,7 +76,7 @@ export class Exchange {
       for (const [name, value] of headers) this.res.writeHeader(name, value);
       if (json !== '') this.res.writeHeader(CONTENT_TYPE, JSON_TYPE);
       // Any argument here, even undefined, would be taken for a length, and a body of that length be waited for.
-      if (json === '' || this.#isHead) this.res.endWithoutBody();
+      if (json === '' || this.#hasNoBody) this.res.endWithoutBody();
       else this.res.end(json, closeConnection);
     });
     this.#end();

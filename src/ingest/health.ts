@@ -1,6 +1,7 @@
 /** `/healthz`: this thread answers. `/readyz`: and it would take events now. */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { EdgeContext } from './edge-context.ts';
+import { isHead } from './exchange.ts';
 
 export function routeHealth(app: TemplatedApp, edge: EdgeContext): void {
   const live: Route = (res, req) => answer(res, req, '200 OK', { status: 'ok' });
@@ -21,6 +22,6 @@ type Route = (res: HttpResponse, req: HttpRequest) => void;
 function answer(res: HttpResponse, req: HttpRequest, status: string, body: object): void {
   const text = JSON.stringify(body);
   res.writeStatus(status).writeHeader('Content-Type', 'application/json');
-  if (req.getMethod() === 'head') res.endWithoutBody();
+  if (isHead(req)) res.endWithoutBody();
   else res.end(text);
 }

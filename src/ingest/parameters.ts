@@ -51,7 +51,7 @@ export class ParameterReader {
 const BROKEN_ESCAPE = /%(?![\dA-Fa-f]{2})/;
 
 /** Of a query that is another one in each request. */
-export function parametersOf(req: Asked, query = req.getQuery() ?? ''): Parameters {
+export function parametersOf(req: Asked, query: string): Parameters {
   // Here a broken escape stays as it was sent, so that a name with one is refused as what it is.
   const whole = BROKEN_ESCAPE.test(query) ? new URLSearchParams(query) : undefined;
   const said = (name: string) =>

@@ -55,7 +55,8 @@ export class Pixel {
 
   handle(res: HttpResponse, req: HttpRequest): void {
     const { rules, counters, refusalLog } = this.#edge;
-    const { stream = this.#pages.stream, ...parameters } = parametersOf(req);
+    const query = req.getQuery() ?? '';
+    const { stream = this.#pages.stream, ...parameters } = parametersOf(req, query);
     // An image needs no leave of its server's: pages that may not send events by script may show it.
     const sender = admitSender(rules, req, '', { ...parameters, stream });
     if (!sender.ok) {
@@ -70,7 +71,7 @@ export class Pixel {
         ...visitOf(tenant, this.#pages.proxies, res, req),
         stream,
         arrivalMs: rules.clock.now(),
-        query: req.getQuery() ?? '',
+        query,
         page: req.getHeader(HEADER.referer).slice(0, PAGE_LENGTH_MAX),
         languages: req.getHeader(HEADER.acceptLanguage).slice(0, LANGUAGES_LENGTH_MAX),
       });

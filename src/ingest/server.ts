@@ -14,7 +14,7 @@ import { Counters, type EdgeCounts } from './counters.ts';
 import { DEFAULT_DECODE_LIMITS } from './decode/limits.ts';
 import type { EdgeContext } from './edge-context.ts';
 import { handleEvents } from './events.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, isHead } from './exchange.ts';
 import { routeHealth } from './health.ts';
 import { Inflater } from './inflate.ts';
 import { KeyRing } from './keys.ts';
@@ -154,12 +154,7 @@ function route(
   clientScript: string | undefined,
 ): void {
   const refuse = (res: HttpResponse, req: HttpRequest, origin = req.getHeader('origin')) =>
-    new Exchange(
-      res,
-      edge.counters,
-      edge.rules.origins.answerTo(origin),
-      req.getMethod() === 'head',
-    );
+    new Exchange(res, edge.counters, edge.rules.origins.answerTo(origin), isHead(req));
   app.post('/v1/events', (res, req) => handleEvents(edge, res, req));
   app.options('/v1/events', (res, req) => refuse(res, req).reply(204, '', PREFLIGHT_HEADERS));
   app.any('/v1/events', (res, req) => {
@@ -197,7 +192,7 @@ const NO_CLIENT_SCRIPT: Refusal = {
 function routePixel(app: TemplatedApp, edge: EdgeContext, pixel: Pixel | undefined): void {
   const path = '/v1/pixel.gif';
   const refuse = (res: HttpResponse, req: HttpRequest) =>
-    new Exchange(res, edge.counters, '', req.getMethod() === 'head');
+    new Exchange(res, edge.counters, '', isHead(req));
   if (pixel === undefined) {
     app.any(path, (res, req) => refuse(res, req).refuse(NO_PIXEL));
     return;
