@@ -75,10 +75,11 @@ export async function readiness(server: Server, listener: Listener = 'ingest'): 
   return `${response.status} ${await response.text()}`;
 }
 
+/** A listener may not be there yet: that for questions comes last. */
 export async function untilReadiness(
   server: Server,
   said: RegExp,
   listener?: Listener,
 ): Promise<void> {
-  while (!said.test(await readiness(server, listener))) await sleep(50);
+  while (!said.test(await readiness(server, listener).catch(String))) await sleep(50);
 }
