@@ -67,7 +67,7 @@ export function admitEvents(
   if (!clockOffset.ok) return clockOffset;
   const length = announcedLength(req);
   if (length !== undefined && length > rules.bodyBytesMax) {
-    return err(bodyTooLarge(rules.bodyBytesMax));
+    return err(bodyTooLarge(rules.bodyBytesMax, length));
   }
   const { identity, stream } = sender.value;
   const busy = busyRefusal(rules, identity.tenant);

@@ -88,7 +88,8 @@ test('a tenant over its quota is told when to come back, another is not', async 
   t.is((await post('sg_a', 45)).status, 200, 'a large batch passes, and leaves a debt');
   const refused = await post('sg_a', 1);
   t.like(refused, { status: 429, headers: { 'retry-after': '4' } });
-  t.like(refused.json, { error: { code: 'quota_exceeded' } });
+  t.like(refused.json, { error: { code: 'quota_exceeded', limit: 10 } });
+  t.regex(refused.text, /used up what limits\.eventsPerSecondMax allows \(10\)/);
   t.is((await post('sg_o', 1)).status, 200);
   now.ms += 4_000;
   t.is((await post('sg_a', 1)).status, 200);
