@@ -21,6 +21,11 @@ export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequ
   const admitted = admitEvents(edge.rules, req, origin);
   if (!admitted.ok) {
     edge.refusalLog.note(admitted.error, res, req);
+    if (admitted.error.code === 'invalid_length') {
+      // Behind an answer the library would go on with what follows as a request; while one is due it parts with who sends another.
+      setImmediate(() => exchange.refuse(admitted.error, [], true));
+      return;
+    }
     // The library skips what still comes of the body; past some size it is cheaper to part.
     const isLong = (announcedLength(req) ?? 0) > SKIPPED_BODY_BYTES_MAX;
     exchange.refuse(admitted.error, [], isLong);

@@ -94,6 +94,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
       memory,
       clock,
       bodyBytesMax,
+      hasProxies: !proxies.isEmpty,
       isClosing: () => isClosing,
     },
     bodyRules: { memory, slowBodies, bodyBytesMax },

@@ -48,7 +48,7 @@ function mayBeFrame(start: Uint8Array): boolean {
 }
 
 /** Follows the block headers of the frame that starts at `start`. */
-function frameEnd(view: DataView, start: number): number | FrameFault {
+function frameEnd(view: DataView, start: number): number | Exclude<FrameFault, 'trailing'> {
   const descriptor = view.getUint8(start + 4);
   if ((descriptor & 0x08) !== 0) return 'invalid'; // reserved bit
   const singleSegment = (descriptor & 0x20) !== 0;
