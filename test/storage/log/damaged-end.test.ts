@@ -84,6 +84,11 @@ test('what was mended is whole for the next start and for an inspection', async 
   const summary = new JournalSummary(undefined);
   await walkJournal(dir, offset(0), summary);
   t.deepEqual([summary.damageCount, summary.tail], [0, undefined]);
+  t.deepEqual(summary.kinds.get('void'), { blocks: 1, bytes: BLOCK_BYTES, rows: 0 });
+  t.deepEqual(
+    summary.partitions.map(({ partition, blocks }) => [partition, blocks]),
+    [[0, 3]],
+  );
 });
 
 test('several damaged blocks, and a torn end behind them', async (t) => {
