@@ -143,6 +143,6 @@ async function deleteOldest(dir: string, newest: string): Promise<string[]> {
 export function tellDamagedEnd(logger: Logger, damagedEnd: DamagedEnd, what: string): void {
   logger.error(
     damagedEnd,
-    `near the end of ${what} a block is damaged, and whole ones lie behind it: those that are staying are read as before, and a copy of all that was found is kept. Check the disk, have sent again what is missing, and then delete the copy, which nothing else deletes soon and no erasure reaches`,
+    `near the end of ${what} a block is damaged, and whole ones lie behind it: "staying" are read as before, "unreachable" are in a copy of all that was found alone. Check the disk, have the senders send again what is missing, and then delete the copy, which no erasure reaches`,
   );
 }
