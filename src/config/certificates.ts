@@ -3,7 +3,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from '../model/tls-files.ts';
-import { unreadable } from './files.ts';
+import { readText } from './files.ts';
 
 export interface CertificateProblem {
   readonly key: keyof TlsFiles;
@@ -12,13 +12,19 @@ export interface CertificateProblem {
 
 /** Why connections could not be served with them, with the setting that is to be changed. */
 export function certificateProblem(files: TlsFiles): CertificateProblem | undefined {
-  for (const key of ['certFile', 'keyFile'] as const) {
-    const reason = unreadable(files[key]);
-    if (reason !== undefined) {
-      return { key, message: `expected a file that can be read (${reason})` };
-    }
-  }
-  const [cert, key] = [readFileSync(files.certFile), readFileSync(files.keyFile)];
+  const cert = readText(files.certFile);
+  if (!cert.ok) return unreadable('certFile', cert.error);
+  const key = readText(files.keyFile);
+  if (!key.ok) return unreadable('keyFile', key.error);
+  return pairProblem(cert.value, key.value);
+}
+
+const unreadable = (key: keyof TlsFiles, reason: string): CertificateProblem => ({
+  key,
+  message: `expected a file that can be read (${reason})`,
+});
+
+function pairProblem(cert: string, key: string): CertificateProblem | undefined {
   const certificate = attempt(() => new X509Certificate(cert));
   if (certificate instanceof Error) {
     return { key: 'certFile', message: `expected a certificate as PEM (${certificate.message})` };
@@ -40,7 +46,7 @@ function fitProblem(certificate: X509Certificate, key: KeyObject): CertificatePr
 }
 
 /** What TLS refuses beyond that: a chain that is cut, a key that is too short. */
-function chainProblem(cert: Buffer, key: Buffer): CertificateProblem | undefined {
+function chainProblem(cert: string, key: string): CertificateProblem | undefined {
   const context = attempt(() => createSecureContext({ cert, key }));
   if (!(context instanceof Error)) return undefined;
   return { key: 'certFile', message: `expected what TLS takes (${context.message})` };
@@ -48,7 +54,9 @@ function chainProblem(cert: Buffer, key: Buffer): CertificateProblem | undefined
 
 /** Of files without a problem: whether clients will refuse the certificate for its time. */
 export function certificateWarning({ certFile }: TlsFiles, nowMs: number): string | undefined {
-  const certificate = new X509Certificate(readFileSync(certFile));
+  const certificate = attempt(() => new X509Certificate(readFileSync(certFile)));
+  // Replaced since it was found without a problem.
+  if (certificate instanceof Error) return undefined;
   const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
   if (nowMs >= to) return `the certificate expired on ${certificate.validTo}: clients refuse it`;
   if (nowMs < from) {

@@ -56,6 +56,8 @@ export function admitEvents(
   req: HttpRequest,
   origin: string,
 ): Result<Admitted, Refusal> {
+  // First, for what else is refused keeps its connection.
+  if (rules.hasProxies && hasTwoLengths(req)) return err(TWO_LENGTHS);
   const parameters = rules.parameters.read(req);
   const sender = admitSender(rules, req, origin, parameters);
   if (!sender.ok) return sender;
@@ -67,7 +69,6 @@ export function admitEvents(
   if (!ack.ok) return ack;
   const clockOffset = clockOffsetMs(parameters.sentAt, rules.clock);
   if (!clockOffset.ok) return clockOffset;
-  if (rules.hasProxies && hasTwoLengths(req)) return err(TWO_LENGTHS);
   const length = announcedLength(req);
   if (length !== undefined && length > rules.bodyBytesMax) {
     return err(bodyTooLarge(rules.bodyBytesMax, length));

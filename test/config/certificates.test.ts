@@ -72,6 +72,10 @@ test('one whose time is over, or has not come, is usable with a warning', (t) =>
 
 test('a file that cannot be read is named with the reason', (t) => {
   const certFile = fixture('first.crt');
+  t.deepEqual(certificateProblem({ certFile: FIXTURES, keyFile: fixture('first.key') }), {
+    key: 'certFile',
+    message: 'expected a file that can be read (EISDIR)',
+  });
   t.deepEqual(certificateProblem({ certFile, keyFile: fixture('none.key') }), {
     key: 'keyFile',
     message: 'expected a file that can be read (ENOENT)',

@@ -246,11 +246,13 @@ test('what the shorter of two lengths leaves behind is not taken for a request',
   const { port, blocks } = await startTestEdge(t, { trustedProxies: ['10.0.0.0/8'] });
   const hidden = head({ body: ONE }) + ONE;
   const headers = { 'content-length': '0', 'Content-Length': String(hidden.length) };
-  const socket = connect(port, '127.0.0.1');
-  const ended = closing(socket);
-  socket.write(head({ headers }) + hidden);
-  socket.resume();
-  await ended;
+  for (const path of ['/v1/events', '/v1/events?stream=-']) {
+    const socket = connect(port, '127.0.0.1');
+    const ended = closing(socket);
+    socket.write(head({ path, headers }) + hidden);
+    socket.resume();
+    await ended;
+  }
   t.is((await send(port, { body: ONE })).status, 200);
   t.is((await blocks()).length, 1);
 });
