@@ -19,6 +19,15 @@ export const JOURNAL_FILE_BYTES = 256 * MIB;
  */
 export const JOURNAL_ROUND_BYTES_MAX = BLOCK_BYTES_MAX;
 
+/** Copies of damaged ends beside the journal, each of a round at most. A disk that damages more is to be replaced, not recorded. */
+export const DAMAGED_ENDS_MAX = 8;
+
+/**
+ * Bytes whose checksums are tried in search of blocks in a damaged end: under a second. What senders write may look like
+ * any number of headers of large blocks.
+ */
+export const DAMAGED_END_TRIED_BYTES_MAX = 1 * GIB;
+
 /**
  * Most bytes the journal keeps on disk before it answers `log_full`: about ten minutes of full load, days of a moderate
  * one. It must hold the dedup window and whatever is not applied yet.
@@ -255,7 +264,7 @@ export const KAFKA_APPEND_MS_MAX = 10_000;
 /** How often it is looked whether the topic is still there while nothing else asks: a request of some 100 bytes. */
 export const KAFKA_LOOK_MS = 2_000;
 
-/** Brokers that say for so long that there is no such topic do not lack it because they have just started. */
+/** Brokers that say for so long that there is no such topic do not lack it because they have just started. With a spool nobody waits for that. */
 export const KAFKA_MISSING_MS = 5_000;
 
 /** Waits between attempts to reach brokers: an election is noticed at once, an outage of hours is no storm. Doubles in between. */
