@@ -8,7 +8,7 @@ import { dispatch, type Ref, spawn as spawnActor, start, stop as stopActor } fro
 import type { Clock } from '../src/model/clock.ts';
 import { AppError } from '../src/model/errors.ts';
 import type { Logger } from '../src/model/logger.ts';
-import { type Envelope, Mailbox } from './mailbox.ts';
+import { Mailbox } from './mailbox.ts';
 import { RestartBudget, type RestartLimit } from './supervision.ts';
 
 export type ActorState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopping' | 'stopped';
@@ -42,6 +42,8 @@ export interface ActorSpec<State, Message> {
   readonly mailboxMax: number;
   /** Of these, how many places `ask` leaves free for `offer`: questions must not keep work out. */
   readonly keptFromAsks?: number;
+  /** True of a message that is handled before all others that wait: it must not depend on what came before it. */
+  overtakes?(message: Message): boolean;
   readonly restart: RestartLimit;
   /** Makes the state, at first and after each crash, before any message is handled. */
   start(): State | Promise<State>;
@@ -149,11 +151,8 @@ interface Hooks {
   stopped(): void;
 }
 
-/** What nact's own mailbox carries. */
-type Post<Message> =
-  | { readonly kind: 'start' }
-  | { readonly kind: 'message'; readonly envelope: Envelope<Message> }
-  | { readonly kind: 'stop' };
+/** What nact's own mailbox carries. `message`: one more of those that wait in ours is to be handled, whichever is next then. */
+type Post = 'start' | 'message' | 'stop';
 
 class Actor<State, Message> implements ActorRef<Message> {
   readonly path: string;
@@ -162,11 +161,13 @@ class Actor<State, Message> implements ActorRef<Message> {
   readonly #hooks: Hooks;
   readonly #mailbox: Mailbox<Message>;
   readonly #budget: RestartBudget;
-  readonly #ref: Ref<Post<Message>>;
+  readonly #ref: Ref<Post>;
   readonly #ended = Promise.withResolvers<void>();
   /** Resolves to cut a backoff short. */
   readonly #stopping = Promise.withResolvers<void>();
   #current: { readonly state: State } | undefined;
+  /** Being handled; undefined while the actor starts or stops. */
+  #message: Message | undefined;
   #state: ActorState = 'starting';
   #hasEnded = false;
   #restarts = 0;
@@ -185,16 +186,10 @@ class Actor<State, Message> implements ActorRef<Message> {
     this.#hooks = hooks;
     this.#mailbox = new Mailbox(spec.mailboxMax);
     this.#budget = new RestartBudget(spec.restart, options.random);
-    this.#ref = spawnActor(
-      group,
-      (_: undefined, post: Post<Message>) => this.#handle(post),
-      spec.name,
-      {
-        onCrash: async (post, error, ctx) =>
-          (await this.#crash(post, error)) ? ctx.reset : ctx.stop,
-      },
-    );
-    dispatch(this.#ref, { kind: 'start' });
+    this.#ref = spawnActor(group, (_: undefined, post: Post) => this.#handle(post), spec.name, {
+      onCrash: async (_, error, ctx) => ((await this.#crash(error)) ? ctx.reset : ctx.stop),
+    });
+    dispatch(this.#ref, 'start');
   }
 
   get state(): ActorState {
@@ -239,7 +234,7 @@ class Actor<State, Message> implements ActorRef<Message> {
     this.#state = 'stopping';
     this.#stopping.resolve();
     // Also after a crash: its backoff may be over, and the actor be starting again. If not, the crash ends it.
-    dispatch(this.#ref, { kind: 'stop' });
+    dispatch(this.#ref, 'stop');
     return this.#ended.promise;
   }
 
@@ -273,30 +268,45 @@ class Actor<State, Message> implements ActorRef<Message> {
       this.#hooks.deadLetter(typeOf(message));
       return 'stopped';
     }
-    const envelope = this.#mailbox.enter(message, this.#options.clock.now(), kept, abort);
-    if (envelope === undefined) return 'full';
-    dispatch(this.#ref, { kind: 'message', envelope });
+    const overtakes = this.#spec.overtakes?.(message) ?? false;
+    const isIn = this.#mailbox.enter(message, this.#options.clock.now(), {
+      kept,
+      overtakes,
+      abort,
+    });
+    if (!isIn) return 'full';
+    dispatch(this.#ref, 'message');
     return 'accepted';
   }
 
-  async #handle(post: Post<Message>): Promise<undefined> {
-    if (post.kind === 'start') {
+  async #handle(post: Post): Promise<undefined> {
+    if (post === 'start') {
       this.#current = { state: await this.#spec.start() };
       if (this.#state !== 'stopping') this.#state = 'running';
       this.#spec.started?.(this.#current.state);
-    } else if (post.kind === 'stop') {
+    } else if (post === 'stop') {
       if (this.#current !== undefined) await this.#spec.stop?.(this.#current.state);
       this.#end();
-    } else if (!post.envelope.lost && this.#current !== undefined) {
-      await this.#spec.receive(this.#current.state, post.envelope.message);
-      this.#mailbox.handledOne(post.envelope);
+    } else if (this.#current !== undefined) {
+      await this.#handleNext(this.#current.state);
     }
     return undefined;
   }
 
+  /** Behind a crash there are more posts than messages, until the actor has started again. */
+  async #handleNext(state: State): Promise<void> {
+    const envelope = this.#mailbox.next();
+    if (envelope === undefined) return;
+    this.#message = envelope.message;
+    await this.#spec.receive(state, envelope.message);
+    this.#message = undefined;
+    this.#mailbox.handledOne(envelope);
+  }
+
   /** True: start again. nact waits for the decision, and handles nothing meanwhile. */
-  async #crash(post: Post<Message> | undefined, error: unknown): Promise<boolean> {
-    const message = post?.kind === 'message' ? post.envelope.message : undefined;
+  async #crash(error: unknown): Promise<boolean> {
+    const message = this.#message;
+    this.#message = undefined;
     const { log, clock, sleep } = this.#options;
     this.#current = undefined;
     this.#lastError = error instanceof Error ? error.message : String(error);
@@ -316,7 +326,7 @@ class Actor<State, Message> implements ActorRef<Message> {
       return false;
     }
     this.#restarts += 1;
-    dispatch(this.#ref, { kind: 'start' });
+    dispatch(this.#ref, 'start');
     return true;
   }
 

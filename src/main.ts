@@ -20,6 +20,7 @@ import type { RunningServer } from './cli/start.ts';
 import { builtClientScript } from './client-script.ts';
 import { noBackups } from './cluster/unsupported.ts';
 import type { ClusterSide } from './cluster-side.ts';
+import { keepCompiledCode } from './compiled-code.ts';
 import type { Config } from './config.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { Declarations, type RollupSet } from './declarations.ts';
@@ -61,6 +62,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     logger.flush();
   };
   const failed = Promise.withResolvers<AppError>();
+  keepCompiledCode();
   closers.push(boundHeapGrowth());
   try {
     await prepareDataDir(config.dataDir);

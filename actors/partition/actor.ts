@@ -25,10 +25,7 @@ import { VerdictCursor } from './verdict-cursor.ts';
 
 /** Messages that may wait: some blocks, and the questions of a dashboard. */
 export const PARTITION_MAILBOX_MAX = 64;
-/**
- * Blocks of them that the reader sends ahead. One keeps the actor busy while the next is fetched; more only
- * make a question wait longer behind them.
- */
+/** Blocks of them that the reader sends ahead. One keeps the actor busy while the next is fetched; more only wait. */
 export const BLOCKS_AHEAD_MAX = 4;
 
 /**
@@ -119,6 +116,8 @@ export function partitionActor(options: PartitionOptions): PartitionActor {
     start: () => Partition.load(options, suspicion, stats),
     started: (partition) => options.watch.started(partition.readFrom),
     keptFromAsks: PARTITION_MAILBOX_MAX / 2,
+    // Answered as of whatever is applied: who waits for more waits for the position.
+    overtakes: ({ type }) => type === 'collect',
     receive: async (partition, command) => {
       if (command.type === 'apply') newest = command.block.offset;
       await partition.obey(command);

@@ -75,6 +75,49 @@ test('a full mailbox refuses, and gives credit when there is room again', async 
   await system.stop();
 });
 
+test('what overtakes is handled before all that waits, and eight of it before one of the others', async (t) => {
+  const handled: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const { actor, system } = scene({
+    mailboxMax: 20,
+    overtakes: ({ type }) => type === 'read',
+    async receive(_, command) {
+      handled.push(command.type);
+      if (command.type === 'block') await command.until;
+    },
+  });
+  actor.offer({ type: 'block', until: gate.promise });
+  await until(() => handled.length === 1);
+  for (let i = 0; i < 3; i++) actor.offer({ type: 'add', amount: 1 });
+  for (let i = 0; i < 10; i++) actor.offer({ type: 'read', replyTo: () => {} });
+  gate.resolve();
+  await until(() => actor.depth === 0);
+  const reads = (count: number) => Array.from({ length: count }, () => 'read');
+  t.deepEqual(handled, ['block', ...reads(8), 'add', ...reads(2), 'add', 'add']);
+  await system.stop();
+});
+
+test('what overtook is lost in a crash as all that waits, and its asker told', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const { time, actor, read, system } = scene({
+    overtakes: ({ type }) => type !== 'add',
+  });
+  actor.offer({ type: 'block', until: gate.promise });
+  actor.offer({ type: 'add', amount: 1 });
+  actor.offer({ type: 'crash' });
+  const asked = read();
+  gate.resolve();
+  t.true(isFault(await t.throwsAsync(asked), 'actor_stopped'));
+  await until(() => time.waits.length === 1);
+  time.endWait();
+  await until(() => actor.state === 'running');
+  actor.offer({ type: 'add', amount: 5 });
+  await until(() => actor.depth === 0);
+  t.is(await read(), 5, 'the one that was lost is not handled, and the one behind it is, once');
+  t.like(system.snapshot()[0], { deadLetters: 3, handled: 3 });
+  await system.stop();
+});
+
 test('a crash starts the actor anew after the backoff; what waited is lost, counted, and its asker told', async (t) => {
   const { time, system, actor, read } = scene();
   const gate = Promise.withResolvers<void>();

@@ -64,6 +64,76 @@ test('the ledger of a partition that is idle says up to where its events go: tha
   await scene.close();
 });
 
+/** Holds the first commit behind `hold` until it is let go on, or fails. */
+class HeldCommit {
+  readonly #begun = Promise.withResolvers<void>();
+  readonly #released = Promise.withResolvers<void>();
+  #isWanted = false;
+
+  readonly store = (store: StateStore): StateStore => ({
+    ...store,
+    commit: async (ops) => {
+      if (this.#isWanted) {
+        this.#isWanted = false;
+        this.#begun.resolve();
+        await this.#released.promise;
+      }
+      await store.commit(ops);
+    },
+  });
+
+  /** Resolves when it has begun. */
+  async hold(scene: GroupScene): Promise<void> {
+    this.#isWanted = true;
+    scene.group.commit();
+    await this.#begun.promise;
+  }
+
+  goOn(): void {
+    this.#released.resolve();
+  }
+
+  fail(error: Error): void {
+    this.#released.reject(error);
+  }
+}
+
+test('a question comes before the blocks that wait, and is answered as of the commit before them', async (t) => {
+  const held = new HeldCommit();
+  const scene = await GroupScene.open({ dir: await scratchDir(t), store: held.store });
+  await scene.declare([BY_TYPE]);
+  await scene.commit(0, 1);
+  await scene.send(0, events(2));
+  await scene.applied();
+  await held.hold(scene);
+  for (const type of ['a', 'b', 'c']) await scene.send(0, events(2, type));
+  const { ref } = scene.group.partition(0);
+  await scene.until(() => ref.depth >= 4);
+  const [asked, ledger] = [scene.openCounts(0), scene.ledger(0)];
+  held.goOn();
+  t.deepEqual(await asked, { '#1': 2 }, 'the commit is written, and no block has come since');
+  t.like(await ledger, { applied: 8 }, 'other questions wait for their turn');
+  await scene.close();
+});
+
+test('a question that waits for a commit that fails is told, and is answered once that is replayed', async (t) => {
+  const held = new HeldCommit();
+  const scene = await GroupScene.open({ dir: await scratchDir(t), store: held.store });
+  await scene.declare([BY_TYPE]);
+  await scene.commit(0, 1);
+  await scene.send(0, events(2));
+  await scene.applied();
+  await held.hold(scene);
+  const asked = scene.openCounts(0);
+  held.fail(new AppError('state_io', 'disk full'));
+  t.true(isFault(await t.throwsAsync(asked), 'actor_stopped'));
+  const { ref } = scene.group.partition(0);
+  await scene.until(() => ref.state === 'running');
+  await scene.applied();
+  t.deepEqual(await scene.openCounts(0), { view: 2 });
+  await scene.close();
+});
+
 test('an event that comes again counts once, before and after a restart, and the ledger says so', async (t) => {
   const dir = await scratchDir(t);
   const first = await GroupScene.open({ dir });
