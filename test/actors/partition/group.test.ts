@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { POISON_CODE } from '../../../actors/partition/left-out.ts';
 import type { LedgerReply } from '../../../actors/partition/protocol.ts';
 import { AT, sealBlock } from '../../../src/model/block-format.ts';
@@ -98,7 +98,8 @@ class HeldCommit {
   }
 }
 
-test('a question comes before the blocks that wait, and is answered as of the commit before them', async (t) => {
+/** Of partition 0: the commit of two views. */
+async function heldScene(t: ExecutionContext): Promise<{ scene: GroupScene; held: HeldCommit }> {
   const held = new HeldCommit();
   const scene = await GroupScene.open({ dir: await scratchDir(t), store: held.store });
   await scene.declare([BY_TYPE]);
@@ -106,6 +107,11 @@ test('a question comes before the blocks that wait, and is answered as of the co
   await scene.send(0, events(2));
   await scene.applied();
   await held.hold(scene);
+  return { scene, held };
+}
+
+test('a question comes before the blocks that wait, and is answered as of the commit before them', async (t) => {
+  const { scene, held } = await heldScene(t);
   for (const type of ['a', 'b', 'c']) await scene.send(0, events(2, type));
   const { ref } = scene.group.partition(0);
   await scene.until(() => ref.depth >= 4);
@@ -117,13 +123,7 @@ test('a question comes before the blocks that wait, and is answered as of the co
 });
 
 test('a question that waits for a commit that fails is told, and is answered once that is replayed', async (t) => {
-  const held = new HeldCommit();
-  const scene = await GroupScene.open({ dir: await scratchDir(t), store: held.store });
-  await scene.declare([BY_TYPE]);
-  await scene.commit(0, 1);
-  await scene.send(0, events(2));
-  await scene.applied();
-  await held.hold(scene);
+  const { scene, held } = await heldScene(t);
   const asked = scene.openCounts(0);
   held.fail(new AppError('state_io', 'disk full'));
   t.true(isFault(await t.throwsAsync(asked), 'actor_stopped'));
