@@ -106,8 +106,7 @@ export class CutLine {
     const wantedBytes = STAGED_AHEAD_ROOM * policy.bytesMax + diskReserveBytes;
     const free = await knownFreeBytes(workDir);
     if (free === undefined || free < wantedBytes) return undefined;
-    const ahead = await this.#stage(next, cut, signal);
-    return ahead;
+    return this.#stage(next, cut, signal);
   }
 
   /** @param ahead the cut behind which it is staged */

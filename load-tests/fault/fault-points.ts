@@ -20,6 +20,7 @@ const MANIFEST = 'storage/archive/manifest-store.ts';
 const DIRECTORY = 'storage/archive/local.ts';
 const CUT = 'actors/archiver/cut.ts';
 const CUT_LINE = 'actors/archiver/cut-line.ts';
+const STAGED_AHEAD = 'actors/archiver/staged-ahead.ts';
 const REWRITE = 'actors/archiver/hour-rewrite.ts';
 const JOURNAL = 'storage/log/journal-writer.ts';
 
@@ -45,8 +46,8 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
     'const staged = await stageCut(tools, portion.stretch, policy, known);',
     2,
   ),
-  // While the cut before it is sealed.
-  ...around('staging ahead', CUT_LINE, 'const ahead = await this.#stage(next, cut, signal);', 2),
+  // While the cut before it is sealed or committed.
+  after('after staging ahead', STAGED_AHEAD, 'this.#isBegun = cut !== undefined;', 2),
   ...around(
     'sealing',
     CUT,
