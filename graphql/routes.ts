@@ -215,14 +215,11 @@ const replyError = (exchange: Exchange, status: number, code: string, message: s
 /** The machinery is for operators; a scraper needs a key of theirs once there are keys. */
 async function metrics(exchange: Exchange, options: RouteOptions): Promise<void> {
   const access = options.authorize(bearerSecret(authorizationOf(exchange.head, options.sessions)));
-  if (access === undefined || !allows(access, 'admin')) {
-    exchange.reply(
-      401,
-      { ...TEXT, 'www-authenticate': 'Bearer' },
-      'send a key with scope "admin"\n',
-    );
-    return;
+  const wanted = 'send a key with scope "admin": Authorization: Bearer KEY\n';
+  if (access === undefined) {
+    return exchange.reply(401, { ...TEXT, 'www-authenticate': 'Bearer' }, wanted);
   }
+  if (!allows(access, 'admin')) return exchange.reply(403, TEXT, wanted);
   const text = await options.metrics();
   exchange.reply(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, text);
 }

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { withDefaultRoutes } from './config/alarms.ts';
 import { placeConflicts } from './config/archive.ts';
-import { type Conflict, conflictsIn } from './config/checks.ts';
+import { type Conflict, conflictsIn, warningsIn } from './config/checks.ts';
 import { effectiveValues, effectiveYaml } from './config/effective.ts';
 import { withAbsoluteFiles } from './config/kafka.ts';
 import { type ConfigProblem, problemAt, problemsOf } from './config/problems.ts';
@@ -47,6 +47,8 @@ export interface LoadedConfig {
   /** As a commented file, and as data. Secrets are masked in both. */
   readonly asYaml: string;
   readonly asValues: Readonly<Record<string, unknown>>;
+  /** What works, and is seldom meant. */
+  readonly warnings: readonly ConfigProblem[];
   /** The file that was read, if any. */
   readonly file: string | undefined;
 }
@@ -84,11 +86,14 @@ export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, Config
     return err([...fromEnv.problems, ...ofPlaces, ...ofValues]);
   }
   const settings = withDefaults(withAbsolutePaths(parsed.data, sources, cwd));
+  const nowMs = clock.now();
+  const placed = ({ path, message }: Conflict): ConfigProblem =>
+    problemAt(path, message, written, valueAt(settings, path));
   const conflicts = [
-    ...conflictsIn(settings, { nowMs: clock.now(), areAllFilesNeeded }),
+    ...conflictsIn(settings, { nowMs, areAllFilesNeeded }),
     ...receiverConflicts(settings),
-  ].map(({ path, message }) => problemAt(path, message, written, valueAt(settings, path)));
-  const problems = [...fromEnv.problems, ...conflicts];
+  ];
+  const problems = [...fromEnv.problems, ...conflicts.map(placed)];
   if (problems.length > 0) return err(problems);
 
   const whereIs = (path: Path) => sourceOf(sources, path)?.whereIs(path) ?? '';
@@ -96,6 +101,7 @@ export function loadConfig(input: ConfigInput = {}): Result<LoadedConfig, Config
     config: settings,
     asYaml: effectiveYaml(settings, whereIs),
     asValues: effectiveValues(settings),
+    warnings: warningsIn(settings, nowMs).map(placed),
     file: file === undefined ? undefined : resolve(cwd, file),
   });
 }

@@ -8,6 +8,7 @@ import { rulesInEffect } from '../actors/alarm-board/declarations.ts';
 import { loadDeclared } from '../actors/alarm-board/rows.ts';
 import { loadHead } from '../actors/partition/snapshot.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { tellDamagedEnd } from '../storage/log/damaged-end.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
 import { openState } from '../storage/state/rocksdb.ts';
 import { loadDeclaredRollups } from '../storage/state/rollup-rows.ts';
@@ -252,6 +253,7 @@ async function startEdges(
   base.declarations.logThrough((control) => first.define(control));
   const { port, recovery } = await first.listening;
   if (recovery?.cut !== undefined) logger.warn(recovery.cut, 'the torn end of the log was cut');
+  if (recovery?.damagedEnd) tellDamagedEnd(logger, recovery.damagedEnd, 'the log');
   for (const damage of recovery?.damage ?? []) logger.error(damage, 'the log is damaged here');
   for (let edgeId = 1; edgeId < config.edgeThreads; edgeId++) {
     const { port1, port2 } = new MessageChannel();

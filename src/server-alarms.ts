@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActorSnapshot } from '../actors/runtime.ts';
 import { knownFreeBytes } from '../storage/free-bytes.ts';
+import { damagedEndsIn } from '../storage/log/damaged-end.ts';
 import { logEnds, logUsedBytes, sharedRefusal } from '../storage/log/log-shared.ts';
 import { attachSpoolShared, readSpool } from '../storage/spool/spool-shared.ts';
 import { ServerSampler } from './alarm/server-samples.ts';
@@ -61,7 +62,10 @@ export function watchServer(
         ends: logEnds(shared),
         isRefusing: sharedRefusal(shared) !== undefined,
         ...(base.source.type === 'journal'
-          ? { usedShare: logUsedBytes(shared) / config.journal.bytesMax }
+          ? {
+              usedShare: logUsedBytes(shared) / config.journal.bytesMax,
+              damagedEnds: damagedEndsIn(base.source.dir).length,
+            }
           : topicReading(base, base.progress)),
       }),
       spool: () => spoolReading(spool && readSpool(attachSpoolShared(spool.numbers))),

@@ -19,6 +19,15 @@ export const JOURNAL_FILE_BYTES = 256 * MIB;
  */
 export const JOURNAL_ROUND_BYTES_MAX = BLOCK_BYTES_MAX;
 
+/** Copies of damaged ends beside the journal, each of a round at most. A disk that damages more is to be replaced, not recorded. */
+export const DAMAGED_ENDS_MAX = 8;
+
+/**
+ * Bytes whose checksums are tried in search of blocks in a damaged end: under a second. What senders write may look like
+ * any number of headers of large blocks.
+ */
+export const DAMAGED_END_TRIED_BYTES_MAX = 1 * GIB;
+
 /**
  * Most bytes the journal keeps on disk before it answers `log_full`: about ten minutes of full load, days of a moderate
  * one. It must hold the dedup window and whatever is not applied yet.

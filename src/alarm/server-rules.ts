@@ -51,6 +51,13 @@ export function serverRules(thresholds: ServerThresholds): AlarmRule[] {
       severity: 'critical',
       summary: 'The log takes no events: the disk or journal.bytesMax is full, or the disk fails',
     }),
+    rule('log-damaged', {
+      measure: { op: 'max', field: 'log_damaged_ends' },
+      above: NONE,
+      severity: 'critical',
+      summary:
+        'The end of the log was damaged when the server started: {{value}} copies of what was found lie beside it, until they are deleted',
+    }),
     rule('spooling', {
       measure: { op: 'max', field: 'spooling' },
       above: NONE,

@@ -42,6 +42,7 @@ export class ServerSampler {
       ),
       sample('log_used', Math.max(log.usedShare, this.#keptShare(reading))),
       sample('log_refusing', Number(log.isRefusing)),
+      sample('log_damaged_ends', log.damagedEnds ?? 0),
       ...ofSpool(reading),
       ...(diskFreeBytes === undefined ? [] : [sample('disk_free_bytes', diskFreeBytes)]),
       ...actors.map(({ path, hasFailed }) => sample('failed', Number(hasFailed), path)),

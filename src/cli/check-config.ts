@@ -1,5 +1,5 @@
 /** `streamgauge config check`: every error at once, or what is in force. Starts nothing. */
-import { formatProblem, loadConfig } from '../config.ts';
+import { type ConfigProblem, formatProblem, loadConfig } from '../config.ts';
 import { configErrorText, readConfigOptions } from './config-options.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
@@ -11,11 +11,17 @@ export function checkConfig(
   const loaded = loadConfig({ ...readConfigOptions(options), areAllFilesNeeded: true });
   if (options['json'] === true) {
     const answer = loaded.ok
-      ? { ok: true, file: loaded.value.file, config: loaded.value.asValues }
-      : { ok: false, problems: loaded.error.map((p) => ({ ...p, text: formatProblem(p) })) };
+      ? {
+          ok: true,
+          file: loaded.value.file,
+          config: loaded.value.asValues,
+          warnings: loaded.value.warnings.map(withText),
+        }
+      : { ok: false, problems: loaded.error.map(withText) };
     terminal.out(`${JSON.stringify(answer, undefined, 2)}\n`);
   } else if (loaded.ok) {
-    const { file, asYaml } = loaded.value;
+    const { file, asYaml, warnings } = loaded.value;
+    for (const each of warnings) terminal.err(`streamgauge: warning: ${formatProblem(each)}\n`);
     terminal.out(
       `# The configuration is usable. ${file ?? 'No file'} was read; secrets are masked.\n`,
     );
@@ -25,3 +31,5 @@ export function checkConfig(
   }
   return loaded.ok ? EXIT.ok : EXIT.config;
 }
+
+const withText = (problem: ConfigProblem) => ({ ...problem, text: formatProblem(problem) });

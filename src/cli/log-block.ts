@@ -36,7 +36,7 @@ export function shownBlock(bytes: Uint8Array, offset: number, rowsMax: number): 
       nextOffset: offset + bytes.length,
       bytes: bytes.length,
       version,
-      kind: kindName(block.kind),
+      kind: kindName(block.kind, block.partition),
       partition: block.partition,
       tenant: block.tenant,
       stream: block.stream,

@@ -1,8 +1,8 @@
 /** Rules between settings: each looks at values that are right alone and asks whether they fit together. */
 import { alarmConflicts } from './alarms.ts';
 import { archiveConflicts } from './archive.ts';
+import { certificateProblem, certificateWarning } from './certificates.ts';
 import { clusterConflicts } from './cluster.ts';
-import { unreadable } from './files.ts';
 import { logConflicts } from './log.ts';
 import { rollupConflicts } from './rollups.ts';
 import { formatBytes, isLoopback } from './scalars.ts';
@@ -116,13 +116,14 @@ function sizeConflicts({ limits, journal }: Settings): Conflict[] {
 }
 
 function tlsConflicts(tls: Settings['tls']): Conflict[] {
-  if (tls === undefined) return [];
-  return (['certFile', 'keyFile'] as const).flatMap((key) => {
-    const reason = unreadable(tls[key]);
-    return reason === undefined
-      ? []
-      : [{ path: ['tls', key], message: `expected a file that can be read (${reason})` }];
-  });
+  const problem = tls && certificateProblem(tls);
+  return problem ? [{ path: ['tls', problem.key], message: problem.message }] : [];
+}
+
+/** What works, and is seldom meant. Of settings without a conflict. */
+export function warningsIn({ tls }: Settings, nowMs: number): Conflict[] {
+  const message = tls && certificateWarning(tls, nowMs);
+  return message === undefined ? [] : [{ path: ['tls', 'certFile'], message }];
 }
 
 function keyConflicts(keys: Settings['keys']): Conflict[] {

@@ -40,6 +40,8 @@ export interface AdmissionRules {
   readonly memory: BodyMemory;
   readonly clock: Clock;
   readonly bodyBytesMax: number;
+  /** Requests come through programs of ours that read them, too. */
+  readonly hasProxies: boolean;
   readonly isClosing: () => boolean;
 }
 
@@ -54,6 +56,8 @@ export function admitEvents(
   req: HttpRequest,
   origin: string,
 ): Result<Admitted, Refusal> {
+  // First, for what else is refused keeps its connection.
+  if (rules.hasProxies && hasTwoLengths(req)) return err(TWO_LENGTHS);
   const parameters = rules.parameters.read(req);
   const sender = admitSender(rules, req, origin, parameters);
   if (!sender.ok) return sender;
@@ -67,7 +71,7 @@ export function admitEvents(
   if (!clockOffset.ok) return clockOffset;
   const length = announcedLength(req);
   if (length !== undefined && length > rules.bodyBytesMax) {
-    return err(bodyTooLarge(rules.bodyBytesMax));
+    return err(bodyTooLarge(rules.bodyBytesMax, length));
   }
   const { identity, stream } = sender.value;
   const busy = busyRefusal(rules, identity.tenant);
@@ -120,6 +124,26 @@ export function announcedLength(req: HttpRequest): number | undefined {
   const header = req.getHeader(HEADER.contentLength);
   return header === '' ? undefined : Number(header);
 }
+
+/**
+ * A proxy may have taken the other one: what is a body to it is a request to us, and of somebody else. Looking at all headers costs a
+ * microsecond a request, so it is done only where there is a proxy: nobody else can be fooled.
+ */
+function hasTwoLengths(req: HttpRequest): boolean {
+  let first: string | undefined;
+  let differ = false;
+  req.forEach((name, value) => {
+    if (name !== 'content-length') return;
+    first ??= value;
+    differ ||= value !== first;
+  });
+  return differ;
+}
+
+const TWO_LENGTHS: Refusal = {
+  code: 'invalid_length',
+  message: 'the request has two different Content-Length headers: expected one',
+};
 
 const SHUTTING_DOWN: Refusal = {
   code: 'shutting_down',

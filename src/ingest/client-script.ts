@@ -1,9 +1,10 @@
-/** `GET /client.js`: the client for pages, from where it sends its events. */
+/** `GET /client.js`, and HEAD: the client for pages, from where it sends its events. */
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { acceptsGzip } from '../model/accepts-gzip.ts';
+import { isHead } from './exchange.ts';
 
 /** A new release reaches pages within it; browsers that ask again get 304 for what they have. */
 const FRESH_S = 3_600;
@@ -30,8 +31,8 @@ export function clientScriptRoute(script: string): (res: HttpResponse, req: Http
     res.cork(() => {
       res.writeStatus(isKnown ? '304 Not Modified' : '200 OK').writeHeader('ETag', tag);
       for (const [name, value] of HEADERS) res.writeHeader(name, value);
-      if (isKnown) return res.endWithoutBody();
-      if (isPacked) res.writeHeader('Content-Encoding', 'gzip');
+      if (isPacked && !isKnown) res.writeHeader('Content-Encoding', 'gzip');
+      if (isKnown || isHead(req)) return res.endWithoutBody();
       return res.end(isPacked ? packed : script);
     });
   };

@@ -176,8 +176,9 @@ export class Coalescer {
     batch.visit = visit;
     const outcome = this.#decode(batch, form, body, from, given);
     if (outcome === undefined) return new DecodeOutcome();
-    batch.settle(this.#options.counters);
     const { adding } = batch;
+    if (batch.rows > adding.from) outcome.sampleMs = batch.decoder.batch.timeOf(adding.from);
+    batch.settle(this.#options.counters);
     batch.adding = undefined;
     if (keepsRefused) batch.deadLetters.add(outcome, given?.place);
     if (batch.rows > adding.from || (keepsRefused && outcome.rejected > 0)) {

@@ -21,6 +21,11 @@ export function handleEvents(edge: EdgeContext, res: HttpResponse, req: HttpRequ
   const admitted = admitEvents(edge.rules, req, origin);
   if (!admitted.ok) {
     edge.refusalLog.note(admitted.error, res, req);
+    if (admitted.error.code === 'invalid_length') {
+      // Behind an answer the library would go on with what follows as a request; while one is due it parts with who sends another.
+      setImmediate(() => exchange.refuse(admitted.error, [], true));
+      return;
+    }
     // The library skips what still comes of the body; past some size it is cheaper to part.
     const isLong = (announcedLength(req) ?? 0) > SKIPPED_BODY_BYTES_MAX;
     exchange.refuse(admitted.error, [], isLong);
@@ -92,7 +97,7 @@ class EventsRequest implements BodyTaker {
     const { bytes, isOwned } = body;
     const destination = this.#destination;
     if (destination.form !== 'ndjson' && bytes.length > DOCUMENT_BYTES_MAX) {
-      this.#exchange.refuse(DOCUMENT_TOO_LARGE);
+      this.#exchange.refuse(documentTooLarge(bytes.length));
       body.release();
       return;
     }
@@ -138,9 +143,10 @@ class EventsRequest implements BodyTaker {
   }
 
   #reply(status: 200 | 400, more: string): void {
-    const { accepted, rejected } = this.#outcome;
+    const { accepted, rejected, warning } = this.#outcome;
     const { clockOffsetMs = 0 } = this.#admitted.destination;
-    if (rejected === 0 && more === '' && clockOffsetMs === 0) {
+    const isPlain = rejected === 0 && warning === undefined && clockOffsetMs === 0;
+    if (isPlain && more === '') {
       this.#exchange.reply(200, allAcceptedJson(this.#outcome, this.#contribution.position));
       return;
     }
@@ -154,12 +160,13 @@ class EventsRequest implements BodyTaker {
 
 /** The members that the answers to a request and to a frame share. Without a position, it is spooled. */
 export function outcomeJson(
-  { accepted, rejected, errors }: BodyOutcome,
+  { accepted, rejected, errors, warning }: BodyOutcome,
   position: string | undefined,
 ): string {
   const list = errors.length === 0 ? '[]' : JSON.stringify(errors);
   const where = position === undefined ? '"spooled":true' : `"position":"${position}"`;
-  return `"accepted":${accepted},"rejected":${rejected},"errors":${list},${where}`;
+  const warned = warning === undefined ? '' : `,"warnings":[${JSON.stringify(warning)}]`;
+  return `"accepted":${accepted},"rejected":${rejected},"errors":${list}${warned},${where}`;
 }
 
 /** The last answer in which all was accepted. */
@@ -189,8 +196,8 @@ const EMPTY_BODY: Refusal = {
   message: 'the body has no events: expected at least one line or element',
 };
 
-const DOCUMENT_TOO_LARGE: Refusal = {
+const documentTooLarge = (receivedBytes: number): Refusal => ({
   code: 'body_too_large',
-  message: `a JSON or msgpack body may have at most ${DOCUMENT_BYTES_MAX} bytes: send NDJSON, or fewer events per request`,
+  message: `a JSON or msgpack body may have at most ${DOCUMENT_BYTES_MAX} bytes, received ${receivedBytes}: send NDJSON, or fewer events per request`,
   limit: DOCUMENT_BYTES_MAX,
-};
+});

@@ -27,6 +27,9 @@ const JSON_TYPE = headerBytes('application/json');
 type Headers = readonly (readonly [string, string])[];
 const NO_HEADERS: Headers = [];
 
+/** What answers the requests of a path. */
+export type Route = (res: HttpResponse, req: HttpRequest) => void;
+
 /** Its sender wants to know what a GET would be answered, and takes a body for the next answer. */
 export const isHead = (req: HttpRequest): boolean => req.getMethod() === 'head';
 

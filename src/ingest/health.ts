@@ -1,7 +1,7 @@
 /** `/healthz`: this thread answers. `/readyz`: and it would take events now. */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { EdgeContext } from './edge-context.ts';
-import { isHead } from './exchange.ts';
+import { isHead, type Route } from './exchange.ts';
 
 export function routeHealth(app: TemplatedApp, edge: EdgeContext): void {
   const live: Route = (res, req) => answer(res, req, '200 OK', { status: 'ok' });
@@ -16,8 +16,6 @@ export function routeHealth(app: TemplatedApp, edge: EdgeContext): void {
   app.get('/healthz', live).head('/healthz', live);
   app.get('/readyz', ready).head('/readyz', ready);
 }
-
-type Route = (res: HttpResponse, req: HttpRequest) => void;
 
 function answer(res: HttpResponse, req: HttpRequest, status: string, body: object): void {
   const text = JSON.stringify(body);

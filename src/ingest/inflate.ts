@@ -49,9 +49,7 @@ async function inflateAll(
 ): Promise<Result<Uint8Array, Refusal>> {
   if (compression !== 'zstd') return inflateOne(bytes, compression, bytesMax);
   const frames = zstdFrames(bytes);
-  if (!frames.ok) {
-    return err(frames.error === 'truncated' ? truncated(compression) : invalid(compression));
-  }
+  if (!frames.ok) return err(FRAME_REFUSALS[frames.error]('zstd'));
   const pieces: Uint8Array[] = [];
   let room = bytesMax;
   for (const frame of frames.value) {
@@ -93,7 +91,7 @@ function inflateOne(
       if (error !== null) resolve(err(refusalOf(error, compression, bytesMax)));
       else if (Buffer.isBuffer(answer)) resolve(ok(answer));
       else if (answer.engine.bytesWritten === bytes.length) resolve(ok(answer.buffer));
-      else resolve(err(invalid(compression))); // bytes behind the end: brotli ignores them
+      else resolve(err(trailing(compression))); // brotli ignores them
     });
   });
 }
@@ -116,8 +114,16 @@ const invalid = (compression: Compression): Refusal => ({
   message: `expected a valid ${compression} body, as Content-Encoding says; nothing of it was taken`,
 });
 
-export const bodyTooLarge = (bodyBytesMax: number): Refusal => ({
+const trailing = (compression: Compression): Refusal => ({
+  code: 'invalid_encoding',
+  message: `bytes follow the end of the ${compression} body that belong to none; nothing of it was taken: send the packed bytes alone`,
+});
+
+const FRAME_REFUSALS = { truncated, invalid, trailing } as const;
+
+/** `receivedBytes`: undefined if reading ended at the limit. */
+export const bodyTooLarge = (bodyBytesMax: number, receivedBytes?: number): Refusal => ({
   code: 'body_too_large',
-  message: `a body may have at most ${bodyBytesMax} bytes after inflating: send fewer events per request`,
+  message: `an unpacked body may have at most ${bodyBytesMax} bytes (limits.bodyBytesMax), received ${receivedBytes ?? 'more'}: send fewer events per request`,
   limit: bodyBytesMax,
 });

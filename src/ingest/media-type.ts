@@ -26,14 +26,25 @@ const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
   ['br', 'br'],
 ]);
 
+const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
+
 const EXPECTED =
   'expected application/x-ndjson, application/json, application/msgpack or text/plain (NDJSON)';
 
-/** Parameters such as `charset=utf-8` are ignored: every text form here is UTF-8 by definition. */
+/** Every text form here is UTF-8 by definition, and one that says it is anything else is not read as what it is not. */
 export function bodyForm(contentType: string): Result<BodyForm, Refusal> {
-  const known = FORMS.get(contentType) ?? FORMS.get(essence(contentType));
-  if (known !== undefined) return ok(known);
-  return err({ code: 'unsupported_media_type', message: mediaTypeAdvice(contentType) });
+  const plain = FORMS.get(contentType);
+  if (plain !== undefined) return ok(plain);
+  const known = FORMS.get(essence(contentType));
+  const charset = known === 'msgpack' ? undefined : charsetOf(contentType);
+  if (known !== undefined && (charset === undefined || CHARSETS.has(charset.toLowerCase()))) {
+    return ok(known);
+  }
+  const message =
+    known === undefined || charset === undefined
+      ? mediaTypeAdvice(contentType)
+      : `expected a body in UTF-8 (charset utf-8 or us-ascii, or none), received charset ${quoted(charset)}`;
+  return err({ code: 'unsupported_media_type', message });
 }
 
 export function bodyEncoding(contentEncoding: string): Result<Encoding, Refusal> {
@@ -56,6 +67,9 @@ function mediaTypeAdvice(contentType: string): string {
 
 const essence = (contentType: string): string =>
   (contentType.split(';', 1)[0] as string).trim().toLowerCase();
+
+const charsetOf = (contentType: string): string | undefined =>
+  /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType)?.[1];
 
 /** A header as part of a message: JSON-quoted and cut, because its bytes are the sender's. */
 export const quoted = (text: string): string =>

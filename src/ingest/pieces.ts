@@ -10,6 +10,7 @@ import type { Counters } from './counters.ts';
 import { BODY_START, type BodyPlace, type DecodeOutcome } from './decode/outcome.ts';
 import { REPLY_ERRORS_MAX } from './limits.ts';
 import type { Quotas } from './quota.ts';
+import { timeWarning, type Warning } from './warnings.ts';
 
 const NO_ERRORS: readonly Rejection[] = [];
 
@@ -19,10 +20,12 @@ export class BodyOutcome {
   rejected = 0;
   /** The first rejections. */
   errors: readonly Rejection[] = NO_ERRORS;
+  warning: Warning | undefined;
 
-  add({ accepted, rejected, rejections }: DecodeOutcome): void {
+  add({ accepted, rejected, rejections, sampleMs }: DecodeOutcome): void {
     this.accepted += accepted;
     this.rejected += rejected;
+    this.warning ??= timeWarning(sampleMs);
     if (rejections.length === 0) return;
     const more = rejections.slice(0, REPLY_ERRORS_MAX - this.errors.length);
     const errors = more.map(({ code, line, message }) => ({ line, code, message }));

@@ -10,7 +10,7 @@ import { admitSender, busyRefusal } from './admission.ts';
 import { Contribution } from './contribution.ts';
 import { BODY_START, type BodyPlace } from './decode/outcome.ts';
 import type { EdgeContext } from './edge-context.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, isHead } from './exchange.ts';
 import { HEADER } from './header-bytes.ts';
 import {
   HIT_BYTES_MAX,
@@ -61,10 +61,27 @@ export class Pixel {
     const sender = admitSender(rules, req, '', { ...parameters, stream });
     if (!sender.ok) {
       refusalLog.note(sender.error, res, req);
-      new Exchange(res, counters, '').refuse(sender.error);
+      new Exchange(res, counters, '', isHead(req)).refuse(sender.error);
       return;
     }
+    // Who only asks whether it is there sees no page.
     const { tenant } = sender.value.identity;
+    if (!isHead(req)) this.#count({ tenant, stream, query }, res, req);
+    counters.replied(200);
+    res.cork(() => {
+      for (const [name, value] of HEADERS) res.writeHeader(name, value);
+      if (isHead(req)) res.endWithoutBody();
+      else res.end(GIF);
+    });
+  }
+
+  /** While the request can still be read. */
+  #count(
+    { tenant, stream, query }: Pick<Hit, 'tenant' | 'stream' | 'query'>,
+    res: HttpResponse,
+    req: HttpRequest,
+  ): void {
+    const { rules, counters } = this.#edge;
     const busy = busyRefusal(rules, tenant);
     if (busy === undefined) {
       this.#add({
@@ -77,11 +94,6 @@ export class Pixel {
       });
     } else counters.hitsLost(busy.code, 1);
     counters.pixelHits += 1;
-    counters.replied(200);
-    res.cork(() => {
-      for (const [name, value] of HEADERS) res.writeHeader(name, value);
-      res.end(GIF);
-    });
   }
 
   #add(hit: Hit): void {

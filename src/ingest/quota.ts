@@ -39,11 +39,13 @@ interface TenantBuckets {
 
 /** Bounded by the number of tenants, which only the configured keys name. */
 export class Quotas {
+  readonly #limits: EdgeLimits;
   readonly #requestsPerSecond: number | undefined;
   readonly #eventsPerSecond: number | undefined;
   readonly #byTenant = new Map<string, TenantBuckets>();
 
   constructor(limits: EdgeLimits, edges: number) {
+    this.#limits = limits;
     const share = (max: number | undefined) => (max === undefined ? undefined : max / edges);
     this.#requestsPerSecond = share(limits.requestsPerSecondMax);
     this.#eventsPerSecond = share(limits.eventsPerSecondMax);
@@ -62,11 +64,13 @@ export class Quotas {
       requests?.charge(1);
       return undefined;
     }
-    const what = requestsMs > eventsMs ? 'requests' : 'events';
+    const what = requestsMs > eventsMs ? 'requestsPerSecondMax' : 'eventsPerSecondMax';
+    const limit = this.#limits[what] as number;
     return {
       code: 'quota_exceeded',
-      message: `tenant "${tenant}" has used its ${what} per second: wait, then send again`,
+      message: `tenant "${tenant}" has used up what limits.${what} allows (${limit}): wait, then send again`,
       retryAfterMs: Math.max(requestsMs, eventsMs),
+      limit,
     };
   }
 

@@ -4,6 +4,7 @@
 export const REFUSAL_STATUS = {
   invalid_stream: 400,
   invalid_parameter: 400,
+  invalid_length: 400,
   empty_body: 400,
   all_rejected: 400,
   invalid_encoding: 400,

@@ -14,7 +14,7 @@ import { Counters, type EdgeCounts } from './counters.ts';
 import { DEFAULT_DECODE_LIMITS } from './decode/limits.ts';
 import type { EdgeContext } from './edge-context.ts';
 import { handleEvents } from './events.ts';
-import { Exchange, isHead } from './exchange.ts';
+import { Exchange, isHead, type Route } from './exchange.ts';
 import { routeHealth } from './health.ts';
 import { Inflater } from './inflate.ts';
 import { KeyRing } from './keys.ts';
@@ -94,6 +94,7 @@ export async function startEdge(options: EdgeOptions, needs: EdgeDependencies): 
       memory,
       clock,
       bodyBytesMax,
+      hasProxies: !proxies.isEmpty,
       isClosing: () => isClosing,
     },
     bodyRules: { memory, slowBodies, bodyBytesMax },
@@ -172,8 +173,11 @@ function route(
     ),
   );
   routeHealth(app, edge);
-  if (clientScript !== undefined) app.get('/client.js', clientScriptRoute(clientScript));
-  else app.get('/client.js', (res, req) => refuse(res, req, '').refuse(NO_CLIENT_SCRIPT));
+  const script: Route =
+    clientScript === undefined
+      ? (res, req) => refuse(res, req, '').refuse(NO_CLIENT_SCRIPT)
+      : clientScriptRoute(clientScript);
+  app.get('/client.js', script).head('/client.js', script);
   app.any('/*', (res, req) =>
     refuse(res, req).refuse({
       code: 'not_found',
@@ -197,10 +201,11 @@ function routePixel(app: TemplatedApp, edge: EdgeContext, pixel: Pixel | undefin
     app.any(path, (res, req) => refuse(res, req).refuse(NO_PIXEL));
     return;
   }
-  app.get(path, (res, req) => pixel.handle(res, req));
+  const show: Route = (res, req) => pixel.handle(res, req);
+  app.get(path, show).head(path, show);
   app.any(path, (res, req) => {
     const message = `expected GET, received ${req.getCaseSensitiveMethod()}`;
-    refuse(res, req).refuse({ code: 'method_not_allowed', message }, [['Allow', 'GET']]);
+    refuse(res, req).refuse({ code: 'method_not_allowed', message }, [['Allow', 'GET, HEAD']]);
   });
 }
 

@@ -5,7 +5,8 @@
  */
 import { err, ok, type Result } from '../model/result.ts';
 
-export type FrameFault = 'truncated' | 'invalid';
+/** `trailing`: what is behind a whole frame is not the beginning of one. */
+export type FrameFault = 'truncated' | 'invalid' | 'trailing';
 
 const FRAME_MAGIC = 0xfd2fb528;
 /** Skippable frames have one of 16 magics and a length; they hold no content. */
@@ -23,10 +24,9 @@ export function zstdFrames(bytes: Uint8Array): Result<Uint8Array[], FrameFault> 
   const frames: Uint8Array[] = [];
   let at = 0;
   while (at < bytes.length) {
+    if (!mayBeFrame(bytes.subarray(at, at + 4))) return err(at > 0 ? 'trailing' : 'invalid');
     if (at + 8 > bytes.length) return err('truncated');
-    const magic = view.getUint32(at, true);
-    const skippable = (magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC;
-    if (magic !== FRAME_MAGIC && !skippable) return err('invalid');
+    const skippable = view.getUint32(at, true) !== FRAME_MAGIC;
     const end = skippable ? at + 8 + view.getUint32(at + 4, true) : frameEnd(view, at);
     if (end === 'invalid') return err('invalid');
     if (end === 'truncated' || end > bytes.length) return err('truncated');
@@ -37,8 +37,18 @@ export function zstdFrames(bytes: Uint8Array): Result<Uint8Array[], FrameFault> 
   return frames.length > 0 ? ok(frames) : err('truncated');
 }
 
+/** Whether up to four bytes are a magic, or as much of one as there is. */
+function mayBeFrame(start: Uint8Array): boolean {
+  const begins = (magic: number, lowestBits: number): boolean =>
+    start.every((byte, i) => {
+      const wanted = (magic >>> (8 * i)) & 0xff;
+      return i === 0 ? byte >> lowestBits === wanted >> lowestBits : byte === wanted;
+    });
+  return begins(FRAME_MAGIC, 0) || begins(SKIPPABLE_MAGIC, 4);
+}
+
 /** Follows the block headers of the frame that starts at `start`. */
-function frameEnd(view: DataView, start: number): number | FrameFault {
+function frameEnd(view: DataView, start: number): number | Exclude<FrameFault, 'trailing'> {
   const descriptor = view.getUint8(start + 4);
   if ((descriptor & 0x08) !== 0) return 'invalid'; // reserved bit
   const singleSegment = (descriptor & 0x20) !== 0;

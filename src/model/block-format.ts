@@ -15,6 +15,8 @@ export const BLOCK_HEADER_BYTES = 80;
  * part of each.
  */
 export const PARTITIONS_MAX = 1_024;
+/** In the header of a block that is no partition's: whoever reads passes over it. */
+export const PARTITION_OF_NONE = 0xffff;
 /** Upper bound of one block: a reader never has to hold more than this to make progress. */
 export const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -66,6 +68,16 @@ export function sealBlock(block: Uint8Array, version = BLOCK_VERSION): void {
   view.setUint32(AT.length, block.byteLength, true);
   view.setUint8(AT.version, version);
   view.setUint32(AT.crc, crc32(block.subarray(AT.version)), true);
+}
+
+/** A block that says nothing to anybody, of as many bytes as the one in whose place it comes. */
+export function voidBlock(length: number): Uint8Array<ArrayBuffer> {
+  const block = new Uint8Array(length);
+  const view = new DataView(block.buffer);
+  view.setUint8(AT.kind, BLOCK_KIND.heartbeat);
+  view.setUint16(AT.partition, PARTITION_OF_NONE, true);
+  sealBlock(block);
+  return block;
 }
 
 /** Throws `block_corrupt` or `block_version` with what was expected and received. */

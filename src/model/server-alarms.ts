@@ -62,6 +62,8 @@ export interface ServerReading {
     /** Of a topic: what somebody still has to read begins here. */
     readonly neededFrom?: readonly LogPlace[];
     readonly isRefusing: boolean;
+    /** Of a journal: copies of damaged ends that nobody has deleted yet. */
+    readonly damagedEnds?: number;
   };
   /** Of what is in front of a log that is a topic; undefined: nothing is. */
   readonly spool?:

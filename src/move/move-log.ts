@@ -17,6 +17,7 @@ import type { KafkaLogSource } from '../../storage/kafka/connection.ts';
 import { copyJournal } from '../../storage/kafka/journal-copy.ts';
 import { type KafkaLog, openKafkaLog } from '../../storage/kafka/kafka-log.ts';
 import { prepareTopic } from '../../storage/kafka/kafka-topic.ts';
+import { tellDamagedEnd } from '../../storage/log/damaged-end.ts';
 import { nodeDisk } from '../../storage/log/disk.ts';
 import { openJournal } from '../../storage/log/journal.ts';
 import { readJournalId } from '../../storage/log/journal-file.ts';
@@ -111,7 +112,9 @@ async function copy(copying: Copying): Promise<{ origin: Planned; blocks: number
   const shared = createLogShared(config.partitions);
   const dir = join(config.dataDir, 'journal');
   const journal = await openJournal({ dir, shared, durableBefore: lastOf(states) });
-  for (const damage of journal.recovery.damage) log.error(damage, 'the journal is damaged here');
+  const { damage: damages, damagedEnd } = journal.recovery;
+  if (damagedEnd !== undefined) tellDamagedEnd(log, damagedEnd, 'the journal');
+  for (const damage of damages) log.error(damage, 'the journal is damaged here');
   try {
     const end = logEnd(shared, 0) ?? 0;
     const origin = await planned(copying, archive, { dir, start: logStart(shared, 0), end });

@@ -253,7 +253,10 @@ export class Feeder {
   }
 
   #unfit({ form }: Destination, { length }: Uint8Array): Fault | undefined {
-    if (form !== 'ndjson' && length > DOCUMENT_BYTES_MAX) return { code: 'line_too_long' };
+    if (form !== 'ndjson' && length > DOCUMENT_BYTES_MAX) {
+      const detail = `it has ${length} bytes, a record of JSON or MessagePack may have ${DOCUMENT_BYTES_MAX}`;
+      return { code: 'line_too_long', detail };
+    }
     if (this.#chunk?.poison.has(this.#record.offset) !== true) return undefined;
     return { code: 'unreadable_record', detail: 'a bug: the decoder failed on it' };
   }

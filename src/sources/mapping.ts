@@ -124,7 +124,8 @@ export class RecordMapper {
     else text.setText(bytes.toString('hex'));
     if (text.length <= this.#valueBytesMax) return undefined;
     const what = 'header' in from ? `the header "${from.header}"` : 'the key';
-    return { code: 'value_too_long', detail: what } satisfies Fault;
+    const detail = `${what} has ${text.length} bytes, limits.valueBytesMax allows ${this.#valueBytesMax}`;
+    return { code: 'value_too_long', detail } satisfies Fault;
   }
 
   #header(record: ForeignRecord, { header }: FromHeader): Buffer | undefined {

@@ -124,7 +124,11 @@ export async function readJournalHeader(
   const length = await disk.read(fd, bytes, 0);
   const view = new DataView(bytes.buffer);
   const corrupt = (what: string): AppError =>
-    new AppError('block_corrupt', `the header of a journal file ${what}`, { path, byteOffset: 0 });
+    new AppError(
+      'block_corrupt',
+      `the header of the journal file ${path} ${what}: restore the file from a backup`,
+      { path, byteOffset: 0 },
+    );
   if (length < JOURNAL_HEADER_BYTES)
     throw corrupt(`should be 64 bytes long, the file has ${length}`);
   if (view.getUint32(JOURNAL_AT.magic, true) !== JOURNAL_MAGIC) throw corrupt('has no "SGJ1" mark');
@@ -132,7 +136,7 @@ export async function readJournalHeader(
   if (version !== JOURNAL_VERSION && version !== JOURNAL_VERSION_GAP) {
     throw new AppError(
       'log_version',
-      `expected journal version ${JOURNAL_VERSION} or ${JOURNAL_VERSION_GAP}, received ${version}: run the release that wrote it, or a newer one`,
+      `expected journal version ${JOURNAL_VERSION} or ${JOURNAL_VERSION_GAP}, received ${version} in ${path}: run the release that wrote it, or a newer one`,
       { path, byteOffset: JOURNAL_AT.version },
     );
   }

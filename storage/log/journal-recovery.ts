@@ -2,19 +2,27 @@
  * Opening a journal after any end of the process that wrote it.
  *
  * Every file but the last was synced in full before its successor was created, and of the last one everything
- * before its last round was. So a bad block within one round of the end is a torn write that nobody was promised:
- * it is cut, with what follows it. A bad block before that is damage to acknowledged data: nothing is cut, writing
- * goes on in a new file behind it, and readers report it when they get there.
+ * before its last round was. So a bad block within one round of the end, with nothing whole behind it, is a torn write that
+ * nobody was promised: it is cut. With whole blocks behind it, it makes room for a block that says nothing, and they stay
+ * (`damaged-end.ts`). A bad block before that is damage to acknowledged data: nothing is cut, writing goes on in a new
+ * file behind it, and readers report it when they get there.
  */
 
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AT, blockChecksumHolds, blockLengthAt } from '../../src/model/block-format.ts';
+import {
+  AT,
+  blockChecksumHolds,
+  blockLengthAt,
+  PARTITION_OF_NONE,
+  voidBlock,
+} from '../../src/model/block-format.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { type Offset, offset } from '../../src/model/units.ts';
 import { viewOf } from '../../src/model/view-of.ts';
 import { JOURNAL_ROUND_BYTES_MAX } from '../limits.ts';
+import { type DamagedEnd, keepDamagedEnd, readEnd } from './damaged-end.ts';
 import type { Disk } from './disk.ts';
 import {
   filePosition,
@@ -23,6 +31,7 @@ import {
   type JournalHeader,
   journalPath,
   listJournal,
+  readHead,
   readJournalHeader,
   readRun,
   UNFINISHED,
@@ -44,6 +53,8 @@ export interface RecoveryReport {
   readonly scannedBytes: number;
   /** The torn tail that was removed; it had not been acknowledged. */
   readonly cut?: JournalPlace & { readonly bytesCut: number };
+  /** Its damage was taken out of the log, and is kept in a file. */
+  readonly damagedEnd?: DamagedEnd;
   /** Acknowledged bytes that are missing or unreadable. Left as they are; offsets go on behind them. */
   readonly damage: readonly JournalPlace[];
 }
@@ -87,7 +98,7 @@ export async function recoverJournal(
   const scan =
     last === undefined
       ? { end: offset(0), scannedBytes: 0, partitionEnds: new Map<number, Offset>() }
-      : await scanLast(disk, last, durableBefore);
+      : await scanLast(disk, dir, last, durableBefore);
   if (scan.damage !== undefined) damage.push(scan.damage);
   if (scan.end < durableBefore && scan.damage === undefined) {
     damage.push({ path: last?.path ?? dir, byteOffset: last?.bytes ?? 0 });
@@ -105,6 +116,7 @@ export async function recoverJournal(
       files: files.length,
       scannedBytes: scan.scannedBytes,
       ...(scan.cut === undefined ? {} : { cut: scan.cut }),
+      ...(scan.damagedEnd === undefined ? {} : { damagedEnd: scan.damagedEnd }),
       damage,
     },
   };
@@ -115,6 +127,7 @@ interface Scan {
   readonly scannedBytes: number;
   readonly partitionEnds: ReadonlyMap<number, Offset>;
   readonly cut?: JournalPlace & { readonly bytesCut: number };
+  readonly damagedEnd?: DamagedEnd;
   readonly damage?: JournalPlace;
 }
 
@@ -134,7 +147,7 @@ async function readHeaders(
       if (!Buffer.from(journalId).equals(header.journalId)) {
         throw new AppError(
           'block_corrupt',
-          'a journal file belongs to another journal than its predecessor: restore the directory from one source',
+          `${path} belongs to another journal than the files before it: restore the directory from one source`,
           { path, byteOffset: 0 },
         );
       }
@@ -158,39 +171,69 @@ function findGaps(files: readonly JournalFile[]): JournalPlace[] {
   return gaps;
 }
 
-async function scanLast(disk: Disk, file: JournalFile, durableBefore: Offset): Promise<Scan> {
+async function scanLast(
+  disk: Disk,
+  dir: string,
+  file: JournalFile,
+  durableBefore: Offset,
+): Promise<Scan> {
   const fd = await disk.open(file.path, 'r+');
   try {
-    const { position, partitionEnds } = await scanBlocks(disk, fd, file);
-    const end = offset(file.base + position - JOURNAL_HEADER_BYTES);
-    const scan = { end, scannedBytes: position, partitionEnds };
-    const bytesCut = file.bytes - position;
-    if (bytesCut === 0) {
+    const partitionEnds = new Map<number, Offset>();
+    const bad = await scanBlocks(disk, fd, file, JOURNAL_HEADER_BYTES, partitionEnds);
+    const whole = { end: offsetAt(file, bad), scannedBytes: bad, partitionEnds };
+    if (bad === file.bytes) {
       await disk.syncData(fd);
-      return scan;
+      return whole;
     }
-    const place = { path: file.path, byteOffset: position };
-    if (bytesCut > JOURNAL_ROUND_BYTES_MAX || end < durableBefore) {
-      const behind = alignUp(file.base + file.bytes - JOURNAL_HEADER_BYTES);
-      return { ...scan, end: behind, damage: place };
+    if (file.bytes - bad > JOURNAL_ROUND_BYTES_MAX || whole.end < durableBefore) {
+      const end = alignUp(offsetAt(file, file.bytes));
+      return { ...whole, end, damage: { path: file.path, byteOffset: bad } };
     }
+    const damagedEnd = await mend(disk, dir, fd, file, bad);
+    const position = await scanBlocks(disk, fd, file, bad, partitionEnds);
+    const bytesCut = file.bytes - position;
     await disk.truncate(fd, position);
     await disk.syncData(fd);
     file.bytes = position;
-    return { ...scan, cut: { ...place, bytesCut } };
+    return {
+      ...{ end: offsetAt(file, position), scannedBytes: position, partitionEnds },
+      ...(bytesCut > 0 && { cut: { path: file.path, byteOffset: position, bytesCut } }),
+      ...(damagedEnd && { damagedEnd }),
+    };
   } finally {
     await disk.close(fd);
   }
 }
 
-/** Walks the good blocks of a file; answers the position of the first byte that is none. */
+/** Undefined: nothing whole lies behind the bad block at `byteOffset`. A crash on the way leaves what the next start mends. */
+async function mend(
+  disk: Disk,
+  dir: string,
+  fd: number,
+  { path, bytes: size }: JournalFile,
+  byteOffset: number,
+): Promise<DamagedEnd | undefined> {
+  const bytes = await readHead(disk, fd, byteOffset, size - byteOffset, size);
+  const found = readEnd(bytes);
+  const { damaged, staying, unreachable } = found;
+  if (damaged.length === 0 && unreachable.blocks === 0 && found.isCounted) return undefined;
+  const kept = await keepDamagedEnd(disk, dir, { path, byteOffset, bytes });
+  for (const { from, to } of damaged) {
+    await disk.write(fd, [voidBlock(to - from)], byteOffset + from);
+  }
+  return { path, byteOffset, bytes: bytes.length, staying, unreachable, ...kept };
+}
+
+/** Walks the good blocks of a file from `start` on; answers the position of the first byte that is none. */
 async function scanBlocks(
   disk: Disk,
   fd: number,
   file: JournalFile,
-): Promise<{ position: number; partitionEnds: Map<number, Offset> }> {
-  const partitionEnds = new Map<number, Offset>();
-  let position = JOURNAL_HEADER_BYTES;
+  start: number,
+  partitionEnds: Map<number, Offset>,
+): Promise<number> {
+  let position = start;
   for (;;) {
     const run = await readRun(disk, fd, position, SCAN_BYTES, file.bytes);
     const view = viewOf(run);
@@ -198,14 +241,18 @@ async function scanBlocks(
     for (;;) {
       const length = blockLengthAt(view, at);
       if (length === undefined || at + length > run.length) break;
-      if (!blockChecksumHolds(run, at, length)) return { position: position + at, partitionEnds };
+      if (!blockChecksumHolds(run, at, length)) return position + at;
       const partition = view.getUint16(at + AT.partition, true);
       at += length;
-      partitionEnds.set(partition, offset(file.base + position + at - JOURNAL_HEADER_BYTES));
+      if (partition === PARTITION_OF_NONE) continue;
+      partitionEnds.set(partition, offsetAt(file, position + at));
     }
-    if (at === 0) return { position, partitionEnds };
+    if (at === 0) return position;
     position += at;
   }
 }
+
+const offsetAt = ({ base }: JournalFile, position: number): Offset =>
+  offset(base + position - JOURNAL_HEADER_BYTES);
 
 const alignUp = (value: number): Offset => offset(Math.ceil(value / 8) * 8);

@@ -1,7 +1,7 @@
 /** What a journal holds, added up block by block in bounded memory. */
 
 import { type BlockHead, headOf } from '../../src/model/block.ts';
-import { AT, BLOCK_KIND } from '../../src/model/block-format.ts';
+import { AT, BLOCK_KIND, PARTITION_OF_NONE } from '../../src/model/block-format.ts';
 import type { Offset } from '../../src/model/units.ts';
 import { viewOf } from '../../src/model/view-of.ts';
 
@@ -12,8 +12,8 @@ export const SUMMARY_STREAMS_MAX = 10_000;
 /** Of places that are told; all are counted. */
 export const SUMMARY_DAMAGES_MAX = 1_000;
 
-/** `unknown`: of a later release. */
-export type KindName = keyof typeof BLOCK_KIND | 'unknown';
+/** `unknown`: of a later release. `void`: in the place of a damaged one. */
+export type KindName = keyof typeof BLOCK_KIND | 'unknown' | 'void';
 
 export interface Sums {
   blocks: number;
@@ -86,13 +86,13 @@ export class JournalSummary implements JournalVisitor {
     const view = viewOf(bytes);
     const partition = view.getUint16(AT.partition, true);
     if (this.#wanted !== undefined && this.#wanted !== partition) return;
-    const kind = kindName(view.getUint8(AT.kind));
+    const kind = kindName(view.getUint8(AT.kind), partition);
     const head = headOf(bytes);
     const { length } = bytes;
     for (const sums of [this.total, this.files.at(-1), entryOf(this.kinds, kind, zero)]) {
       if (sums !== undefined) add(sums, length, head.rows);
     }
-    this.#addToPartition(partition, head, at, length);
+    if (kind !== 'void') this.#addToPartition(partition, head, at, length);
     if (head.tenant !== '') this.#addToStream(head, view.getUint32(AT.rejected, true), length);
   }
 
@@ -136,7 +136,8 @@ export class JournalSummary implements JournalVisitor {
   }
 }
 
-export function kindName(kind: number): KindName {
+export function kindName(kind: number, partition: number): KindName {
+  if (partition === PARTITION_OF_NONE) return 'void';
   for (const [name, value] of KINDS) if (value === kind) return name;
   return 'unknown';
 }

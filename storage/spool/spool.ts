@@ -19,6 +19,7 @@ import {
   SPOOL_RUN_LIVES_MAX,
 } from '../limits.ts';
 import { countBacklog } from '../log/backlog.ts';
+import { tellDamagedEnd } from '../log/damaged-end.ts';
 import type { Disk } from '../log/disk.ts';
 import { type Journal, openJournal } from '../log/journal.ts';
 
@@ -90,7 +91,9 @@ export class Spool {
       clock,
       ...(disk && { disk }),
     });
-    for (const damage of journal.recovery.damage) {
+    const { damage: damages, damagedEnd } = journal.recovery;
+    if (damagedEnd !== undefined) tellDamagedEnd(logger, damagedEnd, 'the spool');
+    for (const damage of damages) {
       logger.error(damage, 'the spool is damaged here: what it held does not come into the log');
     }
     const from = offset(Math.max(drainedTo, journal.recovery.start));

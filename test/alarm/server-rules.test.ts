@@ -132,6 +132,15 @@ test('a server that spools, has little room left for it or lost some of it says 
   ]);
 });
 
+test('a log whose end was damaged says so until its copy is gone', async (t) => {
+  const damaged = { log: { ...HEALTHY.log, damagedEnds: 1 } };
+  await tells(
+    t,
+    [...times(2), ...times(3, damaged), ...times(2)],
+    ['30 s server-log-damaged(): ok → firing', '60 s server-log-damaged(): firing → ok'],
+  );
+});
+
 test('a partition that applies nothing is late by the time since what it has not applied was durable', async (t) => {
   const stuck = (end: number) => ({
     log: { ...HEALTHY.log, ends: [end] },

@@ -320,7 +320,17 @@ test('the machinery is shown to admins only', async (t) => {
     t.is(errors[0]?.extensions['code'], 'forbidden');
     t.is((await ask(url, `{ ${field} }`, bearer('sg_admin'))).errors.length, 0);
   }
-  t.is((await fetch(`${url}/metrics`, bearer('sg_read'))).status, 401);
+  for (const [secret, status] of [
+    ['sg_read', 403],
+    ['sg_write', 403],
+    ['sg_wrong', 401],
+  ] as const) {
+    const refused = await fetch(`${url}/metrics`, bearer(secret));
+    t.is(refused.status, status);
+    t.is(refused.headers.get('www-authenticate'), status === 401 ? 'Bearer' : null);
+    t.regex(await refused.text(), /send a key with scope "admin"/);
+  }
+  t.is((await fetch(`${url}/metrics`)).status, 401);
   t.is((await fetch(`${url}/metrics`, bearer('sg_admin'))).status, 200);
   t.is((await fetch(`${url}/healthz`)).status, 200);
 });

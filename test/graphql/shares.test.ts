@@ -156,7 +156,7 @@ test('every other path of the listener refuses it', async (t) => {
     (await fetch(`${url}${path}`, { ...more, headers: { ...headers, ...more.headers } })).status;
   t.is(await statusOf('/v1/export?stream=events'), 403);
   t.is(await statusOf('/v1/dead-letters'), 403);
-  t.is(await statusOf('/metrics'), 401);
+  t.is(await statusOf('/metrics'), 403);
   t.is(await statusOf('/graphql', { headers: { accept: 'text/html' } }), 403);
   const signIn = await fetch(`${url}/session`, {
     method: 'POST',

@@ -14,6 +14,8 @@ export interface BadInput extends Request {
   readonly code?: RejectionCode | RefusalCode;
   /** Line of the first error. */
   readonly line?: number;
+  /** Of the message of that error. */
+  readonly said?: RegExp;
   /** Events of the body that are accepted all the same. */
   readonly accepted?: number;
 }
@@ -96,6 +98,7 @@ export const BAD_INPUT: readonly BadInput[] = [
     body: lines(nested(10_000), GOOD),
     status: 200,
     code: 'too_deep',
+    said: /deeper than the limit: limits\.depthMax allows 16 levels/,
     line: 0,
     accepted: 1,
   },
@@ -112,6 +115,7 @@ export const BAD_INPUT: readonly BadInput[] = [
     body: lines(GOOD, `{"type":"${'a'.repeat(10_000_000)}"}`, GOOD),
     status: 200,
     code: 'line_too_long',
+    said: /longer than the limit: it has 10000011 bytes, limits\.lineBytesMax allows 1048576$/,
     line: 1,
     accepted: 2,
   },
@@ -120,6 +124,7 @@ export const BAD_INPUT: readonly BadInput[] = [
     body: lines(manyFields, GOOD),
     status: 200,
     code: 'too_many_fields',
+    said: /than the limit: limits\.fieldsMax allows 256$/,
     line: 0,
     accepted: 1,
   },
@@ -128,6 +133,7 @@ export const BAD_INPUT: readonly BadInput[] = [
     body: lines(`{"type":"a","${'n'.repeat(1_000)}":1}`, GOOD),
     status: 200,
     code: 'field_name_too_long',
+    said: /: "n{128}…" has 1000 bytes, limits\.fieldNameBytesMax allows 128$/,
     line: 0,
     accepted: 1,
   },
@@ -136,6 +142,7 @@ export const BAD_INPUT: readonly BadInput[] = [
     body: lines(`{"type":"a","v":"${'v'.repeat(100_000)}"}`, GOOD),
     status: 200,
     code: 'value_too_long',
+    said: /: "v" has 100000 bytes, limits\.valueBytesMax allows 65536$/,
     line: 0,
     accepted: 1,
   },
@@ -341,6 +348,7 @@ export const BAD_INPUT: readonly BadInput[] = [
     headers: { 'content-length': '99999999999' },
     status: 413,
     code: 'body_too_large',
+    said: /at most 16777216 bytes \(limits\.bodyBytesMax\), received 99999999999: send fewer/,
   },
   {
     name: 'a JSON document over its limit',
@@ -348,6 +356,7 @@ export const BAD_INPUT: readonly BadInput[] = [
     body: `[${' '.repeat(9_000_000)}]`,
     status: 413,
     code: 'body_too_large',
+    said: /at most 8388608 bytes, received 9000002: send NDJSON/,
   },
   // Encodings.
   { name: 'gzip', headers: encoded('gzip'), body: gzipSync(plenty), status: 200, accepted: 5_000 },
@@ -422,6 +431,43 @@ export const BAD_INPUT: readonly BadInput[] = [
     code: 'invalid_encoding',
   },
   {
+    name: 'a few bytes behind the end of zstd',
+    headers: encoded('zstd'),
+    body: Buffer.concat([zstdCompressSync(plenty), Buffer.from('\n')]),
+    status: 400,
+    code: 'invalid_encoding',
+    said: /^bytes follow the end of the zstd body/,
+  },
+  {
+    name: 'many bytes behind the end of zstd',
+    headers: encoded('zstd'),
+    body: Buffer.concat([zstdCompressSync(plenty), Buffer.from(GOOD)]),
+    status: 400,
+    code: 'invalid_encoding',
+    said: /^bytes follow the end of the zstd body/,
+  },
+  {
+    name: 'zstd of which two bytes came',
+    headers: encoded('zstd'),
+    body: zstdCompressSync(plenty).subarray(0, 2),
+    status: 400,
+    code: 'truncated_body',
+  },
+  {
+    name: 'a second zstd frame of which two bytes came',
+    headers: encoded('zstd'),
+    body: Buffer.concat([zstdCompressSync(plenty), zstdCompressSync(plenty).subarray(0, 2)]),
+    status: 400,
+    code: 'truncated_body',
+  },
+  {
+    name: 'bytes behind the end of gzip',
+    headers: encoded('gzip'),
+    body: Buffer.concat([gzipSync(plenty), Buffer.from(GOOD)]),
+    status: 400,
+    code: 'invalid_encoding',
+  },
+  {
     name: 'bytes behind the end of brotli',
     headers: encoded('br'),
     body: Buffer.concat([brotliCompressSync(plenty), Buffer.from(GOOD)]),
@@ -457,6 +503,27 @@ export const BAD_INPUT: readonly BadInput[] = [
     code: 'unsupported_encoding',
   },
   // Requests.
+  {
+    name: 'a body in UTF-16',
+    headers: withType('application/x-ndjson; charset=utf-16'),
+    body: Buffer.from(GOOD, 'utf16le'),
+    status: 415,
+    code: 'unsupported_media_type',
+    said: /^expected a body in UTF-8 .*, received charset "utf-16"$/,
+  },
+  {
+    name: 'a body in Latin-1, said in quotes',
+    headers: withType('Text/Plain ; boundary=x; Charset="ISO-8859-1"'),
+    body: GOOD,
+    status: 415,
+    code: 'unsupported_media_type',
+    said: /received charset "ISO-8859-1"$/,
+  },
+  ...[
+    'text/plain;charset=UTF-8',
+    'application/json; charset="utf-8"',
+    'text/plain; charset=us-ascii',
+  ].map((type) => ({ name: type, headers: withType(type), body: GOOD, status: 200, accepted: 1 })),
   {
     name: 'a wrong content type',
     headers: withType('text/html'),

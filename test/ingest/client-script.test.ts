@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
+import { headThenGet } from '../head-then-get.ts';
 import { startTestEdge } from './start-edge.ts';
 
 const SCRIPT = `${'console.log("ü");'.repeat(100)}`;
@@ -43,6 +44,14 @@ test('who has it is told so, and only who has this one', async (t) => {
   t.deepEqual([known.status, known.body.length], [304, 0]);
   t.is(known.headers['etag'], tag);
   t.is((await ask(url, { 'if-none-match': 'W/"other"' })).status, 200);
+});
+
+test('HEAD is answered as GET, without the script', async (t) => {
+  const { port } = await startTestEdge(t, { clientScript: SCRIPT });
+  const text = await headThenGet(port, '/client.js', SCRIPT);
+  t.is(text.split('HTTP/1.1 200 OK').length, 3);
+  t.is(text.split('ETag: W/').length, 3);
+  t.is(text.split(SCRIPT).length, 2);
 });
 
 test('where it is not built, the answer says what to do', async (t) => {

@@ -70,6 +70,38 @@ test('the body behind one that was corrected is taken as it is', async (t) => {
   t.deepEqual(timesIn(await blocks()).sort(), [NOW, 5].sort());
 });
 
+test('times in seconds are taken as they are said, with one warning', async (t) => {
+  const { port, blocks } = await startTestEdge(t);
+  const seconds = '{"type":"a","ts":1700000000}\n';
+  const { json } = await send(port, { body: seconds.repeat(9) });
+  t.like(json, { accepted: 9, warnings: [{ code: 'ts_in_seconds' }] });
+  t.is((json['warnings'] as unknown[]).length, 1);
+  t.regex(JSON.stringify(json), /1700000000 was taken as of 1970-01-20T16:13:20\.000Z/);
+  t.is((await blocks())[0]?.tsMinMs, 1_700_000_000);
+  const packed = { 'content-type': 'application/json' };
+  const array = await send(port, { headers: packed, body: '[{"type":"a","ts":1700000000}]' });
+  t.like(array.json, { accepted: 1, warnings: [{ code: 'ts_in_seconds' }] });
+});
+
+test('other times are answered without a warning', async (t) => {
+  const { port } = await startTestEdge(t);
+  for (const ts of [1_700_000_000_000, 0, 1e10, 999_999_999, '"2026-11-23T00:00:00Z"']) {
+    const { text, json } = await send(port, { body: `{"type":"a","ts":${ts}}` });
+    t.is(json['accepted'], 1, text);
+    t.false('warnings' in json, text);
+  }
+  const plain = await send(port, { body: '{"type":"a"}' });
+  t.false('warnings' in plain.json);
+});
+
+test('a body whose warned times are corrected is warned of what it said', async (t) => {
+  const { port } = await startTestEdge(t, { clock: { now: () => 1_700_000_000_000 } });
+  const path = '/v1/events?sentAt=1600000000000';
+  const { json } = await send(port, { path, body: '{"type":"a","ts":1600000000}' });
+  t.like(json, { clockOffsetMs: 100_000_000_000, warnings: [{ code: 'ts_in_seconds' }] });
+  t.regex(JSON.stringify(json), /an event with 1600000000 was/);
+});
+
 test('what is no time is refused with what was expected', async (t) => {
   const { port } = await startTestEdge(t, { clock });
   for (const sentAt of ['', 'now', '-1', '1e3', '2026-11-22', `${EPOCH_MS_MAX + 1}`]) {

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import test from 'ava';
 import type { WhenApplied } from '../../src/ingest/applied.ts';
 import { type AccessKey, hashSecret, type Scope } from '../../src/model/access.ts';
@@ -88,7 +88,8 @@ test('a tenant over its quota is told when to come back, another is not', async 
   t.is((await post('sg_a', 45)).status, 200, 'a large batch passes, and leaves a debt');
   const refused = await post('sg_a', 1);
   t.like(refused, { status: 429, headers: { 'retry-after': '4' } });
-  t.like(refused.json, { error: { code: 'quota_exceeded' } });
+  t.like(refused.json, { error: { code: 'quota_exceeded', limit: 10 } });
+  t.regex(refused.text, /used up what limits\.eventsPerSecondMax allows \(10\)/);
   t.is((await post('sg_o', 1)).status, 200);
   now.ms += 4_000;
   t.is((await post('sg_a', 1)).status, 200);
@@ -217,6 +218,43 @@ test('a request that is refused early leaves its connection usable', async (t) =
   socket.write(head({ body: ONE }) + ONE);
   t.is((await answerOn(socket)).status, 200);
   socket.destroy();
+});
+
+/** Also of one that is reset, because what it has sent was not read. */
+const closing = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    socket.on('error', () => {}).once('close', () => resolve());
+  });
+
+test('behind a proxy two different lengths of a body are refused, and the connection ends', async (t) => {
+  const { port } = await startTestEdge(t, { trustedProxies: ['10.0.0.0/8'] });
+  const lengths = (first: number, second: number) => ({
+    headers: { 'content-length': String(first), 'Content-Length': String(second) },
+    body: ONE,
+  });
+  const socket = connect(port, '127.0.0.1');
+  const ended = closing(socket);
+  socket.write(head(lengths(ONE.length, 5)) + ONE);
+  const answer = await answerOn(socket);
+  t.is(answer.status, 400);
+  t.like(answer.json, { error: { code: 'invalid_length' } });
+  await ended;
+  t.is((await send(port, lengths(ONE.length, ONE.length))).status, 200);
+});
+
+test('what the shorter of two lengths leaves behind is not taken for a request', async (t) => {
+  const { port, blocks } = await startTestEdge(t, { trustedProxies: ['10.0.0.0/8'] });
+  const hidden = head({ body: ONE }) + ONE;
+  const headers = { 'content-length': '0', 'Content-Length': String(hidden.length) };
+  for (const path of ['/v1/events', '/v1/events?stream=-']) {
+    const socket = connect(port, '127.0.0.1');
+    const ended = closing(socket);
+    socket.write(head({ path, headers }) + hidden);
+    socket.resume();
+    await ended;
+  }
+  t.is((await send(port, { body: ONE })).status, 200);
+  t.is((await blocks()).length, 1);
 });
 
 test('closing answers what is in progress and refuses what comes after', async (t) => {

@@ -5,6 +5,7 @@ import type { VisitAnswers } from '../../src/ingest/visits.ts';
 import { hashSecret } from '../../src/model/access.ts';
 import { AppError } from '../../src/model/errors.ts';
 import type { Hit } from '../../src/model/visit.ts';
+import { headThenGet } from '../head-then-get.ts';
 import { head, send } from './send.ts';
 import { startTestEdge, type TestEdge } from './start-edge.ts';
 
@@ -71,6 +72,17 @@ test('the pixel is a GIF of 43 bytes that nobody keeps, and its request an event
     ...{ tenant: 'default', stream: 'pages', network: '127.0.0.0', agent: 'Agent/1' },
     ...{ query: 'path=/cart', page: 'https://shop.example/', languages: 'de', isPrivate: false },
   });
+  t.is(edge.edge.counts().pixelHits, 1);
+});
+
+test('HEAD is answered as GET, without the image, and is no view', async (t) => {
+  const { hits, needs } = answering();
+  const edge = await startTestEdge(t, { web, needs });
+  const text = await headThenGet(edge.port, PATH, 'D\u0001\u0000;');
+  t.is(text.split('HTTP/1.1 200 OK').length, 3);
+  t.is(text.split('GIF89a').length, 2);
+  await rowsOf(edge, 1);
+  t.is(hits.length, 1);
   t.is(edge.edge.counts().pixelHits, 1);
 });
 
@@ -187,5 +199,5 @@ test('without pages in the configuration there is no pixel, and the answer says 
   const other = await startTestEdge(t, { web, needs });
   const posted = await send(other.port, { path: PATH, body: '{}' });
   t.is(posted.status, 405);
-  t.is(posted.headers['allow'], 'GET');
+  t.is(posted.headers['allow'], 'GET, HEAD');
 });

@@ -34,6 +34,32 @@ test('the first message grants credit, each frame is answered by its number', as
   );
 });
 
+test('a text frame is NDJSON and nothing else, a binary one MessagePack and nothing else', async (t) => {
+  const { port } = await startTestEdge(t);
+  const client = await open(t, port, '/v1/ws');
+  const hello = await client.next();
+  t.deepEqual(hello, { credit: { frames: 64, bytes: 4_194_304 }, frameBytesMax: 1_048_576 });
+  client.socket.send('[{"type":"a"}]');
+  t.like(await client.next(), { seq: 1, accepted: 0, rejected: 1 });
+  client.socket.send('{"type":"a"}\n\nnone\n');
+  t.like(await client.next(), { seq: 2, accepted: 1, errors: [{ line: 2 }] });
+  client.socket.send(new TextEncoder().encode('{"type":"a"}'));
+  const binary = await client.next();
+  t.like(binary, { seq: 3, accepted: 0 });
+  t.false('error' in binary);
+  client.socket.send('{"type":"a","ts":1700000000}');
+  t.like(await client.next(), { seq: 4, accepted: 1, warnings: [{ code: 'ts_in_seconds' }] });
+  t.is(client.socket.protocol, 'events');
+  t.is(client.socket.extensions, '');
+});
+
+test('a handshake takes no "sentAt", and passes over "ack"', async (t) => {
+  const { port } = await startTestEdge(t);
+  const client = await open(t, port, '/v1/ws?ack=applied');
+  t.true('credit' in (await client.next()));
+  await t.throwsAsync(open(t, port, '/v1/ws?sentAt=1700000000000'), { any: true });
+});
+
 test('a frame that is spooled is answered so', async (t) => {
   const { port } = await startTestEdge(t, {
     log: () => ({ refusal: undefined, append: async () => 'spooled' }),
@@ -130,7 +156,7 @@ test('a frame over the limit ends its connection only', async (t) => {
   const client = await open(t, port, '/v1/ws');
   const neighbour = await open(t, port, '/v1/ws');
   client.socket.send('x'.repeat(FRAME_BYTES_MAX + 1));
-  await client.closed;
+  t.is((await client.closed).code, 1006);
   await neighbour.next();
   neighbour.socket.send('{"type":"a"}');
   t.like(await neighbour.next(), { accepted: 1 });

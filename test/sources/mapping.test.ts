@@ -103,5 +103,8 @@ test('what names no stream, is no time or is too long is refused', (t) => {
     'invalid_ts',
     'the header "at" is "noon"',
   ]);
-  t.deepEqual(mapped({}, { key: 'k'.repeat(101) }).fault, ['value_too_long', 'the key']);
+  t.deepEqual(mapped({}, { key: 'k'.repeat(101) }).fault, [
+    'value_too_long',
+    'the key has 101 bytes, limits.valueBytesMax allows 100',
+  ]);
 });

@@ -215,6 +215,10 @@ export class ColumnBatch {
     this.#bytes += bytes;
   }
 
+  timeOf(row: number): number {
+    return this.#ts.values[row] as number;
+  }
+
   /** Of texts that rows have got behind their end. */
   addBytes(bytes: number): void {
     this.#bytes += bytes;

@@ -12,6 +12,7 @@ import { readJson } from './fallback.ts';
 import type { Given } from './given.ts';
 import { elementEnd, isWholeArray, skipSpace, skipSpaceBack } from './json-body.ts';
 import { ShapeLearner } from './learner.ts';
+import { lineTooLong } from './limit-faults.ts';
 import type { DecodeLimits } from './limits.ts';
 import { MsgpackReader, NOT_WHOLE } from './msgpack.ts';
 import { BODY_START, type BodyPlace, DecodeOutcome } from './outcome.ts';
@@ -209,7 +210,7 @@ export class StreamDecoder {
   }
 
   #judgeValue(at: number, end: number, line: number): Fault | undefined {
-    if (end - at > this.#limits.lineBytesMax) return { code: 'line_too_long' };
+    if (end - at > this.#limits.lineBytesMax) return lineTooLong(end - at, this.#limits);
     return this.#msgpack.readEvent(at, this.#draft) ?? this.#commit(line);
   }
 
@@ -249,7 +250,7 @@ export class StreamDecoder {
   }
 
   #judge(bytes: Buffer, from: number, to: number, line: number): Fault | undefined {
-    if (to - from > this.#limits.lineBytesMax) return { code: 'line_too_long' };
+    if (to - from > this.#limits.lineBytesMax) return lineTooLong(to - from, this.#limits);
     return readJson(bytes, from, to, this.#draft, this.#limits) ?? this.#commit(line);
   }
 

@@ -16,6 +16,7 @@ import { type ColumnBatch, SLOT, slotRole } from './column-batch.ts';
 import type { EventTimes } from './event-times.ts';
 import type { Given, GivenText } from './given.ts';
 import { hashBytes, NO_PARTITION_HASH, placeableHash } from './hash.ts';
+import { nameTooLong, tooManyColumns, tooManyFields, valueTooLong } from './limit-faults.ts';
 import type { DecodeLimits } from './limits.ts';
 import { parseRfc3339 } from './rfc3339.ts';
 
@@ -96,10 +97,12 @@ export class EventDraft {
   /** A lone surrogate, which JSON can escape and UTF-8 cannot hold, becomes U+FFFD. */
   addString(name: string, value: string): Fault | undefined {
     const { valueBytesMax, lineBytesMax } = this.#limits;
-    if (value.length > valueBytesMax) return { code: 'value_too_long', detail: name };
+    if (value.length > valueBytesMax) {
+      return valueTooLong(name, Buffer.byteLength(value), this.#limits);
+    }
     const written = this.#write(value);
     if (written > valueBytesMax || this.#end + written > lineBytesMax) {
-      return { code: 'value_too_long', detail: name };
+      return valueTooLong(name, written, this.#limits);
     }
     return this.#addText(name, written);
   }
@@ -108,7 +111,7 @@ export class EventDraft {
   addBytes(name: string, source: Uint8Array, from: number, to: number): Fault | undefined {
     const { valueBytesMax, lineBytesMax } = this.#limits;
     if (to - from > valueBytesMax || this.#end + to - from > lineBytesMax) {
-      return { code: 'value_too_long', detail: name };
+      return valueTooLong(name, to - from, this.#limits);
     }
     this.#reserve(to - from);
     this.#text.set(source.subarray(from, to), this.#end);
@@ -167,7 +170,7 @@ export class EventDraft {
     }
     if (!batch.reserve(newColumns)) {
       const room = batch.dropUnused() && batch.reserve(this.#newColumns(batch));
-      if (!room) return { code: 'too_many_columns' };
+      if (!room) return tooManyColumns(this.#limits);
     }
     for (let i = 0; i < this.#count; i++) this.#writeCell(batch, i);
     batch.commitRow(ts, keyHash || userHash || idHash, this.#end);
@@ -200,14 +203,14 @@ export class EventDraft {
   #add(from: string, kind: number, number: number): Fault | undefined {
     const { fieldsMax, fieldNameBytesMax } = this.#limits;
     const name = this.#renamed?.get(from) ?? from;
-    if (this.#count === fieldsMax) return { code: 'too_many_fields' };
+    if (this.#count === fieldsMax) return tooManyFields(this.#limits);
     // UTF-16 units bound the bytes from below and their triple from above.
     const long = name.length > fieldNameBytesMax;
     if (
       long ||
       (name.length * 3 > fieldNameBytesMax && Buffer.byteLength(name) > fieldNameBytesMax)
     ) {
-      return { code: 'field_name_too_long', detail: name.slice(0, fieldNameBytesMax) };
+      return nameTooLong(name, this.#limits);
     }
     this.#names[this.#count] = name;
     this.#kinds[this.#count] = kind;

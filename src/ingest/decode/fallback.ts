@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { EventDraft, Fault } from './event-draft.ts';
 import { skipSpace, skipSpaceBack } from './json-body.ts';
+import { tooDeep } from './limit-faults.ts';
 import type { DecodeLimits } from './limits.ts';
 
 /** Characters of V8's own words about broken JSON that are passed on. */
@@ -70,7 +71,7 @@ function flatten(
   draft: EventDraft,
   limits: DecodeLimits,
 ): Fault | undefined {
-  if (depth > limits.depthMax) return { code: 'too_deep' };
+  if (depth > limits.depthMax) return tooDeep(limits);
   for (const key of Object.keys(object)) {
     const name = depth === 1 ? key : `${prefix}.${key}`;
     const fault = addValue(name, object[key], depth, draft, limits);
@@ -115,7 +116,7 @@ function judgeArray(
     return { code: 'number_out_of_range', detail: name };
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  if (depth > limits.depthMax) return { code: 'too_deep' };
+  if (depth > limits.depthMax) return tooDeep(limits);
   for (const element of Object.values(value)) {
     const fault = judgeArray(element, depth + 1, limits, name);
     if (fault !== undefined) return fault;

@@ -9,6 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { Dictionary } from './dictionary.ts';
 import type { EventDraft, Fault } from './event-draft.ts';
 import { hashBytes } from './hash.ts';
+import { tooDeep } from './limit-faults.ts';
 import type { DecodeLimits } from './limits.ts';
 import { PaddedCopy } from './padded.ts';
 
@@ -117,7 +118,7 @@ export class MsgpackReader {
 
   /** The entries of a map whose head has been read. */
   #flatten(prefix: string, depth: number, draft: EventDraft): Fault | undefined {
-    if (depth > this.#limits.depthMax) return { code: 'too_deep' };
+    if (depth > this.#limits.depthMax) return tooDeep(this.#limits);
     for (let left = this.#length; left > 0; left--) {
       const key = this.#key();
       if (key === undefined) return { code: 'invalid_msgpack', detail: 'a name must be a string' };
@@ -159,7 +160,7 @@ export class MsgpackReader {
 
   /** An array whose head has been read, as values that `JSON.stringify` takes, or what forbids it. */
   #array(depth: number, name: string): unknown[] | Fault {
-    if (depth > this.#limits.depthMax) return { code: 'too_deep' };
+    if (depth > this.#limits.depthMax) return tooDeep(this.#limits);
     const values: unknown[] = [];
     for (let left = this.#length; left > 0; left--) {
       const value = this.#json(depth, name);
@@ -198,7 +199,7 @@ export class MsgpackReader {
   }
 
   #object(depth: number, name: string): unknown {
-    if (depth > this.#limits.depthMax) return new Refused({ code: 'too_deep' });
+    if (depth > this.#limits.depthMax) return new Refused(tooDeep(this.#limits));
     const object = Object.create(null); // in which `__proto__` is a name like any other
     for (let left = this.#length; left > 0; left--) {
       const key = this.#key();

@@ -28,6 +28,8 @@ export class DecodeOutcome {
   /** Where the next piece starts; undefined at the end of the body. */
   rest: BodyPlace | undefined;
   accepted = 0;
+  /** The time of one of the accepted events, as it was sent: a sender says all of them alike. */
+  sampleMs: number | undefined;
   /** Exact, while `rejections` is bounded. */
   rejected = 0;
   #rejections: RejectedLine[] | undefined;

@@ -85,7 +85,8 @@ test('garbage behind the last block is cut', async (t) => {
 
 test('what a cut removed does not come back behind the blocks that took its place', async (t) => {
   const { dir, path, size } = await threeBlocks(t);
-  await flipBit(path, size - BLOCK_BYTES - 10);
+  // The mark of the second block: no length leads to the third.
+  await flipBit(path, size - 2 * BLOCK_BYTES);
   const { journal } = await reopened(t, dir);
   await journal.writer.append([testBlock({ sequence: 8 })]);
   await journal.writer.close();
@@ -168,6 +169,17 @@ test('another version of the file format is refused by name', async (t) => {
   t.true(isFault(error, 'log_version'));
   t.regex(error?.message ?? '', /expected journal version 1 or 2, received 3/);
 });
+
+for (const left of [0, 12, JOURNAL_HEADER_BYTES - 1]) {
+  test(`a file that is cut to ${left} bytes of its header is refused by its name`, async (t) => {
+    const { dir, path } = await threeBlocks(t);
+    await truncate(path, left);
+    const error = await t.throwsAsync(scratchJournal(t, { dir }));
+    t.true(isFault(error, 'block_corrupt') && error.location.path === path);
+    const said = `the header of the journal file ${path} should be 64 bytes long, the file has ${left}: restore`;
+    t.true(error?.message.startsWith(said), error?.message);
+  });
+}
 
 test('a damaged or foreign file header is refused', async (t) => {
   const { dir, path } = await threeBlocks(t);
