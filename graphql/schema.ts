@@ -28,7 +28,6 @@ import { streams, streamUpdates } from './resolvers/streams.ts';
 import * as system from './resolvers/system.ts';
 import { sendTestEvent } from './resolvers/test-events.ts';
 import {
-  cutSeries,
   seriesWithColumns,
   timeseries,
   timeseriesUpdates,
@@ -132,6 +131,6 @@ export const executedSchema = createSchema<GraphContext>({
     ...resolvers,
     CutSeries: cutSeriesScalar,
     Timeseries: { series: writeSeries },
-    TimeseriesUpdate: { series: cutSeries },
+    TimeseriesUpdate: { series: writeSeries },
   },
 });

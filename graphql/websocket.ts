@@ -4,6 +4,7 @@
  */
 
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
+import { ok as assert } from 'node:assert/strict';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { type Context, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws';
 import type { Logger } from '../src/model/logger.ts';
@@ -11,6 +12,7 @@ import { type Access, type Authorizer, bearerSecret, mayAsk } from './authorize.
 import { maskError } from './error-mask.ts';
 import { BODY_BYTES_MAX, WAITING_SOCKETS_MAX } from './limits.ts';
 import type { Room } from './room.ts';
+import { stringifyResult } from './series-json.ts';
 import { type FoundSession, isOwnOrigin, type Sessions } from './sessions.ts';
 import type { GraphServer } from './yoga.ts';
 
@@ -59,6 +61,8 @@ interface Connection {
   refusal: string | undefined;
   /** Gives back its room. */
   leave: () => void;
+  /** Of the message that is being written. */
+  payload: string | undefined;
   isOpen: boolean;
   drained: PromiseWithResolvers<void>;
   receive: (text: string) => Promise<void>;
@@ -86,6 +90,7 @@ export function createSocketServer(options: SocketOptions): SocketServer {
     onSubscribe: (context, _id, payload) => prepare(context, payload, graph, logger),
     execute: (args) => (args as OperationArgs).rootValue.execute(args),
     subscribe: (args) => (args as OperationArgs).rootValue.subscribe(args),
+    onNext: ({ extra }, _id, _payload, _args, result) => writtenAside(extra, result),
     onError: (_context, _id, _payload, errors) =>
       errors.map((error) => maskError(error, logger).toJSON()),
   });
@@ -128,7 +133,7 @@ export function createSocketServer(options: SocketOptions): SocketServer {
       connection.closed = server.opened(
         {
           protocol: connection.protocol,
-          send: (text) => sendWhenDrained(socket, connection, text),
+          send: (text) => sendWhenDrained(socket, connection, withPayload(connection, text)),
           close: (code, reason) => {
             // Not in this turn: the message that explains it may be on its way.
             setImmediate(() => {
@@ -196,6 +201,7 @@ const newConnection = (
   access: undefined,
   refusal: undefined,
   leave: () => {},
+  payload: undefined,
   isOpen: true,
   drained: Promise.withResolvers(),
   receive: async () => {},
@@ -206,6 +212,29 @@ function wake(connection: Connection): void {
   connection.drained.resolve();
   connection.drained = Promise.withResolvers();
 }
+
+/**
+ * graphql-ws writes each message by one `JSON.stringify`, which knows no text that is JSON already, and sends it in the same turn. So of a
+ * result the message gets null, and `withPayload` puts its text there.
+ */
+function writtenAside(connection: Connection, result: { readonly data?: unknown }): object {
+  return {
+    toJSON() {
+      connection.payload = stringifyResult(result);
+      return null;
+    },
+  };
+}
+
+function withPayload(connection: Connection, message: string): string {
+  const { payload } = connection;
+  if (payload === undefined) return message;
+  connection.payload = undefined;
+  assert(message.endsWith(NO_PAYLOAD), 'a payload is the last of its message');
+  return `${message.slice(0, -NO_PAYLOAD.length)}"payload":${payload}}`;
+}
+
+const NO_PAYLOAD = '"payload":null}';
 
 async function sendWhenDrained(
   socket: Socket,

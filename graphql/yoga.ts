@@ -66,6 +66,17 @@ const writing: Plugin = {
     if (isAsyncIterable(result) || Array.isArray(result)) return;
     setResult({ ...result, stringify: stringifyResult });
   },
+  onSubscribe: () => ({
+    onSubscribeResult: () => ({
+      onNext({ result, setResult }) {
+        const written: typeof result & { stringify: typeof stringifyResult } = {
+          ...result,
+          stringify: stringifyResult,
+        };
+        setResult(written);
+      },
+    }),
+  }),
 };
 
 const TOO_DEEP = {

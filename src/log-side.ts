@@ -3,15 +3,22 @@ import { join } from 'node:path';
 import type { PreparedTopic } from '../storage/kafka/kafka-topic.ts';
 import { SPOOL_PATIENCE_MS } from '../storage/limits.ts';
 import { bindLog, type LogOrigin, readLogOrigin } from '../storage/log/log-origin.ts';
-import { createLogShared, type LogShared } from '../storage/log/log-shared.ts';
+import { createLogShared, type LogShared, sharedRefusal } from '../storage/log/log-shared.ts';
 import type { KafkaSource, LogSource } from '../storage/log/source.ts';
-import { eventsLeft, holdsEvents } from '../storage/spool/spool-note.ts';
-import { createSpoolShared, type SpoolSettings } from '../storage/spool/spool-shared.ts';
+import { holdsEvents } from '../storage/spool/spool-note.ts';
+import {
+  attachSpoolShared,
+  createSpoolShared,
+  readSpool,
+  type SpoolSettings,
+} from '../storage/spool/spool-shared.ts';
 import type { Config } from './config.ts';
 import { AppError, isFault } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
 import { within } from './model/within.ts';
-import { type TopicHere, topicFound, topicToCome } from './topic-here.ts';
+import { refuseWithSpoolLeft, spoolDirIn } from './spool-left.ts';
+import { refusalInWords } from './threads/log-refusal-words.ts';
+import { logIdOf, type TopicHere, topicFound, topicToCome } from './topic-here.ts';
 
 export interface LogHere {
   readonly source: LogSource;
@@ -51,24 +58,25 @@ export async function findLog(
   const wanted = { ...log.kafka, partitions, id: known?.id };
   const { prepareTopic } = await import('../storage/kafka/kafka-topic.ts');
   const prepare = () => prepareTopic(connection, wanted);
-  const refuse = (error: unknown) => refuseBound(error, dataDir);
-  const asked = prepare();
+  const refuse = (error: unknown) => refuseWithSpoolLeft(error, dataDir);
+  const refuseGone = (error: unknown) => {
+    if (isFault(error, 'log_gone')) return refuse(error);
+    throw error;
+  };
+  const missing = Promise.withResolvers<'missing'>();
+  const asked = prepareTopic(connection, wanted, () => missing.resolve('missing'));
   // Who goes on without it hears later.
   asked.catch(() => undefined);
-  const found = await (spool === undefined ? asked : foundSoon(asked, known)).catch(
-    (error: unknown) => {
-      if (isFault(error, 'log_gone')) return refuse(error);
-      throw error;
-    },
-  );
+  const soon = spool === undefined ? asked : foundSoon(asked, missing.promise, known);
+  const found = await soon.catch(refuseGone);
   if (found === undefined) {
     const origin = await bindLog(dataDir, { type: 'kafka', topic: name, id: undefined });
     if (origin === undefined) throw new RangeError('the data folder knows its topic');
     logger.warn({ topic: name }, 'the brokers are out of reach: events are spooled until then');
-    const topic = topicToCome(asked, prepare, logger);
+    const topic = topicToCome(asked, prepare, origin.id, logger);
     return { source: { type: 'kafka', connection, ...origin, topic: name }, shared, topic, spool };
   }
-  const id = `${found.clusterId}/${found.topicId}`;
+  const id = logIdOf(found);
   if (found.isNew) logger.info({ topic: name, id }, 'the topic of the log was made');
   else if (known === undefined) {
     const { refuseForeign } = await import('../storage/kafka/first-records.ts');
@@ -78,18 +86,34 @@ export async function findLog(
   const origin = await bindLog(dataDir, { type: 'kafka', topic: name, id }).catch(refuse);
   const offsetBase = origin?.offsetBase ?? 0;
   const source: KafkaSource = { type: 'kafka', connection, topic: name, id, offsetBase };
-  await publishBounds(source, shared);
+  await publishBounds(source, shared).catch(refuseGone);
   return { source, shared, topic: topicFound(found, logger), spool };
 }
 
-/** Undefined: the brokers do not answer, and the spool of a folder that knows its topic takes events meanwhile. */
+/** What keeps answers from what is new, in words: the topic is gone. While brokers are away partitions say so. */
+export function logProblems({
+  config,
+  shared,
+  spool,
+}: Pick<LogHere, 'shared' | 'spool'> & { readonly config: Config }): readonly string[] {
+  if (sharedRefusal(shared) !== 'log_gone') return [];
+  const view = spool && readSpool(attachSpoolShared(spool.numbers));
+  return [refusalInWords('log_gone', config.log.kafka?.topic, view)];
+}
+
+/**
+ * Undefined: the brokers do not answer, and the spool of a folder that knows its topic takes events meanwhile. Brokers that answer, and know
+ * no such topic, are waited for: what is spooled for one that was deleted could never come into it.
+ */
 async function foundSoon(
   asked: Promise<PreparedTopic>,
+  missing: Promise<'missing'>,
   known: LogOrigin | undefined,
 ): Promise<PreparedTopic | undefined> {
   if (known === undefined) return asked.catch(refuseFirst);
   try {
-    return await within(asked, SPOOL_PATIENCE_MS);
+    const soon = await within(Promise.race([asked, missing]), SPOOL_PATIENCE_MS);
+    return soon === 'missing' ? await asked : soon;
   } catch (error) {
     if (isFault(error, 'log_away')) return undefined;
     throw error;
@@ -103,18 +127,9 @@ function refuseFirst(error: unknown): never {
   throw new AppError('log_away', `${message}; ${why}`, location, error);
 }
 
-/** Whoever begins with an empty folder must not leave behind what was acknowledged. */
-async function refuseBound(error: unknown, dataDir: string): Promise<never> {
-  const dir = join(dataDir, 'spool');
-  const events = await eventsLeft(dir);
-  if (!(error instanceof AppError) || events === undefined) throw error;
-  const rescue = `${dir} holds ${events} events that were acknowledged and are not in the topic: keep this folder, and move them as docs/spool.md says under "A topic that was deleted"`;
-  throw new AppError(error.code, `${error.message}. ${rescue}`, error.location, error);
-}
-
 /** Undefined: none is wanted. Rejects with `config_invalid` if there is one that still holds events. */
 async function spoolOf({ dataDir, log, journal }: Config): Promise<SpoolSettings | undefined> {
-  const dir = join(dataDir, 'spool');
+  const dir = spoolDirIn(dataDir);
   if (log.kafka?.spool === 'local') {
     const { spoolBytesMax: bytesMax } = log.kafka;
     const { diskReserveBytes } = journal;

@@ -27,7 +27,7 @@ import { declaredInEffect } from './declared-rollups.ts';
 import type { Foundation } from './foundation.ts';
 import { boundHeapGrowth } from './heap-growth.ts';
 import type { EdgeOptions } from './ingest/options.ts';
-import { findLog } from './log-side.ts';
+import { findLog, logProblems } from './log-side.ts';
 import { createLogger } from './logging.ts';
 import { lostRollups } from './lost-rollups.ts';
 import type { AppError } from './model/errors.ts';
@@ -127,7 +127,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
     const { startQuerySide } = await (querySide ?? import('./query-side.ts'));
     const threads = partitionThreads(partitionWorkers, 0);
     const query = await startQuerySide(base, {
-      ...{ threads, edges, ingestUrl, readiness: problems, archive, sources, cluster },
+      ...{ threads, edges, ingestUrl, archive, sources, cluster },
+      readiness: () => [...logProblems(base), ...problems()],
       backup: cluster ? noBackups : backup,
     });
     closers.push(() => query.close());
@@ -295,8 +296,8 @@ async function logToOpen({
 }: Foundation): Promise<JournalHere | KafkaHere> {
   const definitions = declarations.current;
   const wanted = definedText(definitions);
-  let durableBefore = 0;
   const definedTo: number[] = [];
+  const committed: number[] = [];
   const lost = new Set<string>();
   for (const partition of allBelow(config.partitions)) {
     const head = await loadHead(state, partition);
@@ -308,19 +309,20 @@ async function logToOpen({
       for (const loss of lostRollups(known, definitions)) lost.add(loss);
     }
     definedTo.push(isCurrent ? position : -1);
-    durableBefore = Math.max(durableBefore, position);
+    committed.push(position);
   }
   for (const loss of lost) logger.warn({}, loss);
-  const first = { definitions, definedTo };
   if (source.type === 'journal') {
-    return { type: 'journal', dir: source.dir, ...config.journal, durableBefore, ...first };
+    const { dir } = source;
+    const durableBefore = Math.max(...committed);
+    return { type: 'journal', dir, ...config.journal, durableBefore, definitions, definedTo };
   }
   const { pendingBytesMax } = config.log.kafka ?? config.journal;
   const inSyncMin = topic?.found?.minInSyncReplicas;
-  const all = config.cluster.enabled && {
-    definedTo: definedTo.map(() => Number.POSITIVE_INFINITY),
-  };
-  return { type: 'kafka', source, pendingBytesMax, inSyncMin, spool, ...first, ...all };
+  const log = { type: 'kafka', source, pendingBytesMax, inSyncMin, spool, definitions } as const;
+  return config.cluster.enabled
+    ? { ...log, definedTo: definedTo.map(() => Number.POSITIVE_INFINITY) }
+    : { ...log, definedTo, committed };
 }
 
 const definedText = ({ rollups, sessions }: RollupsControl): string =>

@@ -26,8 +26,10 @@ import { adoptOrigin, type StartedOver, startNode, startOver } from './checkpoin
 import type { Config } from './config.ts';
 import type { LogHere } from './log-side.ts';
 import { systemClock } from './model/clock.ts';
+import { isFault } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
 import { clearRestores, NodeRows } from './node-rows.ts';
+import { refuseWithSpoolLeft } from './spool-left.ts';
 import { listenWhileStarting, type StartingListener } from './starting-listener.ts';
 import type { Progress } from './threads/progress.ts';
 
@@ -140,7 +142,12 @@ export class StateStart {
         );
       },
     };
-    if (role === 'alone') return startOver(rows, { ...options, store });
+    if (role === 'alone') {
+      return startOver(rows, { ...options, store }).catch((error) => {
+        if (isFault(error, 'log_truncated')) return refuseWithSpoolLeft(error, dataDir);
+        throw error;
+      });
+    }
     assert(store !== undefined, 'the configuration of a cluster has checkpoints');
     return startNode(rows, { ...options, store });
   }

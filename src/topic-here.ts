@@ -11,6 +11,9 @@ export interface TopicHere {
   close(): void;
 }
 
+/** The id of the log that it is. */
+export const logIdOf = ({ clusterId, topicId }: PreparedTopic): string => `${clusterId}/${topicId}`;
+
 /** With what should be mended. */
 export function topicFound(found: PreparedTopic, logger: Logger): TopicHere {
   for (const warning of found.warnings) logger.warn({ topicId: found.topicId }, warning);
@@ -18,12 +21,15 @@ export function topicFound(found: PreparedTopic, logger: Logger): TopicHere {
 }
 
 /**
- * @param asked under way; rejects with `log_away` if brokers do not answer
+ * Waits for the topic of the log `id`, and for no other. While that is gone the log's writer says so.
+ *
+ * @param asked under way; rejects with `log_away` if brokers do not answer, and with `log_gone` if they know no such topic
  * @param again asks then
  */
 export function topicToCome(
   asked: Promise<PreparedTopic>,
   again: () => Promise<PreparedTopic>,
+  id: string,
   logger: Logger,
   retryMs = KAFKA_RETRY_MS_MAX,
 ): TopicHere {
@@ -34,11 +40,14 @@ export function topicToCome(
     for (let next = asked; ; next = again()) {
       try {
         const found = await next;
-        if (!signal.aborted) topic = topicFound(found, logger);
-        return;
+        if (signal.aborted) return;
+        if (logIdOf(found) === id) {
+          topic = topicFound(found, logger);
+          return;
+        }
       } catch (error) {
         // The log's writer does not take such a topic either, and says so.
-        if (!isFault(error, 'log_away')) return;
+        if (!isFault(error, 'log_away') && !isFault(error, 'log_gone')) return;
       }
       await sleep(retryMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;

@@ -264,7 +264,7 @@ export const KAFKA_APPEND_MS_MAX = 10_000;
 /** How often it is looked whether the topic is still there while nothing else asks: a request of some 100 bytes. */
 export const KAFKA_LOOK_MS = 2_000;
 
-/** Brokers that say for so long that there is no such topic do not lack it because they have just started. */
+/** Brokers that say for so long that there is no such topic do not lack it because they have just started. With a spool nobody waits for that. */
 export const KAFKA_MISSING_MS = 5_000;
 
 /** Waits between attempts to reach brokers: an election is noticed at once, an outage of hours is no storm. Doubles in between. */

@@ -18,7 +18,7 @@ function asked(outcomes: (PreparedTopic | AppError)[]) {
     if (outcome instanceof AppError) throw outcome;
     return outcome;
   };
-  return { topic: topicToCome(prepare(), prepare, logger, 0), warned, outcomes };
+  return { topic: topicToCome(prepare(), prepare, 'c/t', logger, 0), warned, outcomes };
 }
 
 const away = () => new AppError('log_away', 'nobody answers');
@@ -29,6 +29,15 @@ test('a topic that was out of reach is known once brokers answer, with what shou
   while (topic.found === undefined) await turn();
   t.is(topic.found.retentionMs, 60_000);
   t.deepEqual(warned, ['the topic has one replica']);
+});
+
+test('one that is gone is asked for until it is there, and another one is not taken for it', async (t) => {
+  const gone = new AppError('log_gone', 'there is no such topic');
+  const other = { ...prepared, topicId: 'other', retentionMs: 1 };
+  const { topic, outcomes } = asked([gone, other, gone, prepared]);
+  while (topic.found === undefined) await turn();
+  t.is(topic.found.retentionMs, 60_000);
+  t.is(outcomes.length, 0);
 });
 
 test('nobody asks for a topic that cannot be the log, or after the end', async (t) => {

@@ -117,20 +117,10 @@ type ShownSeries = Pick<TimeseriesAnswer, 'names' | 'series'>;
 export const seriesWithColumns = ({ names, series }: ShownSeries): object[] =>
   series.map((each) => withColumns(each, names.length));
 
-/** `series` as a leaf: what its selection keeps. */
-export async function cutSeries(
-  { names, series }: ShownSeries,
-  _: unknown,
-  _context: GraphContext,
-  info: GraphQLResolveInfo,
-): Promise<readonly object[]> {
-  const cut = cutOf(info);
-  const kept: object[] = [];
-  await inSlices(series, (each) => kept.push(cut(withColumns(each, names.length))));
-  return kept;
-}
+/** How long the thread is held in one turn: what is narrow must not wait for all that is wide. */
+const SLICE_MS = 2;
 
-/** `series` as a leaf that is written already. */
+/** `series` as a leaf: what its selection keeps, written already. */
 export async function writeSeries(
   { names, series }: ShownSeries,
   _: unknown,
@@ -139,7 +129,14 @@ export async function writeSeries(
 ): Promise<JsonText> {
   const cut = cutOf(info);
   const writer = new SeriesWriter();
-  await inSlices(series, (each) => writer.add(cut(withColumns(each, names.length, columnTexts))));
+  let sinceMs = performance.now();
+  for (const each of series) {
+    if (performance.now() - sinceMs > SLICE_MS) {
+      await nextTurn();
+      sinceMs = performance.now();
+    }
+    writer.add(cut(withColumns(each, names.length, columnTexts)));
+  }
   return writer.end();
 }
 
@@ -179,20 +176,6 @@ function columnTexts(series: Series, results: number): object {
       return new JsonText(texts.errorBounds);
     },
   };
-}
-
-/** How long the thread is held in one turn: what is narrow must not wait for all that is wide. */
-const SLICE_MS = 2;
-
-async function inSlices(series: readonly Series[], visit: (series: Series) => void): Promise<void> {
-  let sinceMs = performance.now();
-  for (const each of series) {
-    if (performance.now() - sinceMs > SLICE_MS) {
-      await nextTurn();
-      sinceMs = performance.now();
-    }
-    visit(each);
-  }
 }
 
 /** In one fixed order of keys, whatever the order of arguments: equal subscriptions are recognised by it. */

@@ -47,6 +47,8 @@ export interface KafkaHere extends FirstBlocks {
   readonly pendingBytesMax: number;
   /** Replicas in sync without which the topic takes nothing. */
   readonly inSyncMin?: number | undefined;
+  /** By partition the offset up to which its state has the log; undefined in a cluster, where it may be taken anew from a checkpoint. */
+  readonly committed?: readonly number[] | undefined;
   readonly spool?: SpoolSettings | undefined;
 }
 

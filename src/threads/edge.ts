@@ -144,8 +144,8 @@ async function openLog(): Promise<RecoveryReport | undefined> {
 
 async function openWriter(log: JournalHere | KafkaHere): Promise<RecoveryReport | undefined> {
   if (log.type === 'kafka') {
-    const { source, pendingBytesMax, inSyncMin = 1, spool } = log;
-    const topic = { ...source, shared, pendingBytesMax, inSyncMin };
+    const { source, pendingBytesMax, inSyncMin = 1, committed, spool } = log;
+    const topic = { ...source, shared, pendingBytesMax, inSyncMin, committed };
     if (spool === undefined) {
       const { openKafkaWriter } = await import('../../storage/kafka/kafka-writer.ts');
       writer = await openKafkaWriter(topic);

@@ -70,21 +70,26 @@ export class KafkaCluster {
   }
 
   /**
-   * The topic as the first broker that answers knows it, undefined if that knows none of this name. On a connection of
+   * The topic as the first broker says that knows it, undefined if none that answers knows one of this name. On a connection of
    * its own, since in the others a request may wait behind one that takes long.
    *
    * @param signal here and below: rejects as soon as it is aborted, and says its reason
    */
   async topic(name: string, signal?: AbortSignal): Promise<Topic | undefined> {
     const faults: unknown[] = [];
+    let isUnknown = false;
     for (const broker of this.#brokersInTurn()) {
       if (signal?.aborted) break;
       try {
-        return this.#learn(name, await this.#metadata(broker, name, signal));
+        const found = this.#learn(name, await this.#metadata(broker, name, signal));
+        if (found !== undefined) return found;
+        // It may have just started.
+        isUnknown = true;
       } catch (fault) {
         faults.push(fault);
       }
     }
+    if (isUnknown) return undefined;
     const asked = this.#settings.brokers.join(', ');
     throw new AggregateError(faults, `no broker answers, of ${asked}: ${faults.map(messageOf)}`);
   }

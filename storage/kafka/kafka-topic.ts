@@ -12,6 +12,7 @@ import {
   ResponseError,
 } from '@platformatic/kafka';
 import { AppError, isFault } from '../../src/model/errors.ts';
+import { KAFKA_MISSING_MS } from '../limits.ts';
 import { accessFault, brokerFault, faultsIn } from './access-fault.ts';
 import { clientOptions, type KafkaConnection } from './connection.ts';
 import { KAFKA_CODE, kafkaError, kafkaPath } from './faults.ts';
@@ -50,12 +51,16 @@ const UNTOLD = -(2 ** 31);
 /**
  * Rejects with `config_invalid` if the topic cannot be our log, `log_denied` if we are not let in or may not use it, `log_gone`
  * if there is none though it has an id, and `log_away` while brokers are out of reach; each says what mends it.
+ *
+ * @param onMissing told each time that a broker answers, and knows no such topic though it has an id: it may have just started
  */
 export async function prepareTopic(
   connection: KafkaConnection,
   wanted: WantedTopic,
+  onMissing: () => void = () => undefined,
 ): Promise<PreparedTopic> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const startedAt = performance.now();
+  let missingSince: number | undefined;
   const faults = new Map<string, unknown>();
   for (;;) {
     for (const broker of connection.brokers) {
@@ -63,15 +68,18 @@ export async function prepareTopic(
         return await prepareBy(broker, connection, wanted);
       } catch (error) {
         const known = error instanceof AppError ? error : accessFault(error, connection);
-        // Brokers that have just started do not know all topics yet.
-        if (known !== undefined && !isFault(known, 'log_gone')) throw known;
         faults.set(broker, error);
+        if (isFault(known, 'log_gone')) onMissing();
+        else if (known !== undefined) throw known;
       }
     }
-    if (performance.now() > deadline) {
-      for (const fault of faults.values()) if (isFault(fault, 'log_gone')) throw fault;
+    const now = performance.now();
+    const gone = [...faults.values()].find((fault) => isFault(fault, 'log_gone'));
+    missingSince = gone && (missingSince ?? now);
+    if (missingSince !== undefined && now - missingSince >= KAFKA_MISSING_MS) throw gone;
+    if (now - startedAt > PATIENCE_MS) {
       const all = new AggregateError(faults.values());
-      throw brokerFault('looking at the topic', wanted.topic, all, connection);
+      throw gone ?? brokerFault('looking at the topic', wanted.topic, all, connection);
     }
     await sleep(RETRY_MS);
   }

@@ -34,10 +34,10 @@ import type { KafkaLogSource } from './connection.ts';
 import { kafkaFault, kafkaPath } from './faults.ts';
 import { type Acknowledged, BatchProducer } from './producer.ts';
 import { Appends, partitionOf } from './round.ts';
-import { publishTopic } from './topic-ends.ts';
+import { publishTopic, type TopicTerms } from './topic-ends.ts';
 import { TopicWatch } from './topic-watch.ts';
 
-export interface KafkaWriterOptions extends KafkaLogSource {
+export interface KafkaWriterOptions extends KafkaLogSource, TopicTerms {
   readonly shared: LogShared;
   readonly pendingBytesMax?: number;
   /** Replicas in sync without which the topic takes nothing, as it is set. Default 1. */
@@ -53,7 +53,7 @@ export interface KafkaWriterOptions extends KafkaLogSource {
 export async function openKafkaWriter(options: KafkaWriterOptions): Promise<KafkaWriter> {
   const cluster = new KafkaCluster(options.connection);
   try {
-    await publishTopic(cluster, options, options.shared);
+    await publishTopic(cluster, options, options.shared, options);
     return new KafkaWriter(cluster, options);
   } catch (error) {
     cluster.close();
@@ -85,8 +85,8 @@ export class KafkaWriter implements LogWriter {
     this.#log = options;
     this.#shared = options.shared;
     this.#cluster = cluster;
-    this.#watch = new TopicWatch(cluster, options, () => this.#publishRefusal());
-    const { clock = systemClock } = options;
+    const { clock = systemClock, missingMs } = options;
+    this.#watch = new TopicWatch(cluster, options, () => this.#publishRefusal(), missingMs);
     this.#producer = new BatchProducer(cluster, options, this.#watch, clock);
     this.#pendingBytesMax = options.pendingBytesMax ?? KAFKA_PENDING_BYTES_MAX;
     this.#inSyncMin = options.inSyncMin ?? 1;

@@ -28,7 +28,8 @@ export async function openSpooledLog(
   const unheard = { ...shared, words: shared.words.slice() };
   return SpoolingWriter.start({
     spool,
-    connect: () => openKafkaWriter({ ...kafka, shared: unheard }),
+    // What the spool takes for a topic that is gone is lost to it: rather too little is taken for a moment.
+    connect: () => openKafkaWriter({ ...kafka, shared: unheard, missingMs: 0 }),
     shared,
     numbers: attachSpoolShared(numbers),
     pendingBytesMax,

@@ -11,14 +11,23 @@ import type { KafkaConnection, KafkaLogSource } from './connection.ts';
 import { kafkaFault, kafkaPath } from './faults.ts';
 import { TopicWatch } from './topic-watch.ts';
 
+/** What a topic is held against when a log is opened. */
+export interface TopicTerms {
+  /** How long brokers have to say that there is no such topic until it is gone. Default `KAFKA_MISSING_MS`; 0 for who tries again anyway. */
+  readonly missingMs?: number | undefined;
+  /** By partition the offset up to which its committed state has the log. Whoever loads it tells `shared` only later. */
+  readonly committed?: readonly number[] | undefined;
+}
+
 /** Rejects as `openKafkaWriter` does. */
 export async function publishTopic(
   cluster: Pick<KafkaCluster, 'topic' | 'offsets'>,
   log: KafkaLogSource,
   shared: LogShared,
+  { missingMs, committed = [] }: TopicTerms = {},
 ): Promise<void> {
   const { connection, topic: name, offsetBase } = log;
-  const watch = new TopicWatch(cluster, log, () => undefined);
+  const watch = new TopicWatch(cluster, log, () => undefined, missingMs);
   const publish = async () => {
     const topic = await watch.look();
     checkPartitions(topic, shared.partitions);
@@ -26,7 +35,8 @@ export async function publishTopic(
       throw new Error('a partition has no leader');
     const starts = await cluster.offsets(topic, 'earliest');
     const ends = await cluster.offsets(topic, 'latest');
-    checkEnds(log, shared, ends);
+    const applied = ends.map((_, p) => Math.max(shared.applied[p] as number, committed[p] ?? 0));
+    checkEnds(log, applied, ends);
     for (const [partition, end] of ends.entries()) {
       const start = starts[partition] as number;
       if (end > start) shared.partitionEnds[partition] = offsetBase + end;
@@ -70,14 +80,14 @@ function checkPartitions({ name, partitions: { length: found } }: Topic, partiti
 /** What such a topic takes next would lie at offsets that count as applied, and be left out in silence. */
 function checkEnds(
   { topic, offsetBase }: KafkaLogSource,
-  shared: LogShared,
+  applied: readonly number[],
   ends: readonly number[],
 ): void {
   for (const [partition, end] of ends.entries()) {
-    const applied = shared.applied[partition] as number;
-    if (offsetBase + end >= applied) continue;
+    const to = applied[partition] as number;
+    if (offsetBase + end >= to) continue;
     const message =
-      `the topic ${topic} ends at ${offsetBase + end} in partition ${partition}, and this server has applied it up to ${applied}: ` +
+      `the topic ${topic} ends at ${offsetBase + end} in partition ${partition}, and this server has applied it up to ${to}: ` +
       'it has lost its end, as it may with one replica after a power cut. Bring back what the brokers had, or start the server again: it looks for an older checkpoint';
     throw new AppError('log_truncated', message, { path: kafkaPath(topic), partition });
   }

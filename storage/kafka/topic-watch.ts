@@ -13,20 +13,24 @@ export class TopicWatch {
   readonly #cluster: Pick<KafkaCluster, 'topic'>;
   readonly #log: Pick<KafkaLogSource, 'topic' | 'id'>;
   readonly #onChange: () => void;
+  readonly #missingMs: number;
   readonly #looks: NodeJS.Timeout;
   #isLooking = false;
   /** As `performance.now` counts: since then brokers have said, each time, that there is no such topic. */
   #missingSince: number | undefined;
   #gone: AppError | undefined;
 
+  /** @param missingMs how long brokers have to say that there is no such topic until it is gone; 0: once */
   constructor(
     cluster: Pick<KafkaCluster, 'topic'>,
     log: Pick<KafkaLogSource, 'topic' | 'id'>,
     onChange: () => void,
+    missingMs = KAFKA_MISSING_MS,
   ) {
     this.#cluster = cluster;
     this.#log = log;
     this.#onChange = onChange;
+    this.#missingMs = missingMs;
     this.#looks = setInterval(() => void this.#lookAgain(), KAFKA_LOOK_MS);
     this.#looks.unref();
   }
@@ -64,7 +68,7 @@ export class TopicWatch {
     const now = performance.now();
     this.#missingSince ??= now;
     // Metadata of brokers that have just started may lack it.
-    return now - this.#missingSince < KAFKA_MISSING_MS ? this.#gone : missingTopic(topic);
+    return now - this.#missingSince < this.#missingMs ? this.#gone : missingTopic(topic);
   }
 
   /** Never rejects. */

@@ -1,6 +1,6 @@
 /** The way to a log that may be out of reach: opens its writer however long that takes, appends, and knows how well that has gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, FAULT, isFault } from '../../src/model/errors.ts';
+import { AppError, FAULT, type FaultCode, isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { MINUTE_MS, type Offset } from '../../src/model/units.ts';
 import type { LogWriter } from '../log/log.ts';
@@ -36,7 +36,8 @@ export class LogLink {
   #gone: AppError | undefined;
   /** As `performance.now` counts. */
   #disturbedAt = Number.NEGATIVE_INFINITY;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  /** By code of the fault, as `performance.now` counts. */
+  readonly #toldAt = new Map<FaultCode, number>();
 
   constructor(options: LogLinkOptions) {
     this.#options = options;
@@ -107,11 +108,14 @@ export class LogLink {
     await sleep(this.#options.times.retryMs, undefined, { signal }).catch(() => undefined);
   }
 
-  /** Says why it still goes wrong, once in a while. */
+  /** Says why it still goes wrong, once in a while for each reason. */
   tell(fault: AppError): void {
-    if (performance.now() - this.#toldAt < MINUTE_MS) return;
-    this.#toldAt = performance.now();
-    this.#options.logger.warn({ err: fault }, 'the log is out of reach');
+    const toldAt = this.#toldAt.get(fault.code) ?? Number.NEGATIVE_INFINITY;
+    if (performance.now() - toldAt < MINUTE_MS) return;
+    this.#toldAt.set(fault.code, performance.now());
+    const { logger } = this.#options;
+    if (fault.code !== 'log_gone') logger.warn({ err: fault }, 'the log is out of reach');
+    else logger.error({ err: fault }, 'the log is gone: nothing more is taken for it');
   }
 
   /** Ends waiting at once; resolves when the log's writer is closed. */

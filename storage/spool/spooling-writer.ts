@@ -373,6 +373,8 @@ export class SpoolingWriter implements LogWriter {
   #publish(): void {
     const { shared, numbers } = this.#options;
     publishRefusal(shared, this.refusal);
+    const { gone } = this.#link;
+    if (gone !== undefined) this.#link.tell(gone);
     const spool = this.#spool;
     publishSpool(numbers, {
       spooling: this.#spooling,

@@ -2,6 +2,7 @@ import test from 'ava';
 import { execute, parse, validate } from 'graphql';
 import { asksForSchema } from '../../graphql/projection.ts';
 import { executedSchema, schema } from '../../graphql/schema.ts';
+import { stringifyResult } from '../../graphql/series-json.ts';
 
 const answer = {
   fromMs: 0,
@@ -43,7 +44,7 @@ const run = async (executed: typeof schema, document: string, variableValues = {
       services: { queries: { timeseries: async () => answer } },
     },
   });
-  return JSON.parse(JSON.stringify(result));
+  return JSON.parse(stringifyResult(result));
 };
 
 const SELECTIONS = [

@@ -78,8 +78,3 @@ test('a result is written as JSON.stringify writes it, with the parts that are w
   );
   t.is(stringifyResult({ errors: [{ message: 'x' }] } as object), '{"errors":[{"message":"x"}]}');
 });
-
-test('a transport that writes messages itself gets the parts as objects', (t) => {
-  const part = written([{ columns: { t: [1] } }]);
-  t.is(JSON.stringify({ series: part }), '{"series":[{"columns":{"t":[1]}}]}');
-});

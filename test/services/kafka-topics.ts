@@ -42,6 +42,13 @@ export async function makeLogTopic(kafka: Kafka, wish: TopicWish): Promise<Kafka
   return { connection, topic, id: await logIdOn(connection, topic), offsetBase: 0 };
 }
 
+export async function deleteTopic(kafka: Kafka, topic: string): Promise<void> {
+  const admin = clientOf(kafka).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [topic] });
+  await admin.disconnect();
+}
+
 /** Brokers know a topic a moment after it was made. */
 async function logIdOn(connection: KafkaConnection, topic: string): Promise<string> {
   const cluster = new KafkaCluster(connection);

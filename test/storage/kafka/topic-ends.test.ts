@@ -34,3 +34,20 @@ test('a topic that ends before what is applied is refused, and another try does 
   });
   t.is(logEnd(shared, 0), undefined);
 });
+
+test('nor is one that ends before what is committed, though that is not loaded yet', async (t) => {
+  const shared = createLogShared(2, 'kafka');
+  const cluster = clusterWith({ earliest: [0, 0], latest: [30, 4] });
+  await t.throwsAsync(publishTopic(cluster, log, shared, { committed: [1_030, 1_005] }), {
+    code: 'log_truncated',
+    message: /ends at 1004 in partition 1, .* applied it up to 1005/,
+  });
+  await publishTopic(cluster, log, shared, { committed: [1_030, 1_004] });
+  t.is(Number(logEnd(shared, 1)), 1_004);
+});
+
+test('who tries again anyway is told at once that brokers know no such topic', async (t) => {
+  const cluster = { ...clusterWith({ earliest: [], latest: [] }), topic: async () => undefined };
+  const publishing = publishTopic(cluster, log, createLogShared(2, 'kafka'), { missingMs: 0 });
+  await t.throwsAsync(publishing, { code: 'log_gone' });
+});

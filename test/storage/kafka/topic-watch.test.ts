@@ -38,6 +38,17 @@ test('a topic with another id is gone at once, and one that is missing only afte
   t.is(changes, 2);
 });
 
+test('in front of a spool a topic is gone as soon as brokers do not know it', async (t) => {
+  let found: Topic | undefined;
+  const watch = new TopicWatch({ topic: async () => found }, LOG, () => undefined, 0);
+  t.teardown(() => watch.close());
+  await t.throwsAsync(watch.look(), { code: 'log_gone', message: /the topic log was deleted/ });
+  t.true(isFault(watch.gone, 'log_gone'));
+  found = OURS;
+  t.is(await watch.look(), OURS);
+  t.is(watch.gone, undefined);
+});
+
 test('brokers that do not answer say nothing about the topic', async (t) => {
   let answer = async (): Promise<Topic> => OTHER;
   const watch = new TopicWatch({ topic: () => answer() }, LOG, () => undefined);

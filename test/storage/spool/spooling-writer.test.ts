@@ -238,11 +238,16 @@ test('nothing is taken for a log that is gone, and what was spooled before stays
 test('a log that is found to be gone by whoever opens it takes nothing either', async (t) => {
   const topic = new Topic();
   topic.mood = 'away';
-  const { writer, failures } = await startLife(t, topic, await scratchDir(t));
+  const { writer, failures, lines } = await startLife(t, topic, await scratchDir(t));
   t.is(await writer.append([block(1)]), 'spooled');
   topic.mood = 'gone';
   await until(() => writer.refusal === 'log_gone');
   await t.throwsAsync(writer.append([block(2)]), { code: 'log_gone' });
+  t.deepEqual(lines, [
+    'the log is out of reach',
+    'events go to the spool on the local disk',
+    'the log is gone: nothing more is taken for it',
+  ]);
   topic.mood = 'fine';
   await until(() => writer.spooling === undefined);
   t.deepEqual(topic.sequences, [1]);
