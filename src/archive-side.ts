@@ -300,6 +300,7 @@ class ArchiveThread implements ArchiveSide {
       },
       retention: archive.retention,
       removedKeptMs: archive.removedKeptMs,
+      logBytesMax: source.type === 'journal' ? journal.bytesMax : Number.POSITIVE_INFINITY,
       diskReserveBytes: journal.diskReserveBytes,
       waitingSinceMs: this.#waitingSinceMs,
       hive: archive.hive,

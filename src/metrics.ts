@@ -249,6 +249,11 @@ function archiveMetrics(registry: Registry): (numbers: ArchiverNumbers) => void 
     ],
     filesRemoved: ['gauge', 'archive_files_removed', 'Files that wait for their deletion.'],
     filesDeleted: ['counter', 'archive_files_deleted_total', 'Files that were deleted.'],
+    givesWay: [
+      'gauge',
+      'archive_gives_way',
+      '1 while archiving rests after each cut, so that ingest keeps its rate.',
+    ],
     isFenced: ['gauge', 'archive_fenced', '1 after another server has claimed the archive.'],
   });
   return (numbers) => set([numbers], () => ({}));

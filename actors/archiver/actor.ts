@@ -10,7 +10,6 @@ import { isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { assertNever } from '../../src/model/result.ts';
 import type { Manifest } from '../../storage/archive/manifest.ts';
-import { streamKey } from '../../storage/archive/manifest-sum.ts';
 import type { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
 import { totalOf } from '../../storage/archive/segment-list.ts';
 import type { OpenReader } from '../../storage/log/log.ts';
@@ -18,26 +17,25 @@ import type { Statements } from '../../storage/segments/duckdb.ts';
 import type { StateReader } from '../../storage/state/state.ts';
 import type { ActorSpec } from '../runtime.ts';
 import type { RestartLimit } from '../supervision.ts';
-import { Backlog, type Wanted } from './backlog.ts';
+import { Backlog } from './backlog.ts';
 import { Compaction } from './compaction.ts';
 import type { CompactionPolicy } from './compaction-choice.ts';
-import { type CutFile, makeCut } from './cut.ts';
+import { CutLine, type NextPortion } from './cut-line.ts';
 import { Deletion } from './deletion.ts';
 import type { Duties } from './duties.ts';
 import { ErasureWork } from './erasure.ts';
 import type { ErasureJobs } from './erasure-jobs.ts';
 import { Hours } from './hours.ts';
 import {
-  EMPTY_COMMIT_BYTES,
+  CUTS_IN_A_ROW_MAX,
   REFRESH_INTERVAL_MS,
+  STAGED_AHEAD_SHARE,
   SWEEP_INTERVAL_MS,
   WORK_MS_MAX,
 } from './limits.ts';
-import { type CutPlan, planCut } from './plan.ts';
+import { givesWay, Pace } from './pace.ts';
 import type { ArchiverCommand, ArchiverNumbers } from './protocol.ts';
 import { Retention, type RetentionPolicy } from './retention.ts';
-import { withDuck } from './stoppable-duck.ts';
-import type { Stretch } from './walk.ts';
 import { type ArchiveWork, PutOff } from './work.ts';
 
 export interface ArchiverOptions {
@@ -57,6 +55,10 @@ export interface ArchiverOptions {
   readonly logStart: (partition: number) => number;
   /** How many bytes lie between two offsets of each partition that are so far apart. */
   readonly logBytes: (distances: Iterable<number>) => number;
+  /** Ends of the log, as many as its offsets have sequences. */
+  readonly logEnds: () => readonly number[];
+  /** That the log may still grow by. */
+  readonly logRoomBytes: () => Promise<number>;
   /** Made and emptied by the archiver. */
   readonly workDir: string;
   readonly clock: Clock;
@@ -134,8 +136,6 @@ export interface ArchiverFailures {
   readonly erasure: PutOff;
 }
 
-const NO_WORK = { cuts: 0, filesWritten: 0, rowsWritten: 0, bytesWritten: 0, workMsTotal: 0 };
-
 export class Archiver {
   readonly #options: ArchiverOptions;
   readonly #hours: Hours;
@@ -145,13 +145,15 @@ export class Archiver {
   /** The first that is due goes first. */
   readonly #works: readonly ArchiveWork[];
   readonly #backlog: Backlog;
+  readonly #line: CutLine;
+  readonly #pace: Pace;
+  #givesWay = false;
   #waitingSinceMs: number;
   #sweptMs: number;
   #refreshedMs: number;
   /** Lives that may write and were no members when it was looked last. */
   #strangers: ReadonlySet<number> = new Set();
   #isFenced = false;
-  readonly #counts = { ...NO_WORK };
   /** What the archive holds as of a version. */
   #held = { version: -1, rows: 0, bytes: 0 };
 
@@ -178,7 +180,10 @@ export class Archiver {
     this.#sweptMs = options.clock.now();
     this.#waitingSinceMs = options.waitingSinceMs;
     this.#refreshedMs = this.#sweptMs;
-    this.#backlog = new Backlog({ ...options, manifest: () => hours.manifest });
+    const backlog = new Backlog({ ...options, manifest: () => hours.manifest });
+    this.#backlog = backlog;
+    this.#line = new CutLine({ ...options, hours, backlog, onMoved: () => this.#moved() });
+    this.#pace = new Pace(options);
     this.#publish();
   }
 
@@ -232,26 +237,74 @@ export class Archiver {
     if (waiting === 0) this.#waitingSinceMs = 0;
     else if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
     const isOld = waiting > 0 && nowMs - this.#waitingSinceMs >= policy.ageMaxMs;
-    if (waiting >= policy.bytesMax || isOld) await this.archiveAll();
+    this.#pace.look();
+    const hasToRest = this.#pace.isResting(await this.#hasToGiveWay());
+    if (isOld) await this.archiveAll();
+    else if (waiting >= policy.bytesMax && !hasToRest) await this.#archiveSome();
   }
 
-  /** As many cuts as it takes for what is committed now. A stop leaves the one that is being made, and those behind it, to the next start. */
+  /** As many cuts as it takes for what is committed now. */
   async archiveAll(): Promise<void> {
     await this.#unlessFenced(async () => {
-      const { duties, signal, log } = this.#options;
-      if (duties !== undefined) await this.#refresh();
+      if (this.#options.duties !== undefined) await this.#refresh();
       const wanted = await this.#backlog.wanted();
-      while (!signal.aborted) {
-        const stretch = this.#backlog.stretchOf(wanted);
-        if (stretch === undefined) return;
-        try {
-          await this.#cut(stretch, wanted);
-        } catch (error) {
-          if (!signal.aborted) throw error;
-          log.info({ reason: String(error) }, 'a part of the log is archived after the next start');
-        }
-      }
+      await this.#cut(async (ahead) => {
+        const stretch = this.#backlog.stretchOf(wanted, ahead);
+        return stretch && { stretch, wanted };
+      });
     });
+  }
+
+  /** A cut, and others behind it while enough waits for them and nothing else is to be done; one alone where archiving has to give way. */
+  async #archiveSome(): Promise<void> {
+    const { duties, policy } = this.#options;
+    const bytesMin = policy.bytesMax * STAGED_AHEAD_SHARE;
+    let begun = 0;
+    await this.#unlessFenced(async () => {
+      if (duties !== undefined) await this.#refresh();
+      await this.#cut(async (ahead) => {
+        if (this.#backlog.waitingBytesBehind(ahead) < bytesMin) return undefined;
+        if (begun > 0 && !(await this.#mayGoOn(begun))) return undefined;
+        const wanted = await this.#backlog.wanted();
+        const stretch = this.#backlog.stretchOf(wanted, ahead);
+        if (stretch === undefined) return undefined;
+        begun += 1;
+        return { stretch, wanted };
+      });
+    });
+  }
+
+  async #mayGoOn(cuts: number): Promise<boolean> {
+    if (cuts >= CUTS_IN_A_ROW_MAX || this.#dueWork() !== undefined) return false;
+    this.#pace.look();
+    return this.#pace.isKnown && !(await this.#hasToGiveWay());
+  }
+
+  /** A stop leaves the cut that is being made, and those behind it, to the next start. */
+  async #cut(next: NextPortion): Promise<void> {
+    const { signal, log } = this.#options;
+    this.#pace.beginCuts();
+    try {
+      await this.#line.run(next);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      log.info({ reason: String(error) }, 'a part of the log is archived after the next start');
+    } finally {
+      this.#pace.endCuts();
+    }
+  }
+
+  async #hasToGiveWay(): Promise<boolean> {
+    const { clock, policy, logRoomBytes } = this.#options;
+    const { archivedArrivalMs } = this.#line;
+    this.#givesWay = givesWay({
+      ...this.#pace.rates,
+      waitingBytes: this.#backlog.waitingBytes,
+      roomBytes: await logRoomBytes(),
+      waitedMs: archivedArrivalMs === 0 ? 0 : clock.now() - archivedArrivalMs,
+      waitedMsMax: policy.ageMaxMs,
+    });
+    return this.#givesWay;
   }
 
   async #refreshIfDue(): Promise<void> {
@@ -288,7 +341,7 @@ export class Archiver {
     if (this.#held.version !== version) this.#held = { version, ...totalOf(files.values()) };
     return {
       url: this.#hours.committer.url,
-      ...this.#counts,
+      ...this.#line.counts,
       ...this.#compaction.counts,
       ...this.#deletion.counts,
       hoursExpired: this.#retention.hoursExpired,
@@ -303,66 +356,12 @@ export class Archiver {
         .map(({ partition, from }) => ({ partition, offset: from })),
       waitingSinceMs: this.#waitingSinceMs,
       missedBytes: this.#backlog.missedBytes,
+      givesWay: this.#givesWay,
       isFenced: this.#isFenced,
     };
   }
 
-  async #cut(stretch: Stretch, wanted: Wanted): Promise<void> {
-    const { policy, clock, log } = this.#options;
-    const startedMs = clock.now();
-    const plan = await planCut(this.#options, stretch, policy, this.#hours.manifest.schemas);
-    if (plan.rows === 0) return this.#passOver(plan.stretch);
-    const files = await this.#filesOf(plan);
-    const schemas = [...plan.schemas.values()].filter(
-      (schema) => schema !== this.#hours.manifest.schemas.get(streamKey(schema)),
-    );
-    const isMade =
-      this.#backlog.areHere(stretch.from.keys(), wanted) &&
-      (await this.#hours.commit({ positions: plan.stretch.to, files, schemas }));
-    // The archive has copied them.
-    for (const { localPath } of files) await rm(localPath);
-    if (!isMade) {
-      const { version } = this.#hours.manifest;
-      log.info(
-        { version },
-        'another node has archived meanwhile, or taken a partition: it is cut anew',
-      );
-      return;
-    }
-    this.#moveOn(plan.stretch);
-    const { rows, bytes } = totalOf(files.map(({ file }) => file));
-    const tookMs = clock.now() - startedMs;
-    this.#counts.cuts += 1;
-    this.#counts.filesWritten += files.length;
-    this.#counts.rowsWritten += rows;
-    this.#counts.bytesWritten += bytes;
-    this.#counts.workMsTotal += tookMs;
-    const { version } = this.#hours.manifest;
-    log.info(
-      { version, files: files.length, rows, bytes, tookMs },
-      'a part of the log is archived',
-    );
-  }
-
-  #filesOf(plan: CutPlan): Promise<CutFile[]> {
-    return withDuck(this.#options, (duck) =>
-      makeCut({ ...this.#options, duck, hours: this.#hours }, plan),
-    );
-  }
-
-  /** A stretch without events makes no version by itself, unless it keeps much of the log from being deleted. */
-  async #passOver(stretch: Stretch): Promise<void> {
-    const { positions } = this.#hours.manifest;
-    const passedOver = this.#options.logBytes(
-      Array.from(stretch.to, ([partition, end]) => end - (positions.get(partition) ?? 0)),
-    );
-    const commit = { positions: stretch.to, files: [], schemas: [] };
-    if (passedOver >= EMPTY_COMMIT_BYTES && !(await this.#hours.commit(commit))) return;
-    this.#moveOn(stretch);
-  }
-
-  #moveOn(stretch: Stretch): void {
-    this.#backlog.moveOn(stretch);
+  #moved(): void {
     this.#waitingSinceMs = 0;
     this.#publish();
   }

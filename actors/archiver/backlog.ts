@@ -83,18 +83,24 @@ export class Backlog {
     return { to, takings };
   }
 
-  /** What is left of it, in the partitions that have been here all the time; undefined: nothing. */
-  stretchOf({ to, takings }: Wanted): Stretch | undefined {
+  /** What is left of it behind a cut that is being made, in the partitions that have been here all the time; undefined: nothing. */
+  stretchOf({ to, takings }: Wanted, behind?: Stretch): Stretch | undefined {
     this.look();
     const from = new Map<number, Offset>();
     const ends = new Map<number, Offset>();
     for (const [partition, place] of this.#places) {
       if (place.taking !== takings.get(partition)) continue;
-      from.set(partition, place.from);
+      from.set(partition, offset(Math.max(place.from, behind?.to.get(partition) ?? 0)));
       ends.set(partition, to.get(partition) ?? offset(0));
     }
     const isLeft = [...ends].some(([partition, end]) => end > (from.get(partition) ?? 0));
     return isLeft ? { from, to: ends } : undefined;
+  }
+
+  /** Whether the archive ends where the stretch begins, in all its partitions. */
+  isNext({ from }: Stretch): boolean {
+    this.look();
+    return [...from].every(([partition, start]) => this.#places.get(partition)?.from === start);
   }
 
   /** Whether all that was read of these partitions is what their own threads have written. */
@@ -121,7 +127,15 @@ export class Backlog {
   }
 
   get waitingBytes(): number {
-    return this.#options.logBytes(this.waiting().map(({ from, end }) => end - from));
+    return this.waitingBytesBehind(undefined);
+  }
+
+  /** Without those of a cut that is being made. */
+  waitingBytesBehind(cut: Stretch | undefined): number {
+    const distances = this.waiting().map(
+      ({ partition, from, end }) => end - Math.max(from, cut?.to.get(partition) ?? 0),
+    );
+    return this.#options.logBytes(distances);
   }
 
   /** Since the archive's beginning, as far as this start knows. */

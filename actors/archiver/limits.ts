@@ -6,6 +6,21 @@
  */
 export const STAGES_MAX = 512;
 
+/**
+ * Part of a cut that has to wait behind one that is being sealed for the next to be staged meanwhile. Less makes more and smaller files; with
+ * a whole cut the log would wait for longer than it takes to write two.
+ */
+export const STAGED_AHEAD_SHARE = 0.5;
+
+/** Cuts that are made one behind the other before the archiver listens to others again: half a minute of them. */
+export const CUTS_IN_A_ROW_MAX = 8;
+
+/**
+ * Of a cut, in its bytes of log: free on the disk, beyond what stays free, for the next to be staged ahead. What is staged takes about as much
+ * as the log, and with the segments of the cut before it less than twice that.
+ */
+export const STAGED_AHEAD_ROOM = 2;
+
 /** How often it looks whether a cut is due. */
 export const LOOK_INTERVAL_MS = 1_000;
 

@@ -52,6 +52,8 @@ export interface ArchiverNumbers {
   readonly waitingSinceMs: number;
   /** Log bytes that were deleted before they were archived, since the archive's beginning as far as this start knows. */
   readonly missedBytes: number;
+  /** Cuts rest in between, so that ingest keeps its rate. */
+  readonly givesWay: boolean;
   /** Another server has taken the archive over: this one writes no more to it. */
   readonly isFenced: boolean;
 }

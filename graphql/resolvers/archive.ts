@@ -92,6 +92,7 @@ function archiveOf({ archive }: GraphContext['services']): ArchivePort {
 }
 
 const NOTHING_YET: Omit<ArchiverNumbers, 'url'> = {
+  givesWay: false,
   isFenced: false,
   waitingSinceMs: 0,
   version: 0,

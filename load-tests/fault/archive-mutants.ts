@@ -25,20 +25,20 @@ export const ARCHIVE_MUTANTS: readonly ArchiveMutant[] = [
     name: 'positions-before-files',
     isFast: true,
     breaks: 'the positions of a cut and its files come into the manifest together',
-    file: 'actors/archiver/actor.ts',
-    find: '(await this.#hours.commit({ positions: plan.stretch.to, files, schemas }));',
+    file: 'actors/archiver/cut-line.ts',
+    find: '(await hours.commit({ positions: cut.stretch.to, files, schemas }));',
     replace:
-      '(await this.#hours.commit({ positions: plan.stretch.to, files: [], schemas: [] })) && ' +
-      '(await this.#hours.commit({ positions: new Map(), files, schemas }));',
+      '(await hours.commit({ positions: cut.stretch.to, files: [], schemas: [] })) && ' +
+      '(await hours.commit({ positions: new Map(), files, schemas }));',
     diesAt: { point: 'after the creation of a version', pass: 1 },
   },
   {
     name: 'verdicts-ignored',
     isFast: true,
     breaks: 'an event that was sent again is in the archive once',
-    file: 'actors/archiver/cut.ts',
-    find: 'stage.writer.add(block, offset, verdict);',
-    replace: 'stage.writer.add(block, offset, undefined);',
+    file: 'actors/archiver/staging.ts',
+    find: 'stages.add(block, offset, verdict, schema);',
+    replace: 'stages.add(block, offset, undefined, schema);',
   },
   {
     name: 'uncommitted-archived',

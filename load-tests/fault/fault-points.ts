@@ -19,6 +19,8 @@ const COMMIT = 'storage/archive/segment-commit.ts';
 const MANIFEST = 'storage/archive/manifest-store.ts';
 const DIRECTORY = 'storage/archive/local.ts';
 const CUT = 'actors/archiver/cut.ts';
+const CUT_LINE = 'actors/archiver/cut-line.ts';
+const STAGED_AHEAD = 'actors/archiver/staged-ahead.ts';
 const REWRITE = 'actors/archiver/hour-rewrite.ts';
 const JOURNAL = 'storage/log/journal-writer.ts';
 
@@ -38,11 +40,18 @@ const PUT = 'this.#archive.put(stagedPath(next, index), localPath)';
 
 /** In an order in which one death leaves something to the start after it. */
 export const FAULT_POINTS: readonly FaultPoint[] = [
-  ...around('staging', CUT, 'const stages = await stageCut(tools, plan);', 2),
+  ...around(
+    'staging',
+    CUT_LINE,
+    'const staged = await stageCut(tools, portion.stretch, policy, known);',
+    2,
+  ),
+  // While the cut before it is sealed or committed.
+  after('after staging ahead', STAGED_AHEAD, 'this.#isBegun = cut !== undefined;', 2),
   ...around(
     'sealing',
     CUT,
-    'const sealed = await sealSegment(tools.duck, stage, schema, localPath);',
+    'const sealed = await sealSegment(duck, staged, schema, localPath);',
     6,
   ),
   {
@@ -70,12 +79,7 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
   ),
   after('in a move', DIRECTORY, 'await linkOnce(source, target);', 6),
   ...around('the sweep at a claim', COMMIT, 'await committer.sweep();', 1),
-  ...around(
-    'the publication of positions',
-    'actors/archiver/actor.ts',
-    'this.#moveOn(plan.stretch);',
-    2,
-  ),
+  ...around('the publication of positions', CUT_LINE, 'this.#moveOn(cut.stretch);', 2),
   ...around(
     'the creation of a checkpoint',
     MANIFEST,

@@ -121,5 +121,6 @@ function withOthers(own: ArchiveView, others: readonly ArchiverNumbers[]): Archi
   const waiting = all.map(({ waitingSinceMs }) => waitingSinceMs).filter((ms) => ms > 0);
   const waitsFrom = all.flatMap((each) => each.waitsFrom);
   const waitingSinceMs = waiting.length === 0 ? 0 : Math.min(...waiting);
-  return { ...own, numbers: { ...numbers, ...sums, waitsFrom, waitingSinceMs } };
+  const givesWay = all.some((each) => each.givesWay);
+  return { ...own, numbers: { ...numbers, ...sums, waitsFrom, waitingSinceMs, givesWay } };
 }

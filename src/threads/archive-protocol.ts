@@ -25,6 +25,8 @@ export interface ArchiveThreadData {
   readonly compaction: CompactionPolicy;
   readonly retention: RetentionPolicy;
   readonly removedKeptMs: number;
+  /** What the log may hold; infinite: its brokers keep it. */
+  readonly logBytesMax: number;
   /** Of the disk of `workDir`, that stay free. */
   readonly diskReserveBytes: number;
   /** Who is told of new segments. */

@@ -25,7 +25,15 @@ import { openOwnCommits } from '../../storage/archive/own-commits.ts';
 import { SegmentCommitter } from '../../storage/archive/segment-commit.ts';
 import { listSegments } from '../../storage/archive/segment-list.ts';
 import { tenantFolder } from '../../storage/archive/segment-path.ts';
-import { attachLogShared, logBytes, logEnd, logStart } from '../../storage/log/log-shared.ts';
+import { knownFreeBytes } from '../../storage/free-bytes.ts';
+import {
+  attachLogShared,
+  logBytes,
+  logEnd,
+  logEnds,
+  logStart,
+  logUsedBytes,
+} from '../../storage/log/log-shared.ts';
 import { logId, logReaders } from '../../storage/log/source.ts';
 import { attachState } from '../../storage/state/rocksdb.ts';
 import { type HiveSync, startHiveSync } from '../hive/hive-sync.ts';
@@ -132,6 +140,12 @@ const archiver = system.spawn('archive', {
     committedForGood: () => barrier.ask('barrier', undefined, BARRIER_TIMEOUT_MS),
     logStart: (partition) => logStart(shared, partition),
     logBytes: (distances) => logBytes(shared, distances),
+    logEnds: () => logEnds(shared),
+    logRoomBytes: async () => {
+      const free = (await knownFreeBytes(data.workDir)) ?? Number.POSITIVE_INFINITY;
+      const left = data.logBytesMax - logUsedBytes(shared);
+      return Math.max(0, Math.min(left, free - data.diskReserveBytes));
+    },
     workDir: data.workDir,
     clock: systemClock,
     log,

@@ -1,125 +1,24 @@
 /** Archivers of several nodes over one log and one archive: real partitions, segments and verdicts. */
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { Archiver, type ArchiverOptions } from '../../../actors/archiver/actor.ts';
-import type { Duties } from '../../../actors/archiver/duties.ts';
-import { ErasureJobs } from '../../../actors/archiver/erasure-jobs.ts';
 import { SWEEP_INTERVAL_MS } from '../../../actors/archiver/limits.ts';
-import { PutOff } from '../../../actors/archiver/work.ts';
 import { decodePartitionState } from '../../../actors/partition/snapshot.ts';
 import { VerdictCursors } from '../../../actors/partition/verdict-cursor.ts';
 import { AppError } from '../../../src/model/errors.ts';
 import { DAY_MS } from '../../../src/model/units.ts';
-import { beginLocalArchive, openLocalArchive } from '../../../storage/archive/local.ts';
 import type { Manifest } from '../../../storage/archive/manifest.ts';
-import { ManifestReader } from '../../../storage/archive/manifest-reader.ts';
-import { SegmentCommitter } from '../../../storage/archive/segment-commit.ts';
 import { CheckpointStore } from '../../../storage/checkpoint/checkpoint-store.ts';
 import { restorePartition } from '../../../storage/checkpoint/restore-partition.ts';
 import { takeCheckpoint } from '../../../storage/checkpoint/take.ts';
-import { logStart } from '../../../storage/log/log-shared.ts';
 import { openDuck } from '../../../storage/segments/duckdb.ts';
-import { literal } from '../../../storage/segments/segment-columns.ts';
 import { openState, STATE_VERSION } from '../../../storage/state/rocksdb.ts';
 import type { KeyRange, StateStore } from '../../../storage/state/state.ts';
-import type { PlainEvent } from '../../aggregate/event-blocks.ts';
 import { silent } from '../../storage/archive/silent.ts';
-import { GroupScene, NOW_MS, scratchDir } from '../partition/group-scene.ts';
-
-const PARTITIONS = 2;
-
-async function scene(t: ExecutionContext) {
-  const dir = await scratchDir(t);
-  const group = await GroupScene.open({ dir, partitions: PARTITIONS });
-  t.teardown(() => group.close());
-  await beginLocalArchive(join(dir, 'archive'));
-  const archive = openLocalArchive(join(dir, 'archive'));
-  const clock = { ms: NOW_MS, now: () => clock.ms };
-  const duck = () =>
-    openDuck({
-      threads: 1,
-      memoryBytesMax: 128 * 2 ** 20,
-      tempDir: join(dir, 'duckdb'),
-      folders: [dir],
-    });
-  const manifests = new Map<number, Manifest>();
-
-  /** Has all partitions, and is the leader, unless it is told otherwise. */
-  function node(
-    life: number,
-    duties: Partial<Duties> = {},
-    other: Partial<ArchiverOptions> = {},
-  ): Promise<Archiver> {
-    const committed = () =>
-      Array.from({ length: PARTITIONS }, (_, p) => group.committed.get(p) ?? 0);
-    const options: ArchiverOptions = {
-      openCommitter: () =>
-        SegmentCommitter.open({
-          ...{ archive, clock, log: silent, life },
-          owner: { journal: 'j', host: 'h', pid: life },
-          sleep: async () => undefined,
-        }),
-      openDuck: duck,
-      openReader: group.journal.openReader,
-      state: group.state,
-      partitions: PARTITIONS,
-      duties: { takingOf: () => 1, isLeader: () => true, lives: () => [life], ...duties },
-      committed,
-      committedForGood: async () => committed(),
-      logStart: (partition) => logStart(group.shared, partition),
-      logBytes: (distances) => Math.max(0, ...distances),
-      workDir: join(dir, `work-${life}`),
-      clock,
-      log: silent,
-      policy: { bytesMax: 1, ageMaxMs: DAY_MS },
-      compaction: { enabled: true, fileBytes: 2 ** 20, afterMs: 0 },
-      retention: { overrides: [] },
-      erasures: new ErasureJobs(),
-      removedKeptMs: DAY_MS,
-      hiveVersion: () => undefined,
-      readingSinceMs: () => Number.POSITIVE_INFINITY,
-      diskReserveBytes: 0,
-      signal: new AbortController().signal,
-      waitingSinceMs: 0,
-      publish: {
-        archived: (manifest) => manifests.set(life, manifest),
-        numbers: () => undefined,
-        fenced: (reason) => t.fail(reason),
-      },
-      ...other,
-    };
-    return Archiver.open(options, { compaction: new PutOff(), erasure: new PutOff() });
-  }
-
-  /** Rows of the archive, and the ids in them. */
-  async function archived() {
-    const { files } = await new ManifestReader(archive, silent).load();
-    const paths = [...files.keys()].map((path) => literal(join(dir, 'archive', path)));
-    if (paths.length === 0) return { rows: 0, ids: 0 };
-    const statements = await duck();
-    const [row] = await statements.rows(
-      `SELECT count(*)::INT AS rows, count(DISTINCT id)::INT AS ids FROM read_parquet([${paths.join()}], union_by_name = true)`,
-    );
-    statements.close();
-    return { rows: Number(row?.['rows']), ids: Number(row?.['ids']) };
-  }
-
-  /** Applied and committed. */
-  async function send(partition: number, from: number, to: number): Promise<number> {
-    const events = Array.from(
-      { length: to - from },
-      (_, i): PlainEvent => ({ id: `${partition}-${from + i}`, type: 'look' }),
-    );
-    const offset = await group.send(partition, events);
-    await group.applied();
-    await group.commit(partition);
-    return offset;
-  }
-  return { dir, group, archive, clock, manifests, node, archived, send };
-}
+import { NOW_MS } from '../partition/group-scene.ts';
+import { archiverScene, PARTITIONS } from './archiver-scene.ts';
 
 test('nodes that archive the same partitions at once bring each event into the archive once', async (t) => {
-  const { node, archived, send } = await scene(t);
+  const { node, archived, send } = await archiverScene(t);
   const nodes = await Promise.all([node(10), node(20), node(30)]);
   for (let round = 0; round < 3; round++) {
     for (const partition of [0, 1]) await send(partition, round * 10, round * 10 + 10);
@@ -129,7 +28,7 @@ test('nodes that archive the same partitions at once bring each event into the a
 });
 
 test('a partition that comes to a node is archived from where others have left it, and what others archive is known everywhere', async (t) => {
-  const { clock, group, manifests, node, archived, send } = await scene(t);
+  const { clock, group, manifests, node, archived, send } = await archiverScene(t);
   let hasPartition = false;
   const first = await node(10, { isLeader: () => false });
   const second = await node(20, {
@@ -154,7 +53,7 @@ test('a partition that comes to a node is archived from where others have left i
 /** A copy of the partition as a node has it that takes it from a checkpoint. */
 async function restored(
   t: ExecutionContext,
-  { dir, group, archive }: Awaited<ReturnType<typeof scene>>,
+  { dir, group, archive }: Awaited<ReturnType<typeof archiverScene>>,
 ): Promise<StateStore> {
   const store = new CheckpointStore({ archive, logId: 'j', log: silent });
   async function* snapshot(range: KeyRange) {
@@ -190,7 +89,7 @@ async function restored(
 }
 
 test('a node that takes a partition from a checkpoint has the verdicts on everything that is not archived yet', async (t) => {
-  const here = await scene(t);
+  const here = await archiverScene(t);
   const { node, archived, send } = here;
   const first = await node(10);
   await send(0, 0, 10);
@@ -212,7 +111,7 @@ test('a node that takes a partition from a checkpoint has the verdicts on everyt
 });
 
 test('what another node has committed is not archived before it is here', async (t) => {
-  const here = await scene(t);
+  const here = await archiverScene(t);
   const { group, node, archived, send } = here;
   await send(0, 0, 10);
   const state = await restored(t, here);
@@ -226,7 +125,7 @@ test('what another node has committed is not archived before it is here', async 
 });
 
 test('a cut whose partition was elsewhere meanwhile comes to nothing, and is made anew', async (t) => {
-  const { dir, manifests, node, archived, send } = await scene(t);
+  const { dir, manifests, node, archived, send } = await archiverScene(t);
   await send(0, 0, 10);
   let taking = 1;
   let ducks = 0;
@@ -253,7 +152,7 @@ test('a cut whose partition was elsewhere meanwhile comes to nothing, and is mad
 });
 
 test('hours are compacted by the leader alone, beside other nodes that cut', async (t) => {
-  const { clock, manifests, node, archived, send } = await scene(t);
+  const { clock, manifests, node, archived, send } = await archiverScene(t);
   let isLeading = false;
   const leader = await node(10, { isLeader: () => isLeading });
   const other = await node(20, { isLeader: () => false });
@@ -279,7 +178,7 @@ test('hours are compacted by the leader alone, beside other nodes that cut', asy
 });
 
 test('the leader dismisses a node that is no member for two looks, and one that was none by mistake is admitted again', async (t) => {
-  const { clock, manifests, node, archived, send } = await scene(t);
+  const { clock, manifests, node, archived, send } = await archiverScene(t);
   const leader = await node(10);
   const gone = await node(20, { isLeader: () => false });
   const writers = () => [...(manifests.get(10)?.writers ?? [])];
@@ -299,7 +198,7 @@ test('the leader dismisses a node that is no member for two looks, and one that 
 });
 
 test('a stop leaves the cut that is being made to the next start', async (t) => {
-  const { node, archived, send } = await scene(t);
+  const { node, archived, send } = await archiverScene(t);
   for (let round = 0; round < 3; round++) await send(0, round * 10, round * 10 + 10);
   const stop = new AbortController();
   const interrupted = Promise.withResolvers<never>();
@@ -326,7 +225,7 @@ test('a stop leaves the cut that is being made to the next start', async (t) => 
 });
 
 test('a stop leaves the cuts that have not begun to the next start', async (t) => {
-  const { manifests, node, archived, send } = await scene(t);
+  const { manifests, node, archived, send } = await archiverScene(t);
   for (let round = 0; round < 3; round++) await send(0, round * 10, round * 10 + 10);
   const stop = new AbortController();
   const publish = {
