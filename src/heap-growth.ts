@@ -5,7 +5,7 @@
  */
 import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { collectGarbage } from './collect-garbage.ts';
+import { collectHeap } from './collect-garbage.ts';
 
 /** From so many resident bytes on, or so much of the machine's memory, in percent of what is alive. 0: as V8 likes. */
 const GROWTH = [
@@ -35,7 +35,7 @@ export function boundHeapGrowth(): () => void {
     if (next === level) return;
     setFlagsFromString(`--heap-growing-percent=${GROWTH[next]?.percent ?? 0}`);
     // This thread's heap is the one that may become large, and may have got leave to grow fourfold long ago.
-    if (next > level) collectGarbage();
+    if (next > level) collectHeap();
     level = next;
   };
   const look = () => enter(growthLevel(level, process.memoryUsage.rss(), memoryBytes));

@@ -6,6 +6,7 @@ import type { Series, TimeseriesAnswer, TimeseriesSource } from '../../src/query
 import { columnsOf, comparedColumnsOf } from '../../src/query/columns.ts';
 import type { Comparison } from '../../src/query/compare.ts';
 import type { Fill } from '../../src/query/fill.ts';
+import { Gate } from '../../src/query/gate.ts';
 import type { LiveMessage } from '../../src/query/live-query.ts';
 import type { QueryOp, TimeseriesRequest } from '../../src/query/request.ts';
 import type { Bound, Where } from '../../src/query/where.ts';
@@ -130,15 +131,27 @@ export async function writeSeries(
   const cut = cutOf(info);
   const writer = new SeriesWriter();
   let sinceMs = performance.now();
-  for (const each of series) {
-    if (performance.now() - sinceMs > SLICE_MS) {
-      await nextTurn();
-      sinceMs = performance.now();
+  let next = 0;
+  const writeSlice = (): void => {
+    for (; next < series.length && performance.now() - sinceMs <= SLICE_MS; next++) {
+      writer.add(cut(withColumns(series[next] as Series, names.length, columnTexts)));
     }
-    writer.add(cut(withColumns(each, names.length, columnTexts)));
+  };
+  writeSlice();
+  if (next < series.length) {
+    await wideAnswers.run('all', async () => {
+      while (next < series.length) {
+        await nextTurn();
+        sinceMs = performance.now();
+        writeSlice();
+      }
+    });
   }
   return writer.end();
 }
+
+/** What takes more than a slice is written one after the other: of many at once each would hold its half, and hold up the others. */
+const wideAnswers = new Gate({ runningMax: 1, waitingMax: Number.POSITIVE_INFINITY });
 
 /** What of it is read is made then. */
 const withColumns = (series: Series, results: number, columns = columnArrays): object => ({
