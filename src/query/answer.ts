@@ -2,6 +2,7 @@
 import type { HistogramBucket } from '../aggregate/histogram.ts';
 import type { TopEntry } from '../aggregate/top-sketch.ts';
 import type { ColumnTexts, PointColumns } from './columns.ts';
+import type { PackedSeries } from './packed-series.ts';
 
 export interface Label {
   readonly name: string;
@@ -39,6 +40,8 @@ export interface Series {
   readonly points: readonly Point[];
   /** Where they can be cut without that, and to be asked for once then: the columns of `points`. */
   readonly columns?: PointColumns;
+  /** The same as they lie in the steps of the answer, where they do. */
+  readonly packed?: PackedSeries | undefined;
   /** The same as JSON, where most of it may have been written for an earlier answer. */
   readonly columnTexts?: ColumnTexts | undefined;
   /** Where a comparison was asked for: its points, ascending. */

@@ -56,7 +56,7 @@ export interface Keeping {
   readonly stretches: KeptStretches;
   /** Undefined: rows lie where nobody counts how often they are written, and are digested instead. */
   readonly stamps: Stamps | undefined;
-  /** Answers share their points, too. */
+  /** Answers share the points of measures, too: where each is filled anew. */
   readonly isShared: boolean;
 }
 

@@ -8,6 +8,7 @@ import {
   type TimeseriesAnswer,
   weightOf,
 } from './answer.ts';
+import type { PackedSeries } from './packed-series.ts';
 
 export interface Changes {
   /** Series with new or different points, holding only those. */
@@ -26,7 +27,7 @@ export function changesBetween(before: TimeseriesAnswer, after: TimeseriesAnswer
     const key = keyOf(series);
     const old = known.get(key);
     known.delete(key);
-    const news = old === undefined ? series.points : changedPoints(old.points, series.points);
+    const news = old === undefined ? series.points : newsOf(old, series);
     points += news.reduce((sum, point) => sum + weightOf(point), 0);
     if (news.length > 0) changed.push({ labels: series.labels, points: news });
   }
@@ -62,22 +63,39 @@ export function keyOf({ labels }: Series): string {
   return key;
 }
 
-/** Both ascending in time. Answers of a live query share the points of all steps that have not changed. */
+const newsOf = (before: Series, after: Series): Point[] =>
+  before.packed === undefined || after.packed === undefined
+    ? changedPoints(before.points, after.points)
+    : changesInPacked(before.packed, after.packed);
+
+/** Of steps that both answers share, which are nearly all, no point is made. */
+function changesInPacked(before: PackedSeries, after: PackedSeries): Point[] {
+  const changed: Point[] = [];
+  let at = 0;
+  for (let i = 0; i < after.length; i++) {
+    const step = after.stepAt(i);
+    while (at < before.length && before.stepAt(at).tMs < step.tMs) at++;
+    const old = at < before.length ? before.stepAt(at) : undefined;
+    if (old === step) continue;
+    const point = after.pointAt(i);
+    if (old?.tMs !== step.tMs || differ(before.pointAt(at), point)) changed.push(point);
+  }
+  return changed;
+}
+
+/** Both ascending in time. */
 function changedPoints(before: readonly Point[], after: readonly Point[]): Point[] {
   const changed: Point[] = [];
   let at = 0;
   for (const point of after) {
-    if (before[at] === point) {
-      at++;
-      continue;
-    }
     while (at < before.length && (before[at] as Point).t < point.t) at++;
     const old = before[at];
-    if (old?.t !== point.t || old.end !== point.end || !equalValues(old.values, point.values))
-      changed.push(point);
+    if (old?.t !== point.t || differ(old, point)) changed.push(point);
   }
   return changed;
 }
+
+const differ = (a: Point, b: Point): boolean => a.end !== b.end || !equalValues(a.values, b.values);
 
 const equalValues = (a: readonly MeasuredValue[], b: readonly MeasuredValue[]): boolean =>
   a.every(

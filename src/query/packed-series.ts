@@ -67,15 +67,28 @@ export class PackedSeries implements PointColumns {
     };
   }
 
-  /** Of results; but of measures where points are still to be filled. Each is made once for all answers that share it. */
+  /** Of points. */
+  get length(): number {
+    return this.#places.length;
+  }
+
+  /** In which the point lies. Answers of a live query share the steps that have not changed, and then the point is the same. */
+  stepAt(i: number): StepValues {
+    return this.#times.stepAt(i);
+  }
+
+  /** Of results; but of measures where points are still to be filled: then it is made once for all answers that share it. */
+  pointAt(i: number): Point {
+    const step = this.stepAt(i);
+    const place = this.#places[i] as number;
+    const { points } = step;
+    if (points === undefined) return this.#pointOf(step, place);
+    points[place] ??= this.#pointOf(step, place);
+    return points[place];
+  }
+
   points(): Point[] {
-    return Array.from(this.#places, (place, i) => {
-      const step = this.#times.stepAt(i);
-      const { points } = step;
-      if (points === undefined) return this.#pointOf(step, place);
-      points[place] ??= this.#pointOf(step, place);
-      return points[place];
-    });
+    return Array.from(this.#places, (_, i) => this.pointAt(i));
   }
 
   get #all(): Span {

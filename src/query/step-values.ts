@@ -17,7 +17,7 @@ export interface StepValues {
   readonly numbers: Float64Array;
   /** Per output and measure what is more than one number; empty if no measure is. */
   readonly answers: readonly Answer[];
-  /** By place in `outputs`: the point, once an answer of a live query has shown it. Absent where no other answer is to share it. */
+  /** By place in `outputs`: the point, once an answer of a live query has filled it. Absent where no other answer is to share it. */
   readonly points?: (Point | undefined)[];
 }
 

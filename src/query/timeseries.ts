@@ -135,7 +135,9 @@ function keepingOf(
 ): Keeping | undefined {
   if (stretches === undefined || ranksByRows(plan)) return undefined;
   const stamps = stored.writes && stampsOf(plan, parts, stored.writes);
-  return stamps || isLive ? { stretches, stamps, isShared: isLive } : undefined;
+  return stamps || isLive
+    ? { stretches, stamps, isShared: isLive && plan.fill !== undefined }
+    : undefined;
 }
 
 /** Labels of all partitions are asked for at once, and known in the order of the partitions. */
@@ -240,6 +242,7 @@ function bestSeries(
       points: () => each.points(),
       columns: () => each,
       columnTexts: () => each.texts,
+      packed: each,
     }),
   );
   return fill === undefined ? series : fillSeries(series, { ...plan, fill }, nowMs);
