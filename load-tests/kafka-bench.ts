@@ -20,6 +20,7 @@ import {
   sealBlock,
 } from '../src/model/block-format.ts';
 import { prepareTopic } from '../storage/kafka/kafka-topic.ts';
+import { logIdOf } from '../storage/kafka/log-id.ts';
 import { Generator } from './generator.ts';
 import { KAFKA_CLIENTS, type OpenClient } from './kafka-clients.ts';
 import { loadOptions, MAIN_CASE } from './load-case.ts';
@@ -123,12 +124,8 @@ async function measureClient(
   const topic = `${client.replace(/\W/g, '-')}-${one.blockBytes}`;
   const connection = { brokers: kafka.addresses };
   const { partitions } = one;
-  const { clusterId, topicId } = await prepareTopic(connection, {
-    topic,
-    partitions,
-    create: true,
-  });
-  const id = `${clusterId}/${topicId}`;
+  const prepared = await prepareTopic(connection, { topic, partitions, create: true });
+  const id = logIdOf(prepared);
   const log = await open({ connection, topic, id, offsetBase: 0 }, partitions);
   const blocks = Array.from({ length: BLOCKS }, (_, i) =>
     sealedBlock(one.blockBytes, i % partitions),

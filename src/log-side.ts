@@ -1,6 +1,7 @@
 /** The log that the configuration wants, found before anything else is opened: everything that is stored is a function of it. */
 import { join } from 'node:path';
 import type { PreparedTopic } from '../storage/kafka/kafka-topic.ts';
+import { logIdOf } from '../storage/kafka/log-id.ts';
 import { SPOOL_PATIENCE_MS } from '../storage/limits.ts';
 import { bindLog, type LogOrigin, readLogOrigin } from '../storage/log/log-origin.ts';
 import { createLogShared, type LogShared, sharedRefusal } from '../storage/log/log-shared.ts';
@@ -18,7 +19,7 @@ import type { Logger } from './model/logger.ts';
 import { within } from './model/within.ts';
 import { refuseWithSpoolLeft, spoolDirIn } from './spool-left.ts';
 import { refusalInWords } from './threads/log-refusal-words.ts';
-import { logIdOf, type TopicHere, topicFound, topicToCome } from './topic-here.ts';
+import { type TopicHere, topicFound, topicToCome } from './topic-here.ts';
 
 export interface LogHere {
   readonly source: LogSource;

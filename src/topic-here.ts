@@ -1,6 +1,7 @@
 /** What brokers say of the topic that is the log. With a spool a server starts without them, and asks until they answer. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PreparedTopic } from '../storage/kafka/kafka-topic.ts';
+import { logIdOf } from '../storage/kafka/log-id.ts';
 import { KAFKA_RETRY_MS_MAX } from '../storage/limits.ts';
 import { isFault } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
@@ -11,12 +12,9 @@ export interface TopicHere {
   close(): void;
 }
 
-/** The id of the log that it is. */
-export const logIdOf = ({ clusterId, topicId }: PreparedTopic): string => `${clusterId}/${topicId}`;
-
 /** With what should be mended. */
 export function topicFound(found: PreparedTopic, logger: Logger): TopicHere {
-  for (const warning of found.warnings) logger.warn({ topicId: found.topicId }, warning);
+  for (const warning of found.warnings) logger.warn({ topicId: found.id }, warning);
   return { found, close: () => undefined };
 }
 

@@ -6,7 +6,7 @@ import type { PreparedTopic } from '../storage/kafka/kafka-topic.ts';
 import { silentLogger } from './ingest/start-edge.ts';
 
 const prepared: PreparedTopic = {
-  ...{ clusterId: 'c', topicId: 't', isNew: false, minInSyncReplicas: 2 },
+  ...{ clusterId: 'c', id: 't', isNew: false, minInSyncReplicas: 2 },
   ...{ retentionMs: 60_000, retentionBytes: undefined, warnings: ['the topic has one replica'] },
 };
 
@@ -33,7 +33,7 @@ test('a topic that was out of reach is known once brokers answer, with what shou
 
 test('one that is gone is asked for until it is there, and another one is not taken for it', async (t) => {
   const gone = new AppError('log_gone', 'there is no such topic');
-  const other = { ...prepared, topicId: 'other', retentionMs: 1 };
+  const other = { ...prepared, id: 'other', retentionMs: 1 };
   const { topic, outcomes } = asked([gone, other, gone, prepared]);
   while (topic.found === undefined) await turn();
   t.is(topic.found.retentionMs, 60_000);

@@ -17,6 +17,7 @@ import type { KafkaLogSource } from '../../storage/kafka/connection.ts';
 import { copyJournal } from '../../storage/kafka/journal-copy.ts';
 import { type KafkaLog, openKafkaLog } from '../../storage/kafka/kafka-log.ts';
 import { prepareTopic } from '../../storage/kafka/kafka-topic.ts';
+import { logIdOf } from '../../storage/kafka/log-id.ts';
 import { tellDamagedEnd } from '../../storage/log/damaged-end.ts';
 import { nodeDisk } from '../../storage/log/disk.ts';
 import { openJournal } from '../../storage/log/journal.ts';
@@ -209,7 +210,7 @@ async function topicOf({ config, log }: MoveOptions): Promise<Topic> {
   const { partitions } = config;
   const found = await prepareTopic(connection, { ...wanted, topic: name, partitions });
   for (const warning of found.warnings) log.warn({ topic: name }, warning);
-  return { connection, topic: name, id: `${found.clusterId}/${found.topicId}` };
+  return { connection, topic: name, id: logIdOf(found) };
 }
 
 async function openKafka(

@@ -5,10 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KafkaCluster, logIdOf, type Topic } from '../../storage/kafka/cluster.ts';
+import { KafkaCluster, type Topic } from '../../storage/kafka/cluster.ts';
 import { messageOf } from '../../storage/kafka/faults.ts';
 import { GROUP_CODE, GroupError, GroupMember } from '../../storage/kafka/group-member.ts';
 import { type Assignment, evenly } from '../../storage/kafka/group-sharing.ts';
+import { logIdOf } from '../../storage/kafka/log-id.ts';
 import { GROUP_HEARTBEAT_MS, GROUP_REBALANCE_MS } from '../../storage/limits.ts';
 import type { AppendLog } from '../ingest/append-log.ts';
 import { Coalescer } from '../ingest/coalescer.ts';

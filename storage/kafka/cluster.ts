@@ -16,6 +16,7 @@ import {
 import { KAFKA_CONNECT_MS_MAX, KAFKA_REQUEST_MS_MAX } from '../limits.ts';
 import { clientOptions, type KafkaConnection } from './connection.ts';
 import { KAFKA_CODE, kafkaError, messageOf } from './faults.ts';
+import type { TopicIdentity } from './log-id.ts';
 
 /** A request of the protocol in one version, and how its answer is read. */
 export interface KafkaApi<Answer> {
@@ -24,10 +25,8 @@ export interface KafkaApi<Answer> {
   readonly parse: (id: number, key: number, version: number, reader: Reader) => Answer;
 }
 
-export interface Topic {
+export interface Topic extends TopicIdentity {
   readonly name: string;
-  readonly id: string;
-  readonly clusterId: string;
   readonly partitions: readonly TopicPartition[];
 }
 
@@ -232,9 +231,6 @@ export class KafkaCluster {
     throw new Error('closed');
   }
 }
-
-/** Names a log for good. */
-export const logIdOf = ({ clusterId, id }: Topic): string => `${clusterId}/${id}`;
 
 /** The partitions by the node that leads them; those without a leader are left out. */
 export function byLeader(topic: Topic, partitions: Iterable<number>): Map<number, number[]> {

@@ -27,11 +27,12 @@ import {
   publishStart,
   publishStray,
 } from '../log/log-shared.ts';
-import { byLeader, KafkaCluster, logIdOf, type Topic } from './cluster.ts';
+import { byLeader, KafkaCluster, type Topic } from './cluster.ts';
 import type { KafkaLogSource } from './connection.ts';
 import { KAFKA_CODE, kafkaError, kafkaFault } from './faults.ts';
 import { FETCH, type FetchedPartition, fetchRequest } from './fetch.ts';
 import { fetchedBlocks } from './fetched-blocks.ts';
+import { logIdOf } from './log-id.ts';
 import { anewFault, deniedFault, goneFault } from './reader-faults.ts';
 import { unknownTopic } from './topic-watch.ts';
 

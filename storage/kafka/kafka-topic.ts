@@ -16,13 +16,12 @@ import { KAFKA_MISSING_MS } from '../limits.ts';
 import { accessFault, brokerFault, faultsIn } from './access-fault.ts';
 import { clientOptions, type KafkaConnection } from './connection.ts';
 import { KAFKA_CODE, kafkaError, kafkaPath } from './faults.ts';
+import type { TopicIdentity } from './log-id.ts';
 import { aclCommand, type FoundTopic, judgeTopic } from './topic-judgement.ts';
 import { replicasOf, settingsOf, type WantedTopic } from './wanted-topic.ts';
 
 /** What the topic really has, whatever was wanted. */
-export interface PreparedTopic {
-  readonly clusterId: string;
-  readonly topicId: string;
+export interface PreparedTopic extends TopicIdentity {
   readonly isNew: boolean;
   readonly minInSyncReplicas: number;
   /** Undefined: for ever, or nobody tells us. */
@@ -105,7 +104,7 @@ async function prepareBy(
     if (refusal !== undefined) throw refusal;
     return {
       clusterId: found.clusterId,
-      topicId: found.id,
+      id: found.id,
       isNew: there === undefined,
       minInSyncReplicas: Number(found.settings?.get('min.insync.replicas') ?? 1),
       retentionMs: bound(found.settings?.get('retention.ms')),

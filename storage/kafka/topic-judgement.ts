@@ -2,12 +2,11 @@
 import { AppError } from '../../src/model/errors.ts';
 import type { KafkaConnection } from './connection.ts';
 import { kafkaPath } from './faults.ts';
+import type { TopicIdentity } from './log-id.ts';
 import { RECORD_BYTES_MAX, type WantedTopic } from './wanted-topic.ts';
 
 /** A topic as brokers describe it. */
-export interface FoundTopic {
-  readonly id: string;
-  readonly clusterId: string;
+export interface FoundTopic extends TopicIdentity {
   readonly partitions: number;
   /** Of the partition that has the fewest. */
   readonly replicas: number;

@@ -5,9 +5,10 @@
 import { performance } from 'node:perf_hooks';
 import { AppError } from '../../src/model/errors.ts';
 import { KAFKA_LOOK_MS, KAFKA_MISSING_MS } from '../limits.ts';
-import { type KafkaCluster, logIdOf, type Topic } from './cluster.ts';
+import type { KafkaCluster, Topic } from './cluster.ts';
 import type { KafkaLogSource } from './connection.ts';
 import { kafkaPath } from './faults.ts';
+import { logIdOf } from './log-id.ts';
 
 export class TopicWatch {
   readonly #cluster: Pick<KafkaCluster, 'topic'>;

@@ -83,7 +83,7 @@ test('a topic is made with settings that lose nothing, and is the same topic aft
 
   const again = await prepareTopic(plain(), wanted('made'));
   t.deepEqual({ ...again, isNew: true }, made);
-  t.regex(made.topicId, /^[\w-]{8,}/);
+  t.regex(made.id, /^[\w-]{8,}/);
 });
 
 test('a topic with another number of partitions is refused with what mends it', async (t) => {
@@ -184,10 +184,10 @@ test('in a cluster of three each block has three replicas, whichever broker is a
 
   const [first, second] = three.brokers;
   first?.pause();
-  t.is((await prepareTopic(connection, wanted('spread'))).topicId, made.topicId, 'one hangs');
+  t.is((await prepareTopic(connection, wanted('spread'))).id, made.id, 'one hangs');
   first?.resume();
   await second?.kill();
-  t.is((await prepareTopic(connection, wanted('spread'))).topicId, made.topicId, 'one is dead');
+  t.is((await prepareTopic(connection, wanted('spread'))).id, made.id, 'one is dead');
 });
 
 /** Brokers learn of a permission a moment after it was given. */

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin } from '@platformatic/kafka';
 import { Kafka as KafkaClient, logLevel, type Message } from 'kafkajs';
 import type { Kafka } from '../../deploy/local/kafka.ts';
-import { KafkaCluster, logIdOf } from '../../storage/kafka/cluster.ts';
+import { KafkaCluster } from '../../storage/kafka/cluster.ts';
 import type { KafkaConnection, KafkaLogSource } from '../../storage/kafka/connection.ts';
+import { logIdOf } from '../../storage/kafka/log-id.ts';
 
 export interface TopicWish {
   /** By default a name that no other has. */
