@@ -63,21 +63,19 @@ const execution: Plugin = {
 /** Over HTTP, where yoga writes results; also the errors that it answers without an execution. */
 const writing: Plugin = {
   onResultProcess({ result, setResult }) {
-    if (isAsyncIterable(result) || Array.isArray(result)) return;
-    setResult({ ...result, stringify: stringifyResult });
+    if (!isAsyncIterable(result) && !Array.isArray(result)) setResult(writtenByUs(result));
   },
   onSubscribe: () => ({
     onSubscribeResult: () => ({
-      onNext({ result, setResult }) {
-        const written: typeof result & { stringify: typeof stringifyResult } = {
-          ...result,
-          stringify: stringifyResult,
-        };
-        setResult(written);
-      },
+      onNext: ({ result, setResult }) => setResult(writtenByUs(result)),
     }),
   }),
 };
+
+const writtenByUs = <R extends object>(result: R): R & { stringify: typeof stringifyResult } => ({
+  ...result,
+  stringify: stringifyResult,
+});
 
 const TOO_DEEP = {
   errors: [

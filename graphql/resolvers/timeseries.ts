@@ -125,32 +125,32 @@ const SLICE_MS = 2;
 export async function writeSeries(
   { names, series }: ShownSeries,
   _: unknown,
-  _context: GraphContext,
+  { access }: GraphContext,
   info: GraphQLResolveInfo,
 ): Promise<JsonText> {
   const cut = cutOf(info);
   const writer = new SeriesWriter();
-  let sinceMs = performance.now();
-  let next = 0;
-  const writeSlice = (): void => {
-    for (; next < series.length && performance.now() - sinceMs <= SLICE_MS; next++) {
-      writer.add(cut(withColumns(series[next] as Series, names.length, columnTexts)));
+  const left = series.values();
+  const writeSlice = (): boolean => {
+    const untilMs = performance.now() + SLICE_MS;
+    for (const each of left) {
+      writer.add(cut(withColumns(each, names.length, columnTexts)));
+      if (performance.now() > untilMs) return false;
     }
+    return true;
   };
-  writeSlice();
-  if (next < series.length) {
-    await wideAnswers.run('all', async () => {
-      while (next < series.length) {
-        await nextTurn();
-        sinceMs = performance.now();
-        writeSlice();
-      }
-    });
-  }
+  if (writeSlice()) return writer.end();
+  await wideAnswers.run(access.tenant, async () => {
+    do await nextTurn();
+    while (!writeSlice());
+  });
   return writer.end();
 }
 
-/** What takes more than a slice is written one after the other: of many at once each would hold its half, and hold up the others. */
+/**
+ * What takes more than a slice is written one after the other: of many at once each would hold its half, and hold up the others.
+ * What waits is bounded where its answer was made: by the queries at work and the live queries that may be open.
+ */
 const wideAnswers = new Gate({ runningMax: 1, waitingMax: Number.POSITIVE_INFINITY });
 
 /** What of it is read is made then. */
