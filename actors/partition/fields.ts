@@ -20,7 +20,7 @@ import type { StateOp } from '../../storage/state/state.ts';
 const LOOKED_PER_SECOND = 3_000;
 const FIELDS_PER_LOOKED = 8;
 /**
- * What a block costs by itself, in events: a look at one of six fields takes 12 us, and 0.2 more for each event. Smaller sees more of the
+ * What a block costs by itself, in events: a look at a block of six fields takes 12 us, and 0.2 more for each event. Smaller sees more of the
  * events of senders of single ones, whose blocks are small: at 0 looks were a third of what a partition thread did then.
  */
 const EVENTS_FOR_BLOCK = 64;
