@@ -157,7 +157,11 @@ export function createSocketServer(options: SocketOptions): SocketServer {
         if (connection.isOpen) socket.end(CLOSE.internalError, 'internal error');
       });
     },
-    drain: (socket) => wake(socket.getUserData()),
+    drain(socket) {
+      // Not in this turn: without TLS, a message of 16 KiB and more that is sent in here and does not fit does not count as
+      // waiting (`us_socket_write2`), and uSockets stops polling for room when this returns.
+      setImmediate(wake, socket.getUserData());
+    },
     close(socket, code, reason) {
       sockets.delete(socket);
       const connection = socket.getUserData();
