@@ -94,9 +94,10 @@ export class Spool {
       ...(disk && { disk }),
     }).catch(refuseUnreadable);
     const from = offset(Math.max(drainedTo, journal.recovery.start));
+    const cutBytes = tellRecovery(logger, journal.recovery);
     try {
       const { waiting, lostBytes } = await surveySpool(dir, shared, from);
-      const lost = lostBytes + tellRecovery(logger, journal.recovery);
+      const lost = lostBytes + cutBytes;
       if (lost > 0) logger.error({ bytes: lost }, LOST);
       return new Spool(options, { journal, shared, from, waiting, lostBytes: lost });
     } catch (error) {
