@@ -60,8 +60,8 @@ export async function findLog(
   const { prepareTopic } = await import('../storage/kafka/kafka-topic.ts');
   const prepare = () => prepareTopic(connection, wanted);
   const refuse = (error: unknown) => refuseWithSpoolLeft(error, dataDir);
-  const refuseGone = (error: unknown) => {
-    if (isFault(error, 'log_gone')) return refuse(error);
+  const refuseUnfit = (error: unknown) => {
+    if (isFault(error, 'log_gone') || isFault(error, 'config_invalid')) return refuse(error);
     throw error;
   };
   const missing = Promise.withResolvers<'missing'>();
@@ -69,7 +69,7 @@ export async function findLog(
   // Who goes on without it hears later.
   asked.catch(() => undefined);
   const soon = spool === undefined ? asked : foundSoon(asked, missing.promise, known);
-  const found = await soon.catch(refuseGone);
+  const found = await soon.catch(refuseUnfit);
   if (found === undefined) {
     const origin = await bindLog(dataDir, { type: 'kafka', topic: name, id: undefined });
     if (origin === undefined) throw new RangeError('the data folder knows its topic');
@@ -87,7 +87,7 @@ export async function findLog(
   const origin = await bindLog(dataDir, { type: 'kafka', topic: name, id }).catch(refuse);
   const offsetBase = origin?.offsetBase ?? 0;
   const source: KafkaSource = { type: 'kafka', connection, topic: name, id, offsetBase };
-  await publishBounds(source, shared).catch(refuseGone);
+  await publishBounds(source, shared).catch(refuseUnfit);
   return { source, shared, topic: topicFound(found, logger), spool };
 }
 

@@ -21,4 +21,13 @@ test('a start that is refused says how many events the spool holds, and what to 
     error?.message ?? '',
     /^there is no topic\. .*spool holds 20 events that were acknowledged.*docs.spool\.md/,
   );
+
+  const grown = new AppError('config_invalid', 'the topic has 6 partitions');
+  const unfit = await t.throwsAsync(refuseWithSpoolLeft(grown, dataDir), {
+    code: 'config_invalid',
+  });
+  t.regex(
+    unfit?.message ?? '',
+    /^the topic has 6 partitions\. .*spool holds 20 events.*keep this folder.*"A topic that has grown"/,
+  );
 });

@@ -4,7 +4,7 @@
  * sent again; partitions drop it by the numbers of its blocks.
  */
 
-import { AT, BLOCK_KIND } from '../../src/model/block-format.ts';
+import { AT } from '../../src/model/block-format.ts';
 import { type Clock, systemClock } from '../../src/model/clock.ts';
 import { isFault } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
@@ -18,17 +18,16 @@ import {
   SPOOL_RUN_BYTES,
   SPOOL_RUN_LIVES_MAX,
 } from '../limits.ts';
-import { countBacklog } from '../log/backlog.ts';
-import { tellDamagedEnd } from '../log/damaged-end.ts';
 import type { Disk } from '../log/disk.ts';
 import { type Journal, openJournal } from '../log/journal.ts';
-
 import { walkJournal } from '../log/journal-walk.ts';
 import type { JournalWriter } from '../log/journal-writer.ts';
 import type { LoggedBlock, LogReader, LogRefusal } from '../log/log.ts';
 import { createLogShared, type LogShared, logEnd } from '../log/log-shared.ts';
-import { minus, NOTHING, plus } from './spool-counts.ts';
+import { countOf, minus, NOTHING, plus } from './spool-counts.ts';
 import { readNote, writeNote } from './spool-note.ts';
+import { refuseUnreadable, tellRecovery } from './spool-recovery.ts';
+import { surveySpool } from './spool-survey.ts';
 
 export interface SpoolOptions {
   /** Its own directory; created if missing. */
@@ -55,6 +54,9 @@ export interface SpoolRun extends SpoolPart {
   readonly blocks: readonly Uint8Array[];
 }
 
+const LOST =
+  'a part of the spool is damaged: what it held was acknowledged, and does not come into the log';
+
 export class Spool {
   readonly bytesMax: number;
   readonly #dir: string;
@@ -69,13 +71,13 @@ export class Spool {
   #readTo: Offset;
   /** The next run, read while the one before is on its way. */
   #ahead: Promise<SpoolRun | undefined> | undefined;
-  #lostBytes = 0;
+  #lostBytes: number;
   /** Behind what was lost last. */
   #lostTo = offset(0);
   /** What was told of, and has not been done since. */
   readonly #undone = new Set<string>();
 
-  /** Rejects as `openJournal`. */
+  /** Rejects as `openJournal`, and with `config_invalid` if it holds blocks of a partition that is not there. */
   static async open(options: SpoolOptions): Promise<Spool> {
     const { dir, partitions, bytesMax, logger, disk, clock = systemClock } = options;
     const shared = createLogShared(partitions);
@@ -90,35 +92,39 @@ export class Spool {
       pendingBytesMax: options.pendingBytesMax ?? 2 * JOURNAL_PENDING_BYTES_MAX,
       clock,
       ...(disk && { disk }),
-    });
-    const { damage: damages, damagedEnd } = journal.recovery;
-    if (damagedEnd !== undefined) tellDamagedEnd(logger, damagedEnd, 'the spool');
-    for (const damage of damages) {
-      logger.error(damage, 'the spool is damaged here: what it held does not come into the log');
-    }
+    }).catch(refuseUnreadable);
     const from = offset(Math.max(drainedTo, journal.recovery.start));
-    const waiting = await count(dir, shared, from);
-    return new Spool(options, { journal, shared, from, waiting, logger });
+    const cutBytes = tellRecovery(logger, journal.recovery);
+    try {
+      const { waiting, lostBytes } = await surveySpool(dir, shared, from);
+      const lost = lostBytes + cutBytes;
+      if (lost > 0) logger.error({ bytes: lost }, LOST);
+      return new Spool(options, { journal, shared, from, waiting, lostBytes: lost });
+    } catch (error) {
+      await journal.writer.close();
+      throw error;
+    }
   }
 
   private constructor(
-    { dir, bytesMax }: SpoolOptions,
+    { dir, bytesMax, logger }: SpoolOptions,
     opened: {
       readonly journal: Journal;
       readonly shared: LogShared;
       readonly from: Offset;
       readonly waiting: SpoolCounts;
-      readonly logger: Logger;
+      readonly lostBytes: number;
     },
   ) {
     this.bytesMax = bytesMax;
     this.#dir = dir;
     this.#shared = opened.shared;
     this.#journal = opened.journal;
-    this.#logger = opened.logger;
+    this.#logger = logger;
     this.#drainedTo = opened.from;
     this.#readTo = opened.from;
     this.#waiting = opened.waiting;
+    this.#lostBytes = opened.lostBytes;
   }
 
   /** Everything that was appended is in the log. */
@@ -147,7 +153,7 @@ export class Spool {
     return this.#writer.pendingBytes;
   }
 
-  /** Damaged, and passed over, since it was opened. */
+  /** Damaged, and passed over, since it was opened or found then. */
   get lostBytes(): number {
     return this.#lostBytes;
   }
@@ -260,10 +266,7 @@ export class Spool {
       const behind = (await nextSound(this.#dir, this.#readTo)) ?? this.end;
       const bytes = behind - this.#readTo;
       this.#lostBytes += bytes;
-      this.#logger.error(
-        { err: error, bytes },
-        'a part of the spool is damaged: what it held was acknowledged, and does not come into the log',
-      );
+      this.#logger.error({ err: error, bytes }, LOST);
       this.#readTo = behind;
       this.#lostTo = behind;
     }
@@ -294,26 +297,4 @@ async function nextSound(dir: string, at: Offset): Promise<Offset | undefined> {
     read: () => undefined,
   });
   return found;
-}
-
-async function count(dir: string, shared: LogShared, from: Offset): Promise<SpoolCounts> {
-  const wanted = Array.from({ length: shared.partitions }, (_, i) => [i, from] as const);
-  try {
-    const { entries } = await countBacklog(dir, shared, new Map(wanted));
-    return entries.reduce(plus, NOTHING);
-  } catch (error) {
-    // Only to be shown; draining it tells of the damage.
-    if (isFault(error, 'block_corrupt')) return NOTHING;
-    throw error;
-  }
-}
-
-function countOf(blocks: readonly Uint8Array[]): SpoolCounts {
-  let events = 0;
-  for (const block of blocks) {
-    const view = viewOf(block);
-    if (view.getUint8(AT.kind) === BLOCK_KIND.events) events += view.getUint32(AT.rows, true);
-  }
-  const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
-  return { blocks: blocks.length, events, bytes };
 }
