@@ -22,7 +22,7 @@ import { decodeSequence, sequenceKey, sequenceOp } from '../storage/checkpoint/s
 import { type LocalRows, takeChain } from '../storage/checkpoint/take-chain.ts';
 import { writeLogOrigin } from '../storage/log/log-origin.ts';
 import { partitionStateKey, serverKey } from '../storage/state/keys.ts';
-import { decodeServer, STATE_VERSION } from '../storage/state/rocksdb.ts';
+import { decodeServer, lifeAt, STATE_VERSION } from '../storage/state/rocksdb.ts';
 import type { StateOp, StateStore } from '../storage/state/state.ts';
 import type { Clock } from './model/clock.ts';
 import { AppError } from './model/errors.ts';
@@ -152,9 +152,8 @@ export async function startNode(
   return { life, chain: undefined, sequence: 0, known: [], archiveId };
 }
 
-/** Wall clocks name lives, too: so those of a folder that was lost with everything are not had again. */
 const leastLifeBehind = ({ life }: LocalState, clock: Clock): number =>
-  Math.max(life + 1, Math.floor(clock.now() / 1_000));
+  Math.max(life + 1, lifeAt(clock));
 
 const workDirIn = (dataDir: string): string => join(dataDir, 'checkpoint-work');
 

@@ -21,7 +21,6 @@ import type { RunningServer } from './cli/start.ts';
 import { builtClientScript } from './client-script.ts';
 import { noBackups } from './cluster/unsupported.ts';
 import type { ClusterSide } from './cluster-side.ts';
-import { keepCompiledCode } from './compiled-code.ts';
 import type { Config } from './config.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { Declarations, type RollupSet } from './declarations.ts';
@@ -39,6 +38,7 @@ import { startRetention } from './retention.ts';
 import type { ServerState, StateStart } from './server-state.ts';
 import { startSources } from './source-side.ts';
 import { watchState } from './state-watch.ts';
+import { stayWarm } from './stay-warm.ts';
 import type { JournalHere, KafkaHere } from './threads/edge-protocol.ts';
 import { EdgeWorker } from './threads/edge-worker.ts';
 import type { PartitionThread } from './threads/partition-links.ts';
@@ -63,7 +63,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     logger.flush();
   };
   const failed = Promise.withResolvers<AppError>();
-  keepCompiledCode();
+  stayWarm();
   closers.push(boundHeapGrowth());
   try {
     await prepareDataDir(config.dataDir);

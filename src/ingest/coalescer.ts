@@ -2,7 +2,7 @@
  * Gathers the rows of all requests until the log is free, then packs them into one block per partition: the busier
  * the server, the larger the blocks. While one round syncs the next one fills; with nothing under way a round starts
  * at the end of the event loop's turn. Under load a round also lingers a little, because a small block costs its
- * readers nearly as much as a large one.
+ * readers nearly as much as a large one, but not when all who sent the last rows have sent again.
  */
 
 import type { Appended } from '../model/appended.ts';
@@ -150,6 +150,8 @@ export class Coalescer {
   /** Of the last round: when it began, and how many rows it took. */
   #roundAtMs = 0;
   #roundRows = 0;
+  /** Its rows and those that were open when it was durable: senders that wait for each answer bring no more before the next. */
+  #rowsCirculating = 0;
   #linger: NodeJS.Timeout | undefined;
   #rowsAtLook = 0;
   #idle: (() => void)[] = [];
@@ -275,7 +277,7 @@ export class Coalescer {
 
   /** At once, unless the last round shows that more rows are about to come, and they are wanted. */
   #nextRound(): void {
-    const wanted = BLOCK_ROWS_WANTED * this.#options.partitions;
+    const wanted = Math.min(BLOCK_ROWS_WANTED * this.#options.partitions, this.#rowsCirculating);
     const lingeredMs = this.#options.clock.now() - this.#roundAtMs;
     // Negative after the clock was set back.
     const isOver = lingeredMs >= LINGER_MS || lingeredMs < 0;
@@ -284,13 +286,16 @@ export class Coalescer {
     } else if (this.#linger === undefined && this.#hasOpenRows()) {
       this.#rowsAtLook = this.#openRows();
       const { lingerLookMs = LINGER_LOOK_MS } = this.#options;
-      this.#linger = setTimeout(() => this.#lookAgain(), lingerLookMs);
+      this.#linger = setTimeout(() => {
+        this.#linger = undefined;
+        // Timers come before sockets: what lies in those has come, too.
+        setImmediate(() => this.#lookAgain());
+      }, lingerLookMs);
     }
   }
 
   /** If nothing came meanwhile, all who would send wait for us already. */
   #lookAgain(): void {
-    this.#linger = undefined;
     if (this.#appending > 0) return;
     if (this.#openRows() === this.#rowsAtLook) this.#appendAll();
     else this.#nextRound();
@@ -360,6 +365,7 @@ export class Coalescer {
   /** The next round starts before the answers of this one are written, so that the disk is not idle meanwhile. */
   #freed(): void {
     this.#appending -= 1;
+    this.#rowsCirculating = this.#roundRows + this.#openRows();
     if (this.#appending === 0) this.#nextRound();
     this.#tellIdle();
   }

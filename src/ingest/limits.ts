@@ -32,14 +32,14 @@ export const DOCUMENT_BYTES_MAX = 8 * 2 ** 20;
 export const BATCH_ROWS_MAX = 16_384;
 /**
  * Rows that a block should have: a small one costs its readers nearly as much as a large one. While the last round had
- * at least `LINGER_ROWS_MIN`, the next one lingers until each partition can have this many, `LINGER_MS` are over since
- * the last one began, or nothing has come between two looks.
+ * at least `LINGER_ROWS_MIN`, the next one lingers until each partition can have this many, all who sent the last rows have sent
+ * again, `LINGER_MS` are over since the last one began, or nothing has come between two looks.
  * Larger makes fewer blocks and adds to the latency of a loaded server; one with little to do never waits.
  * Found with load-tests/bench.ts: at 12 partitions lingering doubles the rate.
  */
 export const BLOCK_ROWS_WANTED = 256;
 export const LINGER_ROWS_MIN = 128;
-export const LINGER_MS = 5;
+export const LINGER_MS = 10;
 export const LINGER_LOOK_MS = 1;
 /**
  * Streams with an open batch at once. Each keeps its buffers and dictionaries between rounds, up to about 16 MiB;

@@ -16,6 +16,8 @@ export interface FetchedPartition {
 export interface Fetched {
   readonly errorCode: number;
   readonly partitions: readonly FetchedPartition[];
+  /** Pieces of the answer of which nothing is left but records, and these are copied. */
+  readonly spent: readonly Buffer[];
 }
 
 export interface FetchWish {
@@ -58,14 +60,15 @@ function parseFetched(_id: number, _key: number, _version: number, reader: Reade
   reader.readInt32(); // throttle time
   const errorCode = reader.readInt16();
   reader.readInt32(); // session
+  const spent: Buffer[] = [];
   const topics = reader.readArray((each) => {
     each.skip(UUID_BYTES);
-    return each.readArray(parsePartition);
+    return each.readArray((one) => parsePartition(one, spent));
   });
-  return { errorCode, partitions: topics.flat() };
+  return { errorCode, partitions: topics.flat(), spent };
 }
 
-function parsePartition(reader: Reader): FetchedPartition {
+function parsePartition(reader: Reader, spent: Buffer[]): FetchedPartition {
   const partition = reader.readInt32();
   const errorCode = reader.readInt16();
   const end = Number(reader.readInt64());
@@ -73,6 +76,31 @@ function parsePartition(reader: Reader): FetchedPartition {
   const start = Number(reader.readInt64());
   reader.readNullableArray((aborted) => aborted.skip(UUID_BYTES));
   reader.readInt32(); // preferred replica
-  const records = reader.readNullableBytes() ?? undefined;
+  const records = readRecords(reader, spent);
   return { partition, errorCode, end, start, records };
+}
+
+/**
+ * In memory that threads could share, though none does: V8 counts other buffers as part of the thread's heap, and would collect all of
+ * it after each few megabytes that are read. The pieces that came are counted until they are `spent`; those at both ends stay so, and
+ * see to it that V8 collects what was read at all.
+ */
+function readRecords(reader: Reader, spent: Buffer[]): Buffer | undefined {
+  const length = reader.readUnsignedVarInt() - 1;
+  if (length < 0) return undefined;
+  const { buffers: pieces } = reader.buffer.subarray(reader.position, reader.position + length);
+  reader.skip(length);
+  if (pieces.length === 1) return pieces[0];
+  const records = Buffer.from(new SharedArrayBuffer(length));
+  let at = 0;
+  for (const piece of pieces) at += piece.copy(records, at);
+  spent.push(...pieces.slice(1, -1));
+  return records;
+}
+
+/** Frees what the pieces of an answer came in. Only once the client is done with it, which counts their lengths until then. */
+export function freePieces({ spent }: Fetched): void {
+  for (const { buffer, byteLength } of spent) {
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+  }
 }

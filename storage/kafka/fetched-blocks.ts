@@ -87,6 +87,7 @@ function problemOf({ bytes, partition }: LoggedBlock): unknown {
 function aligned(held: Buffer, at: number, length: number): Uint8Array {
   if (length <= 0) return new Uint8Array(0);
   const to = at - ((held.byteOffset + at) % 8);
-  if (to !== at) held.copyWithin(to, at, at + length);
+  // `copyWithin` takes memory that is shared byte by byte, and fifty times as long.
+  if (to !== at) held.copy(held, to, at, at + length);
   return new Uint8Array(held.buffer, held.byteOffset + to, length);
 }

@@ -30,7 +30,7 @@ import {
 import { byLeader, KafkaCluster, type Topic } from './cluster.ts';
 import type { KafkaLogSource } from './connection.ts';
 import { KAFKA_CODE, kafkaError, kafkaFault } from './faults.ts';
-import { FETCH, type FetchedPartition, fetchRequest } from './fetch.ts';
+import { FETCH, type FetchedPartition, fetchRequest, freePieces } from './fetch.ts';
 import { fetchedBlocks } from './fetched-blocks.ts';
 import { logIdOf } from './log-id.ts';
 import { anewFault, deniedFault, goneFault } from './reader-faults.ts';
@@ -244,6 +244,7 @@ class KafkaReader implements LogReader {
     const wish = { topicId: topic.id, from, bytesMax: this.#bytesMax };
     try {
       const answer = await this.#cluster.request(node, FETCH, () => fetchRequest(wish));
+      freePieces(answer);
       if (this.#fetches.get(node) !== mark) return;
       if (answer.errorCode !== 0) throw new Error(kafkaError(answer.errorCode));
       const asked = new Map(from);

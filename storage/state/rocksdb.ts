@@ -4,6 +4,7 @@
  * Only what the log cannot give back, such as who has been told of an alarm, is committed synced.
  */
 import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../src/model/clock.ts';
 import { AppError } from '../../src/model/errors.ts';
 import { knownFreeBytes } from '../free-bytes.ts';
 import { ROCKSDB_CACHE_BYTES, ROCKSDB_MEMTABLE_BYTES, STATE_PAGE_BYTES } from '../limits.ts';
@@ -28,7 +29,7 @@ export interface StateOptions {
   readonly dir: string;
   /** Fixed at creation: ids and series are allocated per partition. */
   readonly partitions: number;
-  /** May write rows before anything is read. Answers the least number that this life of the server may have. */
+  /** May write rows before anything is read. Answers the least number that this life of the server may have. Default: `lifeAt` now. */
   readonly prepare?: ((store: StateStore) => Promise<number>) | undefined;
   /**
    * True unless it is said. The thread that commits compresses what is written ahead, for half of the disk's writing: a store that is
@@ -43,7 +44,7 @@ export interface ServerRow {
   readonly partitions: number;
   /** Seeds of the hashes of event ids: others cannot prepare ids that collide. */
   readonly dedupSeed: readonly [number, number];
-  /** Names a life of the server: greater at each opening, by one if nothing else is prepared. */
+  /** Names a life of the server: greater at each opening. */
   readonly starts: number;
 }
 
@@ -69,6 +70,9 @@ export interface OpenState extends ListingStore {
   close(): Promise<void>;
 }
 
+/** Wall clocks name lives, too: a log knows blocks of those of a folder that was lost, or of which an older copy was put back. */
+export const lifeAt = (clock: Clock): number => Math.floor(clock.now() / 1_000);
+
 /** Attached handles point into the opener's object: it must outlive them, whatever becomes of the caller's references. */
 const opened = new Set<RocksLevel>();
 
@@ -88,7 +92,7 @@ export async function openState(options: StateOptions): Promise<OpenState> {
     opened.delete(db);
   };
   try {
-    const startsMin = (await prepare?.(store)) ?? 1;
+    const startsMin = (await prepare?.(store)) ?? lifeAt(systemClock);
     const stored = await readServerRow(store, dir, partitions);
     const server = { ...stored, starts: Math.max(stored.starts, startsMin) };
     const row = [{ key: serverKey(), value: encodeServer(server) }];

@@ -349,6 +349,46 @@ test('a round lingers no longer than requests come', async (t) => {
   t.is(last.length, 1);
 });
 
+test('a round does not linger when all who sent the last rows have sent again', async (t) => {
+  const { log, coalescer, post } = setUp({ rowsMax: 300, lingerLookMs: 600_000 });
+  post('s', events(200));
+  await turn();
+  post('s', events(50));
+  await log.sync();
+  post('s', events(199));
+  await turn();
+  t.is(log.waiting, 0, 'one row of the 250 may still come');
+  post('s', events(1));
+  await turn();
+  t.is(log.waiting, 1);
+  await log.sync();
+  await coalescer.drained();
+});
+
+test('a round that looks again has read the sockets before', async (t) => {
+  const lingerLookMs = 5;
+  const { log, coalescer, post } = setUp({ rowsMax: 300, lingerLookMs });
+  post('s', events(200));
+  await turn();
+  post('s', events(10));
+  const synced = log.sync();
+  // No turn passes until both timers are due: this one behind the look, as sockets are.
+  await Promise.resolve();
+  const arrival = new Promise<void>((resolve) => {
+    setTimeout(() => {
+      post('s', events(10));
+      resolve();
+    }, lingerLookMs);
+  });
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4 * lingerLookMs);
+  await Promise.all([arrival, synced]);
+  await turn();
+  t.is(log.waiting, 0, 'rows came between the looks: there may be more');
+  while (log.waiting === 0) await turn();
+  await log.sync();
+  await coalescer.drained();
+});
+
 test('draining ends although a round lingers that has nothing left', async (t) => {
   const { log, coalescer, post } = setUp({ rowsMax: 300, lingerLookMs: 1_000 });
   post('s', events(290));

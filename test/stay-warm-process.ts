@@ -3,14 +3,14 @@
  * `keep` as the server does.
  */
 import { GCProfiler, getHeapCodeStatistics } from 'node:v8';
-import { keepCompiledCode } from '../src/compiled-code.ts';
+import { stayWarm } from '../src/stay-warm.ts';
 
 const FUNCTIONS = 2_000;
 /** Code goes after six in which it has not run. */
 const COLLECTIONS = 10;
 const OBJECTS = 200_000;
 
-if (process.argv[2] === 'keep') keepCompiledCode();
+if (process.argv[2] === 'keep') stayWarm();
 const functions = Array.from({ length: FUNCTIONS }, (_, i) => new Function(`return ${i} + "${i}"`));
 for (const each of functions) each();
 const before = bytecodeBytes();
