@@ -318,7 +318,7 @@ async function logToOpen({
   if (source.type === 'journal') {
     const { dir } = source;
     const durableBefore = Math.max(...committed);
-    await refuseLostJournal(dir, durableBefore);
+    await refuseLostJournal(config.dataDir, durableBefore);
     return { type: 'journal', dir, ...config.journal, durableBefore, definitions, definedTo };
   }
   const { pendingBytesMax } = config.log.kafka ?? config.journal;

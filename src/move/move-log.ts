@@ -114,7 +114,7 @@ async function copy(copying: Copying): Promise<{ origin: Planned; blocks: number
   const shared = createLogShared(config.partitions);
   const dir = join(config.dataDir, 'journal');
   const durableBefore = lastOf(states);
-  await refuseLostJournal(dir, durableBefore);
+  await refuseLostJournal(config.dataDir, durableBefore);
   const journal = await openJournal({ dir, shared, durableBefore });
   const { damage: damages, damagedEnd } = journal.recovery;
   if (damagedEnd !== undefined) tellDamagedEnd(log, damagedEnd, 'the journal');
