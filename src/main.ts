@@ -9,6 +9,7 @@ import { loadDeclared } from '../actors/alarm-board/rows.ts';
 import { loadHead } from '../actors/partition/snapshot.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { tellDamagedEnd } from '../storage/log/damaged-end.ts';
+import { refuseLostJournal } from '../storage/log/journal-lost.ts';
 import { connectLogWriter } from '../storage/log/remote.ts';
 import { openState } from '../storage/state/rocksdb.ts';
 import { loadDeclaredRollups } from '../storage/state/rollup-rows.ts';
@@ -285,7 +286,7 @@ function startWeb({ config, logger }: Foundation, edges: readonly EdgeWorker[]) 
 
 /**
  * With the definitions of rollups, to be logged before the first event if some partition has others; or if the log goes on behind
- * what is committed, where others may still wait to be applied.
+ * what is committed, where others may still wait to be applied. Rejects with `log_truncated` if a journal is gone.
  */
 async function logToOpen({
   config,
@@ -317,6 +318,7 @@ async function logToOpen({
   if (source.type === 'journal') {
     const { dir } = source;
     const durableBefore = Math.max(...committed);
+    await refuseLostJournal(config.dataDir, durableBefore);
     return { type: 'journal', dir, ...config.journal, durableBefore, definitions, definedTo };
   }
   const { pendingBytesMax } = config.log.kafka ?? config.journal;

@@ -22,6 +22,7 @@ import { tellDamagedEnd } from '../../storage/log/damaged-end.ts';
 import { nodeDisk } from '../../storage/log/disk.ts';
 import { openJournal } from '../../storage/log/journal.ts';
 import { readJournalId } from '../../storage/log/journal-file.ts';
+import { refuseLostJournal } from '../../storage/log/journal-lost.ts';
 import {
   hasJournal,
   type LogMove,
@@ -112,7 +113,9 @@ async function copy(copying: Copying): Promise<{ origin: Planned; blocks: number
   const archive = await movingArchive(config, log);
   const shared = createLogShared(config.partitions);
   const dir = join(config.dataDir, 'journal');
-  const journal = await openJournal({ dir, shared, durableBefore: lastOf(states) });
+  const durableBefore = lastOf(states);
+  await refuseLostJournal(config.dataDir, durableBefore);
+  const journal = await openJournal({ dir, shared, durableBefore });
   const { damage: damages, damagedEnd } = journal.recovery;
   if (damagedEnd !== undefined) tellDamagedEnd(log, damagedEnd, 'the journal');
   for (const damage of damages) log.error(damage, 'the journal is damaged here');
