@@ -50,6 +50,13 @@ export async function deleteTopic(kafka: Kafka, topic: string): Promise<void> {
   await admin.disconnect();
 }
 
+export async function growTopic(kafka: Kafka, topic: string, partitions: number): Promise<void> {
+  const admin = clientOf(kafka).admin();
+  await admin.connect();
+  await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
+  await admin.disconnect();
+}
+
 /** Brokers know a topic a moment after it was made. */
 async function logIdOn(connection: KafkaConnection, topic: string): Promise<string> {
   const cluster = new KafkaCluster(connection);

@@ -20,7 +20,7 @@ import {
   spoolDirOf,
   untilReadiness,
 } from './gone-topic.ts';
-import { deleteTopic, makeLogTopic } from './kafka-topics.ts';
+import { deleteTopic, growTopic, makeLogTopic } from './kafka-topics.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'streamgauge-spool-gone-'));
 let kafka: Kafka;
@@ -168,6 +168,30 @@ test.serial(
     while ((await next.ledger()).applied < kept + 1) await sleep(50);
     t.like(await next.caughtUp(), { applied: kept + 1, duplicate: 0, balanced: true });
     t.is(await counted(next), kept + 1);
+  },
+);
+
+test.serial(
+  'a topic that has grown is refused with what the spool holds, which is kept',
+  async (t) => {
+    const topic = 'grown';
+    const server = await serverOn(t, kafka, { folder: join(dir, topic), topic, spool: 'local' });
+    await server.start();
+    await sendApplied(server, 'events', [eventOf('a')]);
+    await server.stop();
+    await kafka.broker.kill();
+    await server.start({}, 'ingest');
+    for (const id of ['x', 'y', 'z']) t.true((await send(server, id)).spooled);
+    await server.kill();
+    await kafka.broker.start();
+    await growTopic(kafka, topic, PARTITIONS + 1);
+    const { why, taken } = await refusedStart(server);
+    t.regex(
+      why,
+      /grown has 3 partitions, and the server has 2.*spool holds 3 events that were ack/,
+    );
+    t.is(taken, 0);
+    t.is(await eventsLeft(spoolDirOf(server)), 3);
   },
 );
 
